@@ -1,0 +1,40 @@
+# Two commands do everything: `make demo` and `make test`. Both make .venv and build the extension first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Rust tests call the same Python and find the same libraries as the Python tests.
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+
+.PHONY: demo test develop bench lint rust-test python-test clean
+.DEFAULT_GOAL := demo
+
+demo: develop
+	$(BIN)/python examples/demo.py
+
+test: lint rust-test python-test
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --upgrade pip
+	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	touch $@
+
+develop: $(VENV)/.installed
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release
+
+lint: $(VENV)/.installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -q -- -D warnings
+	cargo run -q -p xtask -- check
+
+rust-test: $(VENV)/.installed
+	cargo nextest run --workspace
+
+python-test: develop
+	$(BIN)/pytest
+
+bench: develop
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf target $(VENV)

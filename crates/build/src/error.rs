@@ -1,0 +1,252 @@
+//! What can go wrong while telling and building, each with the layer it is about and where that comes from.
+
+use network::{Layer, Network, Origin, Tensor, TensorId};
+use nvinfer as trt;
+use std::fmt;
+use std::sync::Arc;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A network that was not built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// TensorRT refused a layer, or the whole network.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+
+    /// The loaded TensorRT has no such layer, type or option.
+    #[error(
+        "{call} is not in {version}{}\nhelp: use {since}, or let the pipeline rewrite the network for this version",
+        on(.place)
+    )]
+    NotInThisVersion {
+        /// The call or the value, in TensorRT's words.
+        call: String,
+        /// The loaded version.
+        version: trt::Version,
+        /// The versions that have it, in words.
+        since: String,
+        /// The layer that needs it; `None` for an option.
+        place: Option<Box<Place>>,
+    },
+
+    /// A layer that cannot be told to TensorRT as it stands.
+    #[error(
+        "{problem}\n  {place}\nhelp: this is a bug in the conversion: please report it with the operator named above"
+    )]
+    Layer {
+        /// What is wrong.
+        problem: String,
+        /// The layer.
+        place: Box<Place>,
+    },
+
+    /// The progress monitor asked to stop.
+    #[error("the build was cancelled")]
+    Cancelled,
+
+    /// A target that is no GPU generation, or not one that the loaded TensorRT builds for.
+    #[error("{version} cannot build for `{target}`\n  {}\nhelp: {}", accepts(.accepted), target_help(.accepted))]
+    BadTarget {
+        /// The target as given.
+        target: String,
+        /// The loaded version.
+        version: trt::Version,
+        /// The targets it takes; none where it only builds for the GPU at hand.
+        accepted: Vec<String>,
+    },
+
+    /// A size that has no upper bound; an engine needs one for each.
+    #[error(
+        "axis {axis} of input `{input}` has the size {size}, which has no upper bound\nhelp: bound it, with the largest \
+         shape of the input in a profile or with torch.export.Dim(\"{size}\", max=…)"
+    )]
+    Unbounded {
+        /// The input.
+        input: String,
+        /// The axis.
+        axis: usize,
+        /// Its size, an expression over symbols.
+        size: String,
+    },
+
+    /// A profile that contradicts the network or itself.
+    #[error("profile {index}: {problem}\nhelp: give each input's smallest, best and largest shape, in that order")]
+    BadProfile {
+        /// Which one, from 0.
+        index: usize,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// TensorRT could not be used for another reason.
+    #[error(transparent)]
+    TensorRt(trt::Error),
+}
+
+/// What TensorRT refused and in which words.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The loaded version.
+    pub version: trt::Version,
+    /// The call, such as `INetworkDefinition::addConvolutionNd`.
+    pub call: String,
+    /// TensorRT's reasons.
+    pub words: trt::Said,
+    /// The layers it is about: the one being told, or those that the words name.
+    pub places: Vec<Place>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.places.as_slice() {
+            [] => write!(f, "{} refused the network ({})", self.version, self.call)?,
+            [place] => write!(f, "{} refused {place} ({})", self.version, self.call)?,
+            places => {
+                write!(f, "{} refused the network ({}), somewhere in", self.version, self.call)?;
+                for place in places {
+                    write!(f, "\n  {place}")?;
+                }
+            }
+        }
+        for message in &self.words.messages {
+            write!(f, "\n  {}: {}", message.severity, message.text.trim_end())?;
+        }
+        f.write_str(
+            "\nhelp: keep this part of the model out of the engine, or run it with the CPU engine; please report it",
+        )
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A layer, input or output of the network, and where in the model it comes from.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name.
+    pub name: String,
+    /// The kind of layer; `input` or `output` where it is none.
+    pub kind: &'static str,
+    /// Types and sizes of what goes in, such as `float32[1,3,224,224]`.
+    pub inputs: Vec<String>,
+    /// Where in the model it comes from.
+    pub origin: Option<Arc<Origin>>,
+}
+
+impl Place {
+    pub(crate) fn layer(network: &Network, layer: &Layer) -> Self {
+        Self {
+            name: layer.name.clone(),
+            kind: layer.op.name(),
+            inputs: layer.used().map(|id| network.tensor(id).type_text()).collect(),
+            origin: Some(layer.origin.clone()),
+        }
+    }
+
+    pub(crate) fn input(name: &str, tensor: &Tensor) -> Self {
+        Self { name: name.to_owned(), kind: "input", inputs: vec![tensor.type_text()], origin: None }
+    }
+
+    pub(crate) fn output(name: &str, network: &Network, id: TensorId) -> Self {
+        let origin = network.producer(id).map(|layer| layer.origin.clone());
+        Self { name: name.to_owned(), kind: "output", inputs: vec![network.tensor(id).type_text()], origin }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.kind, self.name)?;
+        if !self.inputs.is_empty() {
+            write!(f, " of {}", self.inputs.join(", "))?;
+        }
+        match &self.origin {
+            Some(origin) => write!(f, ", from {origin}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn on(place: &Option<Box<Place>>) -> String {
+    place.as_ref().map_or_else(String::new, |place| format!("\n  {place}"))
+}
+
+fn accepts(accepted: &[String]) -> String {
+    if accepted.is_empty() {
+        return "it builds for the GPU of this machine only".to_owned();
+    }
+    format!("it builds for {}", accepted.join(", "))
+}
+
+fn target_help(accepted: &[String]) -> &'static str {
+    if accepted.is_empty() {
+        return "leave the target out, and build on a machine with that GPU; TensorRT-RTX builds for other GPUs";
+    }
+    "give one of these, or leave the target out to build for the GPU of this machine"
+}
+
+/// What the calls of one layer, input or output may fail with, before it is known which one that is.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// What the binding says.
+    TensorRt(trt::Error),
+    /// A layer that cannot be told as it stands.
+    Problem(String),
+    /// An error about another layer, already placed.
+    Placed(Error),
+}
+
+impl From<trt::Error> for Fault {
+    fn from(error: trt::Error) -> Self {
+        Self::TensorRt(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Placed(error)
+    }
+}
+
+impl Fault {
+    /// Says which layer the fault is of.
+    pub(crate) fn at(self, version: trt::Version, place: Place) -> Error {
+        let place = Box::new(place);
+        match self {
+            Self::Placed(error) => error,
+            Self::Problem(problem) => Error::Layer { problem, place },
+            Self::TensorRt(error) => Error::from_trt(error, version, vec![*place]),
+        }
+    }
+}
+
+impl Error {
+    /// An error of the binding, about these layers.
+    pub(crate) fn from_trt(error: trt::Error, version: trt::Version, mut places: Vec<Place>) -> Self {
+        match error {
+            trt::Error::Cancelled => Self::Cancelled,
+            trt::Error::Refused { call, said, .. } => {
+                Self::Refused(Box::new(Refusal { version, call, words: said, places }))
+            }
+            trt::Error::NotInThisVersion { call, version, since } => {
+                Self::NotInThisVersion { call, version, since, place: places.pop().map(Box::new) }
+            }
+            error => match places.pop() {
+                Some(place) => Self::Layer { problem: error.to_string(), place: Box::new(place) },
+                None => Self::TensorRt(error),
+            },
+        }
+    }
+
+    /// The layers that a refusal is about.
+    pub fn places(&self) -> &[Place] {
+        match self {
+            Self::Refused(refusal) => &refusal.places,
+            Self::Layer { place, .. } | Self::NotInThisVersion { place: Some(place), .. } => {
+                std::slice::from_ref(place)
+            }
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Quantization: explicit scales, per tensor, per channel, or per block.
+
+use crate::enums::ToTensorRt;
+use crate::tell::{Teller, Told};
+use network::{DType, Layer};
+use nvinfer as trt;
+
+pub(super) fn quantize<'n>(
+    t: &mut Teller<'n, '_>,
+    layer: &Layer,
+    axis: Option<usize>,
+    to: DType,
+) -> Told<trt::Layer<'n>> {
+    let (x, scale) = (t.input(layer, 0)?, t.input(layer, 1)?);
+    let told = t.definition.add_quantize(x, scale, to.to_trt())?;
+    if let Some(axis) = axis {
+        told.set_axis(axis)?;
+    }
+    t.set_inputs(layer, &told, 2..3)?;
+    Ok(*told)
+}
+
+pub(super) fn dequantize<'n>(
+    t: &mut Teller<'n, '_>,
+    layer: &Layer,
+    axis: Option<usize>,
+    to: DType,
+) -> Told<trt::Layer<'n>> {
+    let (x, scale) = (t.input(layer, 0)?, t.input(layer, 1)?);
+    let told = t.definition.add_dequantize(x, scale, to.to_trt())?;
+    if let Some(axis) = axis {
+        told.set_axis(axis)?;
+    }
+    t.set_inputs(layer, &told, 2..3)?;
+    Ok(*told)
+}
+
+pub(super) fn dynamic<'n>(
+    t: &mut Teller<'n, '_>,
+    layer: &Layer,
+    (axis, block_size): (usize, i64),
+    (to, scale_type): (DType, DType),
+) -> Told<trt::Layer<'n>> {
+    let x = t.input(layer, 0)?;
+    let out_of_range = |_| trt::Error::OutOfRange { what: "the block size", value: block_size };
+    let block = usize::try_from(block_size).map_err(out_of_range)?;
+    Ok(t.definition.add_dynamic_quantize(x, axis, block, to.to_trt(), scale_type.to_trt())?)
+}

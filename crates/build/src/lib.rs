@@ -1,0 +1,114 @@
+//! Tells a network to TensorRT and has it build a plan.
+//!
+//! The network is one that [`network`] accepts and that was rewritten for the loaded version; here each layer becomes
+//! the calls of that version's builder, each constant is lent by pointer, each range of sizes becomes a profile. Layers
+//! keep their names, so that whatever TensorRT says can be traced to the module and source line it is about.
+//!
+//! The crate knows nothing of PyTorch, of how the network came about, or of who runs the plan. It rewrites nothing: what
+//! TensorRT does not take is an error that names the layer.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let network = network::Network::new();
+//! let library = nvinfer::Library::find(&nvinfer::Discovery::default())?;
+//! let options = build::BuildOptions { target: Some("sm_89".into()), ..Default::default() };
+//! let plan = build::build(&network, library, &options, &build::Silent)?;
+//! std::fs::write("model.plan", plan.bytes())?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod config;
+mod enums;
+mod error;
+mod layers;
+mod options;
+mod profile;
+mod progress;
+mod refusal;
+mod report;
+mod target;
+mod tell;
+mod watch;
+
+pub use error::{Error, Place, Refusal, Result};
+pub use options::{BuildOptions, Profile, SizeRange};
+pub use profile::InputRanges;
+pub use progress::{Progress, Silent};
+pub use report::{Plan, Report};
+pub use target::targets;
+
+use network::Network;
+use nvinfer as trt;
+use std::sync::Arc;
+use std::time::Instant;
+use watch::Relay;
+
+/// Has TensorRT build a plan for a network.
+///
+/// The build runs on the calling thread and for its current CUDA device; `progress` is told on another thread.
+///
+/// # Errors
+/// [`Error::Refused`] with TensorRT's words and the layers they are about, [`Error::NotInThisVersion`],
+/// [`Error::BadTarget`], [`Error::Unbounded`] and [`Error::BadProfile`] for sizes, [`Error::Cancelled`].
+pub fn build(
+    network: &Network,
+    library: trt::Library,
+    options: &BuildOptions,
+    progress: &dyn Progress,
+) -> Result<Plan> {
+    let profiles = profile::resolve(network, &options.profiles)?;
+    watch::watched(progress, |relay| Build { network, library, options, profiles, relay }.run())
+}
+
+/// One build.
+struct Build<'a> {
+    network: &'a Network,
+    library: trt::Library,
+    options: &'a BuildOptions,
+    profiles: Vec<Vec<InputRanges>>,
+    relay: &'a Arc<Relay>,
+}
+
+impl Build<'_> {
+    fn run(self) -> Result<Plan> {
+        let (started, version) = (Instant::now(), self.library.version());
+        let other = |e| Error::from_trt(e, version, Vec::new());
+        let builder = trt::Builder::new(self.library).map_err(other)?;
+        let (mut config, mut warnings) = self.config(&builder)?;
+        let store = bumpalo::Bump::new();
+        let typing = if version.family().can_be_strongly_typed() { trt::Typing::Strong } else { trt::Typing::Weak };
+        let definition = builder.create_network(typing).map_err(other)?;
+        tell::tell(self.network, &definition, &store)?;
+        profile::add(&builder, &mut config, &self.profiles).map_err(other)?;
+        if self.relay.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let bytes = builder.build(&definition, &config).map_err(|e| refusal::explain(e, version, self.network))?;
+        warnings.extend(report::warnings(self.library));
+        let report = Report {
+            tensorrt: version,
+            library: self.library.path().to_owned(),
+            target: self.options.target.clone(),
+            layers: definition.num_layers().map_err(other)?,
+            plan_bytes: bytes.len(),
+            weight_bytes: self.network.weight_bytes(),
+            time: started.elapsed(),
+            warnings,
+            profiles: self.profiles,
+        };
+        let timings = config.timing_cache().map(trt::TimingCache::serialize).transpose().map_err(other)?;
+        Ok(Plan { bytes, timing_cache: timings.map(|timings| timings.to_vec()), report })
+    }
+
+    /// The configuration, and what of the options was not met.
+    fn config(&self, builder: &trt::Builder) -> Result<(trt::BuilderConfig, Vec<String>)> {
+        let created = builder.create_config();
+        let mut config = created.map_err(|e| Error::from_trt(e, builder.version(), Vec::new()))?;
+        config::configure(&mut config, self.network, self.options, self.relay)?;
+        let timings = self.options.timing_cache.as_deref();
+        let unused = timings.and_then(|timings| config::use_timings(&mut config, timings));
+        Ok((config, unused.into_iter().collect()))
+    }
+}

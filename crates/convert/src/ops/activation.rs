@@ -1,0 +1,209 @@
+//! Activations.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `relu(Tensor self)` | Activation(Relu) |
+//! | `sigmoid(Tensor self)`, `tanh(Tensor self)` | Activation |
+//! | `gelu(Tensor self, *, str approximate='none')` | Activation(GeluErf or GeluTanh) |
+//! | `silu(Tensor self)`, `mish(Tensor self)` | Activation, ElementWise |
+//! | `hardtanh(Tensor self, Scalar min_val, Scalar max_val)`, `relu6(Tensor self)` | Activation(Clip) |
+//! | `hardsigmoid(Tensor self)`, `hardswish(Tensor self)` | Activation(HardSigmoid), ElementWise |
+//! | `elu(Tensor self, Scalar alpha, Scalar scale, Scalar input_scale)`, `selu`, `celu` | Activation(Elu), ElementWise |
+//! | `leaky_relu(Tensor self, Scalar negative_slope)` | Activation(LeakyRelu) |
+//! | `prelu(Tensor self, Tensor weight)` | ParametricRelu |
+//! | `softplus(Tensor self, Scalar beta, Scalar threshold)` | Activation(Softplus), Select |
+//! | `log_sigmoid(Tensor self)`, `hardshrink`, `softshrink`, `threshold` | ElementWise, Select |
+//!
+//! Dtypes: float in, the same out; `relu` and `hardtanh` also take integers. Sizes pass through.
+
+use super::{Operator, Outputs, operator};
+use crate::builder::unsupported;
+use crate::{Builder, Call, Result};
+use dims::Dim;
+use network::{ActivationType as A, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.relu.default", relu, "Activation", 1e-6),
+    operator("aten.relu6.default", relu6, "Activation", 1e-6),
+    operator("aten.sigmoid.default", sigmoid, "Activation", 1e-6),
+    operator("aten.tanh.default", tanh, "Activation", 1e-6),
+    operator("aten.gelu.default", gelu, "Activation", 1e-6),
+    operator("aten.silu.default", silu, "Activation, ElementWise", 1e-6),
+    operator("aten.mish.default", mish, "Activation, ElementWise", 1e-5),
+    operator("aten.hardtanh.default", hardtanh, "Activation", 1e-6),
+    operator("aten.hardsigmoid.default", hardsigmoid, "Activation", 1e-6),
+    operator("aten.hardswish.default", hardswish, "Activation, ElementWise", 1e-6),
+    operator("aten.elu.default", elu, "Activation, ElementWise", 1e-6),
+    operator("aten.selu.default", selu, "Activation", 1e-6),
+    operator("aten.celu.default", celu, "Activation, ElementWise", 1e-6),
+    operator("aten.leaky_relu.default", leaky_relu, "Activation", 1e-6),
+    operator("aten.prelu.default", prelu, "ParametricRelu", 1e-6),
+    operator("aten._prelu_kernel.default", prelu, "ParametricRelu", 1e-6),
+    operator("aten.softplus.default", softplus, "Activation, Select", 1e-6),
+    operator("aten.log_sigmoid.default", log_sigmoid, "Activation, Unary", 1e-6),
+    operator("aten.hardshrink.default", hardshrink, "ElementWise, Select", 1e-6),
+    operator("aten.softshrink.default", softshrink, "ElementWise, Activation", 1e-6),
+    operator("aten.threshold.default", threshold, "ElementWise, Select", 1e-6),
+];
+
+fn plain(b: &mut Builder, call: &Call<'_>, kind: A, alpha: f64, beta: f64) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    Ok(b.activation(kind, alpha, beta, x)?.into())
+}
+
+fn relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::Relu, 0.0, 0.0)
+}
+
+fn relu6(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::Clip, 0.0, 6.0)
+}
+
+fn sigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let x = b.cast(x, call.output_dtype(0)?)?;
+    Ok(b.activation(A::Sigmoid, 0.0, 0.0, x)?.into())
+}
+
+fn tanh(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let x = b.cast(x, call.output_dtype(0)?)?;
+    Ok(b.activation(A::Tanh, 0.0, 0.0, x)?.into())
+}
+
+fn gelu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let kind = match call.string("approximate")? {
+        "none" => A::GeluErf,
+        "tanh" => A::GeluTanh,
+        other => return unsupported(format!("gelu has no approximation `{other}` (none, tanh)")),
+    };
+    plain(b, call, kind, 0.0, 0.0)
+}
+
+fn silu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let gate = b.activation(A::Sigmoid, 0.0, 0.0, x)?;
+    Ok(b.prod(x, gate)?.into())
+}
+
+fn mish(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let soft = stable_softplus(b, x)?;
+    let gate = b.activation(A::Tanh, 0.0, 0.0, soft)?;
+    Ok(b.prod(x, gate)?.into())
+}
+
+fn hardtanh(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::Clip, call.float("min_val")?, call.float("max_val")?)
+}
+
+fn hardsigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::HardSigmoid, 1.0 / 6.0, 0.5)
+}
+
+fn hardswish(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let gate = b.activation(A::HardSigmoid, 1.0 / 6.0, 0.5, x)?;
+    Ok(b.prod(x, gate)?.into())
+}
+
+/// `scale * (x > 0 ? x : alpha * (exp(x * input_scale) - 1))`.
+fn elu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (alpha, scale, input_scale) = (call.float("alpha")?, call.float("scale")?, call.float("input_scale")?);
+    let x = call.tensor("self")?;
+    let y = if input_scale == 1.0 {
+        b.activation(A::Elu, alpha, 0.0, x)?
+    } else {
+        let scaled = b.with_scalar(E::Prod, x, input_scale)?;
+        let negative = b.activation(A::Elu, alpha, 0.0, scaled)?;
+        let zero = b.scalar(b.dtype(x), 0.0, b.rank(x))?;
+        let positive = b.elementwise(E::Greater, x, zero)?;
+        b.select(positive, x, negative)?
+    };
+    Ok(if scale == 1.0 { y } else { b.with_scalar(E::Prod, y, scale)? }.into())
+}
+
+fn selu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::Selu, 1.673_263_242_354_377_2, 1.050_700_987_355_480_5)
+}
+
+/// `x > 0 ? x : alpha * (exp(x / alpha) - 1)`, which is `alpha * elu(x / alpha)`.
+fn celu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, alpha) = (call.tensor("self")?, call.float("alpha")?);
+    let scaled = b.with_scalar(E::Prod, x, 1.0 / alpha)?;
+    let y = b.activation(A::Elu, 1.0, 0.0, scaled)?;
+    Ok(b.with_scalar(E::Prod, y, alpha)?.into())
+}
+
+fn leaky_relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    plain(b, call, A::LeakyRelu, call.float("negative_slope")?, 0.0)
+}
+
+/// The slope belongs to axis 1, or to all elements.
+fn prelu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, slope) = (call.tensor("self")?, call.tensor("weight")?);
+    let rank = b.rank(x);
+    let slope = if b.rank(slope) <= 1 {
+        let mut dims = vec![Dim::Static(1); rank];
+        if rank > 1 {
+            dims[1] = Dim::product(&b.dims(slope));
+        }
+        b.reshape(slope, &dims)?
+    } else {
+        slope
+    };
+    Ok(b.add(Op::ParametricRelu, &[x, slope])?.into())
+}
+
+/// `log(1 + exp(x))` as `max(x, 0) + log(1 + exp(-|x|))`, which overflows nowhere.
+pub(super) fn stable_softplus(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let size = b.unary(U::Abs, x)?;
+    let negative = b.unary(U::Neg, size)?;
+    let tail = b.activation(A::Softplus, 1.0, 1.0, negative)?;
+    let positive = b.activation(A::Relu, 0.0, 0.0, x)?;
+    b.sum(positive, tail)
+}
+
+fn softplus(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, beta, threshold) = (call.tensor("self")?, call.float("beta")?, call.float("threshold")?);
+    let scaled = b.with_scalar(E::Prod, x, beta)?;
+    let soft = stable_softplus(b, scaled)?;
+    let soft = b.with_scalar(E::Prod, soft, 1.0 / beta)?;
+    let limit = b.scalar(b.dtype(x), threshold, b.rank(x))?;
+    let linear = b.elementwise(E::Greater, scaled, limit)?;
+    Ok(b.select(linear, x, soft)?.into())
+}
+
+/// `-softplus(-x)`.
+fn log_sigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let negative = b.unary(U::Neg, x)?;
+    let soft = stable_softplus(b, negative)?;
+    Ok(b.unary(U::Neg, soft)?.into())
+}
+
+/// `|x| > lambd ? x : 0`.
+fn hardshrink(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, lambd) = (call.tensor("self")?, call.float("lambd")?);
+    let size = b.unary(U::Abs, x)?;
+    let limit = b.scalar(b.dtype(x), lambd, b.rank(x))?;
+    let kept = b.elementwise(E::Greater, size, limit)?;
+    let zero = b.scalar(b.dtype(x), 0.0, b.rank(x))?;
+    Ok(b.select(kept, x, zero)?.into())
+}
+
+/// `x - clip(x, -lambd, lambd)`.
+fn softshrink(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, lambd) = (call.tensor("self")?, call.float("lambd")?);
+    let inner = b.activation(A::Clip, -lambd, lambd, x)?;
+    Ok(b.sub(x, inner)?.into())
+}
+
+/// `x > threshold ? x : value`.
+fn threshold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, limit, value) = (call.tensor("self")?, call.float("threshold")?, call.float("value")?);
+    let limit = b.scalar(b.dtype(x), limit, b.rank(x))?;
+    let kept = b.elementwise(E::Greater, x, limit)?;
+    let value = b.scalar(b.dtype(x), value, b.rank(x))?;
+    Ok(b.select(kept, x, value)?.into())
+}

@@ -1,0 +1,157 @@
+//! Scaled dot-product attention.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask, float dropout_p, bool is_causal, *, float? scale, bool enable_gqa)` | MatrixMultiply, ElementWise, SoftMax, MatrixMultiply |
+//! | `_scaled_dot_product_attention_math(…, Tensor? dropout_mask, …)` | the same |
+//! | `_scaled_dot_product_{flash,efficient,cudnn}_attention(…)`, `_scaled_dot_product_flash_attention_for_cpu(…)` | the same; first output only |
+//!
+//! Dtypes: one float type for query `[…, L, E]`, key `[…, S, E]` and value `[…, S, V]`; the mask is bool (true
+//! attends) or that float type (added). Every size may be symbolic. The layers stay in the order in which TensorRT
+//! and ONNX Runtime recognize attention: scaled query times key, plus mask, softmax, times value. The causal mask
+//! comes from two ramps, so all layers of a model share one.
+//!
+//! A query that may attend to nothing gives zeros, as in PyTorch; without that, its NaN would spread to every
+//! query of the next layer.
+
+use super::{Operator, Outputs, operator};
+use crate::builder::unsupported;
+use crate::{Builder, Call, Result};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, ReduceOperation, TensorId, UnaryOperation};
+
+const LAYERS: &str = "MatrixMultiply, ElementWise, SoftMax";
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.scaled_dot_product_attention.default", attention, LAYERS, 1e-5),
+    operator("aten._scaled_dot_product_attention_math.default", attention, LAYERS, 1e-5),
+    operator("aten._scaled_dot_product_flash_attention.default", attention, LAYERS, 1e-5),
+    operator("aten._scaled_dot_product_flash_attention_for_cpu.default", attention, LAYERS, 1e-5),
+    operator("aten._scaled_dot_product_efficient_attention.default", attention, LAYERS, 1e-5),
+    operator("aten._scaled_dot_product_cudnn_attention.default", attention, LAYERS, 1e-5),
+];
+
+fn attention(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let dropout = call.float("dropout_p")?;
+    if dropout != 0.0 {
+        return unsupported(format!(
+            "dropout_p is {dropout}: attention would drop elements at random; pass 0 where the module is in eval mode"
+        ));
+    }
+    let [query, mut key, mut value] = [call.tensor("query")?, call.tensor("key")?, call.tensor("value")?];
+    if call.argument("enable_gqa").is_some() && call.bool("enable_gqa")? {
+        key = repeat_heads(b, key, query)?;
+        value = repeat_heads(b, value, query)?;
+    }
+    let query = scaled(b, call, query)?;
+    let mut scores = b.matmul((query, false), (key, true))?;
+    let mask = mask(b, call, scores)?;
+    if call.bool("is_causal")? {
+        let causal = causal(b, scores)?;
+        scores = b.sum(scores, causal)?;
+    }
+    if let Some(mask) = &mask {
+        scores = b.sum(scores, mask.bias)?;
+    }
+    let weights = b.softmax(scores, b.rank(scores) - 1)?;
+    let mut result = b.matmul((weights, false), (value, false))?;
+    if let Some(alive) = mask.and_then(|m| m.alive) {
+        let zero = b.scalar(b.dtype(result), 0.0, 0)?;
+        result = b.select(alive, result, zero)?;
+    }
+    let mut outputs = vec![None; call.output_count().max(1)];
+    outputs[0] = Some(result);
+    Ok(outputs.into())
+}
+
+/// The query times `scale`, by default one over the root of its last size.
+fn scaled(b: &mut Builder, call: &Call<'_>, query: TensorId) -> Result<TensorId> {
+    if let Some(scale) = call.optional_float("scale")? {
+        return b.with_scalar(E::Prod, query, scale);
+    }
+    match b.dims(query).last() {
+        Some(Dim::Static(features)) => b.with_scalar(E::Prod, query, 1.0 / (*features as f64).sqrt()),
+        Some(features) => {
+            let features = b.size_scalar(features)?;
+            let features = b.cast(features, DType::Float32)?;
+            let root = b.unary(UnaryOperation::Sqrt, features)?;
+            let root = b.cast(root, b.dtype(query))?;
+            b.div(query, root)
+        }
+        None => unsupported("attention over a tensor without axes"),
+    }
+}
+
+/// Grouped queries: each head of key and value serves as many neighbouring heads of the query.
+fn repeat_heads(b: &mut Builder, x: TensorId, query: TensorId) -> Result<TensorId> {
+    let (from, to) = (b.dims(x), b.dims(query));
+    if from.len() < 3 || to.len() < 3 {
+        return unsupported("grouped-query attention needs an axis of heads");
+    }
+    let axis = from.len() - 3;
+    let (heads, wanted) = (from[axis].clone(), to[to.len() - 3].clone());
+    if heads == wanted {
+        return Ok(x);
+    }
+    let mut repeated = from.clone();
+    repeated.insert(axis + 1, wanted.floor_div(&heads));
+    let mut joined = from;
+    joined[axis] = wanted;
+    let x = b.unsqueeze(x, &[axis + 1])?;
+    let x = b.expand(x, &repeated)?;
+    b.reshape(x, &joined)
+}
+
+/// What is added to the scores, and which queries attend to anything where some may not.
+struct Mask {
+    bias: TensorId,
+    alive: Option<TensorId>,
+}
+
+fn mask(b: &mut Builder, call: &Call<'_>, scores: TensorId) -> Result<Option<Mask>> {
+    let name = if call.argument("attn_bias").is_some() { "attn_bias" } else { "attn_mask" };
+    let Some(mask) = call.optional_tensor(name)? else { return Ok(None) };
+    let dtype = b.dtype(scores);
+    let alive = alive(b, mask)?;
+    let bias = if b.dtype(mask) == DType::Bool { penalty(b, mask, dtype)? } else { b.cast(mask, dtype)? };
+    Ok(Some(Mask { bias, alive }))
+}
+
+/// 0 where true, minus infinity where false.
+fn penalty(b: &mut Builder, allowed: TensorId, dtype: DType) -> Result<TensorId> {
+    let (none, all) = (b.scalar(dtype, 0.0, 0)?, b.scalar(dtype, f64::NEG_INFINITY, 0)?);
+    b.select(allowed, none, all)
+}
+
+/// Whether each query may attend to any key: `[…, L, 1]`; `None` where the mask is a constant in which all do.
+fn alive(b: &mut Builder, mask: TensorId) -> Result<Option<TensorId>> {
+    let (rank, is_bool) = (b.rank(mask), b.dtype(mask) == DType::Bool);
+    if rank == 0 {
+        return Ok(None);
+    }
+    if let Some(weights) = b.weights(mask) {
+        let keys = weights.dims.last().copied().and_then(|n| usize::try_from(n).ok()).unwrap_or(0).max(1);
+        let attends = |v: &f64| if is_bool { *v != 0.0 } else { *v != f64::NEG_INFINITY };
+        if weights.to_f64().chunks(keys).all(|row| row.iter().any(attends)) {
+            return Ok(None);
+        }
+    }
+    let scores = if is_bool { b.number(mask, DType::Float32)? } else { mask };
+    let best = b.reduce(ReduceOperation::Max, scores, &[rank - 1], true)?;
+    let limit = b.scalar(b.dtype(best), if is_bool { 0.5 } else { f64::NEG_INFINITY }, 0)?;
+    b.elementwise(E::Greater, best, limit).map(Some)
+}
+
+/// Query i attends to keys 0..=i: `[L, S]`.
+fn causal(b: &mut Builder, scores: TensorId) -> Result<TensorId> {
+    let dims = b.dims(scores);
+    let [.., queries, keys] = dims.as_slice() else {
+        return unsupported("attention over a tensor without axes");
+    };
+    let (queries, keys) = (b.ramp(queries)?, b.ramp(keys)?);
+    let (queries, keys) = (b.unsqueeze(queries, &[1])?, b.unsqueeze(keys, &[0])?);
+    let later = b.elementwise(E::Greater, keys, queries)?;
+    let dtype = b.dtype(scores);
+    let (none, all) = (b.scalar(dtype, 0.0, 0)?, b.scalar(dtype, f64::NEG_INFINITY, 0)?);
+    b.select(later, all, none)
+}

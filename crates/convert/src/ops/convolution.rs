@@ -1,0 +1,115 @@
+//! Convolutions.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `conv{1,2,3}d(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups)` | Convolution |
+//! | `conv{1,2,3}d.padding(…, str padding, …)` | Convolution |
+//! | `conv_transpose{1,2,3}d(…, SymInt[] output_padding, …)` | Deconvolution |
+//! | `convolution(…, bool transposed, SymInt[] output_padding, SymInt groups)` | Convolution or Deconvolution |
+//!
+//! Dtypes: one float type for input, weight and bias. TensorRT convolves two or three spatial axes, so a 1-D
+//! convolution gets an axis of size 1; an input without a batch axis gets one and loses it again.
+
+use super::{Operator, Outputs, operator};
+use crate::builder::unsupported;
+use crate::{Builder, Call, Error, Result};
+use network::{ConvolutionAttributes, Op, TensorId};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.conv1d.default", convolution, "Convolution", 1e-5),
+    operator("aten.conv2d.default", convolution, "Convolution", 1e-5),
+    operator("aten.conv3d.default", convolution, "Convolution", 1e-5),
+    operator("aten.conv1d.padding", convolution, "Convolution", 1e-5),
+    operator("aten.conv2d.padding", convolution, "Convolution", 1e-5),
+    operator("aten.conv3d.padding", convolution, "Convolution", 1e-5),
+    operator("aten.convolution.default", convolution, "Convolution or Deconvolution", 1e-5),
+    operator("aten.conv_transpose1d.default", convolution, "Deconvolution", 1e-5),
+    operator("aten.conv_transpose2d.input", convolution, "Deconvolution", 1e-5),
+    operator("aten.conv_transpose3d.input", convolution, "Deconvolution", 1e-5),
+];
+
+/// What the overloads say in different words.
+struct Convolution {
+    attributes: ConvolutionAttributes,
+    transposed: bool,
+}
+
+fn read(call: &Call<'_>, spatial: usize, window: &[i64]) -> Result<Convolution> {
+    let transposed = call.target().contains("transpose")
+        || call.argument("transposed").is_some_and(|_| call.bool("transposed").unwrap_or(false));
+    let stride = call.ints_for("stride", spatial)?;
+    let dilation = call.ints_for("dilation", spatial)?;
+    let (pre_padding, mut post_padding) = padding(call, spatial, window, &dilation)?;
+    if transposed {
+        // The padding is cut from a full output; output_padding puts some of it back at the end.
+        let back = call.ints_for("output_padding", spatial)?;
+        post_padding.iter_mut().zip(back).for_each(|(p, b)| *p -= b);
+    }
+    let attributes = ConvolutionAttributes { stride, pre_padding, post_padding, dilation, groups: call.int("groups")? };
+    Ok(Convolution { attributes, transposed })
+}
+
+/// Padding before and after each spatial axis. `"same"` puts the odd element at the end.
+fn padding(call: &Call<'_>, spatial: usize, window: &[i64], dilation: &[i64]) -> Result<(Vec<i64>, Vec<i64>)> {
+    match call.string("padding") {
+        Err(_) => call.ints_for("padding", spatial).map(|p| (p.clone(), p)),
+        Ok("valid") => Ok((vec![0; spatial], vec![0; spatial])),
+        Ok("same") => {
+            let total: Vec<i64> = window.iter().zip(dilation).map(|(w, d)| (w - 1) * d).collect();
+            Ok((total.iter().map(|t| t / 2).collect(), total.iter().map(|t| t - t / 2).collect()))
+        }
+        Ok(other) => unsupported(format!("there is no padding `{other}` (valid, same)")),
+    }
+}
+
+fn convolution(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (mut x, mut kernel) = (call.tensor("input")?, call.tensor("weight")?);
+    let bias = call.optional_tensor("bias")?;
+    let spatial = b.rank(kernel).saturating_sub(2);
+    if !(1..=3).contains(&spatial) {
+        return unsupported(format!("a convolution over {spatial} spatial axes"));
+    }
+    let window: Vec<i64> = b
+        .static_dims(kernel)
+        .ok_or_else(|| Error::unsupported("the weight's sizes must not depend on input sizes"))?
+        .split_off(2);
+    let Convolution { mut attributes, transposed } = read(call, spatial, &window)?;
+    let batched = b.rank(x) == spatial + 2;
+    if !batched {
+        x = b.unsqueeze(x, &[0])?;
+    }
+    if spatial == 1 {
+        x = b.unsqueeze(x, &[2])?;
+        kernel = b.unsqueeze(kernel, &[2])?;
+        for (list, neutral) in [
+            (&mut attributes.stride, 1),
+            (&mut attributes.dilation, 1),
+            (&mut attributes.pre_padding, 0),
+            (&mut attributes.post_padding, 0),
+        ] {
+            list.insert(0, neutral);
+        }
+    }
+    let mut y = layer(b, attributes, transposed, [Some(x), Some(kernel), bias])?;
+    if spatial == 1 {
+        y = b.squeeze(y, &[2])?;
+    }
+    if !batched {
+        y = b.squeeze(y, &[0])?;
+    }
+    Ok(y.into())
+}
+
+/// TensorRT takes no negative padding: what output_padding puts back beyond the padding is added as zeros.
+fn layer(
+    b: &mut Builder,
+    attributes: ConvolutionAttributes,
+    transposed: bool,
+    inputs: [Option<TensorId>; 3],
+) -> Result<TensorId> {
+    if attributes.post_padding.iter().any(|p| *p < 0) {
+        return unsupported("output_padding larger than padding");
+    }
+    let op = if transposed { Op::Deconvolution(attributes) } else { Op::Convolution(attributes) };
+    Ok(b.add_all(op, &inputs)?[0])
+}

@@ -1,0 +1,224 @@
+//! Pooling over windows.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `max_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode)` | Pooling(Max); dilated or integer: Slice, ElementWise(Max) |
+//! | `max_pool{1,2,3}d_with_indices(…) -> (Tensor, Tensor)` | the same, without the indices |
+//! | `avg_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override)` | Pooling(Average) |
+//!
+//! Dtypes: float in, the same out; maxima also of integers. TensorRT pools two or three axes, so a 1-D pooling gets
+//! an axis of size 1, and an input without a batch axis gets one. Every size may be symbolic.
+//!
+//! In ceil mode the last window may hang over the end, but PyTorch drops it where it would start in the padding
+//! behind the input, and an average never counts the overhang. Adaptive pooling is in `adaptive_pool`.
+
+use super::{Operator, Outputs, operator};
+use crate::builder::unsupported;
+use crate::{Builder, Call, Error, Result};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, TensorId};
+
+const MAX: &str = "Pooling";
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.max_pool1d.default", max_pool, MAX, 0.0),
+    operator("aten.max_pool2d.default", max_pool, MAX, 0.0),
+    operator("aten.max_pool3d.default", max_pool, MAX, 0.0),
+    operator("aten.max_pool1d_with_indices.default", max_pool, MAX, 0.0),
+    operator("aten.max_pool2d_with_indices.default", max_pool, MAX, 0.0),
+    operator("aten.max_pool3d_with_indices.default", max_pool, MAX, 0.0),
+    operator("aten.avg_pool1d.default", avg_pool, "Pooling", 1e-5),
+    operator("aten.avg_pool2d.default", avg_pool, "Pooling", 1e-5),
+    operator("aten.avg_pool3d.default", avg_pool, "Pooling", 1e-5),
+];
+
+/// A window that slides over spatial axes; an entry an axis.
+struct Window {
+    size: Vec<i64>,
+    stride: Vec<i64>,
+    padding: Vec<i64>,
+    dilation: Vec<i64>,
+    ceil: bool,
+}
+
+/// The number of spatial axes, from the operator's name.
+pub(super) fn spatial_axes(call: &Call<'_>) -> usize {
+    if call.target().contains("1d") {
+        1
+    } else if call.target().contains("3d") {
+        3
+    } else {
+        2
+    }
+}
+
+fn window(call: &Call<'_>, spatial: usize) -> Result<Window> {
+    let size = call.ints_for("kernel_size", spatial)?;
+    let stride = if call.sizes("stride")?.is_empty() { size.clone() } else { call.ints_for("stride", spatial)? };
+    let dilation =
+        if call.argument("dilation").is_some() { call.ints_for("dilation", spatial)? } else { vec![1; spatial] };
+    let mut window =
+        Window { size, stride, padding: call.ints_for("padding", spatial)?, dilation, ceil: call.bool("ceil_mode")? };
+    if spatial == 1 {
+        for (list, neutral) in [
+            (&mut window.size, 1),
+            (&mut window.stride, 1),
+            (&mut window.padding, 0),
+            (&mut window.dilation, 1),
+        ] {
+            list.insert(0, neutral);
+        }
+    }
+    Ok(window)
+}
+
+/// x as `[N, C, spatial…]` with at least two spatial axes.
+pub(super) fn image(b: &mut Builder, x: TensorId, spatial: usize) -> Result<TensorId> {
+    let x = match b.rank(x).checked_sub(spatial) {
+        Some(1) => b.unsqueeze(x, &[0])?,
+        Some(2) => x,
+        _ => return Err(Error::Converter { problem: format!("{spatial} spatial axes of {}", b.tensor(x).type_text()) }),
+    };
+    if spatial == 1 { b.unsqueeze(x, &[2]) } else { Ok(x) }
+}
+
+/// The sizes of the spatial axes of the result, as PyTorch has them, with the one that a 1-D pooling got.
+fn output_sizes(call: &Call<'_>, spatial: usize) -> Result<Vec<Dim>> {
+    let dims = call.output_dims(0)?;
+    let mut sizes = dims[dims.len().saturating_sub(spatial)..].to_vec();
+    if spatial == 1 {
+        sizes.insert(0, Dim::Static(1));
+    }
+    Ok(sizes)
+}
+
+fn max_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let spatial = spatial_axes(call);
+    if call.output_count() > 1 && call.is_used(1) {
+        return unsupported("the indices of a max pooling are used (return_indices=True); TensorRT pools values only");
+    }
+    let (window, sizes) = (window(call, spatial)?, output_sizes(call, spatial)?);
+    let x = call.tensor("self")?;
+    let x = image(b, x, spatial)?;
+    let y = if window.dilation.iter().any(|d| *d != 1) || !b.dtype(x).is_float() {
+        sliced_max(b, x, &window, &sizes)?
+    } else {
+        pooling(b, x, &window, &sizes, PoolingType::Max, true)?
+    };
+    let y = b.reshape(y, call.output_dims(0)?)?;
+    let mut outputs = vec![None; call.output_count().max(1)];
+    outputs[0] = Some(y);
+    Ok(outputs.into())
+}
+
+/// One pooling layer whose output sizes are PyTorch's.
+fn pooling(
+    b: &mut Builder,
+    x: TensorId,
+    window: &Window,
+    sizes: &[Dim],
+    kind: PoolingType,
+    exclude_padding: bool,
+) -> Result<TensorId> {
+    let input = b.dims(x);
+    let overhang = |k: usize| Some(overhang(window, k, input[k + 2].as_static()?, sizes[k].as_static()?));
+    let fixed: Option<Vec<i64>> = (0..sizes.len()).map(overhang).collect();
+    let (post_padding, padding_mode) = match fixed {
+        Some(post) if window.ceil => (post, PaddingMode::ExplicitRoundDown),
+        _ if window.ceil => (window.padding.clone(), PaddingMode::ExplicitRoundUp),
+        _ => (window.padding.clone(), PaddingMode::ExplicitRoundDown),
+    };
+    let attributes = PoolingAttributes {
+        kind,
+        window: window.size.clone(),
+        stride: window.stride.clone(),
+        pre_padding: window.padding.clone(),
+        post_padding,
+        padding_mode,
+        average_count_excludes_padding: exclude_padding,
+        blend_factor: 0.0,
+    };
+    let y = b.add(Op::Pooling(attributes), &[x])?;
+    let dropped = |k: usize| window.stride[k] > window.size[k] - window.padding[k];
+    if padding_mode == PaddingMode::ExplicitRoundUp && (0..sizes.len()).any(dropped) {
+        let dims = [&b.dims(y)[..2], sizes].concat();
+        return b.slice(y, &vec![Dim::Static(0); dims.len()], &dims, &vec![1; dims.len()]);
+    }
+    Ok(y)
+}
+
+/// Elements that the last window needs behind the input; less than the padding where that is not used up.
+fn overhang(window: &Window, axis: usize, input: i64, output: i64) -> i64 {
+    let reach = (output - 1) * window.stride[axis] + window.size[axis];
+    (reach - input - window.padding[axis]).max(0)
+}
+
+/// The maximum of the windows' elements, one axis after the other: a strided slice for each place in the window.
+fn sliced_max(b: &mut Builder, x: TensorId, window: &Window, sizes: &[Dim]) -> Result<TensorId> {
+    let lowest = match b.dtype(x) {
+        DType::Int64 => i64::MIN as f64,
+        DType::Int32 => f64::from(i32::MIN),
+        _ => f64::NEG_INFINITY,
+    };
+    let fill = b.scalar(b.dtype(x), lowest, 0)?;
+    let mut y = x;
+    for (k, output) in sizes.iter().enumerate() {
+        let axis = k + 2;
+        let mut best: Option<TensorId> = None;
+        for place in 0..window.size[k] {
+            let mut size = b.dims(y);
+            let (mut start, mut stride) = (vec![Dim::Static(0); size.len()], vec![1; size.len()]);
+            start[axis] = Dim::Static(place * window.dilation[k] - window.padding[k]);
+            size[axis] = output.clone();
+            stride[axis] = window.stride[k];
+            let slice = b.sample(y, [&start, &size], &stride, SampleMode::Fill, Some(fill))?;
+            best = Some(match best {
+                Some(best) => b.elementwise(E::Max, best, slice)?,
+                None => slice,
+            });
+        }
+        y = best.unwrap_or(y);
+    }
+    Ok(y)
+}
+
+fn avg_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let spatial = spatial_axes(call);
+    let (mut window, sizes) = (window(call, spatial)?, output_sizes(call, spatial)?);
+    let divisor = match call.argument("divisor_override") {
+        Some(_) => call.optional_float("divisor_override")?,
+        None => None,
+    };
+    let include_padding = call.bool("count_include_pad")? || divisor.is_some();
+    let x = call.tensor("self")?;
+    let mut x = image(b, x, spatial)?;
+    let mut exclude = !include_padding;
+    if window.ceil && divisor.is_none() && include_padding {
+        // The divisor counts the padding but not the overhang: padding becomes data, and only data is counted.
+        x = zeros_around(b, x, &window.padding)?;
+        window.padding = vec![0; sizes.len()];
+        exclude = true;
+    }
+    let mut y = pooling(b, x, &window, &sizes, PoolingType::Average, exclude)?;
+    if let Some(divisor) = divisor {
+        let count: i64 = window.size.iter().product();
+        y = b.with_scalar(E::Prod, y, count as f64 / divisor)?;
+    }
+    Ok(b.reshape(y, call.output_dims(0)?)?.into())
+}
+
+/// Zeros before and after the spatial axes.
+fn zeros_around(b: &mut Builder, x: TensorId, padding: &[i64]) -> Result<TensorId> {
+    if padding.iter().all(|p| *p == 0) {
+        return Ok(x);
+    }
+    let mut size = b.dims(x);
+    let mut start = vec![Dim::Static(0); size.len()];
+    for (k, pad) in padding.iter().enumerate() {
+        start[k + 2] = Dim::Static(-pad);
+        size[k + 2] = size[k + 2].clone() + Dim::Static(2 * pad);
+    }
+    let fill = b.scalar(b.dtype(x), 0.0, 0)?;
+    let stride = vec![1; size.len()];
+    b.sample(x, [&start, &size], &stride, SampleMode::Fill, Some(fill))
+}

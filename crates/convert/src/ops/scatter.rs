@@ -1,0 +1,200 @@
+//! Writing elements by position, each position at most once.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `slice_scatter(Tensor self, Tensor src, int dim, SymInt? start, SymInt? end, SymInt step)` | Slice, Concatenation; Scatter |
+//! | `select_scatter(Tensor self, Tensor src, int dim, SymInt index)`, `diagonal_scatter` | Slice, Concatenation; Select |
+//! | `scatter.{src,value}(Tensor self, int dim, Tensor index, src or value)` | Scatter (Element) |
+//! | `index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False)` | Scatter (Nd); Select for a mask and one value |
+//! | `index_copy(Tensor self, int dim, Tensor index, Tensor source)`, `index_fill` | Scatter (Nd) |
+//!
+//! Dtypes: what is written takes the type of what it is written to. Sizes may be symbolic; for the steps of
+//! `slice_scatter` see there. Where positions repeat, which write wins is not defined, as in PyTorch; sums over
+//! repeated positions are in `accumulate`.
+
+use super::elementwise::operand;
+use super::index::{bound, indices, linearize};
+use super::{Operator, Outputs, accumulate, operator};
+use crate::{Builder, Call, Result};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, Op, ScatterMode, TensorId};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.slice_scatter.default", slice_scatter, "Slice, Concatenation", 0.0),
+    operator("aten.select_scatter.default", select_scatter, "Slice, Concatenation", 0.0),
+    operator("aten.scatter.src", scatter, "Scatter", 0.0),
+    operator("aten.scatter.value", scatter, "Scatter", 0.0),
+    operator("aten.index_put.default", index_put, "Scatter", 0.0),
+    operator("aten.index_put.hacked_twin", index_put, "Scatter", 0.0),
+    operator("aten._unsafe_index_put.default", index_put, "Scatter", 0.0),
+    operator("aten._index_put_impl.default", index_put, "Scatter", 0.0),
+    operator("aten.index_copy.default", index_copy, "Scatter", 0.0),
+    operator("aten.index_fill.int_Scalar", index_copy, "Scatter", 0.0),
+    operator("aten.index_fill.int_Tensor", index_copy, "Scatter", 0.0),
+];
+
+/// Replaces `size` elements of an axis from `start` by what is written: the rest before and after stays.
+fn overwrite(b: &mut Builder, x: TensorId, src: TensorId, axis: usize, start: Dim, size: Dim) -> Result<TensorId> {
+    let whole = b.dims(x)[axis].clone();
+    let after = start.clone() + size;
+    let rest = whole - after.clone();
+    let mut parts = Vec::with_capacity(3);
+    if !start.is(0) {
+        parts.push(b.slice_axis(x, axis, Dim::Static(0), start, 1)?);
+    }
+    parts.push(src);
+    if !rest.is(0) {
+        parts.push(b.slice_axis(x, axis, after, rest, 1)?);
+    }
+    b.concat(&parts, axis)
+}
+
+fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, src) = (call.tensor("self")?, call.tensor("src")?);
+    let src = b.cast(src, b.dtype(x))?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let whole = b.dims(x)[axis].clone();
+    let step = call.int("step")?;
+    let start = if call.is_none("start") { Dim::Static(0) } else { bound(&call.size("start")?, &whole) };
+    let end = if call.is_none("end") { whole.clone() } else { bound(&call.size("end")?, &whole).smaller(&whole) };
+    let room = (end - start.clone()).larger(&Dim::Static(0));
+    let mut to = b.dims(x);
+    to[axis] = room.ceil_div(&Dim::Static(step));
+    let size = b.dims(src).get(axis).filter(|d| !d.is(1)).cloned().unwrap_or_else(|| to[axis].clone());
+    to[axis] = size.clone();
+    let src = b.expand(src, &to)?;
+    if size.is(0) {
+        return Ok(x.into());
+    }
+    if step == 1 {
+        return Ok(overwrite(b, x, src, axis, start, size)?.into());
+    }
+    let positions = b.iota_along(&size, DType::Int64, axis, to.len())?;
+    let positions = b.with_scalar(E::Prod, positions, step as f64)?;
+    let start = b.size_as(&start, DType::Int64, to.len())?;
+    let positions = b.sum(positions, start)?;
+    let positions = b.expand(positions, &to)?;
+    Ok(b.add(Op::Scatter { mode: ScatterMode::Element, axis }, &[x, positions, src])?.into())
+}
+
+fn select_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, src) = (call.tensor("self")?, call.tensor("src")?);
+    let src = b.cast(src, b.dtype(x))?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let mut to = b.dims(x);
+    let start = bound(&call.size("index")?, &to[axis]);
+    to[axis] = Dim::Static(1);
+    let src = b.reshape(src, &to)?;
+    Ok(overwrite(b, x, src, axis, start, Dim::Static(1))?.into())
+}
+
+/// A 0-D tensor counts as one of a single element.
+pub(super) fn with_axis(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    if b.rank(x) == 0 { b.reshape(x, &[Dim::Static(1)]) } else { Ok(x) }
+}
+
+/// The index of a scatter, and what it writes: as many elements as the index has.
+pub(super) fn writes(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
+    let index = call.tensor("index")?;
+    let index = with_axis(b, index)?;
+    let to = b.dims(index);
+    let name = if call.argument("src").is_some() { "src" } else { "value" };
+    let src = operand(b, call, name, call.output_dtype(0)?)?;
+    if b.rank(src) == 0 {
+        return Ok((index, b.expand(src, &to)?));
+    }
+    let fits = b.dims(src) == to;
+    let src = if fits { src } else { b.slice(src, &vec![Dim::Static(0); to.len()], &to, &vec![1; to.len()])? };
+    Ok((index, src))
+}
+
+fn scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let data = with_axis(b, x)?;
+    let axis = call.axis("dim", b.rank(data))?;
+    let (index, src) = writes(b, call)?;
+    if b.dims(index).iter().any(|d| d.is(0)) {
+        return Ok(x.into());
+    }
+    let y = b.add(Op::Scatter { mode: ScatterMode::Element, axis }, &[data, index, src])?;
+    Ok(b.reshape(y, call.output_dims(0)?)?.into())
+}
+
+/// Writes whole rows: row `index[k…]` of the data's first axis becomes `rows[k…]`.
+fn scatter_rows(b: &mut Builder, data: TensorId, index: TensorId, rows: TensorId) -> Result<TensorId> {
+    let index = b.unsqueeze(index, &[b.rank(index)])?;
+    b.add(Op::Scatter { mode: ScatterMode::Nd, axis: 0 }, &[data, index, rows])
+}
+
+/// The mask that is the only index and stands in front, where one value goes everywhere it holds.
+fn masked(b: &Builder, call: &Call<'_>, values: TensorId) -> Result<Option<TensorId>> {
+    let given = call.optional_tensors("indices")?;
+    Ok(match given.as_slice() {
+        [Some(mask)] if b.dtype(*mask) == DType::Bool => {
+            let rest = b.rank(call.tensor("self")?) - b.rank(*mask);
+            let dims = b.dims(values);
+            let one_row = dims.len() <= rest || (dims.len() == rest + 1 && dims[0].is(1));
+            one_row.then_some(*mask)
+        }
+        _ => None,
+    })
+}
+
+fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, values) = (call.tensor("self")?, call.tensor("values")?);
+    let values = b.cast(values, b.dtype(x))?;
+    let add = call.bool("accumulate")?;
+    let rank = b.rank(x);
+    if let Some(mask) = masked(b, call, values)? {
+        let tail: Vec<usize> = (b.rank(mask)..rank).collect();
+        let mask = b.unsqueeze(mask, &tail)?;
+        let values = if b.rank(values) > tail.len() { b.squeeze(values, &[0])? } else { values };
+        let written = if add { b.sum(x, values)? } else { values };
+        return Ok(b.select(mask, written, x)?.into());
+    }
+    let count = b.unbound_symbol(&b.dims(values));
+    let indices = indices(b, call, count.as_deref())?;
+    let Some(indexed) = linearize(b, x, &indices)? else {
+        return Ok(b.expand(values, &b.dims(x))?.into());
+    };
+    // Values are laid out like the elements that the same indices would read.
+    let (data_dims, index_dims) = (b.dims(indexed.data), b.dims(indexed.index));
+    let (before, after) = (&data_dims[..indexed.axis], &data_dims[indexed.axis + 1..]);
+    let read = [before, &index_dims, after].concat();
+    let values = b.expand(values, &read)?;
+    let front: Vec<usize> = (indexed.axis..indexed.axis + index_dims.len()).collect();
+    let rest = (0..read.len()).filter(|k| !front.contains(k));
+    let rows = b.permute(values, &front.iter().copied().chain(rest).collect::<Vec<_>>())?;
+    let data = b.move_axis(indexed.data, indexed.axis, 0)?;
+    let y = if add {
+        accumulate::add_rows(b, data, indexed.index, rows)?
+    } else {
+        scatter_rows(b, data, indexed.index, rows)?
+    };
+    let y = b.move_axis(y, 0, indexed.axis)?;
+    let permuted: Vec<Dim> = indexed.order.iter().map(|k| b.dims(x)[*k].clone()).collect();
+    let y = b.reshape(y, &permuted)?;
+    let mut back = vec![0; rank];
+    indexed.order.iter().enumerate().for_each(|(k, axis)| back[*axis] = k);
+    Ok(b.permute(y, &back)?.into())
+}
+
+/// `index_copy` and `index_fill`: whole slices of an axis, from a tensor or of one value.
+fn index_copy(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, index) = (call.tensor("self")?, call.tensor("index")?);
+    let (x, index) = (with_axis(b, x)?, with_axis(b, index)?);
+    if b.dims(index)[0].is(0) {
+        return Ok(b.reshape(x, call.output_dims(0)?)?.into());
+    }
+    let axis = call.axis("dim", b.rank(x))?;
+    let index = b.wrap_indices(index, &b.dims(x)[axis])?;
+    let name = if call.argument("source").is_some() { "source" } else { "value" };
+    let source = operand(b, call, name, b.dtype(x))?;
+    let mut to = b.dims(x);
+    to[axis] = b.dims(index)[0].clone();
+    let source = if name == "value" { b.expand(source, &to)? } else { b.reshape(source, &to)? };
+    let (data, rows) = (b.move_axis(x, axis, 0)?, b.move_axis(source, axis, 0)?);
+    let y = scatter_rows(b, data, index, rows)?;
+    let y = b.move_axis(y, 0, axis)?;
+    Ok(b.reshape(y, call.output_dims(0)?)?.into())
+}

@@ -1,0 +1,163 @@
+//! Sorting and searching.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `topk(Tensor self, SymInt k, int dim, bool largest, bool sorted)` | TopK |
+//! | `sort(Tensor self, int dim, bool descending)`, `sort.stable`, `argsort`, `msort` | TopK (k = size) |
+//! | `kthvalue(Tensor self, SymInt k, int dim, bool keepdim)`, `median`, `median.dim` | TopK, Slice |
+//! | `searchsorted.Tensor(Tensor sorted_sequence, Tensor self, …)`, `bucketize` | ElementWise, Reduce |
+//!
+//! Dtypes: float, int32, int64; bools are sorted as int32. Positions are int64. Among equal elements the earlier
+//! comes first, as in PyTorch's stable sort. Sizes may be symbolic. TensorRT sorts at most 3840 elements an axis.
+
+use super::elementwise::operand;
+use super::{Operator, Outputs, comparison, operator};
+use crate::{Builder, Call, Result};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.topk.default", topk, "TopK", 0.0),
+    operator("aten.sort.default", sort, "TopK", 0.0),
+    operator("aten.sort.stable", sort, "TopK", 0.0),
+    operator("aten.argsort.default", argsort, "TopK", 0.0),
+    operator("aten.argsort.stable", argsort, "TopK", 0.0),
+    operator("aten.msort.default", msort, "TopK", 0.0),
+    operator("aten.kthvalue.default", kthvalue, "TopK, Slice", 0.0),
+    operator("aten.median.default", median, "TopK, Slice", 0.0),
+    operator("aten.median.dim", median_dim, "TopK, Slice", 0.0),
+    operator("aten.searchsorted.Tensor", searchsorted, "ElementWise, Reduce", 0.0),
+    operator("aten.searchsorted.Scalar", searchsorted, "ElementWise, Reduce", 0.0),
+    operator("aten.bucketize.Tensor", bucketize, "ElementWise, Reduce", 0.0),
+    operator("aten.bucketize.Scalar", bucketize, "ElementWise, Reduce", 0.0),
+];
+
+/// The first k in order along an axis: values and int64 positions. A 0-D tensor is in order as it is.
+pub(super) fn first(b: &mut Builder, x: TensorId, op: T, k: &Dim, axis: usize) -> Result<(TensorId, TensorId)> {
+    if b.rank(x) == 0 {
+        return Ok((x, b.scalar(DType::Int64, 0.0, 0)?));
+    }
+    let dtype = b.dtype(x);
+    let number = if dtype == DType::Bool { b.cast(x, DType::Int32)? } else { x };
+    let (values, positions) = b.top_k(number, op, k, axis)?;
+    Ok((b.cast(values, dtype)?, b.cast(positions, DType::Int64)?))
+}
+
+fn topk(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let op = if call.bool("largest")? { T::Max } else { T::Min };
+    let (values, positions) = first(b, x, op, &call.size("k")?, axis)?;
+    Ok(vec![values, positions].into())
+}
+
+fn sorted(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let size = b.dims(x).get(axis).cloned().unwrap_or(Dim::Static(1));
+    let op = if call.bool("descending")? { T::Max } else { T::Min };
+    first(b, x, op, &size, axis)
+}
+
+fn sort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (values, positions) = sorted(b, call)?;
+    Ok(vec![values, positions].into())
+}
+
+fn argsort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    Ok(sorted(b, call)?.1.into())
+}
+
+fn msort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let size = b.dims(x).first().cloned().unwrap_or(Dim::Static(1));
+    Ok(first(b, x, T::Min, &size, 0)?.0.into())
+}
+
+/// The k-th smallest along an axis, k counted from 1: value and position.
+fn kth(b: &mut Builder, x: TensorId, k: &Dim, axis: usize, keep: bool) -> Result<(TensorId, TensorId)> {
+    let (values, positions) = first(b, x, T::Min, k, axis)?;
+    if b.rank(x) == 0 {
+        return Ok((values, positions));
+    }
+    let last = k.clone() - Dim::Static(1);
+    let value = b.slice_axis(values, axis, last.clone(), Dim::Static(1), 1)?;
+    let position = b.slice_axis(positions, axis, last, Dim::Static(1), 1)?;
+    if keep { Ok((value, position)) } else { Ok((b.squeeze(value, &[axis])?, b.squeeze(position, &[axis])?)) }
+}
+
+fn kthvalue(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let (value, position) = kth(b, x, &call.size("k")?, axis, call.bool("keepdim")?)?;
+    Ok(vec![value, position].into())
+}
+
+/// Of an even number of elements, the median is the lower of the two in the middle.
+fn middle(count: &Dim) -> Dim {
+    (count.clone() + Dim::Static(1)).floor_div(&Dim::Static(2))
+}
+
+fn median(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let count = Dim::product(&b.dims(x));
+    let flat = b.reshape(x, std::slice::from_ref(&count))?;
+    Ok(kth(b, flat, &middle(&count), 0, false)?.0.into())
+}
+
+fn median_dim(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let size = b.dims(x).get(axis).cloned().unwrap_or(Dim::Static(1));
+    let (value, position) = kth(b, x, &middle(&size), axis, call.bool("keepdim")?)?;
+    Ok(vec![value, position].into())
+}
+
+/// How many boundaries lie before each value: all that are less, or with `right` those that are not greater.
+/// Boundaries `[…, count]`, values `[…, n]`, leading axes broadcast.
+fn count_before(b: &mut Builder, boundaries: TensorId, values: TensorId, right: bool) -> Result<TensorId> {
+    let rank = b.rank(values);
+    let values = b.unsqueeze(values, &[rank])?;
+    let boundaries = b.unsqueeze(boundaries, &[b.rank(boundaries) - 1])?;
+    let (boundaries, values) = b.align(boundaries, values)?;
+    let before = if right {
+        let after = b.elementwise(E::Greater, boundaries, values)?;
+        b.not(after)?
+    } else {
+        b.elementwise(E::Less, boundaries, values)?
+    };
+    let ones = b.cast(before, DType::Int32)?;
+    b.reduce(R::Sum, ones, &[rank], false)
+}
+
+/// Whether equal boundaries count as before the value.
+fn to_the_right(call: &Call<'_>) -> Result<bool> {
+    let side = call.argument("side").is_some() && !call.is_none("side") && call.string("side")? == "right";
+    Ok(side || call.bool("right")?)
+}
+
+fn search(b: &mut Builder, call: &Call<'_>, boundaries: &str) -> Result<Outputs> {
+    let dtype = comparison::promoted(b, call, [boundaries, "self"])?;
+    let dtype = if dtype == DType::Bool { DType::Int32 } else { dtype };
+    let (mut edges, mut values) = (operand(b, call, boundaries, dtype)?, operand(b, call, "self", dtype)?);
+    if call.argument("sorter").is_some() && !call.is_none("sorter") {
+        let order = call.tensor("sorter")?;
+        edges = b.gather_elements(edges, order, b.rank(edges) - 1)?;
+    }
+    let to = call.output_dims(0)?;
+    if b.rank(edges) == 1 {
+        // One row of boundaries serves values of any shape.
+        values = b.reshape(values, &[Dim::product(&b.dims(values))])?;
+    }
+    let count = count_before(b, edges, values, to_the_right(call)?)?;
+    let count = b.reshape(count, to)?;
+    Ok(b.cast(count, call.output_dtype(0)?)?.into())
+}
+
+fn searchsorted(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    search(b, call, "sorted_sequence")
+}
+
+fn bucketize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    search(b, call, "boundaries")
+}

@@ -1,0 +1,121 @@
+//! Reads the text of an expression: integers, symbols, `+ - *`, parentheses, and
+//! `floordiv`, `ceildiv`, `mod`, `min`, `max` of two.
+
+use crate::{Dim, Expr};
+
+/// The text is not an expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a size expression: {problem} at column {column}")]
+pub struct ParseError {
+    text: String,
+    problem: &'static str,
+    column: usize,
+}
+
+/// Nesting beyond this is refused: no size needs it, and recursion must end.
+const MAX_DEPTH: usize = 64;
+
+pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
+    let mut p = Parser { text, at: 0, depth: 0 };
+    let expr = p.sum()?;
+    p.skip_space();
+    if p.at < text.len() { p.fail("unexpected character") } else { Ok(expr) }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn fail<T>(&self, problem: &'static str) -> Result<T, ParseError> {
+        Err(ParseError { text: self.text.chars().take(200).collect(), problem, column: self.at + 1 })
+    }
+
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn skip_space(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        self.skip_space();
+        let found = self.rest().starts_with(c);
+        if found {
+            self.at += c.len_utf8();
+        }
+        found
+    }
+
+    fn sum(&mut self) -> Result<Expr, ParseError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.fail("nested too deeply");
+        }
+        let mut value = self.product()?;
+        loop {
+            if self.eat('+') {
+                value = value + self.product()?;
+            } else if self.eat('-') {
+                value = value - self.product()?;
+            } else {
+                self.depth -= 1;
+                return Ok(value);
+            }
+        }
+    }
+
+    fn product(&mut self) -> Result<Expr, ParseError> {
+        let mut value = self.factor()?;
+        while self.eat('*') {
+            value = value * self.factor()?;
+        }
+        Ok(value)
+    }
+
+    fn factor(&mut self) -> Result<Expr, ParseError> {
+        let negative = self.eat('-');
+        self.skip_space();
+        let word_len = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
+        let word = self.rest()[..word_len].to_owned();
+        let value = if word.is_empty() {
+            if !self.eat('(') {
+                return self.fail("a number, a symbol or `(` is missing");
+            }
+            self.closed_sum()?
+        } else if word.starts_with(|c: char| c.is_ascii_digit()) {
+            let Ok(n) = word.parse() else { return self.fail("not a 64-bit integer") };
+            self.at += word_len;
+            Expr::constant(n)
+        } else {
+            self.at += word_len;
+            if self.eat('(') { self.call(&word)? } else { Expr::symbol(&word) }
+        };
+        Ok(if negative { value * Expr::constant(-1) } else { value })
+    }
+
+    fn closed_sum(&mut self) -> Result<Expr, ParseError> {
+        let value = self.sum()?;
+        if self.eat(')') { Ok(value) } else { self.fail("`)` is missing") }
+    }
+
+    fn call(&mut self, name: &str) -> Result<Expr, ParseError> {
+        let a = Dim::from_expr(self.sum()?);
+        if !self.eat(',') {
+            return self.fail("`,` is missing");
+        }
+        let b = Dim::from_expr(self.closed_sum()?);
+        Ok(match name {
+            "floordiv" => a.floor_div(&b),
+            "ceildiv" => a.ceil_div(&b),
+            "mod" => a.modulo(&b),
+            "min" => a.smaller(&b),
+            "max" => a.larger(&b),
+            _ => return self.fail("unknown function (known: floordiv, ceildiv, mod, min, max)"),
+        }
+        .expr())
+    }
+}

@@ -1,0 +1,88 @@
+//! Layers that move elements by index.
+
+use super::{Inferred, Inputs, Result, TensorInfo, check_axis, fail, one, same_dtype};
+use crate::{DType, Dim, GatherMode, Op, ScatterMode};
+
+pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+    match op {
+        Op::Gather { mode, axis, elementwise_dims } => {
+            gather(*mode, *axis, *elementwise_dims, i.get(0, "data")?, indices(i, 1)?)
+        }
+        Op::Scatter { mode, axis } => {
+            let (data, indices, updates) = (i.get(0, "data")?, indices(i, 1)?, i.get(2, "updates")?);
+            same_dtype(data, updates, "data and updates")?;
+            if *mode == ScatterMode::Element {
+                check_axis(*axis, data)?;
+                if indices.rank() != data.rank() || updates.rank() != data.rank() {
+                    return fail(format!("ranks differ: {}, {} and {}", data.text(), indices.text(), updates.text()));
+                }
+            }
+            one(data.dtype, data.dims.to_vec())
+        }
+        Op::OneHot { axis } => {
+            let (indices, values, depth) = (indices(i, 0)?, i.get(1, "values")?, i.get(2, "depth")?);
+            let depth = super::arithmetic::known(depth, "depth")?.first().cloned().unwrap_or(Dim::Static(1));
+            let mut dims = indices.dims.to_vec();
+            if *axis > dims.len() {
+                return fail(format!("axis {axis} is outside the output of {}", indices.text()));
+            }
+            dims.insert(*axis, depth);
+            one(values.dtype, dims)
+        }
+        Op::NonZero { count } => {
+            let x = i.get(0, "x")?;
+            one(DType::Int32, vec![Dim::Static(x.rank() as i64), Dim::symbol(count)])
+        }
+        Op::Nms { count, .. } => {
+            i.float(0, "boxes")?;
+            i.float(1, "scores")?;
+            i.get(2, "max output boxes a class")?;
+            Ok(vec![
+                Inferred { dtype: DType::Int32, dims: vec![Dim::symbol(count), Dim::Static(3)], value: None },
+                Inferred { dtype: DType::Int32, dims: Vec::new(), value: Some(vec![Dim::symbol(count)]) },
+            ])
+        }
+        _ => fail("not an indexing layer"),
+    }
+}
+
+fn indices(i: Inputs<'_>, index: usize) -> Result<TensorInfo<'_>> {
+    let info = i.get(index, "indices")?;
+    if info.dtype.is_index() { Ok(info) } else { fail(format!("indices must be int32 or int64, got {}", info.text())) }
+}
+
+fn gather(
+    mode: GatherMode,
+    axis: usize,
+    batch: usize,
+    data: TensorInfo<'_>,
+    indices: TensorInfo<'_>,
+) -> Result<Vec<Inferred>> {
+    let dims = match mode {
+        GatherMode::Default => {
+            check_axis(axis, data)?;
+            if batch > axis || batch > indices.rank() {
+                return fail(format!("{batch} elementwise axes do not fit axis {axis} of {}", data.text()));
+            }
+            [&data.dims[..axis], &indices.dims[batch..], &data.dims[axis + 1..]].concat()
+        }
+        GatherMode::Element => {
+            check_axis(axis, data)?;
+            if indices.rank() != data.rank() {
+                return fail(format!("ranks differ: {} and {}", data.text(), indices.text()));
+            }
+            indices.dims.to_vec()
+        }
+        GatherMode::Nd => {
+            let Some((Dim::Static(depth), leading)) = indices.dims.split_last().map(|(d, l)| (d.clone(), l)) else {
+                return fail(format!("the last size of the indices must be static: {}", indices.text()));
+            };
+            let used = usize::try_from(depth).unwrap_or(usize::MAX).saturating_add(batch);
+            if used > data.rank() {
+                return fail(format!("{} index more axes than {} has", indices.text(), data.text()));
+            }
+            [leading, &data.dims[used..]].concat()
+        }
+    };
+    one(data.dtype, dims)
+}

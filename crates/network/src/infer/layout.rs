@@ -1,0 +1,166 @@
+//! Layers that rearrange: shuffle, slice, concatenation, squeeze.
+
+use super::arithmetic::known;
+use super::{Inferred, Inputs, Result, TensorInfo, broadcast_dim, check_axis, fail, one, same_dtype};
+use crate::{DType, Dim, Dims, Op, ReshapeDim, SampleMode, format_dims};
+
+pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+    match op {
+        Op::Assertion { .. } => match i.get(0, "condition")? {
+            x if x.dtype == DType::Bool && x.rank() <= 1 => Ok(Vec::new()),
+            x => fail(format!("the condition must be bool of rank 0 or 1, got {}", x.text())),
+        },
+        Op::Concatenation { axis } => concatenation(*axis, i),
+        Op::Shape => {
+            let x = i.get(0, "x")?;
+            one(DType::Int64, vec![Dim::Static(x.rank() as i64)])
+        }
+        Op::Shuffle { first_transpose, reshape, second_transpose } => {
+            let x = i.get(0, "x")?;
+            let dims = transpose(first_transpose.as_deref(), x.dims.to_vec())?;
+            let dims = match (i.optional(1), reshape) {
+                (Some(shape), _) => known(shape, "the shape").and_then(|to| same_count(&dims, to))?,
+                (None, Some(to)) => resolve(to, &dims).and_then(|to| same_count(&dims, to))?,
+                (None, None) => dims,
+            };
+            one(x.dtype, transpose(second_transpose.as_deref(), dims)?)
+        }
+        Op::Slice { start, size, stride, mode } => slice([start, size, stride], *mode, i),
+        Op::Squeeze { axes } => {
+            let x = i.get(0, "x")?;
+            axes.iter().try_for_each(|a| check_axis(*a, x))?;
+            if let Some(axis) = axes.iter().find(|a| x.dims[**a].as_static().is_some_and(|n| n != 1)) {
+                return fail(format!("axis {axis} of {} is not of size 1", x.text()));
+            }
+            let kept = x.dims.iter().enumerate().filter(|(k, _)| !axes.contains(k));
+            one(x.dtype, kept.map(|(_, d)| d.clone()).collect())
+        }
+        Op::Unsqueeze { axes } => {
+            let x = i.get(0, "x")?;
+            let mut sorted = axes.clone();
+            sorted.sort_unstable();
+            let mut dims = x.dims.to_vec();
+            for axis in sorted {
+                if axis > dims.len() {
+                    return fail(format!("axis {axis} is outside the output of {}", x.text()));
+                }
+                dims.insert(axis, Dim::Static(1));
+            }
+            one(x.dtype, dims)
+        }
+        Op::ReverseSequence { batch_axis, sequence_axis } => {
+            let x = i.get(0, "x")?;
+            check_axis(*batch_axis, x)?;
+            check_axis(*sequence_axis, x)?;
+            one(x.dtype, x.dims.to_vec())
+        }
+        _ => fail("not a layout layer"),
+    }
+}
+
+fn concatenation(axis: usize, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+    let first = i.get(0, "the first tensor")?;
+    check_axis(axis, first)?;
+    let mut dims = first.dims.to_vec();
+    for k in 1..i.0.len() {
+        let other = i.get(k, "a tensor")?;
+        same_dtype(first, other, "concatenated tensors")?;
+        let fits = other.rank() == dims.len()
+            && dims.iter().zip(other.dims).enumerate().all(|(k, (a, b))| {
+                k == axis || a == b || (broadcast_dim(a, b).is_some() && !(a.is_static() && b.is_static()))
+            });
+        if !fits {
+            return fail(format!("sizes other than axis {axis} differ: {} and {}", first.text(), other.text()));
+        }
+        dims[axis] = dims[axis].clone() + other.dims[axis].clone();
+    }
+    one(first.dtype, dims)
+}
+
+fn transpose(order: Option<&[usize]>, dims: Dims) -> Result<Dims> {
+    let Some(order) = order else { return Ok(dims) };
+    let mut seen = vec![false; dims.len()];
+    order.iter().for_each(|k| {
+        if let Some(s) = seen.get_mut(*k) {
+            *s = true;
+        }
+    });
+    if order.len() != dims.len() || seen.contains(&false) {
+        return fail(format!("{order:?} is not a permutation of the axes of {}", format_dims(&dims)));
+    }
+    Ok(order.iter().map(|k| dims[*k].clone()).collect())
+}
+
+fn resolve(to: &[ReshapeDim], from: &[Dim]) -> Result<Dims> {
+    let mut out = Vec::with_capacity(to.len());
+    let mut open = None;
+    for (k, dim) in to.iter().enumerate() {
+        out.push(match dim {
+            ReshapeDim::Is(n) => Dim::Static(*n),
+            ReshapeDim::Copy => match from.get(k) {
+                Some(dim) => dim.clone(),
+                None => return fail(format!("entry {k} copies an axis that {} does not have", format_dims(from))),
+            },
+            ReshapeDim::Infer if open.is_some() => return fail("more than one size is left open"),
+            ReshapeDim::Infer => {
+                open = Some(k);
+                Dim::Static(1)
+            }
+        });
+    }
+    if let Some(k) = open {
+        let (all, rest) = (Dim::product(from), Dim::product(&out));
+        if rest.is(0) {
+            return fail("a size is left open where others are 0");
+        }
+        out[k] = all.floor_div(&rest);
+    }
+    Ok(out)
+}
+
+fn same_count(from: &[Dim], to: Dims) -> Result<Dims> {
+    let (a, b) = (Dim::product(from), Dim::product(&to));
+    if a.is_static() && b.is_static() && a != b {
+        return fail(format!("{} has {a} elements, {} has {b}", format_dims(from), format_dims(&to)));
+    }
+    Ok(to)
+}
+
+fn slice(attributes: [&Vec<i64>; 3], mode: SampleMode, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    let mut lists: Vec<Dims> = Vec::with_capacity(3);
+    for (k, name) in ["start", "size", "stride"].into_iter().enumerate() {
+        lists.push(match i.optional(k + 1) {
+            // Only the size decides the output; start and stride may depend on data.
+            Some(info) if k == 1 || info.value.is_some() => known(info, name)?,
+            Some(_) => continue,
+            None => attributes[k].iter().map(|n| Dim::Static(*n)).collect(),
+        });
+        if lists.last().is_some_and(|l| l.len() != x.rank()) {
+            return fail(format!("{name} does not have an entry for each axis of {}", x.text()));
+        }
+    }
+    if let [start, size, stride] = lists.as_slice()
+        && mode == SampleMode::StrictBounds
+    {
+        for (k, dim) in x.dims.iter().enumerate() {
+            check_bounds(dim, (&start[k], &size[k], &stride[k]), k, x)?;
+        }
+    }
+    let size = if i.optional(2).is_some() {
+        known(i.get(2, "size")?, "size")?
+    } else {
+        attributes[1].iter().map(|n| Dim::Static(*n)).collect()
+    };
+    one(x.dtype, size)
+}
+
+fn check_bounds(dim: &Dim, (start, size, stride): (&Dim, &Dim, &Dim), axis: usize, x: TensorInfo<'_>) -> Result<()> {
+    let all = (dim.as_static(), start.as_static(), size.as_static(), stride.as_static());
+    let (Some(dim), Some(start), Some(size), Some(stride)) = all else { return Ok(()) };
+    let last = size.saturating_sub(1).saturating_mul(stride).saturating_add(start);
+    if size < 0 || (size > 0 && (!(0..dim).contains(&start) || !(0..dim).contains(&last))) {
+        return fail(format!("axis {axis} of {} has no elements {start}..={last}", x.text()));
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! What a layer computes: TensorRT's layer set with its attributes.
+//!
+//! The variants are INetworkDefinition's layers, their fields the layers' attributes under TensorRT's names.
+//! Everything that may differ from call to call is an input tensor, not an attribute. The doc comment of each
+//! variant lists its inputs in order; `?` marks one that may be absent.
+
+use crate::{DType, Weights};
+use serde::{Deserialize, Serialize};
+
+macro_rules! enums {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),* $(,)? })*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "the variants are TensorRT's enumerators of the same names")]
+        pub enum $name { $($(#[$vdoc])* $variant),* }
+
+        impl $name {
+            /// Every value, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+        }
+    )* };
+}
+
+enums! {
+    /// TensorRT `ActivationType`. `alpha` and `beta` mean what they mean there.
+    ActivationType {
+        Relu, Sigmoid, Tanh, LeakyRelu, Elu, Selu, Softsign, Softplus, Clip, HardSigmoid, ScaledTanh,
+        ThresholdedRelu, GeluErf, GeluTanh,
+    }
+    /// TensorRT `UnaryOperation`.
+    UnaryOperation {
+        Exp, Log, Sqrt, Recip, Abs, Neg, Sin, Cos, Tan, Sinh, Cosh, Asin, Acos, Atan, Asinh, Acosh, Atanh, Ceil,
+        Floor, Erf, Not, Sign, Round, Isinf, Isnan,
+    }
+    /// TensorRT `ElementWiseOperation`. `Div` of integers truncates toward zero, `FloorDiv` rounds down.
+    ElementWiseOperation { Sum, Prod, Max, Min, Sub, Div, Pow, FloorDiv, And, Or, Xor, Equal, Greater, Less }
+    /// TensorRT `ReduceOperation`.
+    ReduceOperation { Sum, Prod, Max, Min, Avg }
+    /// TensorRT `TopKOperation`.
+    TopKOperation { Max, Min }
+    /// TensorRT `PoolingType`.
+    PoolingType { Max, Average, MaxAverageBlend }
+    /// How a size that the stride does not divide is rounded (TensorRT `PaddingMode`).
+    PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
+    /// TensorRT `MatrixOperation`.
+    MatrixOperation { None, Transpose, Vector }
+    /// TensorRT `GatherMode`: numpy.take, ONNX GatherElements, ONNX GatherND.
+    GatherMode { Default, Element, Nd }
+    /// TensorRT `ScatterMode`: ONNX ScatterElements, ONNX ScatterND.
+    ScatterMode { Element, Nd }
+    /// What a slice reads outside its input (TensorRT `SampleMode`).
+    SampleMode { StrictBounds, Wrap, Clamp, Fill, Reflect }
+    /// TensorRT `InterpolationMode`.
+    InterpolationMode { Nearest, Linear, Cubic }
+    /// TensorRT `ResizeCoordinateTransformation`.
+    ResizeCoordinateTransformation { AlignCorners, Asymmetric, HalfPixel }
+    /// TensorRT `ResizeSelector`.
+    ResizeSelector { Formula, Upper }
+    /// TensorRT `ResizeRoundMode`.
+    ResizeRoundMode { HalfUp, HalfDown, Floor, Ceil }
+    /// TensorRT `FillOperation`.
+    FillOperation { Linspace, RandomUniform, RandomNormal }
+    /// TensorRT `CumulativeOperation`.
+    CumulativeOperation { Sum }
+    /// TensorRT `ScaleMode`.
+    ScaleMode { Uniform, Channel, Elementwise }
+    /// TensorRT `BoundingBoxFormat`.
+    BoundingBoxFormat { CornerPairs, CenterSizes }
+}
+
+/// One entry of a shuffle's reshape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ReshapeDim {
+    /// This size.
+    Is(i64),
+    /// The size of the input's axis at the same position (TensorRT writes 0).
+    Copy,
+    /// What is left of the elements; at most once (TensorRT writes -1).
+    Infer,
+}
+
+/// Attributes of a convolution or deconvolution, one entry a spatial axis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConvolutionAttributes {
+    /// Step of the window.
+    pub stride: Vec<i64>,
+    /// Zeros before the first element.
+    pub pre_padding: Vec<i64>,
+    /// Zeros after the last element.
+    pub post_padding: Vec<i64>,
+    /// Distance between the elements of the kernel.
+    pub dilation: Vec<i64>,
+    /// Number of groups the channels are split into.
+    pub groups: i64,
+}
+
+/// Attributes of a pooling, one entry a spatial axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolingAttributes {
+    /// Maximum or average.
+    pub kind: PoolingType,
+    /// Size of the window.
+    pub window: Vec<i64>,
+    /// Step of the window.
+    pub stride: Vec<i64>,
+    /// Padding before the first element.
+    pub pre_padding: Vec<i64>,
+    /// Padding after the last element.
+    pub post_padding: Vec<i64>,
+    /// Rounding of the output size.
+    pub padding_mode: PaddingMode,
+    /// Whether an average leaves padding out of its divisor.
+    pub average_count_excludes_padding: bool,
+    /// Share of the average in `MaxAverageBlend`.
+    pub blend_factor: f32,
+}
+
+/// Attributes of a resize.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResizeAttributes {
+    /// Nearest, (multi)linear or cubic.
+    pub mode: InterpolationMode,
+    /// Output size; empty where `scales` or the second input decide.
+    pub size: Vec<i64>,
+    /// Output size over input size, an entry an axis; empty where `size` or the second input decide.
+    /// Where both are given, `size` is the output's size and `scales` the ratio that coordinates use.
+    pub scales: Vec<f32>,
+    /// How an output coordinate maps to an input coordinate.
+    pub coordinate_transformation: ResizeCoordinateTransformation,
+    /// What happens where the output has one element.
+    pub selector: ResizeSelector,
+    /// Rounding of coordinates for `Nearest`.
+    pub nearest_rounding: ResizeRoundMode,
+    /// The `a` of cubic interpolation.
+    pub cubic_coeff: f32,
+    /// Whether weights outside the input count as zero.
+    pub exclude_outside: bool,
+}
+
+/// What a layer computes.
+#[allow(missing_docs, reason = "the fields are the attributes of TensorRT's layers, under TensorRT's names")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// No inputs.
+    Constant(#[serde(skip, default = "no_weights")] Weights),
+    /// Inputs: x (float; `Relu` and `Clip` also int32/int64).
+    Activation { kind: ActivationType, alpha: f32, beta: f32 },
+    /// Inputs: a (bool, rank 0 or 1). Stops execution where an element is false.
+    Assertion { message: String },
+    /// Inputs: x.
+    Cast { to: DType },
+    /// Inputs: one or more tensors of one dtype.
+    Concatenation { axis: usize },
+    /// Inputs: x `[N, C, spatial…]`, kernel `[K, C/groups, window…]`, bias? `[K]`.
+    Convolution(ConvolutionAttributes),
+    /// Inputs: x.
+    Cumulative { op: CumulativeOperation, axis: usize, exclusive: bool, reverse: bool },
+    /// Inputs: x `[N, C, spatial…]`, kernel `[C, K/groups, window…]`, bias? `[K]`. Padding is cut from the output.
+    Deconvolution(ConvolutionAttributes),
+    /// Inputs: x (quantized), scale, zero point?.
+    Dequantize { axis: Option<usize>, to: DType },
+    /// Inputs: x.  Outputs: quantized x, scales.
+    DynamicQuantize { axis: usize, block_size: i64, to: DType, scale_type: DType },
+    /// Inputs: one or two tensors (Einstein summation, lower-case letters).
+    Einsum { equation: String },
+    /// Inputs: a, b of equal rank, broadcast where a size is 1.
+    ElementWise { op: ElementWiseOperation },
+    /// Inputs: shape? (1-D), alpha?, beta? (scalars; for a ramp, beta has an element an axis).
+    Fill { op: FillOperation, dims: Vec<i64>, dtype: DType, alpha: f64, beta: f64 },
+    /// Inputs: data, indices (int32 or int64).
+    Gather { mode: GatherMode, axis: usize, elementwise_dims: usize },
+    /// Inputs: x `[N, C, H, W]`, grid `[N, Ho, Wo, 2]`.
+    GridSample { interpolation: InterpolationMode, sample: SampleMode, align_corners: bool },
+    /// Inputs: x.
+    Identity,
+    /// Inputs: x `[N, C, H, W]`. Local response normalization over `window` channels.
+    Lrn { window: i64, alpha: f32, beta: f32, k: f32 },
+    /// Inputs: a, b of equal rank (but for `Vector`), leading axes broadcast.
+    MatrixMultiply { op0: MatrixOperation, op1: MatrixOperation },
+    /// Inputs: boxes, scores, max output boxes a class (0-D int32), IoU threshold?, score threshold?.
+    /// Outputs: indices `[count, 3]` int32, count (0-D int32). `count` names the symbol of the number found.
+    Nms { format: BoundingBoxFormat, topk_box_limit: i64, count: String },
+    /// Inputs: x. Output: `[rank, count]` int32 indices of the non-zero elements. `count` names the symbol of their number.
+    NonZero { count: String },
+    /// Inputs: x, scale, bias. Normalizes over `axes` (with `groups` > 1: over channel groups).
+    Normalization { axes: Vec<usize>, epsilon: f32, groups: i64 },
+    /// Inputs: indices, values `[off, on]`, depth (0-D).
+    OneHot { axis: usize },
+    /// Inputs: x. Zeros around the last two axes (negative crops).
+    Padding { pre: Vec<i64>, post: Vec<i64> },
+    /// Inputs: x, slope (broadcast to x).
+    ParametricRelu,
+    /// Inputs: x `[N, C, spatial…]`.
+    Pooling(PoolingAttributes),
+    /// Inputs: x (float), scale, zero point?.
+    Quantize { axis: Option<usize>, to: DType },
+    /// Inputs: x `[rows, columns]`, bounds `[rows, 1]`.
+    RaggedSoftMax,
+    /// Inputs: x (float, int32 or int64).
+    Reduce { op: ReduceOperation, axes: Vec<usize>, keep_dims: bool },
+    /// Inputs: x, size? (1-D integers, the whole output shape).
+    Resize(ResizeAttributes),
+    /// Inputs: x, sequence lengths (1-D).
+    ReverseSequence { batch_axis: usize, sequence_axis: usize },
+    /// Inputs: x, shift?, scale?, power?: constants. `(x * scale + shift) ^ power`.
+    Scale { mode: ScaleMode, channel_axis: usize },
+    /// Inputs: data, indices, updates.
+    Scatter { mode: ScatterMode, axis: usize },
+    /// Inputs: condition (bool), then, else; broadcast.
+    Select,
+    /// Inputs: x. Output: its sizes, 1-D int64.
+    Shape,
+    /// Inputs: x, shape? (1-D; replaces `reshape`). Transpose, then reshape, then transpose.
+    Shuffle { first_transpose: Option<Vec<usize>>, reshape: Option<Vec<ReshapeDim>>, second_transpose: Option<Vec<usize>> },
+    /// Inputs: x, start?, size?, stride? (1-D; each replaces the attribute), fill value?.
+    Slice { start: Vec<i64>, size: Vec<i64>, stride: Vec<i64>, mode: SampleMode },
+    /// Inputs: x.
+    SoftMax { axis: usize },
+    /// Inputs: x. Removes axes of size 1.
+    Squeeze { axes: Vec<usize> },
+    /// Inputs: x, k? (0-D int32; replaces the attribute). Outputs: values, indices (int32).
+    TopK { op: TopKOperation, k: i64, axis: usize },
+    /// Inputs: x.
+    Unary { op: UnaryOperation },
+    /// Inputs: x. Inserts axes of size 1, so that `axes` are their positions in the output.
+    Unsqueeze { axes: Vec<usize> },
+}
+
+fn no_weights() -> Weights {
+    Weights::filled(DType::Float32, &[0], 0.0)
+}
+
+impl Op {
+    /// The layer's name, as in TensorRT's documentation.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Constant(_) => "Constant",
+            Self::Activation { .. } => "Activation",
+            Self::Assertion { .. } => "Assertion",
+            Self::Cast { .. } => "Cast",
+            Self::Concatenation { .. } => "Concatenation",
+            Self::Convolution(_) => "Convolution",
+            Self::Cumulative { .. } => "Cumulative",
+            Self::Deconvolution(_) => "Deconvolution",
+            Self::Dequantize { .. } => "Dequantize",
+            Self::DynamicQuantize { .. } => "DynamicQuantize",
+            Self::Einsum { .. } => "Einsum",
+            Self::ElementWise { .. } => "ElementWise",
+            Self::Fill { .. } => "Fill",
+            Self::Gather { .. } => "Gather",
+            Self::GridSample { .. } => "GridSample",
+            Self::Identity => "Identity",
+            Self::Lrn { .. } => "Lrn",
+            Self::MatrixMultiply { .. } => "MatrixMultiply",
+            Self::Nms { .. } => "Nms",
+            Self::NonZero { .. } => "NonZero",
+            Self::Normalization { .. } => "Normalization",
+            Self::OneHot { .. } => "OneHot",
+            Self::Padding { .. } => "Padding",
+            Self::ParametricRelu => "ParametricRelu",
+            Self::Pooling(_) => "Pooling",
+            Self::Quantize { .. } => "Quantize",
+            Self::RaggedSoftMax => "RaggedSoftMax",
+            Self::Reduce { .. } => "Reduce",
+            Self::Resize(_) => "Resize",
+            Self::ReverseSequence { .. } => "ReverseSequence",
+            Self::Scale { .. } => "Scale",
+            Self::Scatter { .. } => "Scatter",
+            Self::Select => "Select",
+            Self::Shape => "Shape",
+            Self::Shuffle { .. } => "Shuffle",
+            Self::Slice { .. } => "Slice",
+            Self::SoftMax { .. } => "SoftMax",
+            Self::Squeeze { .. } => "Squeeze",
+            Self::TopK { .. } => "TopK",
+            Self::Unary { .. } => "Unary",
+            Self::Unsqueeze { .. } => "Unsqueeze",
+        }
+    }
+}

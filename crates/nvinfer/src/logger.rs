@@ -1,0 +1,150 @@
+//! `ILogger`: TensorRT's messages go to `tracing`, and the recent grave ones are kept for errors.
+//!
+//! TensorRT keeps the first logger it is given for as long as the process lives, so there is one per loaded library and
+//! it is never freed. Which call a message belongs to is told by counting: whoever calls notes the count before.
+
+use std::collections::VecDeque;
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Message;
+use crate::raw::object::{Object, guarded, text};
+use crate::sys::tables::logger;
+use crate::types::Severity;
+use crate::version::Version;
+
+/// Messages kept; more than a failing call ever says.
+const KEPT: usize = 256;
+
+/// The logger of one loaded library.
+#[derive(Debug)]
+pub struct Logger {
+    object: Box<Object<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Messages graver than or as grave as this go to `tracing`.
+    level: AtomicI32,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    /// Warnings and errors so far.
+    count: u64,
+    messages: VecDeque<Message>,
+}
+
+impl Logger {
+    pub(crate) fn new(version: Version) -> Self {
+        let state = State { level: AtomicI32::new(Severity::Info as i32), recent: Mutex::default() };
+        let methods = [(&logger::LOG, log as *const ())];
+        Self { object: Object::new(version, logger::ALL, c"ILogger", &methods, state) }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut c_void {
+        self.object.as_ptr()
+    }
+
+    /// Forwards messages up to this severity to `tracing` (target `tensorrt`); the default is [`Severity::Info`].
+    pub fn set_level(&self, least: Severity) {
+        self.object.state.level.store(least as i32, Ordering::Relaxed);
+    }
+
+    /// Warnings and errors logged so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.object.state.recent().count
+    }
+
+    /// Warnings and errors logged after `count`, as far as they are kept.
+    pub(crate) fn since(&self, count: u64) -> Vec<Message> {
+        let recent = self.object.state.recent();
+        let fresh = usize::try_from(recent.count - count).unwrap_or(KEPT);
+        let skip = recent.messages.len().saturating_sub(fresh);
+        recent.messages.iter().skip(skip).cloned().collect()
+    }
+}
+
+impl State {
+    fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, severity: Severity, text: String) {
+        if severity as i32 <= self.level.load(Ordering::Relaxed) {
+            trace(severity, &text);
+        }
+        if severity <= Severity::Warning {
+            let mut recent = self.recent();
+            recent.count += 1;
+            if recent.messages.len() == KEPT {
+                recent.messages.pop_front();
+            }
+            recent.messages.push_back(Message { severity, text });
+        }
+    }
+}
+
+fn trace(severity: Severity, text: &str) {
+    match severity {
+        Severity::InternalError | Severity::Error => tracing::error!(target: "tensorrt", "{text}"),
+        Severity::Warning => tracing::warn!(target: "tensorrt", "{text}"),
+        Severity::Info => tracing::info!(target: "tensorrt", "{text}"),
+        Severity::Verbose => tracing::trace!(target: "tensorrt", "{text}"),
+    }
+}
+
+extern "C" fn log(this: *mut c_void, severity: i32, message: *const c_char) {
+    guarded("ILogger::log", (), || {
+        // SAFETY: TensorRT passes back the object that it was given, which lives as long as the process.
+        let state = unsafe { Object::<State>::state(this) };
+        let severity = Severity::from_raw(severity);
+        if severity == Severity::Verbose && state.level.load(Ordering::Relaxed) < severity as i32 {
+            return;
+        }
+        // SAFETY: TensorRT passes NUL-terminated text.
+        state.take(severity, unsafe { text(message) });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Log = extern "C" fn(*mut c_void, i32, *const c_char);
+
+    #[test]
+    fn warnings_and_errors_are_kept_in_order_and_by_count() {
+        for version in crate::testing::versions() {
+            let logger = Logger::new(version);
+            assert!(logger.object.is_complete());
+            let function = logger.object.function(version, &logger::LOG);
+            // SAFETY: the slot holds `log`, whose type this is.
+            let log = unsafe { std::mem::transmute::<*const (), Log>(function) };
+            log(logger.as_ptr(), 2, c"first".as_ptr());
+            let mark = logger.count();
+            log(logger.as_ptr(), 3, c"not kept".as_ptr());
+            log(logger.as_ptr(), 1, c"second".as_ptr());
+            log(logger.as_ptr(), 0, std::ptr::null());
+            let said = logger.since(mark);
+            assert_eq!(said.len(), 2, "{version}: {said:?}");
+            assert_eq!((said[0].severity, said[0].text.as_str()), (Severity::Error, "second"));
+            assert_eq!(said[1].severity, Severity::InternalError);
+        }
+    }
+
+    #[test]
+    fn only_recent_messages_are_kept() {
+        let version = crate::testing::versions()[0];
+        let logger = Logger::new(version);
+        for i in 0..1000 {
+            logger.object.state.take(Severity::Warning, format!("message {i}"));
+        }
+        let all = logger.since(0);
+        assert_eq!(all.len(), KEPT);
+        assert_eq!(all[KEPT - 1].text, "message 999");
+        assert_eq!(logger.since(998).len(), 2);
+    }
+}

@@ -1,0 +1,405 @@
+//! Making one call: find the slot, cast it to the declared signature, call it, read the answer.
+//!
+//! The `calls!` macro turns a declaration such as `fn add_activation(input: *mut c_void, kind: i32) -> Made =
+//! ADD_ACTIVATION;` into an unsafe function that does this. `Dims` arguments come in three ways (32 bits by value in
+//! 8.x, 32 bits by reference in a few of its calls, 64 bits by reference from 10 on); a declaration lists them between
+//! semicolons and the macro casts to the right one.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use super::Host;
+use super::host::Mark;
+use crate::dims::Dims;
+use crate::error::{Error, Result};
+use crate::sys::layout::{Dims32, Dims64};
+use crate::sys::{Method, Slot};
+use crate::version::Family;
+
+/// A borrowed TensorRT object with what is needed to call it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ref<'a> {
+    ptr: NonNull<c_void>,
+    host: &'a Host,
+}
+
+impl<'a> Ref<'a> {
+    /// Borrows an object.
+    ///
+    /// # Safety
+    /// `ptr` is a public object of the host's library that stays alive for `'a`.
+    pub unsafe fn new(ptr: NonNull<c_void>, host: &'a Host) -> Self {
+        Self { ptr, host }
+    }
+
+    /// The object, for passing it to a call.
+    pub fn as_ptr(self) -> *mut c_void {
+        self.ptr.as_ptr()
+    }
+
+    /// The host.
+    pub fn host(self) -> &'a Host {
+        self.host
+    }
+}
+
+/// A call under way.
+pub struct Call<'a> {
+    object: Ref<'a>,
+    method: &'static Method,
+    mark: Mark,
+    /// The implementation object, `this` of the call.
+    pub this: *mut c_void,
+    /// The virtual function.
+    pub function: *const (),
+    slot: Slot,
+}
+
+/// How `Dims` arguments of a call travel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Passing {
+    Value32,
+    Reference32,
+    Reference64,
+}
+
+impl<'a> Call<'a> {
+    /// Looks up the function behind `method`.
+    ///
+    /// # Safety
+    /// `object` is of the class of `method`, and its implementation pointer lies at byte `offset`.
+    pub unsafe fn new(object: Ref<'a>, method: &'static Method, offset: usize) -> Result<Self> {
+        let slot = object.host.slot(method)?;
+        let mark = object.host.mark();
+        // SAFETY: a live public object holds its implementation pointer at `offset` (the caller's promise), and the
+        // implementation begins with its vtable pointer. The slot comes from the loaded version's own table.
+        let (this, function) = unsafe {
+            let this = *object.ptr.byte_add(offset).cast::<*mut c_void>().as_ptr();
+            let vtable = *this.cast::<*const *const ()>();
+            (this, *vtable.add(slot.index))
+        };
+        Ok(Self { object, method, mark, this, function, slot })
+    }
+
+    /// How this call takes its `Dims`.
+    pub fn passing(&self) -> Passing {
+        match (self.object.host.version().family(), self.slot.by_value) {
+            (Family::Trt8, true) => Passing::Value32,
+            (Family::Trt8, false) => Passing::Reference32,
+            _ => Passing::Reference64,
+        }
+    }
+
+    /// `dims` with 32 bits each.
+    pub fn dims32(&self, dims: &Dims) -> Result<Dims32> {
+        dims.to_32().ok_or_else(|| Error::DimsTooLarge { dims: dims.to_vec(), version: self.object.host.version() })
+    }
+
+    fn refused(&self) -> Error {
+        self.object.host.refused(self.method, self.mark)
+    }
+}
+
+/// How an answer is read.
+pub trait Answer {
+    /// What the C++ function returns.
+    type C;
+    /// What the caller gets.
+    type Rust;
+    /// Signature letter of `C`, as in the tables.
+    #[cfg(test)]
+    const LETTER: char;
+    /// Reads the answer of `call`.
+    fn read(answer: Self::C, call: &Call<'_>) -> Result<Self::Rust>;
+}
+
+/// A pointer to a new or existing object; null is a refusal.
+pub struct Made;
+/// A bool whose false is a refusal.
+pub struct Done;
+/// A C string; null reads as empty.
+pub struct Text;
+/// A pointer that may be null.
+pub struct Maybe<T>(PhantomData<T>);
+
+impl Answer for Made {
+    type C = *mut c_void;
+    type Rust = NonNull<c_void>;
+    #[cfg(test)]
+    const LETTER: char = 'p';
+    fn read(answer: Self::C, call: &Call<'_>) -> Result<Self::Rust> {
+        NonNull::new(answer).ok_or_else(|| call.refused())
+    }
+}
+
+impl Answer for Done {
+    type C = bool;
+    type Rust = ();
+    #[cfg(test)]
+    const LETTER: char = 'b';
+    fn read(answer: Self::C, call: &Call<'_>) -> Result<()> {
+        if answer { Ok(()) } else { Err(call.refused()) }
+    }
+}
+
+/// A call that returns nothing failed when it made TensorRT record an error.
+impl Answer for () {
+    type C = ();
+    type Rust = ();
+    #[cfg(test)]
+    const LETTER: char = 'v';
+    fn read((): (), call: &Call<'_>) -> Result<()> {
+        if call.object.host.erred_since(call.mark) { Err(call.refused()) } else { Ok(()) }
+    }
+}
+
+impl Answer for Text {
+    type C = *const c_char;
+    type Rust = String;
+    #[cfg(test)]
+    const LETTER: char = 'p';
+    fn read(answer: Self::C, _: &Call<'_>) -> Result<String> {
+        if answer.is_null() {
+            return Ok(String::new());
+        }
+        // SAFETY: TensorRT returns NUL-terminated text that lives until the object is called again; it is copied here.
+        Ok(unsafe { CStr::from_ptr(answer) }.to_string_lossy().into_owned())
+    }
+}
+
+impl<T> Answer for Maybe<T> {
+    type C = *mut T;
+    type Rust = *mut T;
+    #[cfg(test)]
+    const LETTER: char = 'p';
+    fn read(answer: Self::C, _: &Call<'_>) -> Result<Self::Rust> {
+        Ok(answer)
+    }
+}
+
+macro_rules! plain_answers {
+    ($($type:ty = $letter:literal),*) => {$(
+        impl Answer for $type {
+            type C = $type;
+            type Rust = $type;
+            #[cfg(test)]
+            const LETTER: char = $letter;
+            fn read(answer: $type, _: &Call<'_>) -> Result<$type> {
+                Ok(answer)
+            }
+        }
+    )*};
+}
+plain_answers!(bool = 'b', i32 = 'i', u32 = 'i', i64 = 'l', f32 = 'f', f64 = 'd');
+
+/// Signature letter of an argument type, as in the tables; for the check of declarations against them.
+#[cfg(test)]
+pub trait Letter {
+    /// The letter.
+    const LETTER: char;
+}
+
+#[cfg(test)]
+macro_rules! letters {
+    ($($type:ty = $letter:literal),*) => {$(impl Letter for $type { const LETTER: char = $letter; })*};
+}
+#[cfg(test)]
+letters!(bool = 'b', i32 = 'i', u32 = 'i', i64 = 'l', usize = 'l', f32 = 'f', f64 = 'd');
+#[cfg(test)]
+letters!(crate::sys::layout::RawWeights = 'W');
+
+#[cfg(test)]
+impl<T> Letter for *const T {
+    const LETTER: char = 'p';
+}
+#[cfg(test)]
+impl<T> Letter for *mut T {
+    const LETTER: char = 'p';
+}
+
+/// Both widths of a returned `Dims`, read as one.
+impl Call<'_> {
+    /// Calls a function that returns `Dims` and takes `arguments` after `this`.
+    pub fn shape(&self, returned: Returned) -> Result<Dims> {
+        let dims = match returned {
+            Returned::Narrow(dims) => Dims::from_32(&dims),
+            Returned::Wide(dims) => Dims::from_64(&dims),
+        };
+        dims.ok_or_else(|| self.refused())
+    }
+
+    /// Whether the loaded version returns 64-bit `Dims`.
+    pub fn is_wide(&self) -> bool {
+        self.passing() == Passing::Reference64
+    }
+}
+
+/// A returned `Dims` of either width.
+pub enum Returned {
+    Narrow(Dims32),
+    Wide(Dims64),
+}
+
+/// `Dims32` in place of an identifier: a type for each listed argument.
+macro_rules! each {
+    ($ignored:ident => $type:ty) => {
+        $type
+    };
+}
+
+/// Declares the calls of one class: `calls! { table at OFFSET { fn …; dims fn …; shape fn …; } }`.
+macro_rules! calls {
+    ($table:ident at $offset:ident { $($rest:tt)* }) => {
+        calls!(@one $table $offset $($rest)*);
+        #[cfg(test)]
+        pub fn declared() -> Vec<(&'static $crate::sys::Method, String)> {
+            let mut all = Vec::new();
+            calls!(@letters all $table $($rest)*);
+            all
+        }
+    };
+
+    (@one $table:ident $offset:ident) => {};
+
+    (@one $table:ident $offset:ident
+        fn $name:ident($($arg:ident: $type:ty),*) -> $answer:ty = $method:ident; $($rest:tt)*) => {
+        /// See the method of this name in TensorRT's interface.
+        ///
+        /// # Safety
+        /// `object` is of this class; pointer arguments are what the method takes and live as long as it needs them.
+        pub unsafe fn $name(
+            object: $crate::raw::Ref<'_>,
+            $($arg: $type),*
+        ) -> $crate::error::Result<<$answer as $crate::raw::call::Answer>::Rust> {
+            type Function =
+                unsafe extern "C" fn(*mut std::ffi::c_void, $($type),*) -> <$answer as $crate::raw::call::Answer>::C;
+            // SAFETY: the caller's promise covers the object and the arguments; the signature is the one that the
+            // table gives for this slot (a test compares the two).
+            unsafe {
+                let call = $crate::raw::call::Call::new(
+                    object,
+                    &$crate::sys::tables::$table::$method,
+                    $crate::sys::layout::offset::$offset,
+                )?;
+                let function = std::mem::transmute::<*const (), Function>(call.function);
+                let answer = function(call.this, $($arg),*);
+                <$answer as $crate::raw::call::Answer>::read(answer, &call)
+            }
+        }
+        calls!(@one $table $offset $($rest)*);
+    };
+
+    (@one $table:ident $offset:ident
+        dims fn $name:ident($($before:ident: $before_type:ty),*; $($dims:ident),+; $($after:ident: $after_type:ty),*)
+        -> $answer:ty = $method:ident; $($rest:tt)*) => {
+        /// See the method of this name in TensorRT's interface.
+        ///
+        /// # Safety
+        /// `object` is of this class; pointer arguments are what the method takes and live as long as it needs them.
+        pub unsafe fn $name(
+            object: $crate::raw::Ref<'_>,
+            $($before: $before_type,)*
+            $($dims: &$crate::dims::Dims,)+
+            $($after: $after_type),*
+        ) -> $crate::error::Result<<$answer as $crate::raw::call::Answer>::Rust> {
+            use $crate::raw::call::{Answer, Call, Passing};
+            use $crate::sys::layout::{Dims32, Dims64};
+            type This = *mut std::ffi::c_void;
+            type Back = <$answer as Answer>::C;
+            type Value32 =
+                unsafe extern "C" fn(This, $($before_type,)* $(each!($dims => Dims32),)+ $($after_type),*) -> Back;
+            type Reference32 = unsafe extern "C" fn(
+                This, $($before_type,)* $(each!($dims => *const Dims32),)+ $($after_type),*) -> Back;
+            type Reference64 = unsafe extern "C" fn(
+                This, $($before_type,)* $(each!($dims => *const Dims64),)+ $($after_type),*) -> Back;
+            // SAFETY: as for the other calls; the three function types differ in how the loaded version takes `Dims`.
+            unsafe {
+                let call = Call::new(
+                    object,
+                    &$crate::sys::tables::$table::$method,
+                    $crate::sys::layout::offset::$offset,
+                )?;
+                let answer = match call.passing() {
+                    Passing::Value32 => {
+                        let function = std::mem::transmute::<*const (), Value32>(call.function);
+                        $(let $dims = call.dims32($dims)?;)+
+                        function(call.this, $($before,)* $($dims,)+ $($after),*)
+                    }
+                    Passing::Reference32 => {
+                        let function = std::mem::transmute::<*const (), Reference32>(call.function);
+                        $(let $dims = call.dims32($dims)?;)+
+                        function(call.this, $($before,)* $(&raw const $dims,)+ $($after),*)
+                    }
+                    Passing::Reference64 => {
+                        let function = std::mem::transmute::<*const (), Reference64>(call.function);
+                        $(let $dims = $dims.to_64();)+
+                        function(call.this, $($before,)* $(&raw const $dims,)+ $($after),*)
+                    }
+                };
+                <$answer as Answer>::read(answer, &call)
+            }
+        }
+        calls!(@one $table $offset $($rest)*);
+    };
+
+    (@one $table:ident $offset:ident
+        shape fn $name:ident($($arg:ident: $type:ty),*) = $method:ident; $($rest:tt)*) => {
+        /// See the method of this name in TensorRT's interface. A rank of -1 is a refusal.
+        ///
+        /// # Safety
+        /// `object` is of this class; pointer arguments are what the method takes and live as long as it needs them.
+        pub unsafe fn $name(
+            object: $crate::raw::Ref<'_>,
+            $($arg: $type),*
+        ) -> $crate::error::Result<$crate::dims::Dims> {
+            use $crate::raw::call::{Call, Returned};
+            use $crate::sys::layout::{Dims32, Dims64};
+            type This = *mut std::ffi::c_void;
+            type Narrow = unsafe extern "C" fn(This, $($type),*) -> Dims32;
+            type Wide = unsafe extern "C" fn(This, $($type),*) -> Dims64;
+            // SAFETY: as for the other calls; the loaded version decides the width of the returned `Dims`.
+            unsafe {
+                let call = Call::new(
+                    object,
+                    &$crate::sys::tables::$table::$method,
+                    $crate::sys::layout::offset::$offset,
+                )?;
+                let returned = if call.is_wide() {
+                    let function = std::mem::transmute::<*const (), Wide>(call.function);
+                    Returned::Wide(function(call.this, $($arg),*))
+                } else {
+                    let function = std::mem::transmute::<*const (), Narrow>(call.function);
+                    Returned::Narrow(function(call.this, $($arg),*))
+                };
+                call.shape(returned)
+            }
+        }
+        calls!(@one $table $offset $($rest)*);
+    };
+
+    (@letters $all:ident $table:ident) => {};
+    (@letters $all:ident $table:ident
+        fn $name:ident($($arg:ident: $type:ty),*) -> $answer:ty = $method:ident; $($rest:tt)*) => {
+        $all.push((&$crate::sys::tables::$table::$method, String::from_iter([
+            <$answer as $crate::raw::call::Answer>::LETTER, '(',
+            $(<$type as $crate::raw::call::Letter>::LETTER,)* ')'])));
+        calls!(@letters $all $table $($rest)*);
+    };
+    (@letters $all:ident $table:ident
+        dims fn $name:ident($($before:ident: $before_type:ty),*; $($dims:ident),+; $($after:ident: $after_type:ty),*)
+        -> $answer:ty = $method:ident; $($rest:tt)*) => {
+        $all.push((&$crate::sys::tables::$table::$method, String::from_iter([
+            <$answer as $crate::raw::call::Answer>::LETTER, '(',
+            $(<$before_type as $crate::raw::call::Letter>::LETTER,)*
+            $({ let _ = stringify!($dims); 'D' },)+
+            $(<$after_type as $crate::raw::call::Letter>::LETTER,)* ')'])));
+        calls!(@letters $all $table $($rest)*);
+    };
+    (@letters $all:ident $table:ident
+        shape fn $name:ident($($arg:ident: $type:ty),*) = $method:ident; $($rest:tt)*) => {
+        $all.push((&$crate::sys::tables::$table::$method, String::from_iter([
+            'D', '(', $(<$type as $crate::raw::call::Letter>::LETTER,)* ')'])));
+        calls!(@letters $all $table $($rest)*);
+    };
+}

@@ -1,0 +1,164 @@
+//! What every live TensorRT object shares: the loaded library's entry, an error recorder, and who deletes it.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::Ref;
+use crate::error::{Error, Said};
+use crate::logger::Logger;
+use crate::recorder::Recorder;
+use crate::sys::{Method, Slot};
+use crate::types::Severity;
+use crate::version::Version;
+
+/// The loaded library as calls need it: its version decides slots and layouts. Lives as long as the process.
+#[derive(Debug)]
+pub struct Entry {
+    /// Version that the library reports.
+    pub version: Version,
+    /// The number that it reports, which the entry points want back.
+    pub reported: i32,
+    /// The logger that this library was given. TensorRT keeps the first one for good, so there is one per library.
+    pub logger: Logger,
+}
+
+/// Shared by a builder and its networks, or a runtime and its engines: whom to ask why a call failed.
+#[derive(Debug)]
+pub struct Host {
+    /// The library.
+    pub entry: &'static Entry,
+    /// Collects errors of these objects only.
+    pub recorder: Recorder,
+}
+
+/// A point in time, to tell what was said after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    logged: u64,
+    recorded: u64,
+}
+
+impl Host {
+    /// A host with an error recorder of its own.
+    pub fn new(entry: &'static Entry) -> Arc<Self> {
+        Arc::new(Self { entry, recorder: Recorder::new(entry.version) })
+    }
+
+    /// The loaded version.
+    pub fn version(&self) -> Version {
+        self.entry.version
+    }
+
+    /// The slot of `method`, or the error that says which versions have it.
+    pub fn slot(&self, method: &Method) -> Result<Slot, Error> {
+        method.slot(self.version()).ok_or_else(|| Error::NotInThisVersion {
+            call: method.full_name(),
+            version: self.version(),
+            since: method.availability(),
+        })
+    }
+
+    /// Whether the loaded version has `method`.
+    pub fn has(&self, method: &Method) -> bool {
+        method.slot(self.version()).is_some()
+    }
+
+    /// Now.
+    pub fn mark(&self) -> Mark {
+        Mark { logged: self.entry.logger.count(), recorded: self.recorder.count() }
+    }
+
+    /// Whether errors were recorded since `mark`.
+    pub fn erred_since(&self, mark: Mark) -> bool {
+        self.recorder.count() > mark.recorded
+    }
+
+    /// What TensorRT said since `mark`: recorded errors, then what it logged, errors before warnings. With a recorder
+    /// set, TensorRT logs no errors, so the two complement each other.
+    pub fn said_since(&self, mark: Mark) -> Said {
+        let mut said = Said::default();
+        for message in self.recorder.since(mark.recorded) {
+            said.add(message);
+        }
+        let mut logged = self.entry.logger.since(mark.logged);
+        logged.sort_by_key(|m| m.severity);
+        for message in logged {
+            if message.severity <= Severity::Warning {
+                said.add(message);
+            }
+        }
+        said.drop_aftermath();
+        said
+    }
+
+    /// The refusal of `method`, with what was said since `mark`.
+    pub fn refused(&self, method: &Method, mark: Mark) -> Error {
+        Error::Refused { call: method.full_name(), object: None, said: self.said_since(mark) }
+    }
+}
+
+/// A TensorRT object that we delete.
+#[derive(Debug)]
+pub struct Owned {
+    ptr: NonNull<c_void>,
+    host: Arc<Host>,
+}
+
+// SAFETY: TensorRT's objects are not bound to the thread that made them; `Owned` gives out no shared access across
+// threads by itself (it is not Sync), and the host behind the Arc is Sync.
+unsafe impl Send for Owned {}
+
+impl Owned {
+    /// Takes over an object.
+    ///
+    /// # Safety
+    /// `ptr` is a live public object of the host's library that the caller may delete, and nobody else does.
+    pub unsafe fn new(ptr: NonNull<c_void>, host: Arc<Host>) -> Self {
+        Self { ptr, host }
+    }
+
+    /// A handle to call it.
+    pub fn handle(&self) -> Ref<'_> {
+        // SAFETY: the object lives as long as `self`, whose borrow the handle carries.
+        unsafe { Ref::new(self.ptr, &self.host) }
+    }
+
+    /// The object, for passing it to a call.
+    pub fn as_ptr(&self) -> *mut c_void {
+        self.ptr.as_ptr()
+    }
+
+    /// The shared host.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+}
+
+/// Keeps an object alive for others that point to it, and gives no access.
+#[derive(Clone, Debug)]
+pub struct Keep(#[allow(dead_code, reason = "held for its Drop")] Arc<Owned>);
+
+// SAFETY: nothing is done with the object but its deletion, which may happen on any thread.
+unsafe impl Send for Keep {}
+// SAFETY: as above.
+unsafe impl Sync for Keep {}
+
+impl Keep {
+    /// Shares in keeping an object alive.
+    pub fn new(object: &Arc<Owned>) -> Self {
+        Self(object.clone())
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        type Delete = unsafe extern "C" fn(*mut c_void);
+        // SAFETY: `new` promised a live public object that is ours to delete. Every public class begins with the
+        // virtual destructor of INoCopy, so slot 1 of its own vtable is the deleting destructor.
+        unsafe {
+            let vtable = *self.ptr.cast::<*const Delete>().as_ptr();
+            (*vtable.add(1))(self.ptr.as_ptr());
+        }
+    }
+}

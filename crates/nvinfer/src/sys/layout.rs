@@ -1,0 +1,72 @@
+//! The C++ structs that cross the boundary, field by field, and how a public object is laid out.
+//!
+//! Linux on x86-64 and aarch64 (Itanium C++ ABI). All of them are trivially copyable in C++, so `extern "C"` passes
+//! and returns them as the C++ compiler does.
+
+use std::ffi::{c_char, c_void};
+
+/// `Dims::MAX_DIMS`, the same in every version.
+pub const MAX_DIMS: usize = 8;
+
+/// `Dims` of TensorRT 8.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Dims32 {
+    /// Rank; -1 when it is not known.
+    pub rank: i32,
+    /// Extents; -1 for one that is only known at run time.
+    pub d: [i32; MAX_DIMS],
+}
+
+/// `Dims` from TensorRT 10 on, and in TensorRT-RTX.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Dims64 {
+    /// Rank; -1 when it is not known.
+    pub rank: i32,
+    /// Extents; -1 for one that is only known at run time.
+    pub d: [i64; MAX_DIMS],
+}
+
+/// `Weights`, always passed by value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RawWeights {
+    /// `DataType` number of the loaded version.
+    pub dtype: i32,
+    /// First element; null for no weights.
+    pub values: *const c_void,
+    /// Number of elements (not bytes).
+    pub count: i64,
+}
+
+/// `Permutation`: where each axis comes from.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Permutation {
+    /// `order[i]` is the input axis that becomes axis `i`.
+    pub order: [i32; MAX_DIMS],
+}
+
+/// `InterfaceInfo`: what a versioned interface that we implement says it is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct InterfaceInfo {
+    /// Class name.
+    pub kind: *const c_char,
+    /// Interface major version.
+    pub major: i32,
+    /// Interface minor version.
+    pub minor: i32,
+}
+
+/// Byte offset of the implementation pointer behind a public object's own vtable pointer.
+///
+/// Plain objects hold it at [`IMPL`](offset::IMPL). A layer holds its `VLayer` there and its concrete class one
+/// pointer further. (Loop and conditional layers hold their boundary class in between; no call needs it.)
+pub mod offset {
+    /// `mImpl` of a plain object, `mLayer` of a layer.
+    pub const IMPL: usize = 8;
+    /// `mImpl` of a layer.
+    pub const LAYER_IMPL: usize = 16;
+}

@@ -1,0 +1,56 @@
+//! Network → ONNX: what the CPU engine executes, and the `--onnx` export.
+//!
+//! [`lower`] makes a model for ONNX Runtime, with the weights beside it as borrowed bytes; [`export`] writes a
+//! file that stands alone. Both run the same lowering: one function a layer, in one file a layer family, listed in
+//! the table in `layers/mod.rs`. The semantics are TensorRT's (see [`network::Op`]).
+//!
+//! **Types.** int64, int32, int8, uint8, bool and float8 tensors are carried as such. float16 and bfloat16 tensors
+//! are carried as FLOAT values that their type can hold: after each layer that computes, a pair of casts (to the
+//! type and back) rounds them ([`Half::Emulated`]). ONNX Runtime has no float16 arithmetic on CPUs and would
+//! silently keep float32 between nodes. The network's inputs and outputs have their own types. [`Half::Native`]
+//! writes the types as they are, for other readers of the file.
+//!
+//! **Sizes.** Symbols become `dim_param`s. Shapes that follow from a layer's inputs become constants with `0` and
+//! `-1` entries, so most shape arithmetic of a dynamic network is gone from the graph.
+//!
+//! The crate knows nothing of PyTorch, and of ONNX Runtime only what its kernels lack.
+#![forbid(unsafe_code)]
+
+mod error;
+mod export;
+mod graph;
+mod layers;
+mod lowering;
+mod model;
+pub mod proto;
+mod scope;
+mod shape;
+
+pub use error::{Error, Result};
+pub use export::{Exported, export};
+pub use model::{ExternalWeight, Model, lower};
+
+/// How float16 and bfloat16 tensors are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Half {
+    /// In float32, rounded after each layer: what a GPU computes, to the last bits of accumulation order.
+    #[default]
+    Emulated,
+    /// In their own types, as far as the reader of the file has kernels for them.
+    Native,
+}
+
+/// Options of [`lower`] and [`export`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowerOptions {
+    /// Constants of more bytes than this are handed over outside the model.
+    pub external_threshold: usize,
+    /// How float16 and bfloat16 tensors are computed.
+    pub half: Half,
+}
+
+impl Default for LowerOptions {
+    fn default() -> Self {
+        Self { external_threshold: 1024, half: Half::default() }
+    }
+}

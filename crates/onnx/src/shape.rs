@@ -1,0 +1,143 @@
+//! Sizes as ONNX wants them: reshapes with constant entries wherever the sizes follow from the input.
+//!
+//! It must not know layers.
+
+use crate::graph::Value;
+use crate::scope::Scope;
+use dims::{Dim, Range};
+
+/// One entry of a shape that is put together when the model runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Size {
+    /// This size.
+    Is(i64),
+    /// The size of an axis of a value.
+    Axis(Value, usize),
+}
+
+/// Entries of a reshape that hold for every call: sizes, 0 for "as in the input", -1 for "the rest". The flag says
+/// that 0 means zero. `None` where no such entries exist. `at_least_one` says whether a size is never 0.
+pub(crate) fn entries(from: &[Dim], to: &[Dim], at_least_one: &dyn Fn(&Dim) -> bool) -> Option<(Vec<i64>, bool)> {
+    if let Some(fixed) = to.iter().map(Dim::as_static).collect::<Option<Vec<_>>>() {
+        let zero = fixed.contains(&0);
+        return Some((fixed, zero));
+    }
+    if to.iter().any(|d| d.is(0)) {
+        return None;
+    }
+    let (mut out, mut open, mut copies_zero) = (Vec::with_capacity(to.len()), false, false);
+    for (k, dim) in to.iter().enumerate() {
+        out.push(match dim.as_static() {
+            Some(n) => n,
+            None if from.get(k) == Some(dim) => {
+                copies_zero |= !at_least_one(dim);
+                0
+            }
+            None if open => return None,
+            None => {
+                open = true;
+                -1
+            }
+        });
+    }
+    // With a copied size of zero, nothing says what the open size is.
+    if open && copies_zero { None } else { Some((out, false)) }
+}
+
+impl Scope<'_, '_> {
+    /// Whether a size is at least one in every call.
+    pub fn at_least_one(&self, dim: &Dim) -> bool {
+        let symbols = self.cx.network.symbols();
+        // A symbol that is not declared counts what the data holds, which may be nothing.
+        let range = |name: &str| match symbols.get(name) {
+            Some(s) => Range { min: s.min, max: s.max },
+            None => Range { min: 0, max: i64::MAX },
+        };
+        dim.range(&range).min >= 1
+    }
+
+    /// A reshape whose sizes follow from the input's; `None` where they do not.
+    pub fn reshape(&mut self, value: Value, from: &[Dim], to: &[Dim]) -> Option<Value> {
+        if from == to {
+            return Some(value);
+        }
+        let (entries, zero) = entries(from, to, &|d| self.at_least_one(d))?;
+        let shape = self.ints(&entries);
+        let attributes: &[_] = if zero { &[("allowzero", 1i64.into())] } else { &[] };
+        Some(self.op("Reshape", &[value, shape], attributes))
+    }
+
+    /// A reshape to sizes that are put together when the model runs.
+    pub fn reshape_to(&mut self, value: Value, sizes: &[Size]) -> Value {
+        let shape = self.sizes(sizes);
+        self.op("Reshape", &[value, shape], &[("allowzero", 1i64.into())])
+    }
+
+    /// A 1-D int64 value of sizes.
+    pub fn sizes(&mut self, sizes: &[Size]) -> Value {
+        let mut parts: Vec<Value> = Vec::new();
+        let mut fixed: Vec<i64> = Vec::new();
+        let mut k = 0;
+        while let Some(size) = sizes.get(k) {
+            match *size {
+                Size::Is(n) => {
+                    fixed.push(n);
+                    k += 1;
+                }
+                Size::Axis(value, first) => {
+                    if !fixed.is_empty() {
+                        parts.push(self.ints(&fixed));
+                        fixed.clear();
+                    }
+                    let follows =
+                        |(d, s): (usize, &Size)| matches!(s, Size::Axis(v, a) if *v == value && *a == first + d);
+                    let run = sizes[k..].iter().enumerate().take_while(|e| follows(*e)).count();
+                    parts.push(self.axes_of(value, first, run));
+                    k += run;
+                }
+            }
+        }
+        if !fixed.is_empty() || parts.is_empty() {
+            parts.push(self.ints(&fixed));
+        }
+        if parts.len() == 1 { parts[0] } else { self.op("Concat", &parts, &[("axis", 0i64.into())]) }
+    }
+
+    /// Sizes of consecutive axes of a value, 1-D int64.
+    pub fn axes_of(&mut self, value: Value, first: usize, count: usize) -> Value {
+        let key = (first as i64) << 8 | count as i64;
+        self.once("Shape", value, key, &[("start", first.into()), ("end", (first + count).into())])
+    }
+
+    /// The size of one axis as an entry of [`Scope::sizes`].
+    pub fn size(&self, dim: &Dim, value: Value, axis: usize) -> Size {
+        dim.as_static().map_or(Size::Axis(value, axis), Size::Is)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dims(text: &str) -> Vec<Dim> {
+        text.split(',').map(|t| Dim::parse(t.trim()).unwrap()).collect()
+    }
+
+    #[test]
+    fn shapes_that_follow_from_the_input_are_constant() {
+        let check = |from: &str, to: &str, expected: Option<(Vec<i64>, bool)>| {
+            let positive = |d: &Dim| !d.to_string().contains("count");
+            assert_eq!(entries(&dims(from), &dims(to), &positive), expected, "{from} to {to}");
+        };
+        check("2, 12", "4, 6", Some((vec![4, 6], false)));
+        check("s0, s1, 768", "s0, s1, 12, 64", Some((vec![0, 0, 12, 64], false)));
+        check("s0, s1, 12, 64", "s0, s1, 768", Some((vec![0, 0, 768], false)));
+        check("s0, 3, s1, s1", "s0, 3, s1*s1", Some((vec![0, 3, -1], false)));
+        check("s0, s1, 8", "s0*s1, 8", Some((vec![-1, 8], false)));
+        check("s0*s1, 8", "s0, s1, 8", None);
+        check("0, 8", "0, 4, 2", Some((vec![0, 4, 2], true)));
+        check("s0, 0", "0, s0", None);
+        check("count, s1, 4", "count, s1*4", None);
+        check("count, 4", "4*count", Some((vec![-1], false)));
+    }
+}

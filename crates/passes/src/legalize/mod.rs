@@ -1,0 +1,69 @@
+//! Says the network in the words its target knows. The only place that knows what a target lacks.
+//!
+//! Layers that came after the target's version are written with older ones ([`decompose`]); without int64,
+//! indices and sizes become int32 ([`narrow`]); what cannot be said is an error that names the layer. Results
+//! stay what they were, but for the rounding of the layers that are taken apart.
+
+mod decompose;
+mod narrow;
+mod target;
+
+pub use target::{Feature, Target};
+
+use crate::Error;
+use network::{DType, Network, Op, Origin, rewrite};
+use std::sync::Arc;
+
+/// Writes the network in the layers and types that the target has.
+///
+/// Without int64 (TensorRT 8.6), int64 inputs and outputs become int32: whoever binds them casts. A
+/// [`network::Op::Shape`] still counts as int64 and is followed by a cast to int32; TensorRT 8.6 makes an int32
+/// tensor of it, which that cast leaves as it is.
+///
+/// # Errors
+/// [`Error::Unsupported`] where the target has no way to say a layer or a type, with what to do about it.
+pub fn legalize(network: &Network, target: Target) -> Result<Network, Error> {
+    check_types(network, target)?;
+    let mut made = rewrite(network, |state, layer| {
+        let site = decompose::Site { layer, target };
+        if site.apply(state)? { Ok(()) } else { state.keep(layer).map_err(Error::from) }
+    })?;
+    if !target.has(Feature::Int64) {
+        made = narrow::narrow(&made, target)?;
+    }
+    Ok(made)
+}
+
+/// Types and layers that nothing older stands for.
+fn check_types(network: &Network, target: Target) -> Result<(), Error> {
+    let lacks = |dtype: DType| match dtype {
+        DType::BFloat16 => !target.has(Feature::BFloat16),
+        DType::Float8E4M3 => !target.has(Feature::Float8),
+        _ => false,
+    };
+    let problem = |dtype: DType| (format!("it has no {dtype}"), HELP_TYPE);
+    for port in network.inputs() {
+        let dtype = network.tensor(port.tensor).dtype;
+        if lacks(dtype) {
+            let (problem, help) = problem(dtype);
+            let origin = Arc::new(Origin::default());
+            return Err(Error::Unsupported { target, layer: "Input", name: port.name.clone(), origin, problem, help });
+        }
+    }
+    for layer in network.layers() {
+        let dtype = layer.outputs.iter().map(|id| network.tensor(*id).dtype).find(|d| lacks(*d));
+        let (problem, help) = match (dtype, &layer.op) {
+            (Some(dtype), _) => problem(dtype),
+            (None, Op::DynamicQuantize { .. }) if !target.has(Feature::DynamicQuantize) => (
+                "it has no dynamic quantization".to_owned(),
+                "quantize with calibrated scales, or use TensorRT 10.8 or newer",
+            ),
+            _ => continue,
+        };
+        let (name, origin) = (layer.name.clone(), layer.origin.clone());
+        return Err(Error::Unsupported { target, layer: layer.op.name(), name, origin, problem, help });
+    }
+    Ok(())
+}
+
+const HELP_TYPE: &str = "convert with precision float16 or float32, or use TensorRT 10 or newer";

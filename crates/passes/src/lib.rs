@@ -1,0 +1,133 @@
+//! Passes: `Network → Network`. Each is one file whose module doc is its contract; none changes what the network
+//! computes, but for `legalize`, which also says what a target cannot be told.
+//!
+//! A pass reads one network and makes another (`network::rewrite`), so every layer of the result has passed
+//! inference again. [`run`] applies a list of passes and reports what each did; in debug builds it verifies
+//! after each. The crate knows nothing of PyTorch and calls no TensorRT.
+#![forbid(unsafe_code)]
+
+mod affine;
+mod cse;
+mod dce;
+mod error;
+pub mod eval;
+mod fold;
+mod fold_batch_norm;
+mod legalize;
+mod reshape;
+mod simplify;
+
+pub use cse::cse;
+pub use dce::dce;
+pub use error::Error;
+pub use fold::fold;
+pub use fold_batch_norm::fold_batch_norm;
+pub use legalize::{Feature, Target, legalize};
+pub use simplify::simplify;
+
+use network::Network;
+use std::time::{Duration, Instant};
+
+/// One pass, as an item of a pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pass {
+    /// [`fold`]: layers of constants become constants.
+    Fold,
+    /// [`simplify`]: layers that do nothing, or can be said more simply.
+    Simplify,
+    /// [`fold_batch_norm`]: per-channel scales and shifts go into the weights before them.
+    FoldBatchNorm,
+    /// [`cse`]: layers that compute the same become one.
+    Cse,
+    /// [`dce`]: layers that nothing uses go.
+    Dce,
+    /// [`legalize`]: says the network in the words the target knows.
+    Legalize(Target),
+}
+
+/// What every network goes through before a target's own passes, in order.
+pub const STANDARD: [Pass; 9] = [
+    Pass::Dce,
+    Pass::Fold,
+    Pass::Simplify,
+    Pass::Dce,
+    Pass::FoldBatchNorm,
+    Pass::Fold,
+    Pass::Simplify,
+    Pass::Cse,
+    Pass::Dce,
+];
+
+/// All that a network goes through on its way to a target: [`STANDARD`], [`legalize`], and a clean-up.
+pub fn pipeline(target: Target) -> Vec<Pass> {
+    let mut passes = STANDARD.to_vec();
+    passes.extend([Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]);
+    passes
+}
+
+impl Pass {
+    /// The pass's name in reports and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Fold => "fold",
+            Self::Simplify => "simplify",
+            Self::FoldBatchNorm => "fold_batch_norm",
+            Self::Cse => "cse",
+            Self::Dce => "dce",
+            Self::Legalize(_) => "legalize",
+        }
+    }
+
+    /// Applies the pass.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the target cannot be told the network; [`Error::Pass`] where a layer no longer
+    /// fits its inputs, which is a fault of the pass.
+    pub fn apply(&self, network: &Network) -> Result<Network, Error> {
+        let made = match self {
+            Self::Fold => fold(network),
+            Self::Simplify => simplify(network),
+            Self::FoldBatchNorm => fold_batch_norm(network),
+            Self::Cse => cse(network),
+            Self::Dce => dce(network),
+            Self::Legalize(target) => return legalize(network, *target).map_err(|e| e.in_pass(self.name())),
+        };
+        made.map_err(|source| Error::Pass { pass: self.name(), source })
+    }
+}
+
+/// What a pass did.
+#[derive(Clone, Debug)]
+pub struct PassReport {
+    /// The pass.
+    pub name: &'static str,
+    /// Number of layers it was given, constants included.
+    pub layers_before: usize,
+    /// Number of layers it made.
+    pub layers_after: usize,
+    /// How long it took, without verification.
+    pub time: Duration,
+}
+
+/// Applies passes in order. Returns the last network and what each pass did.
+///
+/// # Errors
+/// The first error of a pass; in debug builds also [`Error::Pass`] where a pass leaves a network that breaks the
+/// rules of [`Network::verify`].
+pub fn run(network: &Network, passes: &[Pass]) -> Result<(Network, Vec<PassReport>), Error> {
+    let mut reports = Vec::with_capacity(passes.len());
+    let mut current: Option<Network> = None;
+    for pass in passes {
+        let before = current.as_ref().unwrap_or(network);
+        let start = Instant::now();
+        let made = pass.apply(before)?;
+        let time = start.elapsed();
+        if cfg!(debug_assertions) {
+            made.verify().map_err(|source| Error::Pass { pass: pass.name(), source })?;
+        }
+        let (layers_before, layers_after) = (before.layers().len(), made.layers().len());
+        reports.push(PassReport { name: pass.name(), layers_before, layers_after, time });
+        current = Some(made);
+    }
+    Ok((current.unwrap_or_else(|| network.clone()), reports))
+}

@@ -1,0 +1,129 @@
+//! Shuffles as data: how a chain of transposes and reshapes is written as one `Shuffle`.
+//!
+//! Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
+
+use network::{Dim, Op, ReshapeDim};
+
+/// What a `Shuffle` without a shape input does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Shuffle {
+    pub first: Option<Vec<usize>>,
+    pub reshape: Option<Vec<ReshapeDim>>,
+    pub second: Option<Vec<usize>>,
+}
+
+impl Shuffle {
+    /// The reshape of `from` to `to`; `None` where no entry form says it.
+    pub fn reshape(from: &[Dim], to: &[Dim]) -> Option<Self> {
+        Some(Self { reshape: Some(express(from, to)?), ..Self::default() })
+    }
+
+    pub fn op(self) -> Op {
+        Op::Shuffle { first_transpose: self.first, reshape: self.reshape, second_transpose: self.second }
+    }
+
+    /// This one in its simplest form, for an input of sizes `from` and an output of sizes `to`: transposes that
+    /// only move axes of size 1 become part of the reshape, the identity of each kind is left out, a lone
+    /// transpose comes first.
+    pub fn normal(mut self, from: &[Dim], to: &[Dim]) -> Self {
+        let before = self.after_first(from);
+        let between = invert(self.second.as_deref(), to);
+        let trivial_first = moves_only_ones(self.first.as_deref(), from);
+        let trivial_second = moves_only_ones(self.second.as_deref(), &between);
+        // Where both are trivial, or the one there is, all is one reshape of the same elements in order.
+        let start = if trivial_first { from.to_vec() } else { before };
+        let end = if trivial_second { to.to_vec() } else { between };
+        if let Some(reshape) = express(&start, &end) {
+            self.first = self.first.filter(|_| !trivial_first);
+            self.second = self.second.filter(|_| !trivial_second);
+            self.reshape = (start != end).then_some(reshape);
+        }
+        if self.reshape.is_none() {
+            self.first = chain(self.first, self.second.take());
+        }
+        self.first = self.first.filter(|order| !order.is_sorted());
+        self
+    }
+
+    /// The sizes between the first transpose and the reshape.
+    pub fn after_first(&self, from: &[Dim]) -> Vec<Dim> {
+        self.first.as_ref().map_or_else(|| from.to_vec(), |order| order.iter().map(|k| from[*k].clone()).collect())
+    }
+
+    pub fn is_identity(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// This one, then `next`, as one; `None` where that takes two. `from`, `middle` and `to` are the sizes
+    /// before, between and after.
+    pub fn then(&self, next: &Self, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Self> {
+        let one = if self.reshape.is_none() {
+            let order = chain(self.first.clone(), self.second.clone());
+            Self { first: chain(order, next.first.clone()), ..next.clone() }
+        } else if next.reshape.is_none() {
+            let order = chain(next.first.clone(), next.second.clone());
+            Self { second: chain(self.second.clone(), order), ..self.clone() }
+        } else {
+            let moved = chain(self.second.clone(), next.first.clone());
+            let sizes = invert(self.second.as_deref(), middle);
+            if !moves_only_ones(moved.as_deref(), &sizes) {
+                return None;
+            }
+            let target = invert(next.second.as_deref(), to);
+            let reshape = express(&self.after_first(from), &target)?;
+            Self { first: self.first.clone(), reshape: Some(reshape), second: next.second.clone() }
+        };
+        Some(one.normal(from, to))
+    }
+}
+
+/// One permutation after another.
+fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<usize>> {
+    match (first, second) {
+        (Some(a), Some(b)) => Some(b.iter().map(|k| a[*k]).collect()),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The sizes before a permutation, given those after it.
+fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
+    let mut before = after.to_vec();
+    for (k, from) in order.unwrap_or_default().iter().enumerate() {
+        before[*from] = after[k].clone();
+    }
+    before
+}
+
+/// Whether the elements keep their order: the axes of more than one element do.
+fn moves_only_ones(order: Option<&[usize]>, from: &[Dim]) -> bool {
+    let Some(order) = order else { return true };
+    order.iter().filter(|k| !from[**k].is(1)).is_sorted()
+}
+
+/// The entries that reshape `from` to `to`. A size that is not a number must be that of the same axis, or be the
+/// only one left to infer.
+pub(crate) fn express(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
+    let mut open = 0;
+    let entries: Vec<ReshapeDim> = to
+        .iter()
+        .enumerate()
+        .map(|(k, dim)| match dim {
+            Dim::Static(n) => ReshapeDim::Is(*n),
+            dim if from.get(k) == Some(dim) => ReshapeDim::Copy,
+            _ => {
+                open += 1;
+                ReshapeDim::Infer
+            }
+        })
+        .collect();
+    // With an empty axis beside it, nothing can be inferred.
+    let empty = entries.contains(&ReshapeDim::Is(0));
+    (open == 0 || (open == 1 && !empty && infers(from, to, &entries))).then_some(entries)
+}
+
+/// Whether inference would find for the open entry what is wanted.
+fn infers(from: &[Dim], to: &[Dim], entries: &[ReshapeDim]) -> bool {
+    let Some(open) = entries.iter().position(|e| *e == ReshapeDim::Infer) else { return true };
+    let rest: Vec<&Dim> = to.iter().enumerate().filter(|(k, _)| *k != open).map(|(_, d)| d).collect();
+    Dim::product(from).floor_div(&Dim::product(rest)) == to[open]
+}

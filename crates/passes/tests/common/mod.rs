@@ -1,0 +1,48 @@
+//! Networks as tests write them: a line a layer, without names and origins.
+
+use network::{Network, Op};
+use std::fmt::Write as _;
+
+/// Reads lines such as `%2: float32[2] = Identity(%1)`; layers get their number as a name.
+pub fn read(text: &str) -> Network {
+    let mut full = "network\n".to_owned();
+    for (n, line) in text.trim().lines().map(str::trim).enumerate() {
+        let layer = line.starts_with('%');
+        writeln!(
+            full,
+            "{line}{}",
+            if layer { format!(" \"l{n}\" from \"op\" \"m{n}\" \"net.py:{n}\"") } else { String::new() }
+        )
+        .unwrap();
+    }
+    match Network::parse(&full, &|_| None) {
+        Ok(network) => network,
+        Err(e) => panic!("{e}\n{full}"),
+    }
+}
+
+/// The layers and outputs, in the same form.
+pub fn write(network: &Network) -> String {
+    let text = network.to_string();
+    let lines = text.lines().skip(1).map(str::trim);
+    // A layer's line ends with its name and origin: eight quotes, or two where it has no origin.
+    let bare = |line: &str| match line.starts_with('%') {
+        true => line.split(" \"").next().unwrap_or(line).to_owned(),
+        false => line.to_owned(),
+    };
+    lines.map(bare).collect::<Vec<_>>().join("\n")
+}
+
+/// What a pass makes of a text, constants and all, compared without indentation.
+#[track_caller]
+pub fn becomes(pass: impl Fn(&Network) -> Network, before: &str, after: &str) {
+    let made = pass(&read(before));
+    made.verify().unwrap();
+    let wanted: Vec<_> = after.trim().lines().map(str::trim).collect();
+    assert_eq!(write(&made), wanted.join("\n"), "\nof\n{before}");
+}
+
+#[allow(dead_code, reason = "not every test file counts")]
+pub fn count(network: &Network, name: &str) -> usize {
+    network.layers().iter().filter(|l| l.op.name() == name && !matches!(l.op, Op::Constant(_))).count()
+}

@@ -1,0 +1,274 @@
+//! `legalize`: what it leaves is known to the target, and computes the same.
+
+mod common;
+
+use common::{becomes, count, read};
+use network::{DType, Network, Weights};
+use passes::{Feature, Pass, Target, eval, legalize, pipeline, run};
+
+const OLD: Target = Target::TensorRt(8, 6);
+
+/// Numbers that repeat for nobody.
+fn values(dtype: DType, dims: &[i64], seed: u64) -> Weights {
+    let count: i64 = dims.iter().product();
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    Weights::from_f64(
+        dtype,
+        dims,
+        (0..count).map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let v = (state >> 33) as f64 / (1u64 << 31) as f64 * 8.0 - 4.0;
+            if dtype.is_float() { v } else { v.round() }
+        }),
+    )
+}
+
+/// Legalizes for `target`, checks that no layer of `gone` is left, and compares on `dims` for the one input.
+fn same(text: &str, target: Target, dims: &[i64], gone: &[&str], tolerance: f64) {
+    let before = read(text);
+    let after = legalize(&before, target).unwrap();
+    after.verify().unwrap();
+    for name in gone {
+        assert_eq!(count(&after, name), 0, "{after}");
+    }
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let dtype = |n: &Network| n.tensor(n.inputs()[0].tensor).dtype;
+    let x = values(dtype(&before), dims, seed);
+    let narrow = Weights::from_f64(dtype(&after), dims, x.to_f64());
+    let (wanted, found) = (eval::run(&before, &[x]).unwrap(), eval::run(&after, &[narrow]).unwrap());
+    for (w, f) in wanted.iter().zip(&found) {
+        assert_eq!(w.dims, f.dims, "seed {seed}\n{after}");
+        for (w, f) in w.to_f64().into_iter().zip(f.to_f64()) {
+            assert!((w - f).abs() <= tolerance * w.abs().max(1.0), "{w} became {f}, seed {seed}\n{after}");
+        }
+    }
+}
+
+#[test]
+fn gelus_are_written_out() {
+    for kind in ["GeluErf", "GeluTanh"] {
+        for (dtype, tolerance) in [("float32", 1e-6), ("float16", 4e-3)] {
+            let text = format!(
+                "symbol s0 in 1.. opt 1
+                 input %0 \"x\": {dtype}[s0,3,5]
+                 %1: {dtype}[s0,3,5] = Activation(kind: {kind}, alpha: 0.0, beta: 0.0)(%0)
+                 output \"y\": %1"
+            );
+            same(&text, OLD, &[2, 3, 5], &[], tolerance);
+            let kept = legalize(&read(&text), Target::TensorRt(10, 0)).unwrap();
+            assert_eq!(kept.layers().len(), 1, "10.0 has it");
+        }
+    }
+}
+
+#[test]
+fn cumulative_sums_are_steps_of_doubling_length() {
+    for (dtype, size, tolerance) in [("float32", 7, 1e-6), ("int32", 16, 0.0), ("int64", 1, 0.0), ("int64", 9, 0.0)] {
+        for attributes in [
+            "exclusive: false, reverse: false",
+            "exclusive: true, reverse: false",
+            "exclusive: false, reverse: true",
+            "exclusive: true, reverse: true",
+        ] {
+            for dims in [format!("2,{size},3"), "2,s0,3".to_owned()] {
+                let text = format!(
+                    "symbol s0 in 1..=16 opt 4
+                     input %0 \"x\": {dtype}[{dims}]
+                     %1: {dtype}[{dims}] = Cumulative(op: Sum, axis: 1, {attributes})(%0)
+                     output \"y\": %1"
+                );
+                same(&text, OLD, &[2, size, 3], &["Cumulative"], tolerance);
+                same(&text, Target::TensorRt(10, 7), &[2, size, 3], &["Cumulative"], tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cumulative_sum_without_a_largest_size_is_refused() {
+    let network = read(
+        "symbol s0 in 1.. opt 4
+         input %0 \"x\": float32[s0]
+         %1: float32[s0] = Cumulative(op: Sum, axis: 0, exclusive: false, reverse: false)(%0)
+         output \"y\": %1",
+    );
+    assert_eq!(
+        legalize(&network, OLD).unwrap_err().to_string(),
+        "TensorRT 8.6 cannot be told the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one over \
+         an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use TensorRT \
+         10.8 or newer"
+    );
+}
+
+#[test]
+fn squeezes_are_reshapes_with_sizes_picked_at_run_time_where_they_must_be() {
+    same(
+        "input %0 \"x\": float32[2,1,3]
+         %1: float32[2,3] = Squeeze(axes: [1])(%0)
+         %2: float32[1,2,3] = Unsqueeze(axes: [0])(%1)
+         output \"y\": %2",
+        Target::TensorRt(10, 6),
+        &[2, 1, 3],
+        &["Squeeze", "Unsqueeze", "Shape"],
+        0.0,
+    );
+    let dynamic = "symbol s0 in 1.. opt 1
+         symbol s1 in 1.. opt 1
+         input %0 \"x\": float32[1,s0,1,s1]
+         %1: float32[s0,s1] = Squeeze(axes: [0, 2])(%0)
+         %2: float32[s0,1,s1,1] = Unsqueeze(axes: [1, 3])(%1)
+         output \"y\": %2";
+    same(dynamic, Target::TensorRt(10, 6), &[1, 3, 1, 2], &["Squeeze", "Unsqueeze"], 0.0);
+    same(dynamic, OLD, &[1, 2, 1, 5], &["Squeeze", "Unsqueeze"], 0.0);
+    assert_eq!(count(&legalize(&read(dynamic), Target::TensorRt(10, 7)).unwrap(), "Unsqueeze"), 1);
+}
+
+#[test]
+fn scales_of_other_ranks_than_4_and_5_are_element_wise() {
+    for (dims, sizes) in [("s0,3", vec![2, 3]), ("s0,3,5", vec![2, 3, 5]), ("s0,3,2,1,2,1", vec![2, 3, 2, 1, 2, 1])] {
+        let text = format!(
+            "symbol s0 in 1.. opt 1
+             input %0 \"x\": float32[{dims}]
+             %1: float32[3] = Constant([1.0, 2.0, 3.0])
+             %2: float32[3] = Constant([0.5, -2.0, 4.0])
+             %3: float32[{dims}] = Scale(mode: Channel, channel_axis: 1)(%0, %1, %2)
+             output \"y\": %3"
+        );
+        for target in [OLD, Target::TensorRt(11, 4), Target::Rtx(1, 7)] {
+            same(&text, target, &sizes, &["Scale"], 0.0);
+        }
+        assert_eq!(count(&legalize(&read(&text), Target::Cpu).unwrap(), "Scale"), 1);
+    }
+}
+
+#[test]
+fn groups_are_normalized_as_an_axis() {
+    for dims in ["2,4,3,3", "s0,4,3,3", "s0,4,s1,3", "s0,4,s1,s2"] {
+        let text = format!(
+            "symbol s0 in 1.. opt 1
+             symbol s1 in 1.. opt 1
+             symbol s2 in 1.. opt 1
+             input %0 \"x\": float32[{dims}]
+             %1: float32[1,4,1,1] = Constant([1.0, 2.0, 3.0, 4.0])
+             %2: float32[1,4,1,1] = Constant([0.5, -2.0, 4.0, 0.0])
+             %3: float32[{dims}] = Normalization(axes: [2, 3], epsilon: 1e-5, groups: 2)(%0, %1, %2)
+             output \"y\": %3"
+        );
+        let made = legalize(&read(&text), Target::TensorRt(10, 14)).unwrap();
+        let x = values(DType::Float32, &[2, 4, 3, 3], 7);
+        let (x_values, y) = (x.to_f64(), eval::run(&made, &[x]).unwrap()[0].to_f64());
+        for (n, group) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let at = (n * 4 + group * 2) * 9;
+            let part = &x_values[at..at + 18];
+            let mean = part.iter().sum::<f64>() / 18.0;
+            let deviation = (part.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 18.0 + 1e-5).sqrt();
+            for (k, v) in part.iter().enumerate() {
+                let c = group * 2 + k / 9;
+                let wanted = (v - mean) / deviation * [1.0, 2.0, 3.0, 4.0][c] + [0.5, -2.0, 4.0, 0.0][c];
+                assert!((y[at + k] - wanted).abs() < 1e-5, "{} is not {wanted}\n{made}", y[at + k]);
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_is_what_differs_from_itself() {
+    let network = read("input %0 \"x\": float32[3]\n%1: bool[3] = Unary(op: Isnan)(%0)\noutput \"y\": %1");
+    let made = legalize(&network, Target::TensorRt(10, 0)).unwrap();
+    let y = eval::run(&made, &[Weights::float32(&[3], &[1.0, f32::NAN, f32::INFINITY])]).unwrap();
+    assert_eq!(y[0].to_f64(), [0.0, 1.0, 0.0]);
+    assert!(!made.to_string().contains("Isnan"));
+}
+
+#[test]
+fn int64_becomes_int32_where_there_is_none() {
+    becomes(
+        |n| legalize(n, OLD).unwrap(),
+        "symbol s0 in 1.. opt 1
+         input %0 \"ids\": int64[s0,4]
+         %1: int64[2] = Shape(%0)
+         %2: int64[2] = Constant([1, -1])
+         %3: int64[2] = ElementWise(op: Sum)(%1, %2)
+         %4: int32[2] = Cast(to: int32)(%3)
+         %5: int64[s0,4] = Cast(to: int64)(%0)
+         output \"a\": %4
+         output \"b\": %5",
+        "symbol s0 in 1.. opt 1
+         input %0 \"ids\": int32[s0,4]
+         %1: int64[2] = Shape(%0)
+         %2: int32[2] = Cast(to: int32)(%1)
+         %3: int32[2] = Constant([1, -1])
+         %4: int32[2] = ElementWise(op: Sum)(%2, %3)
+         output \"a\": %4
+         output \"b\": %0",
+    );
+    let network = read("%0: int64[2] = Constant([1, 9223372036854775807])\noutput \"y\": %0");
+    assert_eq!(
+        legalize(&network, OLD).unwrap_err().to_string(),
+        "TensorRT 8.6 cannot be told the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the constant holds \
+         9223372036854775807, which int32 does not\nhelp: keep integers within 32 bits, or use TensorRT 10 or newer"
+    );
+}
+
+#[test]
+fn types_that_are_not_there_are_refused_by_name() {
+    let input = read("input %0 \"x\": bfloat16[2]\noutput \"y\": %0");
+    let error = legalize(&input, OLD).unwrap_err().to_string();
+    assert!(
+        error.starts_with("TensorRT 8.6 cannot be told the Input layer `x` ((model)): it has no bfloat16"),
+        "{error}"
+    );
+    let cast = read("input %0 \"x\": float32[2]\n%1: bfloat16[2] = Cast(to: bfloat16)(%0)\noutput \"y\": %1");
+    let error = legalize(&cast, OLD).unwrap_err().to_string();
+    assert!(
+        error.contains("the Cast layer `l1` (op m1 net.py:1): it has no bfloat16") && error.contains("help: "),
+        "{error}"
+    );
+    assert!(legalize(&cast, Target::TensorRt(10, 0)).is_ok());
+}
+
+#[test]
+fn every_feature_is_there_in_the_newest_and_some_are_not_in_the_oldest() {
+    let features = [
+        Feature::BFloat16,
+        Feature::Cumulative,
+        Feature::DynamicQuantize,
+        Feature::Float8,
+        Feature::Gelu,
+        Feature::GroupNormalization,
+        Feature::Int64,
+        Feature::IsNan,
+        Feature::Squeeze,
+    ];
+    for feature in features {
+        assert!(Target::TensorRt(11, 0).has(feature) && Target::Rtx(1, 3).has(feature) && Target::Cpu.has(feature));
+        assert!(!OLD.has(feature), "{feature:?}");
+    }
+    assert!(Target::TensorRt(10, 10).has(Feature::Cumulative), "10.10 is after 10.8");
+}
+
+#[test]
+fn the_pipeline_ends_with_what_the_target_knows() {
+    let network = read(
+        "symbol s0 in 1..=4 opt 1
+         input %0 \"ids\": int64[s0,6]
+         %1: int64[s0,6] = Cumulative(op: Sum, axis: 1, exclusive: false, reverse: false)(%0)
+         %2: int64[2] = Shape(%1)
+         %3: int64[1] = Constant([1])
+         %4: int64[1] = Gather(mode: Default, axis: 0, elementwise_dims: 0)(%2, %3)
+         %5: int64[1,1] = Unsqueeze(axes: [0])(%4)
+         %6: int64[s0,6] = ElementWise(op: Prod)(%1, %5)
+         output \"y\": %6",
+    );
+    let (made, report) = run(&network, &pipeline(OLD)).unwrap();
+    assert_eq!(report.len(), pipeline(OLD).len());
+    assert!(report.iter().any(|r| r.name == Pass::Legalize(OLD).name()));
+    for layer in made.layers() {
+        for id in &layer.outputs {
+            let t = made.tensor(*id);
+            assert!(t.dtype != DType::Int64 || layer.op.name() == "Shape", "{made}");
+        }
+    }
+    let x = Weights::int32(&[1, 6], &[1, 2, 3, 4, 5, 6]);
+    assert_eq!(eval::run(&made, &[x]).unwrap()[0].to_f64(), [6.0, 18.0, 36.0, 60.0, 90.0, 126.0]);
+}

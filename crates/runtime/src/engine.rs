@@ -1,0 +1,53 @@
+//! The trait of everything that executes a network.
+//!
+//! It must not know what executes it: callers hold a `dyn Engine` and cannot tell a GPU plan from the CPU engine
+//! but by [`Engine::device`] and [`Engine::description`].
+
+use crate::{Device, EngineSpec, Result, Tensor, TensorView, TensorViewMut};
+
+/// An executable network. Every method may be called from several threads at once.
+pub trait Engine: Send + Sync {
+    /// The interface: inputs and outputs in order, and the shapes it accepts.
+    fn spec(&self) -> &EngineSpec;
+
+    /// Where inputs must lie and outputs are written.
+    fn device(&self) -> Device;
+
+    /// Shapes of the outputs for these input shapes, in the order of the spec. `None` for an output whose shape
+    /// depends on data: only [`Engine::run_alloc`] can produce it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] and its kin for input shapes that the engine does not accept.
+    fn output_dims(&self, input_dims: &[&[i64]]) -> Result<Vec<Option<Vec<i64>>>> {
+        self.spec().output_dims(input_dims)
+    }
+
+    /// Executes, reading the inputs and writing the outputs in place; nothing is copied at the boundary.
+    ///
+    /// With a stream the work is enqueued and the call returns before it is done: the memory behind the views
+    /// must then stay untouched until the stream has passed it. Without one the outputs are complete on return.
+    ///
+    /// # Errors
+    /// A view that does not fit the spec (count, dtype, device, shape), or the executor's own failure with the
+    /// node named.
+    fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>], options: &RunOptions) -> Result<()>;
+
+    /// Executes into buffers that the engine allocates; the way to run outputs whose shape depends on data.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    fn run_alloc(&self, inputs: &[TensorView<'_>], options: &RunOptions) -> Result<Vec<Tensor>>;
+
+    /// One line for logs and reports: what executes, its version, its threads or device.
+    fn description(&self) -> String;
+}
+
+/// What one call may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// A `CUstream` (as an address) to enqueue on. `None`: the engine's own, finished on return. The CPU engine
+    /// has no streams and refuses one.
+    pub stream: Option<usize>,
+    /// The optimization profile to run under. `None`: the first that accepts the shapes.
+    pub profile: Option<usize>,
+}

@@ -1,0 +1,292 @@
+//! Everything that can go wrong when an engine is loaded or run, as data.
+//!
+//! The first line of each message stands alone; the lines after it say where, what was found, and what to do.
+
+mod search;
+mod shape;
+
+pub use search::{LibrarySearch, Place, ProbeError, Source};
+pub use shape::{AxisFault, Reason, ShapeError};
+
+use crate::{DataType, Device};
+use std::fmt;
+use std::path::PathBuf;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An engine could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No usable ONNX Runtime.
+    #[error("{0}")]
+    LibraryNotFound(LibrarySearch),
+    /// A process holds one ONNX Runtime; another was asked for.
+    #[error(
+        "ONNX Runtime is already loaded from {}; {} cannot be loaded beside it\n\
+         help: a process can hold one; ask for this path before the first CPU engine is made, or drop the option",
+        loaded.display(), asked.display()
+    )]
+    LibraryLoaded {
+        /// The library in use.
+        loaded: PathBuf,
+        /// The path asked for.
+        asked: PathBuf,
+    },
+    /// ONNX Runtime refused or failed.
+    #[error(
+        "ONNX Runtime failed to {stage}{}\n  {}",
+        node.as_ref().map(|n| format!(", at node {n}")).unwrap_or_default(),
+        message.trim().replace('\n', "\n  ")
+    )]
+    OnnxRuntime {
+        /// What was being done.
+        stage: Stage,
+        /// The node it named.
+        node: Option<Node>,
+        /// Its own words.
+        message: String,
+    },
+    /// The ONNX model does not have the interface that the spec says.
+    #[error(
+        "the ONNX model does not match the engine's interface: {side} `{name}` {problem}\n\
+         help: model and engine spec were made apart; convert the model again"
+    )]
+    Interface {
+        /// Input or output.
+        side: Side,
+        /// Its name in the spec.
+        name: String,
+        /// What differs.
+        problem: String,
+    },
+    /// A weight's bytes are not what its dtype and sizes say.
+    #[error(
+        "weight `{name}` ({dtype} {dims:?}) has {got} bytes; its shape needs {needed}\n\
+         help: the engine file is damaged, or the tensor was not contiguous when it was handed over"
+    )]
+    WeightLength {
+        /// The initializer's name.
+        name: String,
+        /// Element type.
+        dtype: DataType,
+        /// Sizes.
+        dims: Vec<i64>,
+        /// Bytes that the shape needs.
+        needed: usize,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// A text cannot be passed to a C library.
+    #[error("the {what} {text:?} contains a NUL character\nhelp: rename it")]
+    Nul {
+        /// What it names.
+        what: &'static str,
+        /// The text.
+        text: String,
+    },
+    /// The engine is used in a child process that was forked after it was made.
+    #[error(
+        "the engine was made before this process was forked, and its threads stayed in the parent\n\
+         help: make the engine in the child, start workers with `spawn` instead of `fork`, or make it with threads=1"
+    )]
+    Forked,
+    /// A call passes too few or too many tensors.
+    #[error("the engine has {expected} {side}{}; the call passes {got}\nhelp: pass one tensor for each, in the order of the engine's spec", if *expected == 1 { "" } else { "s" })]
+    Count {
+        /// Inputs or outputs.
+        side: Side,
+        /// How many the spec has.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// A tensor of another type.
+    #[error("{side} `{name}` is {got}; the engine takes {expected}\nhelp: pass `{name}` as {expected}")]
+    Type {
+        /// Input or output.
+        side: Side,
+        /// Its name.
+        name: String,
+        /// The spec's type.
+        expected: DataType,
+        /// What came.
+        got: DataType,
+    },
+    /// A tensor on another device.
+    #[error("{side} `{name}` is on {got}; the engine runs on {expected}\nhelp: move `{name}` to {expected}")]
+    Device {
+        /// Input or output.
+        side: Side,
+        /// Its name.
+        name: String,
+        /// The engine's device.
+        expected: Device,
+        /// Where the tensor is.
+        got: Device,
+    },
+    /// A stream was passed to an engine that has none.
+    #[error("the CPU engine has no CUDA streams\nhelp: pass no stream; the outputs are complete when the call returns")]
+    Stream,
+    /// An input's shape is not accepted.
+    #[error("{0}")]
+    Shape(Box<ShapeError>),
+    /// A profile that is not there.
+    #[error(
+        "the engine has no profile {asked} (it has {count})\nhelp: profiles count from 0; pass none to choose by shape"
+    )]
+    Profile {
+        /// The index asked for.
+        asked: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The sizes of the inputs make an output of negative size.
+    #[error(
+        "output `{output}` would have shape {dims:?}: the inputs are too small for this network\n\
+         help: pass larger inputs (a kernel or a slice does not fit)"
+    )]
+    OutputDims {
+        /// The output's name.
+        output: String,
+        /// Its sizes.
+        dims: Vec<i64>,
+    },
+    /// A size expression has no value.
+    #[error(
+        "the size `{text}` has no value: {source}\nhelp: the input sizes are outside what the network was made for"
+    )]
+    Size {
+        /// The expression.
+        text: String,
+        /// Why.
+        source: dims::EvalError,
+    },
+    /// A preallocated output of another shape.
+    #[error(
+        "output `{output}` has a buffer of shape {got:?}; these inputs give {expected:?}\n\
+         help: allocate outputs with the shapes that `output_dims` returns"
+    )]
+    OutputShape {
+        /// The output's name.
+        output: String,
+        /// Its shape for these inputs.
+        expected: Vec<i64>,
+        /// The buffer's shape.
+        got: Vec<i64>,
+    },
+    /// An output whose shape depends on data was preallocated.
+    #[error(
+        "the shape of output `{output}` depends on data, so it has no buffer to run into\n\
+         help: use `run_alloc`, which returns the outputs it allocated"
+    )]
+    OutputDependsOnData {
+        /// The output's name.
+        output: String,
+    },
+    /// Sizes that no tensor can have.
+    #[error(
+        "{dims:?} is not the shape of a tensor (negative, or beyond the address space)\nhelp: check where these sizes were computed"
+    )]
+    BadDims {
+        /// The sizes.
+        dims: Vec<i64>,
+    },
+    /// A buffer of another length than its shape needs.
+    #[error(
+        "a {dtype} tensor of shape {dims:?} needs {needed} bytes; the buffer has {got}\n\
+         help: pass contiguous memory that covers exactly the tensor"
+    )]
+    BufferLength {
+        /// Element type.
+        dtype: DataType,
+        /// Sizes.
+        dims: Vec<i64>,
+        /// Bytes that the shape needs.
+        needed: usize,
+        /// Bytes of the buffer.
+        got: usize,
+    },
+    /// A buffer at an address its elements cannot lie at.
+    #[error(
+        "a {dtype} tensor cannot start at address {address:#x} (null, or not a multiple of {})\n\
+         help: copy the tensor into memory of its own",
+        dtype.size()
+    )]
+    BufferAddress {
+        /// Element type.
+        dtype: DataType,
+        /// The address.
+        address: usize,
+    },
+    /// Memory of a GPU where host memory is needed.
+    #[error("the tensor is on {device}, not in host memory\nhelp: copy it to the CPU first")]
+    NotHostMemory {
+        /// Where it is.
+        device: Device,
+    },
+    /// ONNX Runtime returned a tensor of a type that engines do not have.
+    #[error("output `{output}` has an ONNX element type ({code}) that engines do not pass\nhelp: cast it in the model")]
+    UnknownType {
+        /// The output's name.
+        output: String,
+        /// ONNX's number of the type.
+        code: i32,
+    },
+}
+
+/// Inputs or outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What a call passes.
+    Input,
+    /// What a call gets.
+    Output,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
+
+/// What ONNX Runtime was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Starting the library.
+    Start,
+    /// Reading and optimizing a model.
+    Load,
+    /// Executing it.
+    Run,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Load => "load the model",
+            Self::Run => "run the model",
+        })
+    }
+}
+
+/// The node that ONNX Runtime named in an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name in the model; empty where it has none.
+    pub name: String,
+    /// Its ONNX operator, where it was said.
+    pub op: Option<String>,
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        self.op.as_ref().map_or(Ok(()), |op| write!(f, " ({op})"))
+    }
+}

@@ -1,0 +1,38 @@
+//! Running engines: bind tensors, check shapes, enqueue.
+//!
+//! One trait, [`Engine`], stands for whatever executes a network: TensorRT on a GPU, or [`CpuEngine`] (ONNX
+//! Runtime) on any machine. Around it live the interface of an engine ([`EngineSpec`]: names, dtypes, dims over
+//! symbols, profiles), the check of a call's shapes against it, and the borrowed tensors a call is made with.
+//!
+//! The crate knows no program and no network. An engine is made from bytes: a TensorRT plan, or an ONNX model
+//! with its weights beside it.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`Engine`], [`RunOptions`] | the trait |
+//! | [`EngineSpec`], [`IoSpec`], [`Profile`], [`SizeRange`] | the interface and its shape check |
+//! | [`TensorView`], [`TensorViewMut`], [`Tensor`], [`Device`], [`DataType`] | tensors, borrowed and owned |
+//! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
+//!
+//! `unsafe` is confined to two files: `tensor.rs` (pointers to slices) and `cpu/sys.rs` (calls into ONNX Runtime).
+#![deny(unsafe_code)]
+
+mod check;
+mod cpu;
+mod dtype;
+mod engine;
+mod error;
+mod spec;
+#[allow(unsafe_code)]
+mod tensor;
+
+pub use check::Checked;
+pub use cpu::{CpuEngine, CpuOptions, Library, MIN_VERSION, OnnxRuntime, Weight};
+pub use dims::{Dim, Dims};
+pub use dtype::DataType;
+pub use engine::{Engine, RunOptions};
+pub use error::{
+    AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage,
+};
+pub use spec::{EngineSpec, IoSpec, Profile, SizeRange};
+pub use tensor::{Device, Tensor, TensorView, TensorViewMut};

@@ -1,0 +1,55 @@
+//! The network's interface in the words of the runtime, which knows no network.
+
+use crate::Options;
+use network::{DType, Network, Port};
+use runtime::{DataType, EngineSpec, IoSpec, Profile, Weight};
+
+/// The same element type for the runtime.
+pub(crate) fn data_type(dtype: DType) -> DataType {
+    match dtype {
+        DType::Float32 => DataType::Float32,
+        DType::Float16 => DataType::Float16,
+        DType::BFloat16 => DataType::BFloat16,
+        DType::Int64 => DataType::Int64,
+        DType::Int32 => DataType::Int32,
+        DType::Int8 => DataType::Int8,
+        DType::UInt8 => DataType::UInt8,
+        DType::Bool => DataType::Bool,
+        DType::Float8E4M3 => DataType::Float8E4M3,
+    }
+}
+
+/// Names, dtypes, sizes and accepted ranges of a network's inputs and outputs.
+pub(crate) fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
+    let port = |port: &Port| {
+        let tensor = network.tensor(port.tensor);
+        IoSpec::new(port.name.clone(), data_type(tensor.dtype), tensor.dims.iter().cloned())
+    };
+    EngineSpec {
+        inputs: network.inputs().iter().map(port).collect(),
+        outputs: network.outputs().iter().map(port).collect(),
+        profiles: profiles.to_vec(),
+    }
+}
+
+/// A constant of the ONNX model, for the runtime: the same memory.
+pub(crate) fn weight(weight: onnx::ExternalWeight) -> Weight {
+    Weight { name: weight.name, dtype: data_type(weight.dtype), dims: weight.dims, data: weight.data }
+}
+
+/// The options of a build.
+pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
+    let range = |r: &runtime::SizeRange| build::SizeRange { min: r.min, opt: r.opt, max: r.max };
+    let profile = |p: &Profile| build::Profile {
+        symbols: p.symbols.iter().map(|(name, r)| (name.clone(), range(r))).collect(),
+        axes: p.axes.iter().map(|(name, axes)| (name.clone(), axes.iter().map(range).collect())).collect(),
+    };
+    build::BuildOptions {
+        target: options.target.clone(),
+        max_workspace_size: options.max_workspace_size,
+        optimization_level: options.optimization_level,
+        avg_timing_iterations: options.avg_timing_iterations,
+        profiles: options.profiles.iter().map(profile).collect(),
+        ..build::BuildOptions::default()
+    }
+}

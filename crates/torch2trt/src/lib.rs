@@ -1,0 +1,19 @@
+//! PyTorch to TensorRT: the facade.
+//!
+//! `pipeline.rs` reads as the architecture; [`Options`] holds every choice a user has; [`Error`] is the one error,
+//! with a stable code. The stages are crates of their own and know nothing of each other but what flows between
+//! them.
+#![forbid(unsafe_code)]
+
+mod error;
+mod interface;
+mod options;
+mod pipeline;
+mod plan;
+
+pub use build::{Progress, Silent};
+pub use error::{CODES, Code, Error, Result};
+pub use network::Network;
+pub use options::{Backend, Options};
+pub use pipeline::{build_plan, convert, coverage, cpu_engine, operators, save_onnx, tensorrt};
+pub use plan::Plan;

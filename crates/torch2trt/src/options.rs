@@ -1,0 +1,57 @@
+//! Every option of a conversion, in one place, under the names that Python uses.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// What runs the converted model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// TensorRT where it and a GPU are there, otherwise the CPU engine.
+    #[default]
+    Auto,
+    /// The CPU engine (ONNX Runtime).
+    Cpu,
+    /// TensorRT.
+    TensorRt,
+}
+
+impl Backend {
+    /// The backend of that name: `auto`, `cpu` or `tensorrt`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "tensorrt" => Some(Self::TensorRt),
+            _ => None,
+        }
+    }
+}
+
+/// The options of a conversion.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What runs the converted model.
+    pub backend: Backend,
+    /// Names of the inputs, in order; the model's own where shorter.
+    pub input_names: Vec<String>,
+    /// Names of the outputs, in order; the model's own where shorter.
+    pub output_names: Vec<String>,
+    /// GPU to build for, such as `sm_89`; `None`: the GPU of this machine.
+    pub target: Option<String>,
+    /// Most device memory that a layer's tactic may use while it runs, in bytes; `None`: TensorRT's default.
+    pub max_workspace_size: Option<usize>,
+    /// How hard TensorRT searches for fast tactics, 0 to 5; `None`: TensorRT's default (3).
+    pub optimization_level: Option<i32>,
+    /// How often a tactic is timed; `None`: TensorRT's default.
+    pub avg_timing_iterations: Option<usize>,
+    /// TensorRT to load: the library, or a folder with it; `None`: see `nvinfer::Library`.
+    pub tensorrt: Option<PathBuf>,
+    /// ONNX Runtime to load: the library, or a folder with it; `None`: see `runtime::OnnxRuntime`.
+    pub onnxruntime: Option<PathBuf>,
+    /// Folders of installed Python packages, searched for both libraries.
+    pub site_packages: Vec<PathBuf>,
+    /// Threads of the CPU engine; `None`: one a physical core.
+    pub threads: Option<NonZeroUsize>,
+    /// Input ranges of symbolic sizes: for each input, least, best and largest shape.
+    pub profiles: Vec<runtime::Profile>,
+}

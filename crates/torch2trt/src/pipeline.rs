@@ -1,0 +1,89 @@
+//! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
+
+use crate::{Options, Plan, Progress, Result, interface};
+use network::Network;
+use program::Program;
+use runtime::{CpuEngine, CpuOptions, OnnxRuntime};
+use std::path::Path;
+
+/// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified.
+///
+/// # Errors
+/// Codes E01xx, naming the operator and its source line, and E02xx.
+pub fn convert(program: &Program, options: &Options) -> Result<Network> {
+    let names =
+        convert::Options { input_names: options.input_names.clone(), output_names: options.output_names.clone() };
+    let network = convert::convert(program, &names)?;
+    let (network, reports) = passes::run(&network, &passes::STANDARD)?;
+    for report in reports {
+        tracing::debug!(pass = report.name, before = report.layers_before, after = report.layers_after, time = ?report.time);
+    }
+    Ok(network)
+}
+
+/// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime.
+///
+/// # Errors
+/// E0203 for a layer without an ONNX form, E05xx where ONNX Runtime is missing or refuses the model.
+pub fn cpu_engine(network: &Network, options: &Options) -> Result<CpuEngine> {
+    let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
+    let model = onnx::lower(network, &onnx::LowerOptions::default())?;
+    let spec = interface::spec(network, &options.profiles);
+    let weights = model.weights.into_iter().map(interface::weight).collect();
+    let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
+    Ok(CpuEngine::new(&library, &model.proto, weights, spec, &cpu)?)
+}
+
+/// Network → TensorRT plan, by whichever TensorRT is installed.
+///
+/// # Errors
+/// Codes E03xx: no TensorRT (with every place looked at), a target it cannot build for, a layer it refuses (with its
+/// own words and the layer's place in the model), or a cancelled build.
+pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress) -> Result<Plan> {
+    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    let network = legalize(network, library.version())?;
+    Ok(Plan::new(build::build(&network, library, &interface::build_options(options), progress)?))
+}
+
+/// Finds TensorRT and loads it.
+///
+/// # Errors
+/// E0301 with every place looked at and what was there.
+pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer::Library> {
+    let discovery = nvinfer::Discovery {
+        path: options.tensorrt.clone(),
+        site_packages: options.site_packages.clone(),
+        purpose,
+        ..nvinfer::Discovery::default()
+    };
+    Ok(nvinfer::Library::find(&discovery)?)
+}
+
+/// Network → Network: what this TensorRT lacks is said with what it has.
+fn legalize(network: &Network, _version: nvinfer::Version) -> Result<Network> {
+    Ok(network.clone())
+}
+
+/// Network → ONNX file. Weights beyond protobuf's limit go to a file beside it.
+///
+/// # Errors
+/// E0203 for a layer without an ONNX form, E0204 where the file cannot be written.
+pub fn save_onnx(network: &Network, path: &Path) -> Result<()> {
+    let native = onnx::LowerOptions { half: onnx::Half::Native, ..onnx::LowerOptions::default() };
+    onnx::export(network, path, &native)?;
+    Ok(())
+}
+
+/// Every operator of a program: overload, number of calls, and whether it converts.
+pub fn coverage(program: &Program) -> Vec<(String, usize, bool)> {
+    convert::coverage(program)
+}
+
+/// Every operator that converts: family, overload, TensorRT layers, tolerance of its tests.
+pub fn operators() -> Vec<(&'static str, &'static str, &'static str, f64)> {
+    let family = |(family, operators): &(&'static str, &'static [convert::Operator])| {
+        let family = *family;
+        operators.iter().map(move |op| (family, op.target, op.layers, op.tolerance))
+    };
+    convert::ops::FAMILIES.iter().flat_map(family).collect()
+}

@@ -1,0 +1,220 @@
+//! Builds a program from what the capture stage walks.
+
+use crate::error::{OrRaise, bad_option};
+use crate::network::Network;
+use crate::options::read_options;
+use crate::tensor::weight_bytes;
+use dims::{Dim, Dims};
+use indexmap::IndexMap;
+use program::{Argument, Node, Source, Symbol, Value, ValueId, WeightKind};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use std::str::FromStr;
+
+/// Takes a captured program, value by value. Used by `torch2trt.capture`.
+#[pyclass(module = "torch2trt._core")]
+#[derive(Default)]
+pub(crate) struct ProgramBuilder {
+    program: program::Program,
+}
+
+type OutputArg<'py> = Option<(String, String, Option<Bound<'py, PyAny>>)>;
+
+#[pymethods]
+impl ProgramBuilder {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Declares a size symbol and its range.
+    #[pyo3(signature = (name, min, max, hint))]
+    fn symbol(&mut self, name: &str, min: i64, max: Option<i64>, hint: i64) {
+        self.program.add_symbol(name, Symbol { min, max, hint });
+    }
+
+    /// Adds the next input; returns its value id.
+    fn input(&mut self, py: Python<'_>, name: String, dtype: &str, dims: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let value = value(py, name, dtype, dims)?;
+        Ok(self.program.add_input(value).0)
+    }
+
+    /// Adds a weight by reference; returns its value id.
+    fn weight(&mut self, py: Python<'_>, name: String, tensor: &Bound<'_, PyAny>, kind: &str) -> PyResult<u32> {
+        let kind = match kind {
+            "parameter" => WeightKind::Parameter,
+            "buffer" => WeightKind::Buffer,
+            _ => WeightKind::Constant,
+        };
+        let dtype = crate::tensor::dtype_name(tensor)?;
+        let value = value(py, name, &dtype, &tensor.getattr("shape")?)?;
+        let id = self.program.add_weight(value, kind, weight_bytes(tensor)?).or_raise(py)?;
+        Ok(id.0)
+    }
+
+    /// Adds a node; returns the value ids of its outputs, None where an output is None.
+    #[pyo3(signature = (target, args, outputs, module, file, line, function))]
+    #[allow(clippy::too_many_arguments, reason = "the record that capture/program.py replays, field by field")]
+    fn node(
+        &mut self,
+        py: Python<'_>,
+        target: String,
+        args: Vec<(String, Bound<'_, PyAny>)>,
+        outputs: Vec<OutputArg<'_>>,
+        module: String,
+        file: String,
+        line: u32,
+        function: String,
+    ) -> PyResult<Vec<Option<u32>>> {
+        let arguments: IndexMap<String, Argument> =
+            args.into_iter().map(|(name, arg)| Ok((name, argument(&arg)?))).collect::<PyResult<_>>()?;
+        let source = Source { module, file, line, function };
+        let outputs = outputs.into_iter().map(|o| o.map(|o| output(py, &source, o)).transpose());
+        let outputs = outputs.collect::<PyResult<_>>()?;
+        let node = Node { target, arguments, outputs: Vec::new(), source };
+        let ids = self.program.add_node(node, outputs).or_raise(py)?;
+        Ok(ids.into_iter().map(|id| id.map(|id| id.0)).collect())
+    }
+
+    /// Adds the next output of the model.
+    fn output(&mut self, py: Python<'_>, arg: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.program.add_output(argument(arg)?).or_raise(py)
+    }
+
+    /// The finished program.
+    fn finish(&mut self) -> Program {
+        Program { program: std::mem::take(&mut self.program) }
+    }
+}
+
+fn value(py: Python<'_>, name: String, dtype: &str, dims: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let dtype = program::ScalarType::from_str(dtype).or_raise(py)?;
+    Ok(Value { name, dtype, dims: sizes(dims)? })
+}
+
+fn output(
+    py: Python<'_>,
+    source: &Source,
+    (name, dtype, dims): (String, String, Option<Bound<'_, PyAny>>),
+) -> PyResult<Value> {
+    match dims {
+        Some(dims) => value(py, name, &dtype, &dims),
+        None => Err(bad_option(
+            py,
+            format!(
+                "the shape of `{name}` ({source}) depends on the input sizes in a way that has no exact form\n\
+                 help: make the axis it depends on static"
+            ),
+        )),
+    }
+}
+
+fn size(item: &Bound<'_, PyAny>) -> PyResult<Dim> {
+    if let Ok(n) = item.extract::<i64>() {
+        return Ok(Dim::Static(n));
+    }
+    let text: String = match item.cast::<PyTuple>() {
+        Ok(tagged) => tagged.get_item(1)?.extract()?,
+        Err(_) => item.extract()?,
+    };
+    Dim::parse(&text).map_err(|e| bad_option(item.py(), e.to_string()))
+}
+
+fn sizes(items: &Bound<'_, PyAny>) -> PyResult<Dims> {
+    items.try_iter()?.map(|item| size(&item?)).collect()
+}
+
+fn argument(arg: &Bound<'_, PyAny>) -> PyResult<Argument> {
+    if arg.is_none() {
+        return Ok(Argument::None);
+    }
+    if arg.is_instance_of::<PyBool>() {
+        return Ok(Argument::Bool(arg.extract()?));
+    }
+    if arg.is_instance_of::<PyInt>() {
+        return Ok(Argument::Int(Dim::Static(arg.extract()?)));
+    }
+    if arg.is_instance_of::<PyFloat>() {
+        return Ok(Argument::Float(arg.extract()?));
+    }
+    if let Ok(text) = arg.cast::<PyString>() {
+        return Ok(Argument::String(text.to_string()));
+    }
+    if let Ok(list) = arg.cast::<PyList>() {
+        return list_argument(list);
+    }
+    match arg.cast::<PyTuple>() {
+        Ok(tagged) => tagged_argument(tagged),
+        Err(_) => Err(bad_option(arg.py(), format!("an argument of type {} cannot be passed", arg.get_type()))),
+    }
+}
+
+fn list_argument(list: &Bound<'_, PyList>) -> PyResult<Argument> {
+    let first = list.iter().next();
+    Ok(match first {
+        Some(item) if item.is_instance_of::<PyBool>() => Argument::Bools(list.extract()?),
+        Some(item) if item.is_instance_of::<PyFloat>() => Argument::Floats(list.extract()?),
+        _ => Argument::Ints(sizes(list.as_any())?),
+    })
+}
+
+fn tagged_argument(tagged: &Bound<'_, PyTuple>) -> PyResult<Argument> {
+    let (tag, body): (String, _) = (tagged.get_item(0)?.extract()?, tagged.get_item(1)?);
+    Ok(match tag.as_str() {
+        "value" => Argument::Value(ValueId(body.extract()?)),
+        "values" => {
+            let ids: Vec<Option<u32>> = body.extract()?;
+            Argument::Values(ids.into_iter().map(|id| id.map(ValueId)).collect())
+        }
+        "sym" => Argument::Int(size(&body)?),
+        "scalar" => argument(&body)?,
+        "complex" => Argument::Complex(body.extract()?, tagged.get_item(2)?.extract()?),
+        "dtype" => {
+            let name: String = body.extract()?;
+            Argument::Dtype(program::ScalarType::from_str(&name).or_raise(tagged.py())?)
+        }
+        "device" => Argument::Device(body.extract()?),
+        "layout" => Argument::Layout(body.extract()?),
+        "memory_format" => Argument::MemoryFormat(body.extract()?),
+        other => return Err(bad_option(tagged.py(), format!("an argument tagged `{other}` is not known"))),
+    })
+}
+
+/// A captured program.
+#[pyclass(module = "torch2trt._core", frozen)]
+pub(crate) struct Program {
+    program: program::Program,
+}
+
+#[pymethods]
+impl Program {
+    /// A readable listing.
+    fn __str__(&self) -> String {
+        self.program.to_string()
+    }
+
+    /// Number of nodes.
+    #[getter]
+    fn node_count(&self) -> usize {
+        self.program.nodes().len()
+    }
+
+    /// Every operator of the program: (overload, number of calls, whether it converts).
+    fn coverage(&self) -> Vec<(String, usize, bool)> {
+        torch2trt::coverage(&self.program)
+    }
+
+    /// Converts the program into a network. Options are those of `torch2trt.torch2trt`.
+    #[pyo3(signature = (options))]
+    fn convert(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Network> {
+        let options = read_options(options)?;
+        let network = py.detach(|| torch2trt::convert(&self.program, &options)).or_raise(py)?;
+        Ok(Network::new(network, options))
+    }
+}
+
+/// Every operator that converts: (family, overload, TensorRT layers, tolerance).
+#[pyfunction]
+pub(crate) fn operators() -> Vec<(&'static str, &'static str, &'static str, f64)> {
+    torch2trt::operators()
+}

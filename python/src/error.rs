@@ -1,0 +1,47 @@
+//! Errors of the facade as Python exceptions that carry their code and help.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use torch2trt::{CODES, Code, Error};
+
+pyo3::create_exception!(
+    torch2trt,
+    Torch2TrtError,
+    PyRuntimeError,
+    "Whatever torch2trt could not do.\n\nAttributes:\n    code: stable code, such as \"E0101\".\n    help: what to do, or None."
+);
+
+/// The exception for an error; a cancelled build is a `KeyboardInterrupt` raised by the caller instead.
+pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    make(py, error.code(), &error.to_string(), error.help())
+}
+
+fn make(py: Python<'_>, code: Code, text: &str, help: Option<&str>) -> PyErr {
+    let exception = Torch2TrtError::new_err(text.to_owned());
+    let value = exception.value(py);
+    let attributes = value.setattr("code", code.number()).and_then(|()| value.setattr("help", help));
+    attributes.err().unwrap_or(exception)
+}
+
+/// An option that does not exist, or a value it does not take.
+pub(crate) fn bad_option(py: Python<'_>, message: impl Into<String>) -> PyErr {
+    raise(py, &Error::new(Code::BadOption, message))
+}
+
+/// Shortens `map_err(|e| raise(py, &e.into()))`.
+pub(crate) trait OrRaise<T> {
+    /// The value, or the error as a Python exception.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T, E: Into<Error>> OrRaise<T> for Result<T, E> {
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| raise(py, &error.into()))
+    }
+}
+
+/// Every error code with a one-line summary.
+#[pyfunction]
+pub(crate) fn error_codes() -> Vec<(&'static str, &'static str)> {
+    CODES.iter().map(|(_, number, summary)| (*number, *summary)).collect()
+}

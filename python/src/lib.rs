@@ -1,0 +1,32 @@
+//! `torch2trt._core`: the door between Python and the Rust pipeline.
+//!
+//! Tensors and weights cross it by pointer, errors as `torch2trt.Error` with their code, long work with the
+//! interpreter released and Ctrl-C heard. It holds no conversion logic: every function here reads its arguments,
+//! calls the facade and wraps the result.
+
+mod builder;
+mod engine;
+mod error;
+mod network;
+mod options;
+mod progress;
+#[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
+mod tensor;
+
+use pyo3::prelude::*;
+
+/// The compiled half of the `torch2trt` package.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<builder::ProgramBuilder>()?;
+    module.add_class::<builder::Program>()?;
+    module.add_class::<network::Network>()?;
+    module.add_class::<network::Plan>()?;
+    module.add_class::<engine::Engine>()?;
+    module.add_class::<progress::Bar>()?;
+    module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
+    module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
+    module.add("Error", module.py().get_type::<error::Torch2TrtError>())?;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+"""Capture: from an nn.Module to a functional ATen program, handed to a builder.
+
+    captured = capture(model, (x,))
+    captured.walk(torch2trt._core.ProgramBuilder())
+    ...
+    model_output = captured.unflatten_outputs(engine(captured.flatten_inputs((x,))))
+
+The stages, one file each: `preserve` (the model, and putting it back), `tree` (arguments and return value),
+`export` or `trace` (the graph), `walk` (the records of `program`, with `schema`, `symbols` and `origin`).
+
+This package must not know about TensorRT, engines or conversion.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from .errors import CaptureError, CaptureWarning, InputError, one_line
+from .export import AtenGraph, ExportRefused, export
+from .preserve import as_module, check_weights, preserved, settle_mode
+from .program import Program, Progress
+from .trace import trace
+from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
+from .walk import walk
+
+__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Program", "capture"]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A captured model: its program, and the structure of its inputs and outputs."""
+
+    program: Program
+    inputs: InputTree
+    outputs: OutputTree
+    traced_because: str | None = None
+    """Why torch.export was not used; None when it was. A traced program has the sample's shapes and decisions."""
+
+    def walk(self, builder: Any) -> None:
+        """Hands the program to `builder` (see `program.py` for its methods)."""
+        self.program.emit(builder)
+
+    @property
+    def in_spec(self) -> pytree.TreeSpec:
+        """The pytree structure of (args, kwargs), arguments bound to the signature of forward."""
+        return self.inputs.spec
+
+    @property
+    def out_spec(self) -> pytree.TreeSpec:
+        """The pytree structure of the return value."""
+        return self.outputs.spec
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the input tensors: the parameters of forward, with a path where nested ("xs.0")."""
+        return self.inputs.names
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs that are computed (constants have none), distinct from the input names."""
+        return self.outputs.names
+
+    def flatten_inputs(self, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[torch.Tensor]:
+        """The tensors of a call, in the order of `input_names`.
+
+        Raises:
+            InputError: the arguments differ from the sample's in structure or in a constant.
+        """
+        return self.inputs.flatten(args, kwargs)
+
+    def unflatten_outputs(self, values: Sequence[Any]) -> Any:
+        """The model's own return value, from one value per name in `output_names`."""
+        return self.outputs.unflatten(values)
+
+
+def capture(
+    module: Any,
+    args: Any = (),
+    kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+    progress: Progress | None = None,
+) -> Captured:
+    """Captures a model as a functional ATen program.
+
+    The model is left as it was found, whatever happens. One in training mode is captured in evaluation mode
+    (with a warning if that changes anything): an engine is for inference.
+
+    Args:
+        module: an nn.Module, or a function of tensors.
+        args: the sample inputs: a list or tuple of positional arguments, a dict of keyword arguments, or one tensor.
+        kwargs: further keyword arguments.
+        dynamic_shapes: as for torch.export.export; None makes every size static.
+        progress: called with (stage, done, total), stages being "export", "decompose", "trace" and "walk".
+
+    Raises:
+        CaptureError: the model cannot be captured; the message says where and what to do.
+
+    Warns:
+        CaptureWarning: the program differs from the model: traced with fixed shapes, taken out of training mode,
+            or without the model's writes to its own buffers.
+    """
+    progress = progress or (lambda stage, done, total: None)
+    module = as_module(module)
+    check_weights(module)
+    if type(module).__module__.startswith("transformers."):
+        register_transformers_cache()
+    inputs = InputTree(inspect.signature(module.forward), *_normalized(args, kwargs))
+    with preserved(module):
+        settle_mode(module)
+        graph, reason = _graph(module, inputs, dynamic_shapes, progress)
+    program = walk(graph, inputs.names, inputs.samples, progress)
+    return Captured(program, inputs, graph.tree, reason)
+
+
+def _normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
+    if isinstance(args, torch.Tensor):
+        return (args,), dict(kwargs or {})
+    if isinstance(args, dict):
+        return (), {**args, **(kwargs or {})}
+    return tuple(args), dict(kwargs or {})
+
+
+def _graph(
+    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress
+) -> tuple[AtenGraph, str | None]:
+    """The graph by export, or by tracing together with the reason."""
+    try:
+        return export(module, inputs, dynamic_shapes, progress), None
+    except ExportRefused as refused:
+        refusal = refused.__cause__
+    if _learns_outputs(module, inputs):
+        try:
+            return export(module, inputs, dynamic_shapes, progress), None
+        except ExportRefused as refused:
+            refusal = refused.__cause__
+    if dynamic_shapes is not None:
+        raise _not_dynamic(refusal) from refusal
+    reason = one_line(refusal)
+    try:
+        with preserved(module, values=True):
+            graph = trace(module, inputs, progress)
+    except CaptureError:
+        raise
+    except Exception as error:  # whatever the model's code or the tracer raises
+        raise CaptureError(
+            "the model can neither be exported nor traced",
+            facts=(f"torch.export: {reason}", f"tracing: {one_line(error)}"),
+            help="convert the parts of the model that are tensor computations on their own",
+        ) from refusal
+    warnings.warn(
+        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions "
+        f"that depend on values, are fixed to those of the sample inputs\n  reason: {reason}",
+        CaptureWarning,
+        stacklevel=3,
+    )
+    return graph, reason
+
+
+def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:
+    """Runs the model for real after export refused it: is it the model that fails, or its output that is new?
+
+    Returns whether an output class was registered, so that exporting again may work.
+
+    Raises:
+        CaptureError: the model itself fails on the sample inputs, or returns something without tensors.
+    """
+    args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples])
+    try:
+        with preserved(module, values=True), torch.no_grad():
+            result = module(*args, **kwargs)
+    except Exception as error:  # the user's code may raise anything
+        raise CaptureError(
+            f"the model itself fails on the sample inputs: {one_line(error)}",
+            help="model(*args, **kwargs) must run in PyTorch before it can be converted",
+        ) from error
+    return register_containers(result, "output")
+
+
+def _not_dynamic(refusal: BaseException) -> CaptureError:
+    lines = [line.rstrip() for line in str(refusal).splitlines() if line.strip()]
+    return CaptureError(
+        "the model cannot be captured with these dynamic shapes",
+        facts=[f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__, *lines[1:12]],
+        help="narrow the ranges as suggested, or make these dimensions static",
+    )

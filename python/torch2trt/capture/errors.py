@@ -1,0 +1,50 @@
+"""What capture tells the user when it cannot go on, or when the result is not quite the model.
+
+One shape for every message: a first line that stands alone, where it happened, the facts, and a last line
+that says what to do. Callers that want the parts (the command line, the Rust facade) read the attributes.
+
+This file must not know how capturing works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class CaptureError(RuntimeError):
+    """The model could not be captured.
+
+    Attributes:
+        message: one line that can be understood without the rest.
+        where: the node, module path or source line, or "" when it concerns the whole model.
+        facts: what was found, one line each.
+        help: what to change, or "".
+    """
+
+    def __init__(self, message: str, *, where: str = "", facts: Iterable[str] = (), help: str = "") -> None:
+        self.message = message
+        self.where = where
+        self.facts = tuple(facts)
+        self.help = help
+        lines = [message]
+        if where:
+            lines.append(f"  at {where}")
+        lines.extend(f"  {fact}" for fact in self.facts)
+        if help:
+            lines.append(f"help: {help}")
+        super().__init__("\n".join(lines))
+
+
+class InputError(CaptureError):
+    """A call passed arguments that do not fit the ones the model was captured with."""
+
+
+class CaptureWarning(UserWarning):
+    """The captured program differs from the model in a way the user should know about."""
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """The type and the first line of `error`, short enough for a message of ours."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

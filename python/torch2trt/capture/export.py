@@ -1,0 +1,154 @@
+"""The first way to a graph: torch.export, then decomposition into functional ATen.
+
+`run_decompositions({})` is the level this project is built on: no in-place operators, composites such as
+conv2d, layer_norm and scaled_dot_product_attention kept whole. Gradients are off, because with them some
+models come out with sub-graphs that only switch them.
+
+The result is an `AtenGraph`, which the other way (`trace.py`) produces too and `walk.py` reads.
+
+This file must not know about builders or records.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+
+from .errors import CaptureError, CaptureWarning
+from .preserve import preserved
+from .program import Progress
+from .tree import RUNTIME, InputTree, OutputTree
+
+_NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
+
+
+@dataclass
+class AtenGraph:
+    """A graph together with what its placeholders and outputs stand for."""
+
+    module: torch.fx.GraphModule
+    """The graph, and the sub-graphs it refers to as attributes."""
+    weights: dict[str, tuple[str, torch.Tensor, str]]
+    """Node name (a placeholder or get_attr) to (weight name, tensor, "parameter" | "buffer" | "constant")."""
+    inputs: list[str]
+    """The placeholder of each input tensor, in the order of `InputTree.names`."""
+    outputs: list[Any]
+    """The node or constant behind each leaf of `tree`, in order."""
+    tree: OutputTree
+    ranges: dict[Any, tuple[int, int | None]] = field(default_factory=dict)
+    """sympy symbol to its range, both ends included, None when open."""
+
+
+class ExportRefused(Exception):
+    """torch.export could not capture the model; the cause is the exception it raised."""
+
+
+def export(module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress) -> AtenGraph:
+    """Captures `module` with torch.export.
+
+    Raises:
+        ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
+    """
+    said = io.StringIO()
+    dump = ""
+    try:
+        with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export():
+            progress("export", 0, 1)
+            program = torch.export.export(
+                module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
+            )
+            progress("export", 1, 1)
+            progress("decompose", 0, 1)
+            program = program.run_decompositions({})
+            progress("decompose", 1, 1)
+    except Exception as error:  # torch.export raises whatever the model or any of its passes raises
+        # It also prints the graph so far, thousands of lines of it, besides attaching it to the exception.
+        dump = f"{getattr(error, 'partial_fx_graph', '')}\n"
+        raise ExportRefused from error
+    finally:
+        sys.stderr.write(said.getvalue().replace(dump, "") if dump else said.getvalue())
+    return read_program(program, inputs)
+
+
+def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> AtenGraph:
+    """The graph of an exported program, its signature resolved to tensors, nodes and constants."""
+    outputs = _outputs(program)
+    constants = [RUNTIME if isinstance(value, torch.fx.Node) else value for value in outputs]
+    return AtenGraph(
+        module=program.graph_module,
+        weights=dict(_weights(program)),
+        inputs=_inputs(program, inputs),
+        outputs=outputs,
+        tree=OutputTree(program.call_spec.out_spec, constants, inputs.names),
+        ranges={symbol: _bounds(bounds) for symbol, bounds in program.range_constraints.items()},
+    )
+
+
+def _weights(program: torch.export.ExportedProgram) -> Iterator[tuple[str, tuple[str, torch.Tensor, str]]]:
+    kinds = {
+        InputKind.PARAMETER: "parameter",
+        InputKind.BUFFER: "buffer",
+        InputKind.CONSTANT_TENSOR: "constant",
+    }
+    for spec in program.graph_signature.input_specs:
+        if spec.kind in kinds:
+            tensor = program.state_dict.get(spec.target)
+            # Buffers that state_dict leaves out are kept with the constants.
+            tensor = program.constants[spec.target] if tensor is None else tensor
+            yield spec.arg.name, (spec.target, tensor, kinds[spec.kind])
+
+
+def _inputs(program: torch.export.ExportedProgram, inputs: InputTree) -> list[str]:
+    specs = [spec for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT]
+    found = [None if isinstance(spec.arg, ConstantArgument) else spec.arg.name for spec in specs]
+    if [name is not None for name in found] != [leaf.is_runtime for leaf in inputs.leaves]:
+        raise CaptureError(
+            "torch.export took the sample inputs apart in an unexpected way",
+            facts=(f"exported: {found}", f"expected: {[leaf.name for leaf in inputs.leaves]}"),
+            help="dynamic_shapes may only make dimensions of tensors dynamic, not numbers",
+        )
+    return [name for name in found if name is not None]
+
+
+def _outputs(program: torch.export.ExportedProgram) -> list[Any]:
+    """What each leaf of the return value is; writes to buffers and inputs are reported and left out."""
+    specs = program.graph_signature.output_specs
+    values = next(node for node in reversed(program.graph.nodes) if node.op == "output").args[0]
+    written = sorted({spec.target for spec in specs if "MUTATION" in spec.kind.name and spec.target})
+    if written:
+        warnings.warn(
+            f"the model writes to {', '.join(written[:5])}{' and more' if len(written) > 5 else ''} when it runs; "
+            "the converted model does not: it returns the same outputs and leaves these tensors as they are",
+            CaptureWarning,
+            stacklevel=6,
+        )
+    return [value for spec, value in zip(specs, values) if spec.kind is OutputKind.USER_OUTPUT]
+
+
+def _bounds(bounds: Any) -> tuple[int, int | None]:
+    # The open end is an infinity object whose class differs between versions; only integers convert.
+    lower, upper = bounds.lower, bounds.upper
+    return int(lower) if lower.is_Integer else 0, int(upper) if upper.is_Integer else None
+
+
+@contextmanager
+def _quiet_export() -> Iterator[None]:
+    """Holds back what torch.export logs about a failure before raising: the exception says it too."""
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)

@@ -1,0 +1,188 @@
+"""What enters capture, and how it leaves: a module ready to be captured, and put back as it was.
+
+Capturing runs the user's `forward` with tensors that are not real. Whatever the model stores on itself in
+that run (a cached mask, a counter, an in-place statistic) must not survive it. Training flags are changed
+here too, and so restored here.
+
+This file must not know about graphs or about torch.export.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from .errors import CaptureError, CaptureWarning
+
+
+class FunctionModule(nn.Module):
+    """A plain callable seen as a module, with the modules it closes over as children.
+
+    Without the children their parameters would be anonymous constants of the graph.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__()
+        for name, child in _modules_used_by(function).items():
+            self.add_module(name, child)
+        try:
+            inspect.signature(function)
+        except (TypeError, ValueError):  # builtins such as torch.relu have none
+            self.forward = lambda *args: function(*args)
+        else:
+            self.forward = function
+        self.training = any(child.training for child in self.children())
+
+
+def as_module(model: object) -> nn.Module:
+    """The module to capture: `model` itself, what torch.compile or DataParallel wraps, or a wrapped callable.
+
+    Raises:
+        CaptureError: a TorchScript object, or something that cannot be called.
+    """
+    if isinstance(model, (torch.jit.ScriptModule, torch.jit.ScriptFunction)):
+        raise CaptureError(
+            f"{type(model).__name__} is TorchScript, which holds no Python code to capture",
+            help="convert the original nn.Module, before torch.jit.script or torch.jit.trace",
+        )
+    if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return as_module(model.module)
+    if isinstance(model, nn.Module):
+        return as_module(model._orig_mod) if hasattr(model, "_orig_mod") else model
+    if not callable(model):
+        raise CaptureError(
+            f"{type(model).__name__} is not a model",
+            help="pass an nn.Module, or a function of tensors",
+        )
+    return FunctionModule(model)
+
+
+def check_weights(module: nn.Module) -> None:
+    """Refuses parameters that hold no values yet.
+
+    Raises:
+        CaptureError: lazy parameters, or parameters on the meta device or made under FakeTensorMode.
+    """
+    lazy, hollow = [], []
+    for name, tensor in _named_weights(module):
+        if nn.parameter.is_lazy(tensor):
+            lazy.append(name)
+        elif tensor.is_meta or type(tensor).__name__ == "FakeTensor":
+            hollow.append(name)
+    if lazy:
+        raise CaptureError(
+            f"{len(lazy)} parameters are not initialised yet",
+            facts=_some(lazy),
+            help="call the model once on the sample inputs, then convert it",
+        )
+    if hollow:
+        raise CaptureError(
+            f"{len(hollow)} parameters have no values: they are on the meta device or fake",
+            facts=_some(hollow),
+            help='load the weights first, for example with model.to_empty(device="cpu") and load_state_dict',
+        )
+
+
+def settle_mode(module: nn.Module) -> None:
+    """Puts a model that is in training mode into evaluation mode, and says so where it matters.
+
+    An engine is for inference, and training behaviour (random dropout, statistics of the batch, writes to
+    running averages) has no place in one. So `model.training` means that `.eval()` was forgotten. A model in
+    evaluation mode is taken at its word, layer by layer: Monte-Carlo dropout keeps its training layers, with a
+    warning. Call this inside `preserved`, which restores every flag.
+    """
+    sensitive = [name or "(the model)" for name, part in module.named_modules() if part.training and _reads_mode(part)]
+    if module.training:
+        module.eval()
+        if sensitive:
+            _warn(
+                "the model is in training mode; it is converted in evaluation mode",
+                sensitive,
+                "call model.eval() first",
+            )
+    elif sensitive:
+        _warn(
+            "some layers are in training mode inside a model in evaluation mode; they are converted as they are",
+            sensitive,
+            "call model.eval() to convert them for inference",
+        )
+
+
+@contextmanager
+def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
+    """Leaves the module, on exit, as it was on entry.
+
+    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects. With `values`, buffers
+    written in place get their contents back as well; that copies them, so only runs on real tensors ask for it.
+    """
+    # torch 2.6 leaves a hook of its own in the global tables when an export fails.
+    hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
+    tables = [(table, table.copy()) for table in hooks if isinstance(table, dict)]
+    for part in module.modules():
+        inner = (value for value in part.__dict__.values() if isinstance(value, dict))
+        tables.extend((table, table.copy()) for table in (part.__dict__, *inner))
+    copies = [
+        (buffer, buffer._version, buffer.clone()) for buffer in module.buffers() if values and not buffer.is_inference()
+    ]
+    try:
+        yield
+    finally:
+        for table, saved in tables:
+            if not _same(table, saved):
+                table.clear()
+                table.update(saved)
+        with torch.no_grad():
+            for buffer, version, copy in copies:
+                if buffer._version != version:
+                    buffer.copy_(copy)
+
+
+def _same(left: dict, right: dict) -> bool:
+    # By identity: comparing tensors with == would compare their elements.
+    return left.keys() == right.keys() and all(left[key] is right[key] for key in left)
+
+
+def _named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def _reads_mode(part: nn.Module) -> bool:
+    code = getattr(type(part).forward, "__code__", None)
+    reads = "training" in code.co_names if code else False
+    # A dropout of zero is the identity in both modes, and many models carry them.
+    return reads and not (isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0)
+
+
+def _modules_used_by(function: Callable) -> dict[str, nn.Module]:
+    """Modules reachable by name from a function: its object, its closure, its globals, its bound arguments."""
+    if isinstance(function, functools.partial):
+        found = _modules_used_by(function.func)
+        values = {**{f"arg{i}": v for i, v in enumerate(function.args)}, **function.keywords}
+    else:
+        owner = getattr(function, "__self__", None)
+        found = {"owner": owner} if isinstance(owner, nn.Module) else {}
+        try:
+            scope = inspect.getclosurevars(inspect.unwrap(function))
+        except (TypeError, ValueError):  # no Python code to look into
+            return found
+        values = {**scope.globals, **scope.nonlocals}
+    found.update({name: value for name, value in values.items() if isinstance(value, nn.Module)})
+    return found
+
+
+def _warn(message: str, layers: list[str], help: str) -> None:
+    warnings.warn(
+        "\n".join([message, *(f"  {line}" for line in _some(layers)), f"help: {help}"]), CaptureWarning, stacklevel=4
+    )
+
+
+def _some(names: list[str], limit: int = 5) -> list[str]:
+    extra = [f"and {len(names) - limit} more"] if len(names) > limit else []
+    return names[:limit] + extra

@@ -1,0 +1,151 @@
+"""The second way to a graph: run the model once and write down the operators it calls.
+
+For models that torch.export refuses, because what they do next depends on what they have computed: detection
+models above all. The trace follows the sample input, so its shapes and its decisions are fixed; the caller
+says so to the user.
+
+The run is made functional as it is traced, with the same rules torch.export uses, and so arrives at the same
+operators. Parameters and buffers enter as arguments of the traced function: they stay recognisable as the
+model's weights whatever the model does with them.
+
+This file must not know about builders or records.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.fx.traceback as fx_traceback
+from torch._subclasses.functional_tensor import FunctionalTensorMode, dispatch_functionalize
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.utils.stateless import _reparametrize_module
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+from .export import AtenGraph
+from .origin import OWN_PACKAGE, is_user_code
+from .program import Progress
+from .tree import RUNTIME, InputTree, OutputTree, register_containers
+
+
+def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress) -> AtenGraph:
+    """Captures one run of `module` on the sample inputs, which are copied first."""
+    progress("trace", 0, 1)
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    run = _Run(module, inputs, list(weights))
+    with torch.inference_mode(False), torch.no_grad(), _recorded_metadata():
+        samples = [sample.detach().clone() for sample in inputs.samples]
+        functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
+        traced = make_fx(functional, tracing_mode="real", pre_dispatch=True, **_lenient())(
+            list(weights.values()), samples
+        )
+    progress("trace", 1, 1)
+    placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
+    parameters = dict(module.named_parameters())
+    found = {
+        node: (name, tensor, "parameter" if name in parameters else "buffer")
+        for node, (name, tensor) in zip(placeholders, weights.items())
+    }
+    found.update(_constants(traced))
+    return AtenGraph(
+        module=traced,
+        weights=found,
+        inputs=placeholders[len(weights) :],
+        outputs=_outputs(traced, run.constants),
+        tree=OutputTree(run.spec, run.constants, inputs.names),
+    )
+
+
+class _Run:
+    """The model as a function from weights and input tensors to output tensors."""
+
+    def __init__(self, module: torch.nn.Module, inputs: InputTree, names: list[str]) -> None:
+        self.module, self.inputs, self.names = module, inputs, names
+        self.spec: pytree.TreeSpec | None = None
+        self.constants: list[Any] = []
+
+    def __call__(self, weights: list[torch.Tensor], tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        args, kwargs = self.inputs.rebuild(tensors)
+        replaced = dict(zip(self.names, weights))
+        with _reparametrize_module(self.module, replaced, tie_weights=True), _Provenance(self.module):
+            result = self.module(*args, **kwargs)
+        register_containers(result, "output")
+        leaves, self.spec = pytree.tree_flatten(result)
+        self.constants = [RUNTIME if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+        return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+class _Provenance(TorchFunctionMode):
+    """Puts the module path and the source line of each call where the tracer copies node metadata from."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.paths = {id(part): name for name, part in module.named_modules()}
+        self.stack: list[str] = []
+
+    def __enter__(self) -> _Provenance:
+        self.hooks = [
+            register_module_forward_pre_hook(self._enter_module),
+            register_module_forward_hook(self._leave_module, always_call=True),
+        ]
+        return super().__enter__()
+
+    def _enter_module(self, part: torch.nn.Module, _args: Any) -> None:
+        self.stack.append(self.paths.get(id(part), ""))
+
+    def _leave_module(self, *_: Any) -> None:
+        self.stack.pop()
+
+    def __exit__(self, *error: Any) -> None:
+        for hook in self.hooks:
+            hook.remove()
+        super().__exit__(*error)
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        meta = fx_traceback.get_current_meta()
+        meta["stack_trace"] = _calling_line()
+        path = self.stack[-1] if self.stack else ""
+        meta["nn_module_stack"] = {path: (path, "")}
+        return function(*args, **(kwargs or {}))
+
+
+def _calling_line() -> str:
+    """The innermost frame in the model's code, in the form of a Python traceback."""
+    frame = inspect.currentframe()
+    while frame is not None and not is_user_code(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
+
+
+@contextmanager
+def _recorded_metadata() -> Iterator[None]:
+    with fx_traceback.preserve_node_meta():
+        yield
+
+
+def _lenient() -> dict[str, bool]:
+    """Options that let the model read values out of tensors, as far as this version of make_fx has them."""
+    wanted = {"_allow_non_fake_inputs": True, "_error_on_data_dependent_ops": False}
+    known = inspect.signature(make_fx).parameters
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def _constants(traced: torch.fx.GraphModule) -> Iterator[tuple[str, tuple[str, torch.Tensor, str]]]:
+    for node in traced.graph.nodes:
+        if node.op == "get_attr" and isinstance(value := getattr(traced, node.target), torch.Tensor):
+            node.meta.setdefault("val", value)
+            yield node.name, (node.target, value, "constant")
+
+
+def _outputs(traced: torch.fx.GraphModule, constants: list[Any]) -> list[Any]:
+    values = next(node for node in reversed(traced.graph.nodes) if node.op == "output").args[0]
+    remaining = iter(values)
+    return [next(remaining) if constant is RUNTIME else constant for constant in constants]

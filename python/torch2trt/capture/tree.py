@@ -1,0 +1,304 @@
+"""The structure around the tensors: what goes into a model and what comes out of it.
+
+A program has flat lists of inputs and outputs; a model has arguments, dictionaries, named tuples and the
+output classes of a library. `InputTree` takes a call apart the way the sample call was taken apart, and
+`OutputTree` builds the model's own return value. Both go through torch.utils._pytree, so whatever is
+registered there works.
+
+Arguments are bound to the signature of `forward` first: `model(x, mask=m)` and `model(x, m)` are one call.
+
+This file must not know about graphs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from .errors import CaptureError, InputError, one_line
+
+_CACHE_HELP = "pass use_cache=False in the sample inputs, if the model has it, or return tensors only"
+_PLAIN = (torch.Tensor, int, float, bool, complex, str, type(None), torch.dtype, torch.device)
+
+
+class _Runtime:
+    """Marks a leaf that exists only when the program runs, as opposed to a constant."""
+
+    def __repr__(self) -> str:
+        return "RUNTIME"
+
+
+RUNTIME = _Runtime()
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """One leaf of an input or output tree: its name, and its value when that is a constant."""
+
+    name: str
+    constant: Any = RUNTIME
+
+    @property
+    def is_runtime(self) -> bool:
+        return self.constant is RUNTIME
+
+
+class InputTree:
+    """The arguments of the sample call, and how to take a later call apart in the same way."""
+
+    def __init__(self, signature: inspect.Signature, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """
+        Raises:
+            CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind.
+        """
+        self._signature = signature
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise CaptureError(f"the sample inputs do not fit forward{signature}: {error}") from None
+        register_containers(bound.arguments, "input")
+        self.args, self.kwargs = bound.args, bound.kwargs
+        self._specs: dict[str, pytree.TreeSpec] = {}
+        self.leaves: list[Leaf] = []
+        self.samples: list[torch.Tensor] = []
+        for parameter, value in bound.arguments.items():
+            self._add(parameter, value)
+        self.spec = pytree.tree_structure((self.args, self.kwargs))
+        tensors_only = not self.kwargs and all(isinstance(arg, torch.Tensor) for arg in self.args)
+        self._plain_count = len(self.args) if tensors_only else -1
+
+    def _add(self, parameter: str, value: Any) -> None:
+        flat, self._specs[parameter] = pytree.tree_flatten(value)
+        for path, leaf in zip(_paths(value, len(flat)), flat):
+            # **kwargs are named by the caller, so the name of the catch-all parameter adds nothing.
+            catch_all = self._signature.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD
+            name = ".".join(path if catch_all else (parameter, *path))
+            if isinstance(leaf, torch.Tensor):
+                self.leaves.append(Leaf(name))
+                self.samples.append(leaf)
+            else:
+                self.leaves.append(Leaf(name, leaf))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tensors, in the order of `flatten`: "x", or "batch.image" and "xs.0" when nested."""
+        return [leaf.name for leaf in self.leaves if leaf.is_runtime]
+
+    def flatten(self, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[torch.Tensor]:
+        """The tensors of a call, in the order of `names`.
+
+        Shapes and dtypes are not looked at: the engine knows what it accepts.
+
+        Raises:
+            InputError: an argument is missing, unexpected, of another structure, or not the constant it was.
+        """
+        if not kwargs and len(args) == self._plain_count and all(isinstance(arg, torch.Tensor) for arg in args):
+            return list(args)
+        given = self._bind(args, kwargs or {})
+        tensors, leaves = [], iter(self.leaves)
+        for parameter, spec in self._specs.items():
+            flat, found = pytree.tree_flatten(given[parameter])
+            if found != spec:
+                raise InputError(
+                    f"argument `{parameter}` has another structure than the sample input",
+                    facts=(f"captured: {_brief(spec)}", f"given:    {_brief(found)}"),
+                )
+            tensors.extend(value for value, leaf in zip(flat, leaves) if _accept(leaf, value))
+        return tensors
+
+    def rebuild(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple, dict[str, Any]]:
+        """The inverse of `flatten`: positional and keyword arguments holding `tensors`."""
+        remaining = iter(tensors)
+        flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]
+        return pytree.tree_unflatten(flat, self.spec)
+
+    def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            given = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise InputError(f"the arguments do not fit forward{self._signature}: {error}") from None
+        for name in self._specs.keys() - given.keys():
+            default = self._signature.parameters[name].default
+            if default is inspect.Parameter.empty:
+                raise InputError(f"argument `{name}` is missing; the model was captured with it")
+            given[name] = default
+        for name in given.keys() - self._specs.keys():
+            # An argument left out of the sample call took its default, which is then part of the program.
+            if not _equal(given[name], self._signature.parameters[name].default):
+                raise InputError(
+                    f"argument `{name}` was not part of the sample inputs",
+                    help=f"convert again with `{name}` in the sample inputs, or leave it out of the call",
+                )
+        return given
+
+
+class OutputTree:
+    """The return value of the model: its structure, and the constants in it."""
+
+    def __init__(self, spec: pytree.TreeSpec, constants: Sequence[Any], taken: Sequence[str] = ()) -> None:
+        """`constants` has one entry per leaf, `RUNTIME` where the program computes it; names avoid `taken`."""
+        self.spec = spec
+        self.leaves = [Leaf(name, value) for name, value in zip(_output_names(spec, set(taken)), constants)]
+        self._count = sum(leaf.is_runtime for leaf in self.leaves)
+        self._is_tensor = len(self.leaves) == self._count == 1 and spec.is_leaf()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the outputs that the program computes, in order: "logits", "output", "output.0"."""
+        return [leaf.name for leaf in self.leaves if leaf.is_runtime]
+
+    def unflatten(self, values: Sequence[Any]) -> Any:
+        """The model's return value: `values` in the order of `names`, constants in their places.
+
+        Raises:
+            ValueError: the number of values is not the number of names.
+        """
+        if len(values) != self._count:
+            raise ValueError(f"the program has {self._count} outputs, {len(values)} were given")
+        if self._is_tensor:
+            return values[0]
+        remaining = iter(values)
+        flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]
+        return pytree.tree_unflatten(flat, self.spec)
+
+
+def register_containers(value: Any, role: str) -> bool:
+    """Teaches pytree the containers in `value` that it does not know: dataclasses and the transformers caches.
+
+    Returns whether anything was registered.
+
+    Raises:
+        CaptureError: an object that is neither a tensor, a plain value nor a known container.
+    """
+    registered = False
+    while unknown := [leaf for leaf in _known_leaves(value, role) if not isinstance(leaf, _PLAIN)]:
+        _register(unknown[0], role)
+        registered = True
+    return registered
+
+
+def register_transformers_cache() -> bool:
+    """Registers the key-value cache that generative transformers models return, if transformers can."""
+    try:
+        from transformers.integrations.executorch import register_dynamic_cache_export_support as register
+    except ImportError:  # older releases register it on import
+        return False
+    register()
+    return True
+
+
+def _known_leaves(value: Any, role: str) -> list[Any]:
+    try:
+        return pytree.tree_leaves(value)
+    except Exception as error:  # the flatten function of a registered class, which may raise anything
+        raise CaptureError(
+            f"the {role} of the model cannot be taken apart: {one_line(error)}", help=_CACHE_HELP
+        ) from error
+
+
+def _register(leaf: Any, role: str) -> None:
+    kind = type(leaf)
+    if dataclasses.is_dataclass(kind):
+        torch.export.register_dataclass(kind)
+    elif kind.__name__ == "DynamicCache" and register_transformers_cache():
+        pass
+    elif kind.__name__ == "EncoderDecoderCache":
+        parts = ["self_attention_cache", "cross_attention_cache"]
+        pytree.register_pytree_node(
+            kind,
+            lambda cache: ([getattr(cache, part) for part in parts], parts),
+            lambda children, _: kind(*children),
+            flatten_with_keys_fn=lambda cache: (
+                [(pytree.GetAttrKey(part), getattr(cache, part)) for part in parts],
+                parts,
+            ),
+            serialized_type_name=f"{kind.__module__}.{kind.__qualname__}",
+        )
+    if kind not in pytree.SUPPORTED_NODES:
+        raise CaptureError(
+            f"the model has an {role} of type {kind.__module__}.{kind.__qualname__}, whose tensors cannot be reached",
+            help=_CACHE_HELP
+            if "Cache" in kind.__name__
+            else "register the class with torch.utils._pytree.register_pytree_node, or pass and return tensors",
+        )
+
+
+def _accept(leaf: Leaf, value: Any) -> bool:
+    """Whether `value` is a tensor to feed; constants are compared instead."""
+    if leaf.is_runtime:
+        if not isinstance(value, torch.Tensor):
+            raise InputError(f"argument `{leaf.name}` must be a tensor, got {type(value).__name__}")
+        return True
+    if not _equal(value, leaf.constant):
+        raise InputError(
+            f"argument `{leaf.name}` is {_brief(value)}; the model was captured with {leaf.constant!r}",
+            help="values other than tensors are part of the program: convert again for another value",
+        )
+    return False
+
+
+def _equal(given: Any, expected: Any) -> bool:
+    if given is expected:
+        return True
+    # 2 and 2.0 are equal in Python but promote tensors differently.
+    return type(given) is type(expected) and not isinstance(given, torch.Tensor) and bool(given == expected)
+
+
+def _brief(value: Any, limit: int = 120) -> str:
+    text = "a tensor" if isinstance(value, torch.Tensor) else " ".join(repr(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _paths(value: Any, count: int) -> list[tuple[str, ...]]:
+    """The path to each leaf; positions where a registered class does not say what its leaves are called."""
+    try:
+        pairs, _ = pytree.tree_flatten_with_path(value)
+    except ValueError:
+        return [(str(i),) for i in range(count)]
+    return [tuple(_key(key) for key in path) for path, _ in pairs]
+
+
+def _key(key: Any) -> str:
+    for attribute in ("idx", "key", "name"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+def _output_names(spec: pytree.TreeSpec, taken: set[str]) -> Iterator[str]:
+    for path in _spec_paths(spec):
+        name = ".".join(path)
+        if not name or path[0].isdigit():
+            name = ".".join(("output", *path))
+        # Inputs and outputs share one namespace in an engine.
+        while name in taken:
+            name = f"output.{name}"
+        taken.add(name)
+        yield name
+
+
+def _spec_paths(spec: pytree.TreeSpec) -> Iterator[tuple[str, ...]]:
+    if spec.is_leaf():
+        yield ()
+        return
+    children = spec.children() if hasattr(spec, "children") else spec.children_specs
+    for name, child in zip(_child_names(spec, len(children)), children):
+        for path in _spec_paths(child):
+            yield (name, *path)
+
+
+def _child_names(spec: pytree.TreeSpec, count: int) -> list[str]:
+    """Names from what pytree keeps about a container: dictionary keys, or the fields of a named tuple."""
+    context = spec.context
+    candidates = [context, getattr(context, "_fields", None)]
+    if isinstance(context, (list, tuple)):
+        candidates.extend(context)
+    for names in candidates:
+        if isinstance(names, (list, tuple)) and len(names) == count and all(isinstance(n, str) for n in names):
+            return list(names)
+    return [str(i) for i in range(count)]

@@ -1,0 +1,291 @@
+"""Graph to program: one record per live operator call.
+
+What a graph has and a program does not:
+- `getitem`: the outputs are listed on the node that produces them;
+- arithmetic on sizes (`sym_size`, `_operator.mul`, …): PyTorch has already worked out the sympy expression of
+  the result, which goes where it is used;
+- assertions, and whatever only they use: nothing leads from them to an output, so the walk never reaches them;
+- blocks that only switch gradients: their bodies are walked in place.
+
+Arguments are None, bool, int, float, str, a list of those, or a tagged tuple:
+
+    ("value", id)  ("values", [id | None, …])  ("sym", text)  ("scalar", number)  ("complex", re, im)
+    ("dtype", name)  ("device", name)  ("layout", name)  ("memory_format", name)
+
+A list of ints may hold ("sym", text). A Python number in a tensor's place is ("scalar", number).
+
+This file must not know how the graph was captured.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch.fx import Node as FxNode
+
+from .errors import CaptureError
+from .export import AtenGraph
+from .origin import origin_of
+from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
+from .schema import DTYPES, plan
+from .symbols import Inexpressible, is_unbacked, render
+
+_PROGRESS_STEP = 256  # nodes between two progress reports
+_TENSOR_LISTS = (list, tuple)
+
+
+def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progress: Progress) -> Program:
+    """The program of a captured graph; `names` and `samples` describe its input tensors, in order.
+
+    Raises:
+        CaptureError: an operator with sub-graphs, an argument that cannot be expressed, a weight without values.
+    """
+    walker = _Walker(graph)
+    walker.bind_inputs(names, samples)
+    walker.bind_weights()
+    nodes = [node for node in walker.live if node.op == "call_function"]
+    for index, node in enumerate(nodes):
+        if index % _PROGRESS_STEP == 0:
+            progress("walk", index, len(nodes))
+        walker.record(node)
+    walker.bind_outputs()
+    progress("walk", len(nodes), len(nodes))
+    return walker.program
+
+
+class _Walker:
+    """The state of one walk: values seen so far, and the node being read (which errors are about)."""
+
+    def __init__(self, graph: AtenGraph) -> None:
+        self.graph = graph
+        inline_grad_modes(graph.module)
+        self.nodes = {node.name: node for node in graph.module.graph.nodes}
+        self.live = _live(graph, self.nodes)
+        self.program = Program()
+        self.ids: dict[FxNode, int | list[int | None]] = {}
+        self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
+        self.count = 0
+        self.node: FxNode | None = None
+
+    # Bindings
+
+    def bind_inputs(self, names: list[str], samples: list[torch.Tensor]) -> None:
+        for placeholder, name, sample in zip(self.graph.inputs, names, samples, strict=True):
+            self.node = self.nodes[placeholder]
+            value = self.node.meta["val"]
+            for dim, size in zip(value.shape, sample.shape):
+                self._declare(dim, size)
+            dims = self._dims(value)
+            if dims is None:
+                raise self._error(f"the shape {list(value.shape)} of input `{name}` cannot be expressed")
+            self.ids[self.node] = self._new_id()
+            self.program.inputs.append(Input(self.ids[self.node], name, self._dtype(value), dims))
+
+    def bind_weights(self) -> None:
+        for node_name, (name, tensor, kind) in self.graph.weights.items():
+            node = self.nodes.get(node_name)
+            if node not in self.live:
+                continue
+            self.node = node
+            if not _has_plain_values(tensor):
+                raise self._error(
+                    f"{kind} `{name}` is a {type(tensor).__name__} ({tensor.layout} on {tensor.device}), not plain values in memory",
+                    help="convert it to a dense tensor on a CPU or GPU first",
+                )
+            self._dtype(tensor)
+            self.ids[node] = self._new_id()
+            self.program.weights.append(Weight(self.ids[node], name, tensor.detach().contiguous(), kind))
+
+    def bind_outputs(self) -> None:
+        for value, leaf in zip(self.graph.outputs, self.graph.tree.leaves, strict=True):
+            self.node = value if isinstance(value, FxNode) else None
+            if self.node is None:
+                self.program.outputs.append(value)
+                continue
+            try:
+                self.program.outputs.append(self.tensor(value))
+            except CaptureError as error:
+                raise CaptureError(
+                    f"output `{leaf.name}` is a number read from data, which an engine cannot return",
+                    where=error.where,
+                    help="return the tensor instead of calling .item() on it",
+                ) from None
+
+    # Records
+
+    def record(self, node: FxNode) -> None:
+        self.node = node
+        value = node.meta.get("val")
+        if node.target is operator.getitem:
+            if isinstance(value, torch.Tensor):
+                self.ids[node] = self.ids[node.args[0]][node.args[1]]
+            return
+        if _is_number(value):
+            return
+        if not isinstance(node.target, torch._ops.OpOverload):
+            raise self._unsupported(node)
+        reading = plan(node.target)
+        args = reading.read(self, node.args, node.kwargs)
+        outputs = self._outputs(node, value)
+        ids = [None if output is None else self._new_id() for output in outputs]
+        self.ids[node] = ids if isinstance(value, _TENSOR_LISTS) else ids[0]
+        self.program.nodes.append(Node(reading.target, args, outputs, ids, origin_of(node)))
+
+    def _outputs(self, node: FxNode, value: Any) -> list[Output | None]:
+        if isinstance(value, torch.Tensor):
+            return [self._output(node.name, value)]
+        if not isinstance(value, _TENSOR_LISTS):
+            raise self._error(f"{node.target} returns {type(value).__name__}, which is not a tensor")
+        users = [user for user in node.users if user in self.live]
+        everything = any(user.target is not operator.getitem for user in users)
+        used = range(len(value)) if everything else {user.args[1] for user in users}
+        return [
+            self._output(f"{node.name}.{i}", item) if i in used and isinstance(item, torch.Tensor) else None
+            for i, item in enumerate(value)
+        ]
+
+    def _output(self, name: str, value: torch.Tensor) -> Output:
+        for dim in value.shape:
+            self._declare(dim, -1)
+        return Output(name, self._dtype(value), self._dims(value))
+
+    def _new_id(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    # Reading arguments: the `Reader` of schema.py
+
+    def tensor(self, node: FxNode) -> Arg:
+        if _is_number(node.meta.get("val")):
+            value = self.number(node)
+            return value if type(value) is tuple else ("scalar", value)
+        return ("value", self.ids[node])
+
+    def tensors(self, node: FxNode) -> list[int | None]:
+        return self.ids[node]
+
+    def number(self, node: FxNode) -> Arg:
+        value = node.meta.get("val")
+        if isinstance(value, (bool, int, float)):
+            return value
+        expression = value.node.expr
+        if expression.is_number and not isinstance(value, torch.SymBool):
+            return int(expression) if isinstance(value, torch.SymInt) else float(expression)
+        if not isinstance(value, torch.SymInt):
+            raise self._inexpressible(expression, "only integers can depend on symbolic sizes")
+        if loose := expression.free_symbols - self.bound:
+            raise self._error(
+                f"{node.target} reads a number out of a tensor ({', '.join(map(str, loose))}), which decides a size or an argument",
+                help="compute it with tensor operations, or pass it as a Python number when converting",
+            )
+        return self._symbolic(expression)
+
+    def unreadable(self, value: Any, type_name: str) -> CaptureError:
+        return self._error(f"an argument of {self.node.target} is {value!r}, which is not a {type_name}")
+
+    # Symbols and shapes
+
+    def _declare(self, dim: Any, size: int) -> None:
+        """Makes the symbol of a plain symbolic dimension known, on its first appearance."""
+        if type(dim) is int:
+            return
+        symbol = dim.node.expr
+        if symbol.is_Symbol and symbol not in self.bound:
+            self.bound.add(symbol)
+            lower, upper = self.graph.ranges.get(symbol, (0, None))
+            self.program.symbols.append(Symbol(symbol.name, lower, upper, -1 if is_unbacked(symbol) else size))
+
+    def _dims(self, value: torch.Tensor) -> Dims | None:
+        try:
+            return [dim if type(dim) is int else render(dim.node.expr) for dim in value.shape]
+        except Inexpressible:
+            return None
+
+    def _symbolic(self, expression: Any) -> Arg:
+        try:
+            text = render(expression)
+        except Inexpressible as error:
+            raise self._inexpressible(expression, str(error)) from None
+        return text if type(text) is int else ("sym", text)
+
+    def _dtype(self, value: torch.Tensor) -> str:
+        try:
+            return DTYPES[value.dtype]
+        except KeyError:
+            raise self._error(f"{self.node.name} has dtype {value.dtype}, which is not supported") from None
+
+    # Errors
+
+    def _error(self, message: str, help: str = "") -> CaptureError:
+        return CaptureError(message, where=str(origin_of(self.node)), help=help)
+
+    def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
+        return CaptureError(
+            f"{self.node.target} depends on a size that cannot be expressed: {expression}",
+            where=str(origin_of(self.node)),
+            facts=(f"not expressible: {reason}",),
+            help="make that dimension static: leave it out of dynamic_shapes",
+        )
+
+    def _unsupported(self, node: FxNode) -> CaptureError:
+        name = getattr(node.target, "__name__", None) or str(node.target)
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            return self._error(
+                f"higher_order.{name} (control flow with sub-graphs) is not implemented",
+                help="write both sides as tensors and choose with torch.where",
+            )
+        return self._error(f"{name} is not an operator of PyTorch's dispatcher")
+
+
+def _live(graph: AtenGraph, nodes: dict[str, FxNode]) -> dict[FxNode, None]:
+    """The nodes that some output needs, in graph order.
+
+    The value of a size is known without the tensor it was taken from, so the search does not go through
+    sizes, except those found in data: the tensor that has such a size defines it.
+    """
+    pending = [value for value in graph.outputs if isinstance(value, FxNode)]
+    found: set[FxNode] = set()
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            if not _is_number(value := node.meta.get("val")) or _is_data_dependent(value):
+                pending.extend(node.all_input_nodes)
+    return {node: None for node in nodes.values() if node in found}
+
+
+def _has_plain_values(tensor: torch.Tensor) -> bool:
+    wrapped = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
+    return not (wrapped or tensor.is_meta) and tensor.layout is torch.strided
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, bool, int, float))
+
+
+def _is_data_dependent(value: Any) -> bool:
+    symbolic = isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
+    return symbolic and any(is_unbacked(symbol) for symbol in value.node.expr.free_symbols)
+
+
+def inline_grad_modes(module: torch.fx.GraphModule) -> None:
+    """Replaces every block that only switches gradients by its body."""
+    graph = module.graph
+    for node in list(graph.nodes):
+        if getattr(node.target, "__name__", "") != "wrap_with_set_grad_enabled":
+            continue
+        _, body, *operands = node.args
+        inner = getattr(module, body.target)
+        inline_grad_modes(inner)
+        with graph.inserting_before(node):
+            results = graph.graph_copy(inner.graph, dict(zip(_placeholders(inner), operands)))
+        for user in list(node.users):
+            user.replace_all_uses_with(results[user.args[1]])
+            graph.erase_node(user)
+        graph.erase_node(node)
+
+
+def _placeholders(module: torch.fx.GraphModule) -> list[FxNode]:
+    return [node for node in module.graph.nodes if node.op == "placeholder"]

@@ -1,0 +1,48 @@
+"""What a conversion did: stages, times, engine, accuracy.
+
+This file must not know how any of it was done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """What a conversion did. `print(model_trt.report)` shows it."""
+
+    backend: str = ""
+    """"cpu" or "tensorrt"."""
+    reason: str = ""
+    """Why that backend was chosen."""
+    nodes: int = 0
+    """Operator calls in the captured program."""
+    layers: int = 0
+    """Layers of the network that was built."""
+    weight_bytes: int = 0
+    """Bytes of the network's constants."""
+    traced_because: str | None = None
+    """Why torch.export was not used; None when it was."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds each stage took: "capture", "convert", "engine", "verify"."""
+    engine: str = ""
+    """One line: what runs."""
+    difference: dict[str, float] = field(default_factory=dict)
+    """Largest difference to PyTorch on the sample inputs, relative to the largest output, by output name."""
+    plan: list[tuple[str, str]] = field(default_factory=list)
+    """What TensorRT built, as (name, value) pairs."""
+
+    def __str__(self) -> str:
+        rows = [
+            ("backend", f"{self.backend} ({self.reason})"),
+            ("engine", self.engine),
+            ("network", f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"),
+            ("time", ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())),
+        ]
+        if self.traced_because:
+            rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
+        rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]
+        rows += self.plan
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:>{width}}: {value}" for name, value in rows if value)

@@ -1,0 +1,70 @@
+"""Compares a converted model with PyTorch, output by output.
+
+The measure is the largest difference relative to the largest magnitude of PyTorch's output, so that it does not
+depend on the scale of an output. Integer and bool outputs must be equal.
+
+This file must not know how the engine was made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from .capture import Captured
+from .capture.preserve import preserved
+from .errors import error
+from .report import Report
+
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
+"""Largest difference that is taken for rounding; anything above it is a wrong conversion."""
+
+
+def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
+    """max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
+    if expected.shape != got.shape:
+        return float("inf")
+    if expected.numel() == 0:
+        return 0.0
+    expected, got = expected.detach().double().cpu(), got.detach().double().cpu()
+    finite = expected.isfinite()
+    if not torch.equal(finite, got.isfinite()) or not torch.equal(expected[~finite].nan_to_num(0.5), got[~finite].nan_to_num(0.5)):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    expected, got = expected[finite], got[finite]
+    scale = expected.abs().max().item()
+    return (expected - got).abs().max().item() / (scale or 1.0)
+
+
+def compare(names: list[str], expected: list[torch.Tensor], got: list[torch.Tensor]) -> dict[str, float]:
+    """The difference of each output, by name."""
+    return {name: difference(e, g) for name, e, g in zip(names, expected, got, strict=True)}
+
+
+def _tensors(captured: Captured, value: Any) -> list[torch.Tensor]:
+    """The tensors of a return value, in the order of the engine's outputs."""
+    leaves = zip(pytree.tree_leaves(value), captured.outputs.leaves, strict=True)
+    return [torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime]
+
+
+def check(module: torch.nn.Module, made: Any, captured: Captured, report: Report) -> None:
+    """Runs both on the sample inputs and fills `report.difference`.
+
+    Raises:
+        torch2trt.Error: E0702 where an output differs by more than rounding.
+    """
+    args, kwargs = captured.inputs.rebuild([sample.detach().clone() for sample in captured.inputs.samples])
+    with preserved(module, values=True), torch.no_grad():
+        expected = _tensors(captured, module(*args, **kwargs))
+    got = made.engine.run([sample.detach() for sample in captured.inputs.samples])
+    report.difference = compare(made.output_names, expected, got)
+    for (name, value), tensor in zip(report.difference.items(), expected):
+        if value > TOLERANCE.get(tensor.dtype, 0.0):
+            raise error(
+                "E0702",
+                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value, {TOLERANCE.get(tensor.dtype, 0.0):.0e} is allowed",
+                "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, or pass verify=False",
+            )

@@ -1,0 +1,230 @@
+"""What can be captured, how a model is left behind, and what is refused: each refusal says what to do."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from replay import Function, Replay, assert_replays, one_thread, record  # noqa: F401  (a fixture)
+from torch import nn
+
+from torch2trt.capture import CaptureError, CaptureWarning, capture
+from torch2trt.capture.preserve import preserved
+
+Dim = torch.export.Dim
+
+
+def test_functions_and_bound_methods_know_the_weights_they_use():
+    linear = nn.Linear(4, 4).eval()
+    model = nn.Sequential(linear, nn.ReLU()).eval()
+    for function in (lambda x: linear(x) + 1, model.forward, torch.compile(model)):
+        captured = capture(function, (torch.randn(2, 4),))
+        recorder = assert_replays(captured, function, (torch.randn(2, 4),))
+        weights = {name.rpartition(".")[2]: (tensor, kind) for name, tensor, kind in recorder.weights.values()}
+        assert weights["weight"][0].data_ptr() == linear.weight.data_ptr() and weights["bias"][1] == "parameter"
+    assert_replays(capture(torch.tanh, (torch.randn(2),)), torch.tanh, (torch.randn(2),))
+
+
+def test_samples_may_be_a_tensor_a_list_or_a_dictionary():
+    linear, x = nn.Linear(4, 4).eval(), torch.randn(2, 4)
+    for sample in (x, [x], (x,), {"input": x}):
+        assert capture(linear, sample).input_names == ["input"]
+
+
+def test_tied_and_strided_weights():
+    tied = nn.Linear(4, 4, bias=False)
+    strided = nn.Parameter(torch.randn(4, 4).t())
+    model = Function(lambda s, x: s.b(s.a(x)) @ s.strided, a=tied, b=nn.Linear(4, 4, bias=False), strided=strided)
+    model.b.weight = tied.weight
+    # A transposed weight is handed over as a contiguous copy, which takes another path through the matrix product.
+    recorder = assert_replays(capture(model.eval(), (torch.randn(2, 4),)), model, (torch.randn(2, 4),), tolerance=1e-6)
+    weights = {name: tensor for name, tensor, _ in recorder.weights.values()}
+    assert all(tensor.is_contiguous() for tensor in weights.values())
+    assert torch.equal(weights["strided"], strided)
+    assert {tensor.data_ptr() for name, tensor in weights.items() if name != "strided"} == {tied.weight.data_ptr()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions(dtype):
+    model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)).to(dtype).eval()
+    recorder = assert_replays(
+        capture(model, (torch.randn(2, 4, dtype=dtype),)), model, (torch.randn(2, 4, dtype=dtype),)
+    )
+    assert {output[1] for call in recorder.nodes for output in call.outputs} == {str(dtype).removeprefix("torch.")}
+
+
+def snapshot(module: nn.Module) -> list:
+    hooks = lambda part: [len(table) for key, table in part.__dict__.items() if "hooks" in key]  # noqa: E731
+    return [
+        (
+            name,
+            part.training,
+            hooks(part),
+            {key: id(value) for key, value in part.__dict__.items()},
+            [id(p) for p in part.parameters()],
+        )
+        for name, part in module.named_modules()
+    ]
+
+
+def test_the_model_comes_out_as_it_went_in():
+    class Caches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.seen, self.drop = nn.Linear(4, 4), {}, nn.Dropout(0.5)
+
+        def forward(self, x):
+            self.seen[tuple(x.shape)] = self.mask = x > 0
+            return self.drop(self.linear(x))
+
+    model = Caches()
+    model.linear.eval()
+    before = snapshot(model)
+    with pytest.warns(CaptureWarning, match=r"(?s)in training mode; it is converted in evaluation mode.*drop"):
+        captured = capture(model, (torch.randn(2, 4),))
+    assert snapshot(model) == before and model.training and not model.linear.training and model.seen == {}
+    assert "aten.native_dropout.default" not in record(captured).targets()
+    bad = Function(lambda s, x: s.linear(x, x), linear=nn.Linear(4, 4))
+    before = snapshot(bad)
+    with pytest.raises(CaptureError):
+        capture(bad, (torch.randn(2, 4),))
+    assert snapshot(bad) == before
+
+
+def test_global_hooks_left_by_a_failure_are_removed():
+    from torch.nn.modules.module import _global_buffer_registration_hooks, register_module_buffer_registration_hook
+
+    with pytest.raises(KeyError), preserved(nn.ReLU()):
+        register_module_buffer_registration_hook(lambda *_: None)
+        raise KeyError
+    assert not _global_buffer_registration_hooks
+
+
+def test_a_model_that_does_not_depend_on_its_mode_is_captured_without_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaptureWarning)
+        capture(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Dropout(0.0)), (torch.randn(2, 4),))
+
+
+def test_a_training_layer_in_an_evaluation_model_is_kept_with_a_warning():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)).eval()
+    model[1].train()
+    with pytest.warns(CaptureWarning, match="some layers are in training mode"):
+        recorder = record(capture(model, (torch.randn(2, 4),)))
+    assert recorder.targets()["aten.native_dropout.default"] == 1
+
+
+def test_writes_to_the_model_and_its_inputs_are_reported():
+    def forward(self, x):
+        self.count.add_(1)
+        x.mul_(2)
+        return x + self.count
+
+    model, x = Function(forward), torch.randn(3)
+    model.register_buffer("count", torch.zeros(3))
+    with pytest.warns(CaptureWarning, match=r"the model writes to .*count"):
+        captured = capture(model.eval(), (x,))
+    y = torch.randn(3)
+    (value,) = Replay(record(captured))(captured.flatten_inputs((y,)))
+    assert torch.equal(value, y * 2 + 1) and torch.equal(model.count, torch.zeros(3))
+
+
+def test_assertions_leave_no_trace():
+    def forward(_, x):
+        torch._assert_async((x > -1e9).all())
+        assert x.shape[0] < 100
+        torch._check(x.shape[1] > 0)
+        return x.to(torch.float64)
+
+    recorder = record(
+        capture(Function(forward).eval(), (torch.randn(2, 3),), dynamic_shapes=(({0: Dim("n", max=64)},),))
+    )
+    assert recorder.targets() == {"aten._to_copy.default": 1}
+
+
+def test_progress_reports_each_stage_to_its_end():
+    seen = []
+    capture(nn.ReLU().eval(), (torch.randn(2),), progress=lambda *step: seen.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["export", "decompose", "walk"]
+    last = {stage: (done, total) for stage, done, total in seen}
+    assert all(done == total > 0 for done, total in last.values())
+
+
+# Refusals: each says what, where and what to do
+
+
+def refusal(module, args, **options) -> str:
+    with pytest.raises(CaptureError) as caught:
+        capture(module, args, **options)
+    assert "help: " in str(caught.value)
+    return str(caught.value)
+
+
+def test_torchscript_is_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(nn.ReLU(), torch.randn(2))
+    assert "TorchScript" in refusal(scripted, (torch.randn(2),))
+
+
+def test_weights_without_values_are_refused():
+    with torch.device("meta"):
+        hollow = nn.Linear(4, 4)
+    assert "2 parameters have no values" in refusal(hollow, (torch.randn(2, 4),))
+    assert "not initialised" in refusal(nn.LazyLinear(4), (torch.randn(2, 4),))
+
+
+def test_a_sparse_weight_is_refused():
+    model = Function(lambda s, x: torch.mm(s.weight, x), weight=nn.Parameter(torch.eye(4).to_sparse()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "parameter `weight`" in refusal(model.eval(), (torch.randn(4, 4),))
+
+
+def test_control_flow_with_subgraphs_is_named():
+    def forward(_, x):
+        return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x - 1, (x,))
+
+    text = refusal(Function(forward).eval(), (torch.randn(3),))
+    assert "higher_order.cond" in text and f"{__file__}:" in text
+
+
+def test_a_model_that_fails_by_itself_is_told_apart():
+    text = refusal(nn.Linear(4, 4).eval(), (torch.randn(2, 5),))
+    assert "the model itself fails on the sample inputs: RuntimeError: " in text and "mat1 and mat2" in text
+
+
+def test_sample_inputs_that_do_not_fit_are_refused():
+    with pytest.raises(CaptureError, match="do not fit forward"):
+        capture(nn.ReLU().eval(), (torch.randn(2), torch.randn(2)))
+
+
+def test_a_dynamic_shape_the_model_cannot_have_is_an_error_not_a_static_program():
+    model = Function(lambda _, x: x.view(4, 3)).eval()
+    text = refusal(model, (torch.randn(4, 3),), dynamic_shapes=(({0: Dim("batch", max=8)},),))
+    assert "cannot be captured with these dynamic shapes" in text and "batch" in text
+
+
+def test_a_value_read_from_data_is_named():
+    def argument(_, x, n):
+        return x * 2, torch.arange(n.max().item())
+
+    assert "reads a number out of a tensor" in refusal(Function(argument).eval(), (torch.randn(3), torch.tensor([4])))
+    assert "output `output` is a number read from data" in refusal(
+        Function(lambda _, x: x.sum().item()).eval(), (torch.randn(3),)
+    )
+
+
+def test_a_symbolic_float_is_named_with_its_expression():
+    model = Function(lambda _, x: x / (x.shape[0] ** 0.5)).eval()
+    text = refusal(model, (torch.randn(4, 3),), dynamic_shapes=(({0: Dim("batch", max=8)},),))
+    assert "aten.div.Tensor depends on a size that cannot be expressed" in text and "FloatPow" in text
+
+
+def test_an_unknown_output_class_is_named():
+    class Opaque:
+        def __init__(self, tensor) -> None:
+            self.tensor = tensor
+
+    assert "Opaque" in refusal(Function(lambda _, x: Opaque(x)).eval(), (torch.randn(3),))

@@ -1,5 +1,6 @@
 //! Builds a program from what the capture stage walks.
 
+use crate::converter::{Known, UserConverters};
 use crate::error::{OrRaise, bad_option};
 use crate::network::Network;
 use crate::options::read_options;
@@ -10,6 +11,7 @@ use program::{Argument, Node, Source, Symbol, Value, ValueId, WeightKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::str::FromStr;
+use torch2trt::Foreign;
 
 /// Takes a captured program, value by value. Used by `torch2trt.capture`.
 #[pyclass(module = "torch2trt._core")]
@@ -199,17 +201,30 @@ impl Program {
         self.program.nodes().len()
     }
 
-    /// Every operator of the program: (overload, number of calls, whether it converts).
+    /// Every operator of the program: (overload, number of calls, whether it converts). A call that a user's converter
+    /// takes is listed as `torch2trt.call.default`.
     fn coverage(&self) -> Vec<(String, usize, bool)> {
-        torch2trt::coverage(&self.program)
+        torch2trt::coverage(&self.program, Some(&Known))
     }
 
-    /// Converts the program into a network. Options are those of `torch2trt.torch2trt`.
-    #[pyo3(signature = (options))]
-    fn convert(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Network> {
+    /// Converts the program into a network. Options are those of `torch2trt.torch2trt`; `calls` is the
+    /// `torch2trt.converters.calls.Calls` that converts the calls a user's converters took.
+    #[pyo3(signature = (options, calls = None))]
+    fn convert(
+        &self,
+        py: Python<'_>,
+        options: &Bound<'_, PyDict>,
+        calls: Option<Py<PyAny>>,
+    ) -> PyResult<Network> {
         let options = read_options(options)?;
-        let network = py.detach(|| torch2trt::convert(&self.program, &options)).or_raise(py)?;
-        Ok(Network::new(network, options))
+        let users = calls.map(UserConverters::new);
+        let foreign = users.as_ref().map(|users| users as &dyn Foreign);
+        let network = py.detach(|| torch2trt::convert(&self.program, &options, foreign));
+        // The exception itself says more than the error made of it: it carries the user's traceback.
+        if let Some(raised) = users.and_then(UserConverters::raised) {
+            return Err(raised);
+        }
+        Ok(Network::new(network.or_raise(py)?, options))
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Engine {
     pub(crate) engine: Arc<dyn runtime::Engine>,
+    /// Addresses of the weights that the engine reads where they lie.
+    pub(crate) borrowed: Vec<usize>,
 }
 
 #[pymethods]
@@ -55,6 +57,12 @@ impl Engine {
     #[getter]
     fn outputs(&self) -> Vec<(String, String, Vec<String>)> {
         self.engine.spec().outputs.iter().map(describe).collect()
+    }
+
+    /// Addresses of the weights that the engine reads where they lie: memory of the model's own tensors among them.
+    #[getter]
+    fn borrowed(&self) -> Vec<usize> {
+        self.borrowed.clone()
     }
 
     /// Where inputs must lie: "cpu" or "cuda:0".

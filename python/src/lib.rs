@@ -5,6 +5,7 @@
 //! calls the facade and wraps the result.
 
 mod builder;
+mod converter;
 mod engine;
 mod error;
 mod network;
@@ -12,6 +13,7 @@ mod options;
 mod progress;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;
+mod user_network;
 
 use pyo3::prelude::*;
 
@@ -25,6 +27,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<network::Plan>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<progress::Bar>()?;
+    module.add_class::<user_network::Size>()?;
+    module.add_class::<user_network::TensorInfo>()?;
+    module.add_class::<user_network::UserNetwork>()?;
+    module.add_function(wrap_pyfunction!(user_network::infer, module)?)?;
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add("Error", module.py().get_type::<error::Torch2TrtError>())?;

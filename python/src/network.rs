@@ -44,8 +44,8 @@ impl Network {
 
     /// Makes the CPU engine.
     fn cpu_engine(&self, py: Python<'_>) -> PyResult<Engine> {
-        let engine = py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?;
-        Ok(Engine { engine: Arc::new(engine) })
+        let (engine, borrowed) = py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?;
+        Ok(Engine { engine: Arc::new(engine), borrowed })
     }
 
     /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.

@@ -29,6 +29,7 @@ def torch2trt(
     output_names: Sequence[str] | None = None,
     log_level: int = logging.INFO,
     *,
+    kwargs: dict[str, Any] | None = None,
     backend: str = "auto",
     target: str | None = None,
     dynamic_shapes: Any = None,
@@ -50,6 +51,7 @@ def torch2trt(
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
         log_level: what is shown on standard error (a `logging` level).
+        kwargs: further sample inputs, passed by keyword.
         backend: "tensorrt", "cpu", or "auto": TensorRT where it and a GPU are there, the CPU engine elsewhere.
         target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
         dynamic_shapes: as for `torch.export.export`. Default: every size is that of the sample inputs.
@@ -73,7 +75,7 @@ def torch2trt(
     report = Report()
     bar = _core.ProgressBar(progress)
     with _timed(report, "capture"):
-        captured, program = _captured(module, inputs, dynamic_shapes, bar)
+        captured, program = _captured(module, inputs, kwargs, dynamic_shapes, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
     weights = [weight.tensor for weight in captured.program.weights]
     options = {
@@ -102,7 +104,8 @@ def torch2trt(
         else:
             plan = network.build(bar)
             report.plan, report.engine = plan.summary, f"TensorRT plan for {target or 'this GPU'}"
-    borrowed = weights if engine else []
+    addresses = set(engine.borrowed) if engine else set()
+    borrowed = [weight for weight in weights if weight.data_ptr() in addresses]
     kept = network if keep_network else None
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, borrowed, kept)
     if verify and engine:
@@ -111,14 +114,18 @@ def torch2trt(
     return made
 
 
-def coverage(module: torch.nn.Module, inputs: Any, dynamic_shapes: Any = None) -> list[tuple[str, int, bool]]:
+def coverage(
+    module: torch.nn.Module, inputs: Any, kwargs: dict[str, Any] | None = None, dynamic_shapes: Any = None
+) -> list[tuple[str, int, bool]]:
     """Every operator the model uses: (overload, number of calls, whether it converts). Builds nothing."""
-    _, program = _captured(module, inputs, dynamic_shapes, _core.ProgressBar(False))
+    _, program = _captured(module, inputs, kwargs, dynamic_shapes, _core.ProgressBar(False))
     return program.coverage()
 
 
-def _captured(module: Any, inputs: Any, dynamic_shapes: Any, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
-    captured = capture(module, inputs, dynamic_shapes=dynamic_shapes, progress=bar)
+def _captured(
+    module: Any, inputs: Any, kwargs: dict[str, Any] | None, dynamic_shapes: Any, bar: _core.ProgressBar
+) -> tuple[Captured, _core.Program]:
+    captured = capture(module, inputs, kwargs, dynamic_shapes, bar)
     builder = _core.ProgramBuilder()
     captured.walk(builder)
     return captured, builder.finish()

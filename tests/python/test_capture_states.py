@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import pytest
@@ -18,8 +19,19 @@ Dim = torch.export.Dim
 def test_functions_and_bound_methods_know_the_weights_they_use():
     linear = nn.Linear(4, 4).eval()
     model = nn.Sequential(linear, nn.ReLU()).eval()
-    for function in (lambda x: linear(x) + 1, model.forward, torch.compile(model)):
+
+    class Holder:
+        def __init__(self) -> None:
+            self.model = model
+
+        def __call__(self, x):
+            return self.model(x) * 2
+
+    functions = [lambda x: linear(x) + 1, model.forward, Holder(), Holder().__call__]
+    functions += [torch.compile(model), functools.partial(lambda net, x: net(x).exp(), model)]
+    for function in functions:
         captured = capture(function, (torch.randn(2, 4),))
+        assert captured.traced_because is None
         recorder = assert_replays(captured, function, (torch.randn(2, 4),))
         weights = {name.rpartition(".")[2]: (tensor, kind) for name, tensor, kind in recorder.weights.values()}
         assert weights["weight"][0].data_ptr() == linear.weight.data_ptr() and weights["bias"][1] == "parameter"
@@ -210,7 +222,7 @@ def test_a_value_read_from_data_is_named():
     def argument(_, x, n):
         return x * 2, torch.arange(n.max().item())
 
-    assert "reads a number out of a tensor" in refusal(Function(argument).eval(), (torch.randn(3), torch.tensor([4])))
+    assert "a number read out of a tensor" in refusal(Function(argument).eval(), (torch.randn(3), torch.tensor([4])))
     assert "output `output` is a number read from data" in refusal(
         Function(lambda _, x: x.sum().item()).eval(), (torch.randn(3),)
     )

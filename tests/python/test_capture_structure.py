@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from typing import Any, NamedTuple
 
 import pytest
@@ -69,16 +70,10 @@ def linear_with_mode(x, mask=None, mode="relu", n=2):
 def test_a_call_may_spell_the_same_arguments_differently():
     captured = capture(linear_with_mode, (torch.randn(3), torch.randn(3)))
     x, mask = torch.randn(3), torch.randn(3)
-    for args, kwargs in [
-        ((x, mask), {}),
-        ((x,), {"mask": mask}),
-        ((), {"mask": mask, "x": x}),
-        ((x, mask, "relu"), {"n": 2}),
-    ]:
-        assert [tensor is given for tensor, given in zip(captured.flatten_inputs(args, kwargs), (x, mask))] == [
-            True,
-            True,
-        ]
+    spellings = [((x, mask), {}), ((x,), {"mask": mask}), ((), {"mask": mask, "x": x}), ((x, mask, "relu"), {"n": 2})]
+    for args, kwargs in spellings:
+        found = captured.flatten_inputs(args, kwargs)
+        assert len(found) == 2 and found[0] is x and found[1] is mask
 
 
 @pytest.mark.parametrize(
@@ -128,3 +123,12 @@ def test_the_wrong_number_of_outputs_is_refused():
     captured = capture(nn.ReLU().eval(), (torch.randn(2),))
     with pytest.raises(ValueError, match="1 outputs, 2 were given"):
         captured.unflatten_outputs([torch.ones(2), torch.ones(2)])
+
+
+def test_structures_pickle_without_the_sample_tensors():
+    module, args, kwargs = build("bert")
+    captured = capture(module, args, kwargs)
+    inputs, outputs = pickle.loads(pickle.dumps((captured.inputs, captured.outputs)))
+    assert inputs.samples == [] and inputs.args == ()
+    assert [id(tensor) for tensor in inputs.flatten(args, kwargs)] == [id(args[0]), id(kwargs["attention_mask"])]
+    assert outputs.unflatten([1, 2]).pooler_output == 2 and outputs.names == captured.output_names

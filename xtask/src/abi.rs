@@ -460,6 +460,8 @@ fn enum_rows(facts: &BTreeMap<&str, Value>, name: &str) -> Result<Vec<(String, [
             }
         }
     }
+    // In the order of the newest numbers, as a reader knows the enum.
+    rows.sort_by_key(|(_, cells)| cells.iter().rev().flatten().next().map(|c| c.number));
     Ok(rows)
 }
 

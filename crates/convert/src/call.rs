@@ -3,7 +3,7 @@
 use crate::{Error, Result, carried};
 use dims::{Dim, Dims};
 use network::{DType, TensorId};
-use program::{Argument, Node, Program, Value};
+use program::{Argument, Node, Program, Source, Value};
 
 /// A number that is not a tensor, with the kind that type promotion asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +47,16 @@ impl<'a> Call<'a> {
     /// The overload, such as `aten.conv2d.default`.
     pub fn target(&self) -> &'a str {
         &self.node.target
+    }
+
+    /// Where in the model the call was written.
+    pub fn source(&self) -> &'a Source {
+        &self.node.source
+    }
+
+    /// The value the sample inputs gave to a size symbol; `None` where no input decides it.
+    pub fn hint(&self, symbol: &str) -> Option<i64> {
+        self.program.symbols().get(symbol).map(|symbol| symbol.hint).filter(|hint| *hint >= 0)
     }
 
     /// What PyTorch says of an output: dtype and sizes.

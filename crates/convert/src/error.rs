@@ -34,6 +34,12 @@ pub enum Error {
         /// What contradicts what.
         problem: String,
     },
+    /// A converter outside this crate that failed; it says itself what, where and why.
+    #[error("{problem}")]
+    Foreign {
+        /// Which converter, at which call, and what happened.
+        problem: String,
+    },
     /// A layer that the network refuses.
     #[error(transparent)]
     Network(#[from] network::Error),
@@ -74,7 +80,7 @@ impl Error {
     /// The same error, at this node.
     pub(crate) fn at(self, node: &Node) -> Self {
         match self {
-            at @ Self::At { .. } => at,
+            at @ (Self::At { .. } | Self::Foreign { .. }) => at,
             error => Self::At { target: node.target.clone(), origin: node.source.clone(), error: Box::new(error) },
         }
     }

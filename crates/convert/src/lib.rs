@@ -9,11 +9,13 @@
 mod builder;
 mod call;
 mod error;
+mod foreign;
 pub mod ops;
 
 pub use builder::Builder;
 pub use call::{Call, Scalar};
 pub use error::{Error, Missing};
+pub use foreign::Foreign;
 pub use ops::{Converter, Operator, Outputs};
 
 use network::{DType, Network, Origin, TensorId, Weights};
@@ -58,12 +60,12 @@ fn interface(dtype: ScalarType) -> Option<DType> {
     }
 }
 
-/// Converts a program.
+/// Converts a program; `foreign` converts the calls that it says it does, before any converter of this crate.
 ///
 /// # Errors
 /// [`Error::NoConverter`] lists every operator that has none; everything else names the node it is about.
-pub fn convert(program: &Program, options: &Options) -> Result<Network> {
-    let converters = resolve(program)?;
+pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreign>) -> Result<Network> {
+    let converters = resolve(program, foreign)?;
     let mut driver = Driver { program, builder: Builder::new(), tensors: vec![None; program.values().len()] };
     driver.inputs(options)?;
     driver.weights()?;
@@ -74,14 +76,27 @@ pub fn convert(program: &Program, options: &Options) -> Result<Network> {
     Ok(driver.builder.finish())
 }
 
+/// Who converts a node.
+#[derive(Clone, Copy)]
+enum By<'f> {
+    /// A converter of this crate.
+    Us(Converter),
+    /// Somebody else.
+    Foreign(&'f dyn Foreign),
+}
+
 /// The converter of every node, or all operators that lack one.
-fn resolve(program: &Program) -> Result<Vec<Converter>> {
+fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Vec<By<'f>>> {
     let table: HashMap<&str, Converter> = ops::table().map(|op| (op.target, op.convert)).collect();
     let mut missing: Vec<Missing> = Vec::new();
     let mut found = Vec::with_capacity(program.nodes().len());
     for node in program.nodes() {
+        if let Some(foreign) = foreign.filter(|foreign| foreign.converts(&node.target)) {
+            found.push(By::Foreign(foreign));
+            continue;
+        }
         match table.get(node.target.as_str()) {
-            Some(converter) => found.push(*converter),
+            Some(converter) => found.push(By::Us(*converter)),
             None => match missing.iter_mut().find(|m| m.target == node.target) {
                 Some(m) => m.sources.push(node.source.clone()),
                 None => missing.push(Missing { target: node.target.clone(), sources: vec![node.source.clone()] }),
@@ -142,15 +157,22 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn node(&mut self, node: &program::Node, converter: Converter) -> Result<()> {
+    fn node(&mut self, node: &program::Node, converter: By<'_>) -> Result<()> {
+        let call = Call::new(node, self.program, &self.tensors);
+        let operator = match converter {
+            By::Us(_) => node.target.clone(),
+            By::Foreign(foreign) => foreign.operator(&call),
+        };
         self.builder.set_origin(Origin {
             module: node.source.module.clone(),
-            operator: node.target.clone(),
+            operator,
             position: node.source.position(),
         });
-        let call = Call::new(node, self.program, &self.tensors);
-        let outputs = converter(&mut self.builder, &call).map_err(|e| e.at(node))?.into_vec();
-        for (value, tensor) in node.outputs.iter().zip(outputs) {
+        let outputs = match converter {
+            By::Us(converter) => converter(&mut self.builder, &call).map_err(|e| e.at(node))?,
+            By::Foreign(foreign) => foreign.convert(&mut self.builder, &call).map_err(|e| e.at(node))?,
+        };
+        for (value, tensor) in node.outputs.iter().zip(outputs.into_vec()) {
             if let (Some(id), Some(tensor)) = (value, tensor) {
                 self.check(node, *id, tensor)?;
                 self.set(*id, tensor);
@@ -232,9 +254,10 @@ fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
 }
 
 /// Every operator that occurs in the program: how often, and whether it converts.
-pub fn coverage(program: &Program) -> Vec<(String, usize, bool)> {
+pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<(String, usize, bool)> {
     let known: std::collections::HashSet<&str> = ops::table().map(|op| op.target).collect();
-    program.operator_counts().into_iter().map(|(t, n)| (t.to_owned(), n, known.contains(t))).collect()
+    let converts = |target: &str| known.contains(target) || foreign.is_some_and(|f| f.converts(target));
+    program.operator_counts().into_iter().map(|(t, n)| (t.to_owned(), n, converts(t))).collect()
 }
 
 /// Shared handle for origins.

@@ -24,6 +24,7 @@ pub enum DType {
     /// `kBOOL`.
     Bool,
     /// 8-bit float, 4 exponent bits, no infinity: quantized values only (`kFP8`).
+    #[serde(rename = "float8_e4m3fn")]
     Float8E4M3,
 }
 

@@ -143,7 +143,7 @@ pub struct ResizeAttributes {
 pub enum Op {
     /// No inputs.
     Constant(#[serde(skip, default = "no_weights")] Weights),
-    /// Inputs: x (float; `Relu` and `Clip` also int32/int64).
+    /// Inputs: x (float; `Relu` also int32/int64).
     Activation { kind: ActivationType, alpha: f32, beta: f32 },
     /// Inputs: a (bool, rank 0 or 1). Stops execution where an element is false.
     Assertion { message: String },
@@ -165,7 +165,8 @@ pub enum Op {
     Einsum { equation: String },
     /// Inputs: a, b of equal rank, broadcast where a size is 1.
     ElementWise { op: ElementWiseOperation },
-    /// Inputs: shape? (1-D), alpha?, beta? (scalars; for a ramp, beta has an element an axis).
+    /// Inputs: shape? (1-D), alpha?, beta? (scalars; for a ramp, beta has an element an axis). A ramp is int32, int64 or
+    /// float32, random numbers are float32 or float16.
     Fill { op: FillOperation, dims: Vec<i64>, dtype: DType, alpha: f64, beta: f64 },
     /// Inputs: data, indices (int32 or int64).
     Gather { mode: GatherMode, axis: usize, elementwise_dims: usize },
@@ -186,7 +187,7 @@ pub enum Op {
     Normalization { axes: Vec<usize>, epsilon: f32, groups: i64 },
     /// Inputs: indices, values `[off, on]`, depth (0-D).
     OneHot { axis: usize },
-    /// Inputs: x. Zeros around the last two axes (negative crops).
+    /// Inputs: x (float). Zeros around the last two axes (negative crops).
     Padding { pre: Vec<i64>, post: Vec<i64> },
     /// Inputs: x, slope (broadcast to x).
     ParametricRelu,
@@ -198,7 +199,7 @@ pub enum Op {
     RaggedSoftMax,
     /// Inputs: x (float, int32 or int64).
     Reduce { op: ReduceOperation, axes: Vec<usize>, keep_dims: bool },
-    /// Inputs: x, size? (1-D integers, the whole output shape).
+    /// Inputs: x (float), size? (1-D integers, the whole output shape).
     Resize(ResizeAttributes),
     /// Inputs: x, sequence lengths (1-D).
     ReverseSequence { batch_axis: usize, sequence_axis: usize },

@@ -12,7 +12,7 @@ use crate::library::Library;
 use crate::memory::HostMemory;
 use crate::network::Network;
 use crate::profile::OptimizationProfile;
-use crate::raw::builder::builder as raw;
+use crate::raw::build::builder as raw;
 use crate::raw::{Host, Keep, Owned, Ref};
 use crate::stream::Writer;
 use crate::types::NetworkDefinitionCreationFlag;
@@ -59,7 +59,7 @@ impl Builder {
         let object = unsafe { Owned::new(made, host.clone()) };
         // SAFETY: the host, and with it the recorder, lives as long as the builder.
         unsafe { raw::set_error_recorder(object.handle(), host.recorder.as_ptr())? };
-        Ok(Self { object: Arc::new(object), host })
+        Ok(Self { object: object.shared(), host })
     }
 
     fn raw(&self) -> Ref<'_> {
@@ -104,7 +104,7 @@ impl Builder {
             Typing::Strong => add(StronglyTyped)?,
             Typing::Weak if version.family().is_always_strongly_typed() => {
                 let call = "a network without strong typing".into();
-                let since = "TensorRT 8.6, TensorRT 10, TensorRT-RTX 1.3 to 1.4".into();
+                let since = "TensorRT 8.6 to 10, TensorRT-RTX 1.3 to 1.4".into();
                 return Err(Error::NotInThisVersion { call, version, since });
             }
             Typing::Weak => {}

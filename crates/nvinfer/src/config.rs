@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::memory::HostMemory;
 use crate::profile::OptimizationProfile;
 use crate::progress::{Monitor, Progress};
-use crate::raw::builder::{config as raw, timing_cache as raw_cache};
+use crate::raw::build::{config as raw, timing_cache as raw_cache};
 use crate::raw::{Keep, Owned, Ref};
 use crate::sys::tables::builder_config as table;
 use crate::types::{

@@ -55,7 +55,7 @@ pub struct IoTensor {
 
 impl Engine {
     pub(crate) fn new(object: Owned, library: Library, runtime: Keep) -> Result<Self> {
-        let engine = Self { object: Arc::new(object), library, _runtime: runtime };
+        let engine = Self { object: object.shared(), library, _runtime: runtime };
         let recorder = engine.object.host().recorder.as_ptr();
         // SAFETY: the host, and with it the recorder, lives as long as the engine.
         unsafe { raw::set_error_recorder(engine.raw(), recorder)? };

@@ -22,7 +22,7 @@ pub enum Error {
     NotFound(Box<Search>),
 
     /// The loaded version does not have the call or the enum value.
-    #[error("{call} is not in {version}; it is in: {since}")]
+    #[error("{call} is not in {version}; it is in {since}")]
     NotInThisVersion {
         /// The call or the enum value, such as `INetworkDefinition::addCumulative`.
         call: String,
@@ -54,6 +54,17 @@ pub enum Error {
         path: PathBuf,
         /// Its version.
         version: Version,
+    },
+
+    /// The call needs a GPU, and there is none that works.
+    #[error("{call} of {version} needs a GPU: {reason}")]
+    NoGpu {
+        /// The call.
+        call: String,
+        /// The loaded version.
+        version: Version,
+        /// What is missing.
+        reason: String,
     },
 
     /// More dimensions than TensorRT's `Dims` holds.

@@ -35,6 +35,7 @@ mod builder;
 mod calibrator;
 mod config;
 mod context;
+mod device;
 mod dims;
 mod engine;
 mod error;

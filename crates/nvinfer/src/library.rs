@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::logger::Logger;
-use crate::raw::Entry;
+use crate::raw::{Entry, made};
 use crate::version::{SUPPORTED, Version};
 
 /// The environment variable that names a library file or its folder.
@@ -37,9 +37,11 @@ pub enum Purpose {
 }
 
 /// Where to look for TensorRT, in this order: `path`, the environment, `site_packages`, the loader's path.
+///
+/// When `path` or the variable is set, nothing else is looked at: whoever names a TensorRT means that one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Discovery {
-    /// A library file or a folder; nothing else is looked at then.
+    /// A library file or a folder.
     pub path: Option<PathBuf>,
     /// site-packages folders of the Python in use.
     pub site_packages: Vec<PathBuf>,
@@ -192,7 +194,7 @@ impl Library {
         let entry = &self.0.entry;
         // SAFETY: the entry points take a logger that outlives the process's use of TensorRT, and the version that the
         // library itself reports, whose layout of ILogger this logger has.
-        NonNull::new(unsafe { create(entry.logger.as_ptr(), entry.reported) })
+        made(unsafe { create(entry.logger.as_ptr(), entry.reported) })
     }
 
     /// `createInferRefitter`, which may refuse.
@@ -203,7 +205,7 @@ impl Library {
         let create = self.0.create_refitter?;
         let entry = &self.0.entry;
         // SAFETY: as in `create`; the engine is the caller's promise.
-        NonNull::new(unsafe { create(engine, entry.logger.as_ptr(), entry.reported) })
+        made(unsafe { create(engine, entry.logger.as_ptr(), entry.reported) })
     }
 }
 
@@ -212,9 +214,16 @@ impl Search {
         if let Some(path) = &discovery.path {
             return self.file_or_folder("the given path", path, discovery.purpose);
         }
-        if let Some(library) = self.environment(discovery) {
-            return Some(library);
+        if !discovery.ignore_environment {
+            if let Some(value) = std::env::var_os(ENVIRONMENT) {
+                return self.file_or_folder(ENVIRONMENT, Path::new(&value), discovery.purpose);
+            }
+            self.note(ENVIRONMENT, None, Found::NotSet);
         }
+        self.python(discovery).or_else(|| self.loader(discovery))
+    }
+
+    fn python(&mut self, discovery: &Discovery) -> Option<Library> {
         for site in &discovery.site_packages {
             for package in PACKAGES {
                 let folder = site.join(package);
@@ -233,20 +242,7 @@ impl Search {
             let packages = format!("Python {}", PACKAGES.join(", "));
             self.note(&packages, None, Found::Nothing);
         }
-        self.loader(discovery)
-    }
-
-    fn environment(&mut self, discovery: &Discovery) -> Option<Library> {
-        if discovery.ignore_environment {
-            return None;
-        }
-        match std::env::var_os(ENVIRONMENT) {
-            Some(value) => self.file_or_folder(ENVIRONMENT, Path::new(&value), discovery.purpose),
-            None => {
-                self.note(ENVIRONMENT, None, Found::NotSet);
-                None
-            }
-        }
+        None
     }
 
     fn loader(&mut self, discovery: &Discovery) -> Option<Library> {

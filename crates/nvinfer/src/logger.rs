@@ -87,11 +87,12 @@ impl State {
     }
 }
 
+/// What TensorRT calls info is a dozen lines for every build, so it is our debug.
 fn trace(severity: Severity, text: &str) {
     match severity {
         Severity::InternalError | Severity::Error => tracing::error!(target: "tensorrt", "{text}"),
         Severity::Warning => tracing::warn!(target: "tensorrt", "{text}"),
-        Severity::Info => tracing::info!(target: "tensorrt", "{text}"),
+        Severity::Info => tracing::debug!(target: "tensorrt", "{text}"),
         Severity::Verbose => tracing::trace!(target: "tensorrt", "{text}"),
     }
 }

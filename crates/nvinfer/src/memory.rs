@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::error::Result;
 use crate::raw::Owned;
-use crate::raw::builder::host_memory as raw;
+use crate::raw::build::host_memory as raw;
 
 /// Bytes in TensorRT's memory; reads as a slice, without a copy.
 pub struct HostMemory {

@@ -7,7 +7,7 @@ use crate::builder::Builder;
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::Ref;
-use crate::raw::builder::profile as raw;
+use crate::raw::build::profile as raw;
 use crate::sys::tables::optimization_profile as table;
 use crate::types::OptProfileSelector;
 use crate::weights::{c_int, c_text};

@@ -114,7 +114,7 @@ extern "C" fn clear(this: *mut c_void) {
 }
 
 /// Answers whether the error is fatal to the object, which is for TensorRT to know; false lets it go on.
-extern "C" fn report_error(this: *mut c_void, code: i32, description: *const c_char) -> bool {
+pub(crate) extern "C" fn report_error(this: *mut c_void, code: i32, description: *const c_char) -> bool {
     guarded("IErrorRecorder::reportError", false, || {
         // SAFETY: TensorRT passes NUL-terminated text.
         let text = unsafe { text(description) };

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::device;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::library::Library;
@@ -13,7 +14,7 @@ use crate::stream::{CopyToDevice, ReadSeek, Reader, ReaderV2};
 use crate::sys::enums::engine_invalidity_diagnostics as reasons;
 use crate::sys::tables::runtime as table;
 use crate::types::EngineValidity;
-use crate::version::Version;
+use crate::version::{Family, Version};
 use crate::weights::{c_int, c_text};
 
 /// Deserializes engines. Engines keep it alive.
@@ -62,8 +63,14 @@ impl Runtime {
     /// Makes a runtime (`createInferRuntime`).
     ///
     /// # Errors
-    /// [`Error::Refused`], for instance without a GPU.
+    /// [`Error::NoGpu`] with TensorRT 8.6, [`Error::Refused`] with later ones. TensorRT-RTX makes one without a GPU.
     pub fn new(library: Library) -> Result<Self> {
+        let version = library.version();
+        if version.family() == Family::Trt8
+            && let Some(reason) = device::missing()
+        {
+            return Err(Error::NoGpu { call: "createInferRuntime".into(), version, reason });
+        }
         let host = Host::new(library.entry());
         let mark = host.mark();
         let Some(made) = library.create_runtime() else {
@@ -78,7 +85,7 @@ impl Runtime {
         let host = object.host().clone();
         // SAFETY: the host, and with it the recorder, lives as long as the runtime.
         unsafe { raw::set_error_recorder(object.handle(), host.recorder.as_ptr())? };
-        Ok(Self { object: Arc::new(object), library, host, _parent: parent })
+        Ok(Self { object: object.shared(), library, host, _parent: parent })
     }
 
     fn raw(&self) -> Ref<'_> {

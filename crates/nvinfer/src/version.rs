@@ -37,6 +37,49 @@ impl Family {
     }
 }
 
+/// For saying in words which versions have a call.
+impl Family {
+    /// The product's name.
+    pub(crate) fn product(self) -> &'static str {
+        if self.is_rtx() { "TensorRT-RTX" } else { "TensorRT" }
+    }
+
+    /// The family after this one in the same product.
+    pub(crate) fn next(self) -> Option<Self> {
+        match self {
+            Self::Trt8 => Some(Self::Trt10),
+            Self::Trt10 => Some(Self::Trt11),
+            Self::Rtx1_3 => Some(Self::Rtx1_5),
+            Self::Trt11 | Self::Rtx1_5 => None,
+        }
+    }
+
+    /// The first version that has something: the family's own first for 0, else the encoded one.
+    pub(crate) fn first(self, since: u32) -> String {
+        if since > 0 {
+            return format!("{}.{}", since / 10_000, since / 100 % 100);
+        }
+        let first = match self {
+            Self::Trt8 => "8.6",
+            Self::Trt10 => "10",
+            Self::Trt11 => "11",
+            Self::Rtx1_3 => "1.3",
+            Self::Rtx1_5 => "1.5",
+        };
+        first.to_owned()
+    }
+
+    /// The last version of the family; `None` when its product has no later family.
+    pub(crate) fn last(self) -> Option<&'static str> {
+        match self {
+            Self::Trt8 => Some("8.6"),
+            Self::Trt10 => Some("10"),
+            Self::Rtx1_3 => Some("1.4"),
+            Self::Trt11 | Self::Rtx1_5 => None,
+        }
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -128,7 +171,7 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let product = if self.family.is_rtx() { "TensorRT-RTX" } else { "TensorRT" };
+        let product = self.family.product();
         let Self { major, minor, patch, .. } = self;
         write!(f, "{product} {major}.{minor}.{patch}")
     }

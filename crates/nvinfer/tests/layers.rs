@@ -1,5 +1,6 @@
 //! Every layer that TensorRT-RTX can add, checked by TensorRT's own account of what was added: its kind, its output's
 //! shape and its output's type. A wrong slot, a wrong argument order or a wrong width would show in at least one.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -381,5 +382,51 @@ fn loops_and_conditionals() {
         let otherwise = network.add_unary(inside, UnaryOperation::Neg).unwrap().output(0).unwrap();
         let output = either.add_output(then, otherwise).unwrap();
         bench.check(output, &expect(LayerType::ConditionalOutput, &[5, 3], F));
+    });
+}
+
+#[test]
+fn the_rest() {
+    for_each_library(|bench, version| {
+        let network = bench.network;
+        let x = bench.floats(&[2, 6, 4, 4]);
+        let flat = bench.floats(&[1, 6, 1, 1]);
+        let norm = network.add_normalization_v2(x, flat, flat, Axes::new(&[2, 3])).unwrap();
+        norm.set_groups(1).unwrap();
+        bench.check(*norm, &expect(LayerType::Normalization, &[2, 6, 4, 4], F));
+
+        let (rows, bounds) = (bench.floats(&[2, 3, 7]), bench.input(DataType::Int32, &[2, 3, 1]));
+        let ragged = network.add_ragged_softmax(rows, bounds).unwrap();
+        assert_eq!(ragged.layer_type(), Some(LayerType::RaggedSoftMax));
+
+        let condition = bench.input(DataType::Bool, &[]);
+        let assertion = network.add_assertion(condition, "must hold").unwrap();
+        assert_eq!((assertion.layer_type(), assertion.num_outputs()), (Some(LayerType::Assertion), 0));
+
+        let wide = bench.floats(&[2, 64]);
+        let blocks = network.add_dynamic_quantize_v2(wide, &[1, 32], DataType::Fp4, DataType::Fp8).unwrap();
+        assert_eq!(blocks.layer_type(), Some(LayerType::DynamicQuantize));
+        assert_eq!(blocks.num_outputs(), 2);
+
+        let collective = network::Collective {
+            operation: CollectiveOperation::AllReduce,
+            reduce: ReduceOperation::Sum,
+            root: -1,
+            group: vec![],
+        };
+        // Some layers need other hardware. TensorRT's refusal names the call that it got, which is what is checked here.
+        match network.add_dist_collective(x, &collective) {
+            Ok(layer) => assert_eq!(layer.layer_type(), Some(LayerType::DistCollective), "{version}"),
+            Err(error) => assert!(error.said().unwrap().contains("addDistCollective"), "{error}"),
+        }
+        let [hidden, experts, scores] = [
+            bench.input(DataType::Half, &[1, 5, 16]),
+            bench.input(DataType::Int32, &[1, 5, 2]),
+            bench.input(DataType::Half, &[1, 5, 2]),
+        ];
+        match network.add_moe(hidden, experts, scores) {
+            Ok(layer) => assert_eq!(layer.layer_type(), Some(LayerType::Moe), "{version}"),
+            Err(error) => assert!(error.said().unwrap().contains("addMoE"), "{error}"),
+        }
     });
 }

@@ -5,6 +5,7 @@
 use crate::graph::{Finished, Graph, Value};
 use crate::proto::DataType;
 use crate::scope::Scope;
+use crate::shape::Size;
 use crate::{Error, Half, LowerOptions, Result, layers};
 use network::{DType, Dim, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
@@ -17,6 +18,11 @@ pub(crate) struct Lowering<'n> {
     pub uses: Vec<u32>,
     /// Results of helper nodes by what they compute, so that equal ones are made once.
     pub memo: HashMap<(&'static str, Value, i64), Value>,
+    /// Where a symbolic size is read from: an input wherever possible, for reading the shape of a value in between
+    /// keeps ONNX Runtime from fusing what is around it.
+    pub axes: HashMap<Dim, Size>,
+    /// Shapes that are put together when the model runs.
+    pub sizes: HashMap<Vec<Size>, Value>,
     /// The half-precision value that a rounded one came through.
     halves: HashMap<Value, Value>,
     values: Vec<Option<Value>>,
@@ -30,6 +36,8 @@ pub(crate) fn run(network: &Network, options: &LowerOptions) -> Result<Finished>
         graph: Graph::default(),
         uses: network.use_counts(),
         memo: HashMap::new(),
+        axes: HashMap::new(),
+        sizes: HashMap::new(),
         halves: HashMap::new(),
         values: vec![None; network.tensor_count()],
     };
@@ -46,6 +54,9 @@ impl<'n> Lowering<'n> {
         for port in self.network.inputs() {
             let tensor = self.network.tensor(port.tensor);
             let mut value = self.graph.input(&port.name, element_type(tensor.dtype), &tensor.dims);
+            for (axis, dim) in tensor.dims.iter().enumerate().filter(|(_, dim)| !dim.is_static()) {
+                self.axes.entry(dim.clone()).or_insert(Size::Axis(value, axis));
+            }
             if self.carrier(tensor.dtype) != element_type(tensor.dtype) {
                 let half = value;
                 value = self.cast(half, DataType::Float, format!("{}/Cast", port.name));

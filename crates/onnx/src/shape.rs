@@ -7,7 +7,7 @@ use crate::scope::Scope;
 use dims::{Dim, Range};
 
 /// One entry of a shape that is put together when the model runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Size {
     /// This size.
     Is(i64),
@@ -44,6 +44,21 @@ pub(crate) fn entries(from: &[Dim], to: &[Dim], at_least_one: &dyn Fn(&Dim) -> b
     if open && copies_zero { None } else { Some((out, false)) }
 }
 
+impl Size {
+    fn fixed(self) -> Option<i64> {
+        if let Self::Is(n) = self { Some(n) } else { None }
+    }
+
+    /// Whether `other`, `distance` entries behind, belongs to the same run: more numbers, or the next axes.
+    fn continues(self, other: Self, distance: usize) -> bool {
+        match (self, other) {
+            (Self::Is(_), Self::Is(_)) => true,
+            (Self::Axis(a, first), Self::Axis(b, axis)) => a == b && axis == first + distance,
+            _ => false,
+        }
+    }
+}
+
 impl Scope<'_, '_> {
     /// Whether a size is at least one in every call.
     pub fn at_least_one(&self, dim: &Dim) -> bool {
@@ -73,34 +88,31 @@ impl Scope<'_, '_> {
         self.op("Reshape", &[value, shape], &[("allowzero", 1i64.into())])
     }
 
-    /// A 1-D int64 value of sizes.
+    /// A 1-D int64 value of sizes. Equal ones are put together once.
     pub fn sizes(&mut self, sizes: &[Size]) -> Value {
+        if let Some(value) = self.cx.sizes.get(sizes) {
+            return *value;
+        }
         let mut parts: Vec<Value> = Vec::new();
-        let mut fixed: Vec<i64> = Vec::new();
-        let mut k = 0;
-        while let Some(size) = sizes.get(k) {
-            match *size {
-                Size::Is(n) => {
-                    fixed.push(n);
-                    k += 1;
+        let mut rest = sizes;
+        while let Some(first) = rest.first() {
+            let run = rest.iter().enumerate().take_while(|(d, size)| first.continues(**size, *d)).count();
+            parts.push(match *first {
+                Size::Axis(value, axis) => self.axes_of(value, axis, run),
+                Size::Is(_) => {
+                    let fixed: Vec<i64> = rest[..run].iter().filter_map(|s| s.fixed()).collect();
+                    self.ints(&fixed)
                 }
-                Size::Axis(value, first) => {
-                    if !fixed.is_empty() {
-                        parts.push(self.ints(&fixed));
-                        fixed.clear();
-                    }
-                    let follows =
-                        |(d, s): (usize, &Size)| matches!(s, Size::Axis(v, a) if *v == value && *a == first + d);
-                    let run = sizes[k..].iter().enumerate().take_while(|e| follows(*e)).count();
-                    parts.push(self.axes_of(value, first, run));
-                    k += run;
-                }
-            }
+            });
+            rest = &rest[run..];
         }
-        if !fixed.is_empty() || parts.is_empty() {
-            parts.push(self.ints(&fixed));
-        }
-        if parts.len() == 1 { parts[0] } else { self.op("Concat", &parts, &[("axis", 0i64.into())]) }
+        let value = match parts.as_slice() {
+            [] => self.ints(&[]),
+            [only] => *only,
+            parts => self.op("Concat", parts, &[("axis", 0i64.into())]),
+        };
+        self.cx.sizes.insert(sizes.to_vec(), value);
+        value
     }
 
     /// Sizes of consecutive axes of a value, 1-D int64.
@@ -109,9 +121,14 @@ impl Scope<'_, '_> {
         self.once("Shape", value, key, &[("start", first.into()), ("end", (first + count).into())])
     }
 
-    /// The size of one axis as an entry of [`Scope::sizes`].
-    pub fn size(&self, dim: &Dim, value: Value, axis: usize) -> Size {
-        dim.as_static().map_or(Size::Axis(value, axis), Size::Is)
+    /// The sizes of a value as entries of [`Scope::sizes`]. Equal sizes are read from the same axis, whoever asks:
+    /// what is put together from them is shared by all layers.
+    pub fn entries_of(&mut self, value: Value, dims: &[Dim]) -> Vec<Size> {
+        let entry = |(axis, dim): (usize, &Dim)| match dim {
+            Dim::Static(n) => Size::Is(*n),
+            symbolic => *self.cx.axes.entry(symbolic.clone()).or_insert(Size::Axis(value, axis)),
+        };
+        dims.iter().enumerate().map(entry).collect()
     }
 }
 

@@ -58,11 +58,9 @@ pub const STANDARD: [Pass; 9] = [
     Pass::Dce,
 ];
 
-/// All that a network goes through on its way to a target: [`STANDARD`], [`legalize`], and a clean-up.
-pub fn pipeline(target: Target) -> Vec<Pass> {
-    let mut passes = STANDARD.to_vec();
-    passes.extend([Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]);
-    passes
+/// What a network goes through on its way to a target, after [`STANDARD`]: [`legalize`] and a clean-up.
+pub fn for_target(target: Target) -> [Pass; 4] {
+    [Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]
 }
 
 impl Pass {

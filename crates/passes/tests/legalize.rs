@@ -1,10 +1,11 @@
 //! `legalize`: what it leaves is known to the target, and computes the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod common;
 
 use common::{becomes, count, read};
 use network::{DType, Network, Weights};
-use passes::{Feature, Pass, Target, eval, legalize, pipeline, run};
+use passes::{Feature, Pass, STANDARD, Target, eval, for_target, legalize, run};
 
 const OLD: Target = Target::TensorRt(8, 6);
 
@@ -125,7 +126,9 @@ fn squeezes_are_reshapes_with_sizes_picked_at_run_time_where_they_must_be() {
 
 #[test]
 fn scales_of_other_ranks_than_4_and_5_are_element_wise() {
-    for (dims, sizes) in [("s0,3", vec![2, 3]), ("s0,3,5", vec![2, 3, 5]), ("s0,3,2,1,2,1", vec![2, 3, 2, 1, 2, 1])] {
+    for (dims, sizes, rtx) in
+        [("s0,3", vec![2, 3], 1), ("s0,3,5", vec![2, 3, 5], 1), ("s0,3,2,1,2,1", vec![2, 3, 2, 1, 2, 1], 0)]
+    {
         let text = format!(
             "symbol s0 in 1.. opt 1
              input %0 \"x\": float32[{dims}]
@@ -134,9 +137,10 @@ fn scales_of_other_ranks_than_4_and_5_are_element_wise() {
              %3: float32[{dims}] = Scale(mode: Channel, channel_axis: 1)(%0, %1, %2)
              output \"y\": %3"
         );
-        for target in [OLD, Target::TensorRt(11, 4), Target::Rtx(1, 7)] {
+        for target in [OLD, Target::TensorRt(11, 4)] {
             same(&text, target, &sizes, &["Scale"], 0.0);
         }
+        assert_eq!(count(&legalize(&read(&text), Target::Rtx(1, 7)).unwrap(), "Scale"), rtx, "RTX takes 2 to 5");
         assert_eq!(count(&legalize(&read(&text), Target::Cpu).unwrap(), "Scale"), 1);
     }
 }
@@ -260,9 +264,9 @@ fn the_pipeline_ends_with_what_the_target_knows() {
          %6: int64[s0,6] = ElementWise(op: Prod)(%1, %5)
          output \"y\": %6",
     );
-    let (made, report) = run(&network, &pipeline(OLD)).unwrap();
-    assert_eq!(report.len(), pipeline(OLD).len());
-    assert!(report.iter().any(|r| r.name == Pass::Legalize(OLD).name()));
+    let passes: Vec<Pass> = STANDARD.into_iter().chain(for_target(OLD)).collect();
+    let (made, report) = run(&network, &passes).unwrap();
+    assert_eq!(report.iter().map(|r| r.name).collect::<Vec<_>>(), passes.iter().map(Pass::name).collect::<Vec<_>>());
     for layer in made.layers() {
         for id in &layer.outputs {
             let t = made.tensor(*id);
@@ -271,4 +275,79 @@ fn the_pipeline_ends_with_what_the_target_knows() {
     }
     let x = Weights::int32(&[1, 6], &[1, 2, 3, 4, 5, 6]);
     assert_eq!(eval::run(&made, &[x]).unwrap()[0].to_f64(), [6.0, 18.0, 36.0, 60.0, 90.0, 126.0]);
+}
+
+#[test]
+fn rank_one_is_made_rank_two_where_it_must_be() {
+    for (layer, outputs) in [
+        ("%1: float32[DIMS] = SoftMax(axis: 0)(%0)", &["%1"][..]),
+        ("%1: float32[3], %2: int32[3] = TopK(op: Max, k: 3, axis: 0)(%0)", &["%1", "%2"]),
+    ] {
+        for dims in ["5", "s0"] {
+            let outputs: Vec<_> = outputs.iter().map(|o| format!("output \"y{o}\": {o}")).collect();
+            let layer = layer.replace("DIMS", dims);
+            let text =
+                format!("symbol s0 in 1.. opt 1\ninput %0 \"x\": float32[{dims}]\n{layer}\n{}", outputs.join("\n"));
+            for target in [OLD, Target::Rtx(1, 7)] {
+                same(&text, target, &[5], &[], 0.0);
+                let made = legalize(&read(&text), target).unwrap();
+                assert_eq!(count(&made, "Shuffle"), 1 + outputs.len());
+            }
+            assert_eq!(count(&legalize(&read(&text), Target::Cpu).unwrap(), "Shuffle"), 0);
+        }
+    }
+}
+
+#[test]
+fn rtx_deconvolves_with_a_spread_kernel_and_in_float32() {
+    let text = |dtype: &str, kernel: &str| {
+        format!(
+            "symbol s0 in 1.. opt 1
+             input %0 \"x\": {dtype}[s0,2,4,3]
+             %1: {dtype}[2,2,2,2] = {kernel}
+             %2: {dtype}[s0,2,9,5] = Deconvolution(stride: [2, 1], pre_padding: [0, 0], post_padding: [1, 0], dilation: [3, 2], groups: 1)(%0, %1)
+             output \"y\": %2"
+        )
+    };
+    let constant = "Constant([1.0, -2.0, 3.0, 4.0, 0.5, 6.0, -7.0, 8.0, 9.0, 1.5, 1.0, 2.0, -3.0, 4.0, 5.0, 2.5])";
+    same(&text("float32", constant), Target::Rtx(1, 7), &[2, 2, 4, 3], &[], 1e-6);
+    let made = legalize(&read(&text("float32", constant)), Target::Rtx(1, 7)).unwrap().to_string();
+    assert!(made.contains("dilation: [1, 1]") && made.contains("float32[2,2,4,3] = Constant"), "{made}");
+    let wide = legalize(&read(&text("bfloat16", constant)), Target::Rtx(1, 7)).unwrap().to_string();
+    assert!(
+        wide.contains(": float32[s0,2,9,5] = Deconvolution") && wide.contains(": bfloat16[s0,2,9,5] = Cast"),
+        "{wide}"
+    );
+    let kept = legalize(&read(&text("bfloat16", constant)), Target::TensorRt(10, 13)).unwrap();
+    assert_eq!(common::write(&kept), common::write(&read(&text("bfloat16", constant))));
+    let computed = text("float32", "Identity(%0)").replace("s0,2,4,3", "2,2,2,2").replace("s0,2,9,5", "2,2,5,4");
+    let error = legalize(&read(&computed), Target::Rtx(1, 7)).unwrap_err().to_string();
+    assert!(error.contains("its deconvolution has no stride and dilation along one axis"), "{error}");
+}
+
+#[test]
+fn what_no_form_says_is_refused() {
+    for (target, layer, message) in [
+        (Target::Rtx(1, 7), "%1: int32[1,u0] = NonZero(count: \"u0\")(%0)", "it has no sizes that depend on data"),
+        (
+            Target::TensorRt(11, 0),
+            "%1: float32[4000], %2: int32[4000] = TopK(op: Max, k: 4000, axis: 0)(%0)",
+            "it finds at most 3840 largest elements, not 4000",
+        ),
+    ] {
+        let network = read(&format!("input %0 \"x\": float32[5000]\n{layer}\noutput \"y\": %1"));
+        let error = legalize(&network, target).unwrap_err().to_string();
+        assert!(error.contains(message) && error.contains("(op m1 net.py:1)") && error.contains("\nhelp: "), "{error}");
+        assert!(legalize(&network, Target::Cpu).is_ok());
+    }
+}
+
+#[test]
+fn random_float16_is_drawn_in_float32_where_it_must_be() {
+    let network = read(
+        "%0: float16[9] = Fill(op: RandomNormal, dims: [9], dtype: float16, alpha: 0.0, beta: 1.0)()\noutput \"y\": %0",
+    );
+    let old = legalize(&network, Target::Rtx(1, 4)).unwrap();
+    assert_eq!((old.layers().len(), count(&old, "Cast")), (2, 1), "{old}");
+    assert_eq!(legalize(&network, Target::Rtx(1, 5)).unwrap().layers().len(), 1);
 }

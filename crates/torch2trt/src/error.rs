@@ -31,6 +31,7 @@ codes! {
     OutputDtype "E0105" "An output of a dtype that no engine gives."
     BadProgram "E0106" "A captured program that contradicts itself."
     LayerRefused "E0107" "A layer whose inputs do not fit it."
+    UserConverter "E0108" "A user's converter that failed."
     BadNetwork "E0201" "A network, or its text form, that is not well-formed."
     Pass "E0202" "A pass that could not do its work."
     OnnxUnsupported "E0203" "A layer that has no ONNX form."
@@ -150,6 +151,7 @@ impl From<convert::Error> for Error {
                 "this is a bug in torch2trt: please report it with the operator and its arguments".into(),
             ),
             E::Network(_) => (Code::LayerRefused, String::new()),
+            E::Foreign { .. } => (Code::UserConverter, String::new()),
             E::InputDtype { dtype, .. } => (Code::InputDtype, dtype_help(dtype)),
             E::OutputDtype { .. } => (Code::OutputDtype, "return it as float32, or leave it out of the outputs".into()),
             E::At { .. } => (Code::ConverterContradiction, String::new()),

@@ -12,6 +12,7 @@ mod pipeline;
 mod plan;
 
 pub use build::{Progress, Silent};
+pub use convert::Foreign;
 pub use error::{CODES, Code, Error, Result};
 pub use network::Network;
 pub use options::{Backend, Options};

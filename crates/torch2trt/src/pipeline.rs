@@ -1,37 +1,41 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
 use crate::{Options, Plan, Progress, Result, interface};
+use convert::Foreign;
 use network::Network;
+use passes::{Pass, Target};
 use program::Program;
 use runtime::{CpuEngine, CpuOptions, OnnxRuntime};
 use std::path::Path;
 
-/// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified.
+/// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
+/// as `foreign`.
 ///
 /// # Errors
 /// Codes E01xx, naming the operator and its source line, and E02xx.
-pub fn convert(program: &Program, options: &Options) -> Result<Network> {
+pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreign>) -> Result<Network> {
     let names =
         convert::Options { input_names: options.input_names.clone(), output_names: options.output_names.clone() };
-    let network = convert::convert(program, &names)?;
+    let network = convert::convert(program, &names, foreign)?;
     let (network, reports) = passes::run(&network, &passes::STANDARD)?;
-    for report in reports {
-        tracing::debug!(pass = report.name, before = report.layers_before, after = report.layers_after, time = ?report.time);
-    }
+    log(&reports);
     Ok(network)
 }
 
 /// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime.
 ///
+/// Also returns the addresses of the weights, which the engine reads where they lie.
+///
 /// # Errors
 /// E0203 for a layer without an ONNX form, E05xx where ONNX Runtime is missing or refuses the model.
-pub fn cpu_engine(network: &Network, options: &Options) -> Result<CpuEngine> {
+pub fn cpu_engine(network: &Network, options: &Options) -> Result<(CpuEngine, Vec<usize>)> {
     let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
     let model = onnx::lower(network, &onnx::LowerOptions::default())?;
     let spec = interface::spec(network, &options.profiles);
-    let weights = model.weights.into_iter().map(interface::weight).collect();
+    let weights: Vec<_> = model.weights.into_iter().map(interface::weight).collect();
+    let borrowed = weights.iter().map(|weight| weight.data.as_ptr().addr()).collect();
     let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
-    Ok(CpuEngine::new(&library, &model.proto, weights, spec, &cpu)?)
+    Ok((CpuEngine::new(&library, &model.proto, weights, spec, &cpu)?, borrowed))
 }
 
 /// Network → TensorRT plan, by whichever TensorRT is installed.
@@ -60,8 +64,18 @@ pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer:
 }
 
 /// Network → Network: what this TensorRT lacks is said with what it has.
-fn legalize(network: &Network, _version: nvinfer::Version) -> Result<Network> {
-    Ok(network.clone())
+fn legalize(network: &Network, version: nvinfer::Version) -> Result<Network> {
+    let (major, minor) = (version.major(), version.minor());
+    let target = if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) };
+    let (network, reports) = passes::run(network, &[Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce])?;
+    log(&reports);
+    Ok(network)
+}
+
+fn log(reports: &[passes::PassReport]) {
+    for report in reports {
+        tracing::debug!(pass = report.name, before = report.layers_before, after = report.layers_after, time = ?report.time);
+    }
 }
 
 /// Network → ONNX file. Weights beyond protobuf's limit go to a file beside it.
@@ -75,8 +89,8 @@ pub fn save_onnx(network: &Network, path: &Path) -> Result<()> {
 }
 
 /// Every operator of a program: overload, number of calls, and whether it converts.
-pub fn coverage(program: &Program) -> Vec<(String, usize, bool)> {
-    convert::coverage(program)
+pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<(String, usize, bool)> {
+    convert::coverage(program, foreign)
 }
 
 /// Every operator that converts: family, overload, TensorRT layers, tolerance of its tests.

@@ -6,7 +6,8 @@
     model_output = captured.unflatten_outputs(engine(captured.flatten_inputs((x,))))
 
 The stages, one file each: `preserve` (the model, and putting it back), `tree` (arguments and return value),
-`export` or `trace` (the graph), `walk` (the records of `program`, with `schema`, `symbols` and `origin`).
+`export` or `trace` (the graph, in which `intercept` keeps some calls whole), `walk` (the records of `program`, with
+`schema`, `symbols` and `origin`).
 
 This package must not know about TensorRT, engines or conversion.
 """
@@ -15,8 +16,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,13 +25,14 @@ from torch.utils import _pytree as pytree
 
 from .errors import CaptureError, CaptureWarning, InputError, one_line
 from .export import AtenGraph, ExportRefused, export
+from .intercept import Interceptor, Kept, Method
 from .preserve import as_module, check_weights, preserved, settle_mode
 from .program import Program, Progress
 from .trace import trace
 from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
 from .walk import walk
 
-__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Program", "capture"]
+__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Kept", "Method", "Program", "capture"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Captured:
     outputs: OutputTree
     traced_because: str | None = None
     """Why torch.export was not used; None when it was. A traced program has the sample's shapes and decisions."""
+    kept: dict[int, Kept] = field(default_factory=dict)
+    """The calls that were kept whole, by the `key` of their node."""
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -86,6 +90,7 @@ def capture(
     kwargs: dict[str, Any] | None = None,
     dynamic_shapes: Any = None,
     progress: Progress | None = None,
+    keep: Iterable[Method] = (),
 ) -> Captured:
     """Captures a model as a functional ATen program.
 
@@ -98,6 +103,7 @@ def capture(
         kwargs: further keyword arguments.
         dynamic_shapes: as for torch.export.export; None makes every size static.
         progress: called with (stage, done, total), stages being "export", "decompose", "trace" and "walk".
+        keep: methods whose calls become one node each, see `intercept.py`.
 
     Raises:
         CaptureError: the model cannot be captured; the message says where and what to do.
@@ -114,9 +120,13 @@ def capture(
     inputs = InputTree(inspect.signature(module.forward), *_normalized(args, kwargs))
     with preserved(module):
         settle_mode(module)
-        graph, reason = _graph(module, inputs, dynamic_shapes, progress)
+        interceptor = Interceptor(keep)
+        try:
+            graph, reason = _graph(module, inputs, dynamic_shapes, progress, interceptor)
+        finally:
+            interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
-    return Captured(program, inputs, graph.tree, reason)
+    return Captured(program, inputs, graph.tree, reason, interceptor.kept)
 
 
 def _normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
@@ -128,16 +138,16 @@ def _normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[s
 
 
 def _graph(
-    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress
+    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress, interceptor: Interceptor
 ) -> tuple[AtenGraph, str | None]:
     """The graph by export, or by tracing together with the reason."""
     try:
-        return export(module, inputs, dynamic_shapes, progress), None
+        return export(module, inputs, dynamic_shapes, progress, interceptor), None
     except ExportRefused as refused:
         refusal = refused.__cause__
     if _learns_outputs(module, inputs):
         try:
-            return export(module, inputs, dynamic_shapes, progress), None
+            return export(module, inputs, dynamic_shapes, progress, interceptor), None
         except ExportRefused as refused:
             refusal = refused.__cause__
     if dynamic_shapes is not None:
@@ -145,7 +155,7 @@ def _graph(
     reason = one_line(refusal)
     try:
         with preserved(module, values=True):
-            graph = trace(module, inputs, progress)
+            graph = trace(module, inputs, progress, interceptor)
     except CaptureError:
         raise
     except Exception as error:  # whatever the model's code or the tracer raises

@@ -24,6 +24,7 @@ import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from .errors import CaptureError, CaptureWarning
+from .intercept import Interceptor
 from .preserve import preserved
 from .program import Progress
 from .tree import RUNTIME, InputTree, OutputTree
@@ -52,7 +53,9 @@ class ExportRefused(Exception):
     """torch.export could not capture the model; the cause is the exception it raised."""
 
 
-def export(module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress) -> AtenGraph:
+def export(
+    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress, interceptor: Interceptor
+) -> AtenGraph:
     """Captures `module` with torch.export.
 
     Raises:
@@ -63,9 +66,10 @@ def export(module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, prog
     try:
         with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export():
             progress("export", 0, 1)
-            program = torch.export.export(
-                module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
-            )
+            with interceptor.active():
+                program = torch.export.export(
+                    module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
+                )
             progress("export", 1, 1)
             progress("decompose", 0, 1)
             program = program.run_decompositions({})

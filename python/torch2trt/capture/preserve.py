@@ -12,8 +12,9 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,13 +31,8 @@ class FunctionModule(nn.Module):
     def __init__(self, function: Callable) -> None:
         super().__init__()
         for name, child in _modules_used_by(function).items():
-            self.add_module(name, child)
-        try:
-            inspect.signature(function)
-        except (TypeError, ValueError):  # builtins such as torch.relu have none
-            self.forward = lambda *args: function(*args)
-        else:
-            self.forward = function
+            self.add_module(f"{name}_" if hasattr(self, name) else name, child)
+        self.forward = _as_function(function)
         self.training = any(child.training for child in self.children())
 
 
@@ -53,8 +49,11 @@ def as_module(model: object) -> nn.Module:
         )
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return as_module(model.module)
+    for compiled in ("_orig_mod", "_torchdynamo_orig_callable"):
+        if hasattr(model, compiled):
+            return as_module(getattr(model, compiled))
     if isinstance(model, nn.Module):
-        return as_module(model._orig_mod) if hasattr(model, "_orig_mod") else model
+        return model
     if not callable(model):
         raise CaptureError(
             f"{type(model).__name__} is not a model",
@@ -118,8 +117,9 @@ def settle_mode(module: nn.Module) -> None:
 def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
     """Leaves the module, on exit, as it was on entry.
 
-    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects. With `values`, buffers
-    written in place get their contents back as well; that copies them, so only runs on real tensors ask for it.
+    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects. With
+    `values`, buffers written in place get their contents back as well; that copies them, so only runs on real
+    tensors ask for it.
     """
     # torch 2.6 leaves a hook of its own in the global tables when an export fails.
     hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
@@ -160,21 +160,37 @@ def _reads_mode(part: nn.Module) -> bool:
     return reads and not (isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0)
 
 
+def _as_function(function: Callable) -> Callable:
+    """The callable itself, or a function around it where torch.export would look for code in vain."""
+    if hasattr(function, "__code__"):
+        return function
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    with suppress(TypeError, ValueError):  # builtins such as torch.relu have no signature
+        forward.__signature__ = inspect.signature(function)
+    return forward
+
+
 def _modules_used_by(function: Callable) -> dict[str, nn.Module]:
-    """Modules reachable by name from a function: its object, its closure, its globals, its bound arguments."""
+    """Modules reachable by name from a function: in its object, closure, globals and bound arguments."""
     if isinstance(function, functools.partial):
         found = _modules_used_by(function.func)
         values = {**{f"arg{i}": v for i, v in enumerate(function.args)}, **function.keywords}
     else:
-        owner = getattr(function, "__self__", None)
-        found = {"owner": owner} if isinstance(owner, nn.Module) else {}
+        owner = getattr(function, "__self__", function)
+        found = {"owner": owner} if isinstance(owner, nn.Module) else _modules_in(getattr(owner, "__dict__", {}))
         try:
             scope = inspect.getclosurevars(inspect.unwrap(function))
         except (TypeError, ValueError):  # no Python code to look into
             return found
         values = {**scope.globals, **scope.nonlocals}
-    found.update({name: value for name, value in values.items() if isinstance(value, nn.Module)})
-    return found
+    return {**found, **_modules_in(values)}
+
+
+def _modules_in(values: Mapping[str, object]) -> dict[str, nn.Module]:
+    return {name: value for name, value in values.items() if isinstance(value, nn.Module)}
 
 
 def _warn(message: str, layers: list[str], help: str) -> None:

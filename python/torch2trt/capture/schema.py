@@ -12,7 +12,7 @@ This file must not know what a graph node turns into: reading one is left to the
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
         return result
 
 
-@lru_cache(maxsize=None)
+@cache
 def plan(overload: torch._ops.OpOverload) -> Plan:
     """The reading plan of an overload, from its registered schema."""
     parameters = []

@@ -14,9 +14,7 @@ This file must not know about builders or records.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,17 +27,18 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from .export import AtenGraph
-from .origin import OWN_PACKAGE, is_user_code
+from .intercept import Interceptor
+from .origin import is_user_code
 from .program import Progress
 from .tree import RUNTIME, InputTree, OutputTree, register_containers
 
 
-def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress) -> AtenGraph:
+def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress, interceptor: Interceptor) -> AtenGraph:
     """Captures one run of `module` on the sample inputs, which are copied first."""
     progress("trace", 0, 1)
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     run = _Run(module, inputs, list(weights))
-    with torch.inference_mode(False), torch.no_grad(), _recorded_metadata():
+    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active():
         samples = [sample.detach().clone() for sample in inputs.samples]
         functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
         traced = make_fx(functional, tracing_mode="real", pre_dispatch=True, **_lenient())(
@@ -123,12 +122,6 @@ def _calling_line() -> str:
     if frame is None:
         return ""
     return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
-
-
-@contextmanager
-def _recorded_metadata() -> Iterator[None]:
-    with fx_traceback.preserve_node_meta():
-        yield
 
 
 def _lenient() -> dict[str, bool]:

@@ -32,6 +32,9 @@ class _Runtime:
     def __repr__(self) -> str:
         return "RUNTIME"
 
+    def __reduce__(self) -> str:
+        return "RUNTIME"  # copies and pickles are the one object below: it is compared by identity
+
 
 RUNTIME = _Runtime()
 
@@ -56,11 +59,11 @@ class InputTree:
         Raises:
             CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind.
         """
-        self._signature = signature
+        self._signature = _without_annotations(signature)
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise CaptureError(f"the sample inputs do not fit forward{signature}: {error}") from None
+            raise CaptureError(f"the sample inputs do not fit forward{self._signature}: {error}") from None
         register_containers(bound.arguments, "input")
         self.args, self.kwargs = bound.args, bound.kwargs
         self._specs: dict[str, pytree.TreeSpec] = {}
@@ -71,6 +74,10 @@ class InputTree:
         self.spec = pytree.tree_structure((self.args, self.kwargs))
         tensors_only = not self.kwargs and all(isinstance(arg, torch.Tensor) for arg in self.args)
         self._plain_count = len(self.args) if tensors_only else -1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the sample tensors: pickles and copies describe calls, they do not keep data."""
+        return {**self.__dict__, "args": (), "kwargs": {}, "samples": []}
 
     def _add(self, parameter: str, value: Any) -> None:
         flat, self._specs[parameter] = pytree.tree_flatten(value)
@@ -226,6 +233,13 @@ def _register(leaf: Any, role: str) -> None:
             if "Cache" in kind.__name__
             else "register the class with torch.utils._pytree.register_pytree_node, or pass and return tensors",
         )
+
+
+def _without_annotations(signature: inspect.Signature) -> inspect.Signature:
+    """Annotations can be objects that do not pickle, and only lengthen messages."""
+    empty = inspect.Parameter.empty
+    parameters = [parameter.replace(annotation=empty) for parameter in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=empty)
 
 
 def _accept(leaf: Leaf, value: Any) -> bool:

@@ -91,7 +91,8 @@ class _Walker:
             self.node = node
             if not _has_plain_values(tensor):
                 raise self._error(
-                    f"{kind} `{name}` is a {type(tensor).__name__} ({tensor.layout} on {tensor.device}), not plain values in memory",
+                    f"{kind} `{name}` is not plain values in memory: "
+                    f"{type(tensor).__name__}, {tensor.layout}, {tensor.device}",
                     help="convert it to a dense tensor on a CPU or GPU first",
                 )
             self._dtype(tensor)
@@ -177,7 +178,7 @@ class _Walker:
             raise self._inexpressible(expression, "only integers can depend on symbolic sizes")
         if loose := expression.free_symbols - self.bound:
             raise self._error(
-                f"{node.target} reads a number out of a tensor ({', '.join(map(str, loose))}), which decides a size or an argument",
+                f"a number read out of a tensor ({', '.join(map(str, loose))}) is an argument of {self.node.target}",
                 help="compute it with tensor operations, or pass it as a Python number when converting",
             )
         return self._symbolic(expression)

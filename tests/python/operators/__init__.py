@@ -54,12 +54,12 @@ class Function(torch.nn.Module):
         return self.fn(*inputs)
 
 
-def dims(*axes: dict[int, str]) -> tuple[tuple[dict[int, Any], ...]]:
-    """Dynamic sizes for `Function`: for each input a dict from axis to symbol name."""
+def dims(*axes: dict[int, str], least: int = 1) -> tuple[tuple[dict[int, Any], ...]]:
+    """Dynamic sizes for `Function`: for each input a dict from axis to symbol name. All but the batch `n` from `least` up."""
     symbols: dict[str, Any] = {}
 
     def symbol(name: str) -> Any:
-        return symbols.setdefault(name, torch.export.Dim(name, min=1, max=1024))
+        return symbols.setdefault(name, torch.export.Dim(name, min=1 if name == "n" else least, max=1024))
 
     return (tuple({axis: symbol(name) for axis, name in entry.items()} for entry in axes),)
 

@@ -8,7 +8,7 @@ from operators import Case, dims
 from ._draw import floats
 
 X = floats((5, 6, 4))
-DYNAMIC = dims({0: "n", 1: "m"})
+DYNAMIC = dims({0: "h", 1: "m"}, least=3)
 OTHER = floats((3, 9, 4))
 
 STATIC = {
@@ -49,7 +49,7 @@ CASES = [
     Case("roll dynamic", lambda x: x.roll((2, -3), (0, 1)), X, dynamic=DYNAMIC, other=OTHER),
     Case("flip dynamic", lambda x: x.flip((0, 2)), X, dynamic=DYNAMIC, other=OTHER),
     Case("rot90 dynamic", lambda x: x.rot90(1), X, dynamic=DYNAMIC, other=OTHER),
-    Case("unfold dynamic", lambda x: x.unfold(1, 3, 2), X, dynamic=DYNAMIC, other=OTHER),
+    Case("unfold dynamic", lambda x: x.unfold(1, 3, 2), X, dynamic=dims({1: "m"}, least=6), other=floats((5, 9, 4))),
     Case("diag_embed dynamic", lambda x: x[:, :, 0].diag_embed(), X, dynamic=DYNAMIC, other=OTHER),
     Case("as_strided of transposed", lambda x: torch.as_strided(x.transpose(0, 1), (3, 4), (5, 2)), X, refused="contiguous"),
 ]

@@ -111,18 +111,18 @@ pub(super) fn grid_sample<'n>(
     Ok(*told)
 }
 
-/// The size may be an attribute, an input, or follow from the scales.
 pub(super) fn resize<'n>(t: &mut Teller<'n, '_>, layer: &Layer, a: &ResizeAttributes) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
     let told = t.definition.add_resize(x)?;
     told.set_mode(a.mode.to_trt())?;
-    if let Some(size) = t.optional(layer, 1)? {
-        told.set_input(1, size)?;
-    } else if !a.size.is_empty() {
-        told.set_output_dimensions(&a.size)?;
-    }
+    // TensorRT takes the size or the scales. Scales also say which ratio coordinates use, and the size follows from them;
+    // where it does not, the check of the output's size finds out.
     if !a.scales.is_empty() {
         told.set_scales(&a.scales)?;
+    } else if let Some(size) = t.optional(layer, 1)? {
+        told.set_input(1, size)?;
+    } else {
+        told.set_output_dimensions(&a.size)?;
     }
     told.set_coordinate_transformation(a.coordinate_transformation.to_trt())?;
     told.set_selector_for_single_pixel(a.selector.to_trt())?;

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Adds layers to the network that is being made.
+#[derive(Default)]
 pub struct Builder {
     network: Network,
     origin: SharedOrigin,
@@ -26,12 +27,7 @@ pub struct Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self {
-            network: Network::new(),
-            origin: SharedOrigin::default(),
-            symbols: HashMap::new(),
-            sizes: HashMap::new(),
-        }
+        Self::default()
     }
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
@@ -85,6 +81,11 @@ impl Builder {
     /// [`Error::Network`] where the inputs do not fit the layer.
     pub fn add_all(&mut self, op: Op, inputs: &[Option<TensorId>]) -> Result<Vec<TensorId>> {
         Ok(self.network.add(op, inputs, &self.origin)?)
+    }
+
+    /// What the layers added from here on are said to come from: the current call, by another operator's name.
+    pub fn set_operator(&mut self, operator: impl Into<String>) {
+        self.origin = Arc::new(Origin { operator: operator.into(), ..Origin::clone(&self.origin) });
     }
 
     /// A tensor of the network.

@@ -4,14 +4,17 @@ pub mod accumulate;
 pub mod activation;
 pub mod adaptive_pool;
 pub mod attention;
+pub mod bag;
 pub mod cast;
 pub mod choice;
 pub mod comparison;
 pub mod convolution;
 pub mod create;
+pub mod detection;
 pub mod distance;
 pub mod einsum;
 pub mod elementwise;
+pub mod gamma;
 pub mod image;
 pub mod index;
 pub mod join;
@@ -25,6 +28,7 @@ pub mod random;
 pub mod rearrange;
 pub mod reduce;
 pub mod resize;
+pub mod rnn;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
@@ -32,6 +36,7 @@ pub mod softmax;
 pub mod sort;
 pub mod special;
 pub mod unary;
+pub mod unique;
 pub mod vector_norm;
 
 use crate::{Builder, Call, Result};
@@ -111,6 +116,8 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("norm", norm::OPERATORS),
     ("vector norm", vector_norm::OPERATORS),
     ("distance", distance::OPERATORS),
+    ("recurrent", rnn::OPERATORS),
+    ("detection", detection::OPERATORS),
     ("pad", pad::OPERATORS),
     ("pool", pool::OPERATORS),
     ("reduce", reduce::OPERATORS),
@@ -126,6 +133,9 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("scan", scan::OPERATORS),
     ("sort", sort::OPERATORS),
     ("random", random::OPERATORS),
+    ("gamma", gamma::OPERATORS),
+    ("bag", bag::OPERATORS),
+    ("unique", unique::OPERATORS),
 ];
 
 /// Every operator that converts.

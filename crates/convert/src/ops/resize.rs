@@ -253,24 +253,24 @@ fn antialiased(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         if input == output && ratio == 1.0 {
             continue;
         }
-        let entries = interpolation_matrix(filter, [input, output], ratio, target.align_corners);
+        let entries = interpolation_matrix(filter, [input, output], ratio);
         let matrix = b.constant(Weights::from_f64(dtype, &[output, input], entries))?;
         y = b.contract_axis(y, k + 2, matrix)?;
     }
     Ok(y.into())
 }
 
-/// Row i holds the weights that output element i gives to the input's elements.
-fn interpolation_matrix(filter: Filter, [input, output]: [i64; 2], ratio: f64, align_corners: bool) -> Vec<f64> {
-    let shift = if align_corners { 0.5 } else { 0.0 };
+/// Row i holds the weights that output element i gives to the input's elements. Aligned corners change the ratio and
+/// nothing else, as in PyTorch.
+fn interpolation_matrix(filter: Filter, [input, output]: [i64; 2], ratio: f64) -> Vec<f64> {
     let stretch = ratio.max(1.0);
     let support = filter.width / 2.0 * stretch;
     let mut matrix = vec![0.0; usize::try_from(input * output).unwrap_or(0)];
     for (i, row) in matrix.chunks_mut(usize::try_from(input).unwrap_or(1).max(1)).enumerate() {
-        let center = ratio * (i as f64 + 0.5 - shift);
-        let first = ((center - support + 0.5 + shift) as i64).max(0);
-        let end = ((center + support + 0.5 + shift) as i64).min(input);
-        let weight = |j: i64| (filter.weight)((j as f64 - center + 0.5 - shift) / stretch);
+        let center = ratio * (i as f64 + 0.5);
+        let first = ((center - support + 0.5) as i64).max(0);
+        let end = ((center + support + 0.5) as i64).min(input);
+        let weight = |j: i64| (filter.weight)((j as f64 - center + 0.5) / stretch);
         let total: f64 = (first..end).map(weight).sum();
         for j in first..end {
             row[j as usize] = if total == 0.0 { 0.0 } else { weight(j) / total };

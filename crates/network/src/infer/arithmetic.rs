@@ -2,7 +2,7 @@
 
 use super::{Inferred, Inputs, Result, TensorInfo, broadcast, broadcast_dim, check_axis, fail, one, same_dtype};
 use crate::{
-    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, MatrixOperation, Op, ReduceOperation, UnaryOperation as U,
+    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, FillOperation, MatrixOperation, Op, ReduceOperation, UnaryOperation as U,
 };
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
     match op {
         Op::Activation { kind, .. } => {
             let x = i.get(0, "x")?;
-            let integer = x.dtype.is_index() && matches!(kind, ActivationType::Relu | ActivationType::Clip);
+            let integer = x.dtype.is_index() && *kind == ActivationType::Relu;
             if !x.dtype.is_float() && !integer {
                 return fail(format!("{kind:?} needs a float tensor, got {}", x.text()));
             }
@@ -56,6 +56,9 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
         Op::DynamicQuantize { axis, block_size, to, scale_type } => {
             let x = i.float(0, "x")?;
             check_axis(*axis, x)?;
+            if !matches!(scale_type, DType::Float32 | DType::Float8E4M3) {
+                return fail(format!("the scales must be float32 or float8, not {scale_type}"));
+            }
             let mut scales = x.dims.to_vec();
             scales[*axis] = scales[*axis].ceil_div(&Dim::Static(*block_size));
             Ok(vec![
@@ -63,10 +66,21 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
                 Inferred { dtype: *scale_type, dims: scales, value: None },
             ])
         }
-        Op::Fill { dims, dtype, .. } => match i.optional(0) {
-            None => one(*dtype, dims.iter().map(|d| Dim::Static(*d)).collect()),
-            Some(shape) => one(*dtype, known(shape, "the shape")?),
-        },
+        Op::Fill { op, dims, dtype, .. } => {
+            let ok = match op {
+                FillOperation::Linspace => dtype.is_index() || *dtype == DType::Float32,
+                FillOperation::RandomUniform | FillOperation::RandomNormal => {
+                    matches!(dtype, DType::Float32 | DType::Float16)
+                }
+            };
+            if !ok {
+                return fail(format!("{op:?} does not fill {dtype}"));
+            }
+            match i.optional(0) {
+                None => one(*dtype, dims.iter().map(|d| Dim::Static(*d)).collect()),
+                Some(shape) => one(*dtype, known(shape, "the shape")?),
+            }
+        }
         _ => fail("not an elementwise layer"),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
         Op::Pooling(a) => pooling(a, i.get(0, "x")?),
         Op::Lrn { .. } => i.float(0, "x").and_then(|x| one(x.dtype, x.dims.to_vec())),
         Op::Padding { pre, post } => {
-            let x = i.get(0, "x")?;
+            let x = i.float(0, "x")?;
             if pre.len() != 2 || post.len() != 2 || x.rank() < 2 {
                 return fail(format!("padding is for the last two axes, got {} for {}", pre.len(), x.text()));
             }
@@ -119,7 +119,7 @@ fn pooling(a: &PoolingAttributes, x: TensorInfo<'_>) -> Result<Vec<Inferred>> {
 }
 
 fn resize(a: &ResizeAttributes, i: Inputs<'_>) -> Result<Vec<Inferred>> {
-    let x = i.get(0, "x")?;
+    let x = i.float(0, "x")?;
     let dims = if let Some(size) = i.optional(1) {
         known(size, "the output size")?
     } else if a.size.is_empty() {

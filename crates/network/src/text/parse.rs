@@ -17,8 +17,13 @@ impl Network {
     /// [`Error::Text`] with the line, where the text is no network: a line that does not parse, a layer whose
     /// inputs do not fit it, outputs that are not what is printed, a constant that `weights` does not have.
     pub fn parse(text: &str, weights: WeightSource<'_>) -> Result<Self, Error> {
-        let mut reader =
-            Reader { network: Self::new(), tensors: HashMap::new(), names: HashSet::new(), origins: HashSet::new(), weights };
+        let mut reader = Reader {
+            network: Self::new(),
+            tensors: HashMap::new(),
+            names: HashSet::new(),
+            origins: HashSet::new(),
+            weights,
+        };
         let mut lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
         let fail = |line: usize, text: &str, problem: String| Error::Text {
             line: line + 1,
@@ -63,7 +68,9 @@ impl Reader<'_> {
             let (dtype, dims) = at.ty()?;
             let declared = self.network.symbols();
             if let Some(symbol) = dims.iter().flat_map(Dim::symbols).find(|s| !declared.contains_key(s.as_ref())) {
-                return Err(format!("the symbol `{symbol}` is not declared: add a line `symbol {symbol} in 1.. opt 1`"));
+                return Err(format!(
+                    "the symbol `{symbol}` is not declared: add a line `symbol {symbol} in 1.. opt 1`"
+                ));
             }
             let id = self.network.add_input(&name, dtype, dims);
             self.define(number, id)?;
@@ -169,9 +176,8 @@ impl Reader<'_> {
             let Some((list, rest)) = at.rest.split_once(']') else { return Err(at.unexpected("`]`")) };
             at.rest = rest;
             let words = list.split(',').map(str::trim).filter(|w| !w.is_empty());
-            let bytes: Result<Vec<_>> = words
-                .map(|w| number::parse(dtype, w).ok_or_else(|| format!("`{w}` is not a {dtype}")))
-                .collect();
+            let bytes: Result<Vec<_>> =
+                words.map(|w| number::parse(dtype, w).ok_or_else(|| format!("`{w}` is not a {dtype}"))).collect();
             bytes?.concat().into()
         };
         at.expect(")")?;

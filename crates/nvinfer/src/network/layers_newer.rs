@@ -1,9 +1,7 @@
 //! The layers that came after 8.6, each with its own setters. All deref to [`Layer`].
 
-use std::ops::Deref;
-
-use super::layers::{layer, setters};
-use super::{Layer, Tensor};
+use super::Tensor;
+use super::setters::{layer, setters};
 use crate::error::Result;
 use crate::raw::layers as raw;
 use crate::types::{AttentionIoForm, MoeActType};

@@ -4,10 +4,12 @@
 //! layers: what a version lacks is an error, and rewriting the network is the business of whoever planned it.
 
 mod add;
+mod add_moving;
 mod add_newer;
 mod control;
 mod layers;
 mod layers_newer;
+mod setters;
 mod tensor;
 
 use std::cell::Cell;

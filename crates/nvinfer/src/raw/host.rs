@@ -118,6 +118,12 @@ impl Owned {
         Self { ptr, host }
     }
 
+    /// Shares the object, so that what it makes can keep it alive.
+    #[allow(clippy::arc_with_non_send_sync, reason = "each type that holds it says what threads may do")]
+    pub fn shared(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+
     /// A handle to call it.
     pub fn handle(&self) -> Ref<'_> {
         // SAFETY: the object lives as long as `self`, whose borrow the handle carries.

@@ -7,15 +7,17 @@
 //! safe layer's business.
 
 #[macro_use]
+mod declare;
+
+pub mod build;
 mod call;
-pub mod builder;
 pub mod engine;
 mod host;
 pub mod layers;
 pub mod network;
 pub mod object;
 
-pub use call::Ref;
+pub use call::{Ref, made};
 pub use host::{Entry, Host, Keep, Owned};
 
 #[cfg(test)]

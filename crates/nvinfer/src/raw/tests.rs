@@ -1,17 +1,27 @@
-//! Every declared call has the signature that the tables give for its slot.
+//! Every declared call has the signature that the tables give for its slot, and calls reach objects laid out as
+//! TensorRT's are, with `Dims` passed as each version takes them.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ffi::c_void;
+use std::ptr::NonNull;
 
-use super::{builder, engine, layers, network};
-use crate::sys::Method;
+use super::{Entry, Host, Ref, build, engine, layers, made, network};
+use crate::dims::Dims;
+use crate::error::{Error, Result};
+use crate::logger::Logger;
+use crate::sys::layout::{Dims32, Dims64};
+use crate::sys::{Method, tables};
+use crate::testing::versions;
+use crate::version::{Family, Version};
 
 fn declared() -> Vec<(&'static Method, String)> {
     [
-        builder::builder::declared(),
-        builder::config::declared(),
-        builder::profile::declared(),
-        builder::timing_cache::declared(),
-        builder::host_memory::declared(),
+        build::builder::declared(),
+        build::config::declared(),
+        build::profile::declared(),
+        build::timing_cache::declared(),
+        build::host_memory::declared(),
         engine::runtime::declared(),
         engine::runtime_config::declared(),
         engine::runtime_cache::declared(),
@@ -64,4 +74,154 @@ fn every_way_to_add_a_layer_is_declared() {
         .filter(|name| name.starts_with("add") && !declared.contains(name) && !replaced.contains(name))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// An object as TensorRT lays it out: a vtable pointer, then a pointer to the implementation, whose own vtable holds one
+/// function.
+struct Fake {
+    object: Box<[*const c_void; 3]>,
+    _implementation: Box<[*const *const (); 1]>,
+    _table: Vec<*const ()>,
+}
+
+impl Fake {
+    /// With the implementation pointer where a plain object and a layer have it.
+    fn new(version: Version, method: &Method, function: *const ()) -> Self {
+        let mut table = vec![std::ptr::null(); 128];
+        table[method.slot(version).unwrap().index] = function;
+        let implementation = Box::new([table.as_ptr()]);
+        let at: *const c_void = implementation.as_ptr().cast();
+        Self { object: Box::new([std::ptr::null(), at, at]), _implementation: implementation, _table: table }
+    }
+
+    fn handle<'a>(&'a self, host: &'a Host) -> Ref<'a> {
+        // SAFETY: the fake has the layout that calls rely on, and lives as long as its borrow.
+        unsafe { Ref::new(NonNull::from(&*self.object).cast(), host) }
+    }
+}
+
+fn host(version: Version) -> std::sync::Arc<Host> {
+    Host::new(Box::leak(Box::new(Entry { version, reported: 0, logger: Logger::new(version) })))
+}
+
+thread_local! {
+    /// What a fake was called with.
+    static SEEN: RefCell<Vec<Vec<i64>>> = const { RefCell::new(Vec::new()) };
+    /// The recorder that a fake reports to.
+    static RECORDER: Cell<*mut c_void> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+fn see(dims: [Option<Dims>; 3]) -> *mut c_void {
+    SEEN.set(dims.map(|d| d.unwrap().to_vec()).to_vec());
+    std::ptr::without_provenance_mut(0x8000)
+}
+
+extern "C" fn slice_value_32(_: *mut c_void, _: *mut c_void, a: Dims32, b: Dims32, c: Dims32) -> *mut c_void {
+    see([a, b, c].map(|d| Dims::from_32(&d)))
+}
+
+extern "C" fn slice_reference_64(_: *mut c_void, _: *mut c_void, a: &Dims64, b: &Dims64, c: &Dims64) -> *mut c_void {
+    see([a, b, c].map(Dims::from_64))
+}
+
+#[test]
+fn dims_arrive_by_value_in_8_and_by_reference_later() -> Result<()> {
+    for version in versions() {
+        let old = version.family() == Family::Trt8;
+        let function = if old { slice_value_32 as *const () } else { slice_reference_64 as *const () };
+        let fake = Fake::new(version, &tables::network_definition::ADD_SLICE, function);
+        let host = host(version);
+        let (start, size) = (Dims::new(&[0, 1, 2])?, Dims::new(&[3, -1, 5, 6, 7, 8, 9, 10])?);
+        let huge = Dims::new(&[1 << 40])?;
+        let slice = |stride: &Dims| {
+            let input = std::ptr::null_mut();
+            // SAFETY: the fake takes what the call passes.
+            unsafe { network::network_definition::add_slice(fake.handle(&host), input, &start, &size, stride) }
+        };
+        assert_eq!(slice(&Dims::new(&[])?)?.as_ptr().addr(), 0x8000);
+        assert_eq!(SEEN.take(), [vec![0, 1, 2], vec![3, -1, 5, 6, 7, 8, 9, 10], vec![]], "{version}");
+        match slice(&huge) {
+            Err(Error::DimsTooLarge { .. }) => assert!(old),
+            other => assert!(other.is_ok() && !old, "{version}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+extern "C" fn stride_32(_: *mut c_void) -> Dims32 {
+    Dims32 { rank: 2, d: [3, 4, 0, 0, 0, 0, 0, 0] }
+}
+
+extern "C" fn stride_64(_: *mut c_void) -> Dims64 {
+    Dims64 { rank: 2, d: [3, 4, 0, 0, 0, 0, 0, 0] }
+}
+
+extern "C" fn no_dims_64(_: *mut c_void) -> Dims64 {
+    Dims64 { rank: -1, d: [0; 8] }
+}
+
+#[test]
+fn dims_return_with_each_versions_width() -> Result<()> {
+    for version in versions() {
+        let old = version.family() == Family::Trt8;
+        let method = &tables::convolution_layer::GET_STRIDE_ND;
+        let host = host(version);
+        let fake = Fake::new(version, method, if old { stride_32 as *const () } else { stride_64 as *const () });
+        // SAFETY: the fake returns what the call reads.
+        assert_eq!(unsafe { layers::convolution::stride_nd(fake.handle(&host)) }?, [3, 4], "{version}");
+        if !old {
+            let fake = Fake::new(version, method, no_dims_64 as *const ());
+            // SAFETY: as above.
+            let none = unsafe { layers::convolution::stride_nd(fake.handle(&host)) };
+            assert!(matches!(none, Err(Error::Refused { .. })), "{none:?}");
+        }
+    }
+    Ok(())
+}
+
+/// A setter that reports an error, as TensorRT does; its value is the error's code.
+extern "C" fn complain(_: *mut c_void, axis: i32) {
+    if axis > 7 {
+        crate::recorder::report_error(RECORDER.get(), axis, c"axis out of range".as_ptr());
+    }
+}
+
+#[test]
+fn a_setter_that_records_an_error_is_refused() {
+    for version in versions() {
+        let fake = Fake::new(version, &tables::concatenation_layer::SET_AXIS, complain as *const ());
+        let host = host(version);
+        RECORDER.set(host.recorder.as_ptr());
+        let set = |axis| {
+            // SAFETY: the fake takes what the call passes.
+            unsafe { layers::concatenation::set_axis(fake.handle(&host), axis) }
+        };
+        assert!(set(1).is_ok());
+        let error = set(9).unwrap_err().to_string();
+        let expected = "TensorRT refused IConcatenationLayer::setAxis\n  error: axis out of range";
+        assert_eq!(error, expected);
+        assert!(set(1).is_ok(), "an old error is not this call's");
+    }
+}
+
+#[test]
+fn a_missing_call_is_not_made() -> Result<()> {
+    let old = versions()[0];
+    // A table without a single function: any call would crash.
+    let fake = Fake::new(old, &tables::network_definition::ADD_INPUT, std::ptr::null());
+    let host = host(old);
+    let (input, handle) = (std::ptr::null_mut(), fake.handle(&host));
+    // SAFETY: the call is refused before it is made.
+    let error = unsafe { network::network_definition::add_squeeze(handle, input, input) }.unwrap_err();
+    let text = "INetworkDefinition::addSqueeze is not in TensorRT 8.6.1; it is in TensorRT 10.7 and later, \
+                TensorRT-RTX 1.3 and later";
+    assert_eq!(error.to_string(), text);
+    Ok(())
+}
+
+#[test]
+fn an_offset_from_null_is_no_object() {
+    for (address, is_object) in [(0, false), (0x228, false), (0x7f00_0000_1000, true)] {
+        assert_eq!(made(std::ptr::without_provenance_mut(address)).is_some(), is_object, "{address:#x}");
+    }
 }

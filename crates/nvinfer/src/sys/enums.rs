@@ -12,25 +12,25 @@ numbers! { api_language = "APILanguage";
 }
 
 numbers! { activation_type = "ActivationType";
-    CLIP              "kCLIP"             [s(8), s(8), s(8), s(8), s(8)];
-    ELU               "kELU"              [s(4), s(4), s(4), s(4), s(4)];
-    HARD_SIGMOID      "kHARD_SIGMOID"     [s(9), s(9), s(9), s(9), s(9)];
-    LEAKY_RELU        "kLEAKY_RELU"       [s(3), s(3), s(3), s(3), s(3)];
     RELU              "kRELU"             [s(0), s(0), s(0), s(0), s(0)];
-    SCALED_TANH       "kSCALED_TANH"      [s(10), s(10), s(10), s(10), s(10)];
-    SELU              "kSELU"             [s(5), s(5), s(5), s(5), s(5)];
     SIGMOID           "kSIGMOID"          [s(1), s(1), s(1), s(1), s(1)];
-    SOFTPLUS          "kSOFTPLUS"         [s(7), s(7), s(7), s(7), s(7)];
-    SOFTSIGN          "kSOFTSIGN"         [s(6), s(6), s(6), s(6), s(6)];
     TANH              "kTANH"             [s(2), s(2), s(2), s(2), s(2)];
+    LEAKY_RELU        "kLEAKY_RELU"       [s(3), s(3), s(3), s(3), s(3)];
+    ELU               "kELU"              [s(4), s(4), s(4), s(4), s(4)];
+    SELU              "kSELU"             [s(5), s(5), s(5), s(5), s(5)];
+    SOFTSIGN          "kSOFTSIGN"         [s(6), s(6), s(6), s(6), s(6)];
+    SOFTPLUS          "kSOFTPLUS"         [s(7), s(7), s(7), s(7), s(7)];
+    CLIP              "kCLIP"             [s(8), s(8), s(8), s(8), s(8)];
+    HARD_SIGMOID      "kHARD_SIGMOID"     [s(9), s(9), s(9), s(9), s(9)];
+    SCALED_TANH       "kSCALED_TANH"      [s(10), s(10), s(10), s(10), s(10)];
     THRESHOLDED_RELU  "kTHRESHOLDED_RELU" [s(11), s(11), s(11), s(11), s(11)];
     GELU_ERF          "kGELU_ERF"         [__, s(12), s(12), s(12), s(12)];
     GELU_TANH         "kGELU_TANH"        [__, s(13), s(13), s(13), s(13)];
 }
 
 numbers! { attention_io_form = "AttentionIOForm";
-    PACKED_NHD   "kPACKED_NHD"  [__, __, s(1), __, s(1)];
     PADDED_BHND  "kPADDED_BHND" [__, __, s(0), __, s(0)];
+    PACKED_NHD   "kPACKED_NHD"  [__, __, s(1), __, s(1)];
 }
 
 numbers! { attention_normalization_op = "AttentionNormalizationOp";
@@ -39,40 +39,40 @@ numbers! { attention_normalization_op = "AttentionNormalizationOp";
 }
 
 numbers! { bounding_box_format = "BoundingBoxFormat";
-    CENTER_SIZES  "kCENTER_SIZES" [s(1), s(1), s(1), s(1), s(1)];
     CORNER_PAIRS  "kCORNER_PAIRS" [s(0), s(0), s(0), s(0), s(0)];
+    CENTER_SIZES  "kCENTER_SIZES" [s(1), s(1), s(1), s(1), s(1)];
 }
 
 numbers! { builder_flag = "BuilderFlag";
-    DEBUG                         "kDEBUG"                        [s(2), s(2), s(2), s(2), s(2)];
-    DIRECT_IO                     "kDIRECT_IO"                    [s(12), s(11), s(11), s(11), s(11)];
-    DISABLE_TIMING_CACHE          "kDISABLE_TIMING_CACHE"         [s(6), s(5), s(5), s(5), s(5)];
-    ENABLE_TACTIC_HEURISTIC       "kENABLE_TACTIC_HEURISTIC"      [s(14), __, __, __, __];
-    EXCLUDE_LEAN_RUNTIME          "kEXCLUDE_LEAN_RUNTIME"         [s(16), s(14), s(13), s(14), s(13)];
     FP16                          "kFP16"                         [s(0), s(0), __, s(0), __];
-    FP8                           "kFP8"                          [s(17), s(15), __, s(15), __];
-    GPU_FALLBACK                  "kGPU_FALLBACK"                 [s(3), s(3), s(3), s(3), s(3)];
     INT8                          "kINT8"                         [s(1), s(1), __, s(1), __];
+    DEBUG                         "kDEBUG"                        [s(2), s(2), s(2), s(2), s(2)];
+    GPU_FALLBACK                  "kGPU_FALLBACK"                 [s(3), s(3), s(3), s(3), s(3)];
+    REFIT                         "kREFIT"                        [s(5), s(4), s(4), s(4), s(4)];
+    STRICT_TYPES                  "kSTRICT_TYPES"                 [s(4), __, __, __, __];
+    DISABLE_TIMING_CACHE          "kDISABLE_TIMING_CACHE"         [s(6), s(5), s(5), s(5), s(5)];
+    TF32                          "kTF32"                         [s(7), s(6), s(6), s(6), s(6)];
+    SPARSE_WEIGHTS                "kSPARSE_WEIGHTS"               [s(8), s(7), s(7), s(7), s(7)];
+    SAFETY_SCOPE                  "kSAFETY_SCOPE"                 [s(9), s(8), s(8), s(8), s(8)];
     OBEY_PRECISION_CONSTRAINTS    "kOBEY_PRECISION_CONSTRAINTS"   [s(10), s(9), __, s(9), __];
     PREFER_PRECISION_CONSTRAINTS  "kPREFER_PRECISION_CONSTRAINTS" [s(11), s(10), __, s(10), __];
-    REFIT                         "kREFIT"                        [s(5), s(4), s(4), s(4), s(4)];
+    DIRECT_IO                     "kDIRECT_IO"                    [s(12), s(11), s(11), s(11), s(11)];
     REJECT_EMPTY_ALGORITHMS       "kREJECT_EMPTY_ALGORITHMS"      [s(13), s(12), __, s(12), __];
-    SAFETY_SCOPE                  "kSAFETY_SCOPE"                 [s(9), s(8), s(8), s(8), s(8)];
-    SPARSE_WEIGHTS                "kSPARSE_WEIGHTS"               [s(8), s(7), s(7), s(7), s(7)];
-    STRICT_TYPES                  "kSTRICT_TYPES"                 [s(4), __, __, __, __];
-    TF32                          "kTF32"                         [s(7), s(6), s(6), s(6), s(6)];
     VERSION_COMPATIBLE            "kVERSION_COMPATIBLE"           [s(15), s(13), s(12), s(13), s(12)];
+    EXCLUDE_LEAN_RUNTIME          "kEXCLUDE_LEAN_RUNTIME"         [s(16), s(14), s(13), s(14), s(13)];
+    ENABLE_TACTIC_HEURISTIC       "kENABLE_TACTIC_HEURISTIC"      [s(14), __, __, __, __];
+    FP8                           "kFP8"                          [s(17), s(15), __, s(15), __];
+    ERROR_ON_TIMING_CACHE_MISS    "kERROR_ON_TIMING_CACHE_MISS"   [__, s(16), s(15), s(16), s(15)];
     BF16                          "kBF16"                         [__, s(17), __, s(17), __];
     DISABLE_COMPILATION_CACHE     "kDISABLE_COMPILATION_CACHE"    [__, s(18), s(17), s(18), s(17)];
-    ERROR_ON_TIMING_CACHE_MISS    "kERROR_ON_TIMING_CACHE_MISS"   [__, s(16), s(15), s(16), s(15)];
-    REFIT_IDENTICAL               "kREFIT_IDENTICAL"              [__, s(20), s(19), s(20), s(19)];
     STRIP_PLAN                    "kSTRIP_PLAN"                   [__, s(19), s(18), s(19), s(18)];
+    REFIT_IDENTICAL               "kREFIT_IDENTICAL"              [__, s(20), s(19), s(20), s(19)];
     WEIGHTLESS                    "kWEIGHTLESS"                   [__, s(19), __, s(19), __];
     WEIGHT_STREAMING              "kWEIGHT_STREAMING"             [__, s(21), s(20), s(21), s(20)];
     INT4                          "kINT4"                         [__, n(22, 10_03_00), __, s(22), __];
     REFIT_INDIVIDUAL              "kREFIT_INDIVIDUAL"             [__, n(23, 10_03_00), s(22), s(23), s(22)];
-    MONITOR_MEMORY                "kMONITOR_MEMORY"               [__, n(25, 10_07_00), s(24), s(25), s(24)];
     STRICT_NANS                   "kSTRICT_NANS"                  [__, n(24, 10_07_00), s(23), s(24), s(23)];
+    MONITOR_MEMORY                "kMONITOR_MEMORY"               [__, n(25, 10_07_00), s(24), s(25), s(24)];
     EDITABLE_TIMING_CACHE         "kEDITABLE_TIMING_CACHE"        [__, n(27, 10_10_00), s(26), s(27), s(26)];
     FP4                           "kFP4"                          [__, n(26, 10_10_00), __, s(26), __];
     DISTRIBUTIVE_INDEPENDENCE     "kDISTRIBUTIVE_INDEPENDENCE"    [__, n(28, 10_13_03), s(27), s(28), s(27)];
@@ -80,21 +80,21 @@ numbers! { builder_flag = "BuilderFlag";
 }
 
 numbers! { calibration_algo_type = "CalibrationAlgoType";
+    LEGACY_CALIBRATION     "kLEGACY_CALIBRATION"    [s(0), s(0), __, __, __];
     ENTROPY_CALIBRATION    "kENTROPY_CALIBRATION"   [s(1), s(1), __, __, __];
     ENTROPY_CALIBRATION_2  "kENTROPY_CALIBRATION_2" [s(2), s(2), __, __, __];
-    LEGACY_CALIBRATION     "kLEGACY_CALIBRATION"    [s(0), s(0), __, __, __];
     MINMAX_CALIBRATION     "kMINMAX_CALIBRATION"    [s(3), s(3), __, __, __];
 }
 
 numbers! { causal_mask_kind = "CausalMaskKind";
-    LOWER_RIGHT  "kLOWER_RIGHT" [__, __, s(2), __, s(2)];
     NONE         "kNONE"        [__, __, s(0), __, s(0)];
     UPPER_LEFT   "kUPPER_LEFT"  [__, __, s(1), __, s(1)];
+    LOWER_RIGHT  "kLOWER_RIGHT" [__, __, s(2), __, s(2)];
 }
 
 numbers! { collective_operation = "CollectiveOperation";
-    ALL_GATHER      "kALL_GATHER"     [__, n(1, 10_16_00), s(1), n(1, 1_04_00), s(1)];
     ALL_REDUCE      "kALL_REDUCE"     [__, n(0, 10_16_00), s(0), n(0, 1_04_00), s(0)];
+    ALL_GATHER      "kALL_GATHER"     [__, n(1, 10_16_00), s(1), n(1, 1_04_00), s(1)];
     BROADCAST       "kBROADCAST"      [__, n(2, 10_16_00), s(2), n(2, 1_04_00), s(2)];
     REDUCE          "kREDUCE"         [__, n(3, 10_16_00), s(3), n(3, 1_04_00), s(3)];
     REDUCE_SCATTER  "kREDUCE_SCATTER" [__, n(4, 10_16_00), s(4), n(4, 1_04_00), s(4)];
@@ -104,13 +104,13 @@ numbers! { collective_operation = "CollectiveOperation";
 }
 
 numbers! { compute_capability = "ComputeCapability";
-    CURRENT  "kCURRENT" [__, __, __, s(1), s(1)];
     NONE     "kNONE"    [__, __, __, s(0), s(0)];
-    SM120    "kSM120"   [__, __, __, s(120), s(120)];
+    CURRENT  "kCURRENT" [__, __, __, s(1), s(1)];
     SM75     "kSM75"    [__, __, __, s(75), s(75)];
     SM80     "kSM80"    [__, __, __, s(80), s(80)];
     SM86     "kSM86"    [__, __, __, s(86), s(86)];
     SM89     "kSM89"    [__, __, __, s(89), s(89)];
+    SM120    "kSM120"   [__, __, __, s(120), s(120)];
     SM121    "kSM121"   [__, __, __, __, s(121)];
 }
 
@@ -129,102 +129,102 @@ numbers! { dla_workspace_allocation_strategy = "DLAWorkspaceAllocationStrategy";
 }
 
 numbers! { data_type = "DataType";
-    BOOL   "kBOOL"  [s(4), s(4), s(4), s(4), s(4)];
     FLOAT  "kFLOAT" [s(0), s(0), s(0), s(0), s(0)];
-    FP8    "kFP8"   [s(6), s(6), s(6), s(6), s(6)];
     HALF   "kHALF"  [s(1), s(1), s(1), s(1), s(1)];
-    INT32  "kINT32" [s(3), s(3), s(3), s(3), s(3)];
     INT8   "kINT8"  [s(2), s(2), s(2), s(2), s(2)];
+    INT32  "kINT32" [s(3), s(3), s(3), s(3), s(3)];
+    BOOL   "kBOOL"  [s(4), s(4), s(4), s(4), s(4)];
     UINT8  "kUINT8" [s(5), s(5), s(5), s(5), s(5)];
+    FP8    "kFP8"   [s(6), s(6), s(6), s(6), s(6)];
     BF16   "kBF16"  [__, s(7), s(7), s(7), s(7)];
-    INT4   "kINT4"  [__, s(9), s(9), s(9), s(9)];
     INT64  "kINT64" [__, s(8), s(8), s(8), s(8)];
+    INT4   "kINT4"  [__, s(9), s(9), s(9), s(9)];
     FP4    "kFP4"   [__, n(10, 10_10_00), s(10), s(10), s(10)];
     E8M0   "kE8M0"  [__, n(11, 10_13_03), s(11), s(11), s(11)];
 }
 
 numbers! { device_type = "DeviceType";
-    DLA  "kDLA" [s(1), s(1), s(1), s(1), s(1)];
     GPU  "kGPU" [s(0), s(0), s(0), s(0), s(0)];
+    DLA  "kDLA" [s(1), s(1), s(1), s(1), s(1)];
 }
 
 numbers! { dynamic_shapes_kernel_specialization_strategy = "DynamicShapesKernelSpecializationStrategy";
-    EAGER  "kEAGER" [__, __, __, s(1), s(1)];
     LAZY   "kLAZY"  [__, __, __, s(0), s(0)];
+    EAGER  "kEAGER" [__, __, __, s(1), s(1)];
     NONE   "kNONE"  [__, __, __, s(2), s(2)];
 }
 
 numbers! { element_wise_operation = "ElementWiseOperation";
-    AND        "kAND"       [s(8), s(8), s(8), s(8), s(8)];
-    DIV        "kDIV"       [s(5), s(5), s(5), s(5), s(5)];
-    EQUAL      "kEQUAL"     [s(11), s(11), s(11), s(11), s(11)];
-    FLOOR_DIV  "kFLOOR_DIV" [s(7), s(7), s(7), s(7), s(7)];
-    GREATER    "kGREATER"   [s(12), s(12), s(12), s(12), s(12)];
-    LESS       "kLESS"      [s(13), s(13), s(13), s(13), s(13)];
+    SUM        "kSUM"       [s(0), s(0), s(0), s(0), s(0)];
+    PROD       "kPROD"      [s(1), s(1), s(1), s(1), s(1)];
     MAX        "kMAX"       [s(2), s(2), s(2), s(2), s(2)];
     MIN        "kMIN"       [s(3), s(3), s(3), s(3), s(3)];
-    OR         "kOR"        [s(9), s(9), s(9), s(9), s(9)];
-    POW        "kPOW"       [s(6), s(6), s(6), s(6), s(6)];
-    PROD       "kPROD"      [s(1), s(1), s(1), s(1), s(1)];
     SUB        "kSUB"       [s(4), s(4), s(4), s(4), s(4)];
-    SUM        "kSUM"       [s(0), s(0), s(0), s(0), s(0)];
+    DIV        "kDIV"       [s(5), s(5), s(5), s(5), s(5)];
+    POW        "kPOW"       [s(6), s(6), s(6), s(6), s(6)];
+    FLOOR_DIV  "kFLOOR_DIV" [s(7), s(7), s(7), s(7), s(7)];
+    AND        "kAND"       [s(8), s(8), s(8), s(8), s(8)];
+    OR         "kOR"        [s(9), s(9), s(9), s(9), s(9)];
     XOR        "kXOR"       [s(10), s(10), s(10), s(10), s(10)];
+    EQUAL      "kEQUAL"     [s(11), s(11), s(11), s(11), s(11)];
+    GREATER    "kGREATER"   [s(12), s(12), s(12), s(12), s(12)];
+    LESS       "kLESS"      [s(13), s(13), s(13), s(13), s(13)];
 }
 
 numbers! { engine_capability = "EngineCapability";
     DEFAULT         "kDEFAULT"        [s(0), __, __, __, __];
-    DLA_STANDALONE  "kDLA_STANDALONE" [s(2), s(2), s(2), s(2), s(2)];
-    SAFETY          "kSAFETY"         [s(1), s(1), s(1), s(1), s(1)];
-    SAFE_DLA        "kSAFE_DLA"       [s(2), __, __, __, __];
-    SAFE_GPU        "kSAFE_GPU"       [s(1), __, __, __, __];
     STANDARD        "kSTANDARD"       [s(0), s(0), s(0), s(0), s(0)];
+    SAFETY          "kSAFETY"         [s(1), s(1), s(1), s(1), s(1)];
+    SAFE_GPU        "kSAFE_GPU"       [s(1), __, __, __, __];
+    DLA_STANDALONE  "kDLA_STANDALONE" [s(2), s(2), s(2), s(2), s(2)];
+    SAFE_DLA        "kSAFE_DLA"       [s(2), __, __, __, __];
 }
 
 numbers! { engine_invalidity_diagnostics = "EngineInvalidityDiagnostics";
-    CUDA_ERROR               "kCUDA_ERROR"              [__, __, __, s(64), s(64)];
-    INSUFFICIENT_GPU_MEMORY  "kINSUFFICIENT_GPU_MEMORY" [__, __, __, s(16), s(16)];
-    MALFORMED_ENGINE         "kMALFORMED_ENGINE"        [__, __, __, s(32), s(32)];
+    VERSION_MISMATCH         "kVERSION_MISMATCH"        [__, __, __, s(1), s(1)];
+    UNSUPPORTED_CC           "kUNSUPPORTED_CC"          [__, __, __, s(2), s(2)];
     OLD_CUDA_DRIVER          "kOLD_CUDA_DRIVER"         [__, __, __, s(4), s(4)];
     OLD_CUDA_RUNTIME         "kOLD_CUDA_RUNTIME"        [__, __, __, s(8), s(8)];
-    UNSUPPORTED_CC           "kUNSUPPORTED_CC"          [__, __, __, s(2), s(2)];
-    VERSION_MISMATCH         "kVERSION_MISMATCH"        [__, __, __, s(1), s(1)];
+    INSUFFICIENT_GPU_MEMORY  "kINSUFFICIENT_GPU_MEMORY" [__, __, __, s(16), s(16)];
+    MALFORMED_ENGINE         "kMALFORMED_ENGINE"        [__, __, __, s(32), s(32)];
+    CUDA_ERROR               "kCUDA_ERROR"              [__, __, __, s(64), s(64)];
 }
 
 numbers! { engine_stat = "EngineStat";
-    STRIPPED_WEIGHTS_SIZE  "kSTRIPPED_WEIGHTS_SIZE" [__, n(1, 10_16_00), s(1), s(1), s(1)];
     TOTAL_WEIGHTS_SIZE     "kTOTAL_WEIGHTS_SIZE"    [__, n(0, 10_16_00), s(0), s(0), s(0)];
+    STRIPPED_WEIGHTS_SIZE  "kSTRIPPED_WEIGHTS_SIZE" [__, n(1, 10_16_00), s(1), s(1), s(1)];
 }
 
 numbers! { engine_validity = "EngineValidity";
-    INVALID     "kINVALID"    [__, __, __, s(2), s(2)];
-    SUBOPTIMAL  "kSUBOPTIMAL" [__, __, __, s(1), s(1)];
     VALID       "kVALID"      [__, __, __, s(0), s(0)];
+    SUBOPTIMAL  "kSUBOPTIMAL" [__, __, __, s(1), s(1)];
+    INVALID     "kINVALID"    [__, __, __, s(2), s(2)];
 }
 
 numbers! { error_code = "ErrorCode";
-    FAILED_ALLOCATION      "kFAILED_ALLOCATION"     [s(5), s(5), s(5), s(5), s(5)];
-    FAILED_COMPUTATION     "kFAILED_COMPUTATION"    [s(8), s(8), s(8), s(8), s(8)];
-    FAILED_EXECUTION       "kFAILED_EXECUTION"      [s(7), s(7), s(7), s(7), s(7)];
-    FAILED_INITIALIZATION  "kFAILED_INITIALIZATION" [s(6), s(6), s(6), s(6), s(6)];
+    SUCCESS                "kSUCCESS"               [s(0), s(0), s(0), s(0), s(0)];
+    UNSPECIFIED_ERROR      "kUNSPECIFIED_ERROR"     [s(1), s(1), s(1), s(1), s(1)];
     INTERNAL_ERROR         "kINTERNAL_ERROR"        [s(2), s(2), s(2), s(2), s(2)];
     INVALID_ARGUMENT       "kINVALID_ARGUMENT"      [s(3), s(3), s(3), s(3), s(3)];
     INVALID_CONFIG         "kINVALID_CONFIG"        [s(4), s(4), s(4), s(4), s(4)];
+    FAILED_ALLOCATION      "kFAILED_ALLOCATION"     [s(5), s(5), s(5), s(5), s(5)];
+    FAILED_INITIALIZATION  "kFAILED_INITIALIZATION" [s(6), s(6), s(6), s(6), s(6)];
+    FAILED_EXECUTION       "kFAILED_EXECUTION"      [s(7), s(7), s(7), s(7), s(7)];
+    FAILED_COMPUTATION     "kFAILED_COMPUTATION"    [s(8), s(8), s(8), s(8), s(8)];
     INVALID_STATE          "kINVALID_STATE"         [s(9), s(9), s(9), s(9), s(9)];
-    SUCCESS                "kSUCCESS"               [s(0), s(0), s(0), s(0), s(0)];
-    UNSPECIFIED_ERROR      "kUNSPECIFIED_ERROR"     [s(1), s(1), s(1), s(1), s(1)];
     UNSUPPORTED_STATE      "kUNSUPPORTED_STATE"     [s(10), s(10), s(10), s(10), s(10)];
 }
 
 numbers! { execution_context_allocation_strategy = "ExecutionContextAllocationStrategy";
-    ON_PROFILE_CHANGE  "kON_PROFILE_CHANGE" [__, s(1), s(1), s(1), s(1)];
     STATIC             "kSTATIC"            [__, s(0), s(0), s(0), s(0)];
+    ON_PROFILE_CHANGE  "kON_PROFILE_CHANGE" [__, s(1), s(1), s(1), s(1)];
     USER_MANAGED       "kUSER_MANAGED"      [__, s(2), s(2), s(2), s(2)];
 }
 
 numbers! { fill_operation = "FillOperation";
     LINSPACE        "kLINSPACE"       [s(0), s(0), s(0), s(0), s(0)];
-    RANDOM_NORMAL   "kRANDOM_NORMAL"  [s(2), s(2), s(2), s(2), s(2)];
     RANDOM_UNIFORM  "kRANDOM_UNIFORM" [s(1), s(1), s(1), s(1), s(1)];
+    RANDOM_NORMAL   "kRANDOM_NORMAL"  [s(2), s(2), s(2), s(2), s(2)];
 }
 
 numbers! { gather_mode = "GatherMode";
@@ -234,15 +234,15 @@ numbers! { gather_mode = "GatherMode";
 }
 
 numbers! { hardware_compatibility_level = "HardwareCompatibilityLevel";
-    AMPERE_PLUS              "kAMPERE_PLUS"             [s(1), s(1), s(1), s(1), s(1)];
     NONE                     "kNONE"                    [s(0), s(0), s(0), s(0), s(0)];
+    AMPERE_PLUS              "kAMPERE_PLUS"             [s(1), s(1), s(1), s(1), s(1)];
     SAME_COMPUTE_CAPABILITY  "kSAME_COMPUTE_CAPABILITY" [__, n(2, 10_10_00), s(2), s(2), s(2)];
 }
 
 numbers! { interpolation_mode = "InterpolationMode";
-    CUBIC    "kCUBIC"   [s(2), s(2), s(2), s(2), s(2)];
-    LINEAR   "kLINEAR"  [s(1), s(1), s(1), s(1), s(1)];
     NEAREST  "kNEAREST" [s(0), s(0), s(0), s(0), s(0)];
+    LINEAR   "kLINEAR"  [s(1), s(1), s(1), s(1), s(1)];
+    CUBIC    "kCUBIC"   [s(2), s(2), s(2), s(2), s(2)];
 }
 
 numbers! { kv_cache_mode = "KVCacheMode";
@@ -250,59 +250,59 @@ numbers! { kv_cache_mode = "KVCacheMode";
 }
 
 numbers! { layer_information_format = "LayerInformationFormat";
-    JSON     "kJSON"    [s(1), s(1), s(1), s(1), s(1)];
     ONELINE  "kONELINE" [s(0), s(0), s(0), s(0), s(0)];
+    JSON     "kJSON"    [s(1), s(1), s(1), s(1), s(1)];
 }
 
 numbers! { layer_type = "LayerType";
-    ACTIVATION          "kACTIVATION"         [s(2), s(2), s(2), s(2), s(2)];
-    ASSERTION           "kASSERTION"          [s(40), s(39), s(39), s(39), s(39)];
+    CONVOLUTION         "kCONVOLUTION"        [s(0), s(0), s(0), s(0), s(0)];
     CAST                "kCAST"               [s(47), s(1), s(1), s(1), s(1)];
+    FULLY_CONNECTED     "kFULLY_CONNECTED"    [s(1), __, __, __, __];
+    ACTIVATION          "kACTIVATION"         [s(2), s(2), s(2), s(2), s(2)];
+    POOLING             "kPOOLING"            [s(3), s(3), s(3), s(3), s(3)];
+    LRN                 "kLRN"                [s(4), s(4), s(4), s(4), s(4)];
+    SCALE               "kSCALE"              [s(5), s(5), s(5), s(5), s(5)];
+    SOFTMAX             "kSOFTMAX"            [s(6), s(6), s(6), s(6), s(6)];
+    DECONVOLUTION       "kDECONVOLUTION"      [s(7), s(7), s(7), s(7), s(7)];
     CONCATENATION       "kCONCATENATION"      [s(8), s(8), s(8), s(8), s(8)];
+    ELEMENTWISE         "kELEMENTWISE"        [s(9), s(9), s(9), s(9), s(9)];
+    PLUGIN              "kPLUGIN"             [s(10), s(10), s(10), s(10), s(10)];
+    UNARY               "kUNARY"              [s(11), s(11), s(11), s(11), s(11)];
+    PADDING             "kPADDING"            [s(12), s(12), s(12), s(12), s(12)];
+    SHUFFLE             "kSHUFFLE"            [s(13), s(13), s(13), s(13), s(13)];
+    REDUCE              "kREDUCE"             [s(14), s(14), s(14), s(14), s(14)];
+    TOPK                "kTOPK"               [s(15), s(15), s(15), s(15), s(15)];
+    GATHER              "kGATHER"             [s(16), s(16), s(16), s(16), s(16)];
+    MATRIX_MULTIPLY     "kMATRIX_MULTIPLY"    [s(17), s(17), s(17), s(17), s(17)];
+    RAGGED_SOFTMAX      "kRAGGED_SOFTMAX"     [s(18), s(18), s(18), s(18), s(18)];
+    CONSTANT            "kCONSTANT"           [s(19), s(19), s(19), s(19), s(19)];
+    IDENTITY            "kIDENTITY"           [s(21), s(20), s(20), s(20), s(20)];
+    RNN_V2              "kRNN_V2"             [s(20), __, __, __, __];
+    PLUGIN_V2           "kPLUGIN_V2"          [s(22), s(21), s(21), s(21), s(21)];
+    SLICE               "kSLICE"              [s(23), s(22), s(22), s(22), s(22)];
+    SHAPE               "kSHAPE"              [s(24), s(23), s(23), s(23), s(23)];
+    PARAMETRIC_RELU     "kPARAMETRIC_RELU"    [s(25), s(24), s(24), s(24), s(24)];
+    RESIZE              "kRESIZE"             [s(26), s(25), s(25), s(25), s(25)];
+    TRIP_LIMIT          "kTRIP_LIMIT"         [s(27), s(26), s(26), s(26), s(26)];
+    RECURRENCE          "kRECURRENCE"         [s(28), s(27), s(27), s(27), s(27)];
+    ITERATOR            "kITERATOR"           [s(29), s(28), s(28), s(28), s(28)];
+    LOOP_OUTPUT         "kLOOP_OUTPUT"        [s(30), s(29), s(29), s(29), s(29)];
+    SELECT              "kSELECT"             [s(31), s(30), s(30), s(30), s(30)];
+    FILL                "kFILL"               [s(32), s(31), s(31), s(31), s(31)];
+    QUANTIZE            "kQUANTIZE"           [s(33), s(32), s(32), s(32), s(32)];
+    DEQUANTIZE          "kDEQUANTIZE"         [s(34), s(33), s(33), s(33), s(33)];
     CONDITION           "kCONDITION"          [s(35), s(34), s(34), s(34), s(34)];
     CONDITIONAL_INPUT   "kCONDITIONAL_INPUT"  [s(36), s(35), s(35), s(35), s(35)];
     CONDITIONAL_OUTPUT  "kCONDITIONAL_OUTPUT" [s(37), s(36), s(36), s(36), s(36)];
-    CONSTANT            "kCONSTANT"           [s(19), s(19), s(19), s(19), s(19)];
-    CONVOLUTION         "kCONVOLUTION"        [s(0), s(0), s(0), s(0), s(0)];
-    DECONVOLUTION       "kDECONVOLUTION"      [s(7), s(7), s(7), s(7), s(7)];
-    DEQUANTIZE          "kDEQUANTIZE"         [s(34), s(33), s(33), s(33), s(33)];
-    EINSUM              "kEINSUM"             [s(39), s(38), s(38), s(38), s(38)];
-    ELEMENTWISE         "kELEMENTWISE"        [s(9), s(9), s(9), s(9), s(9)];
-    FILL                "kFILL"               [s(32), s(31), s(31), s(31), s(31)];
-    FULLY_CONNECTED     "kFULLY_CONNECTED"    [s(1), __, __, __, __];
-    GATHER              "kGATHER"             [s(16), s(16), s(16), s(16), s(16)];
-    GRID_SAMPLE         "kGRID_SAMPLE"        [s(43), s(42), s(42), s(42), s(42)];
-    IDENTITY            "kIDENTITY"           [s(21), s(20), s(20), s(20), s(20)];
-    ITERATOR            "kITERATOR"           [s(29), s(28), s(28), s(28), s(28)];
-    LOOP_OUTPUT         "kLOOP_OUTPUT"        [s(30), s(29), s(29), s(29), s(29)];
-    LRN                 "kLRN"                [s(4), s(4), s(4), s(4), s(4)];
-    MATRIX_MULTIPLY     "kMATRIX_MULTIPLY"    [s(17), s(17), s(17), s(17), s(17)];
-    NMS                 "kNMS"                [s(44), s(43), s(43), s(43), s(43)];
-    NON_ZERO            "kNON_ZERO"           [s(42), s(41), s(41), s(41), s(41)];
-    NORMALIZATION       "kNORMALIZATION"      [s(46), s(45), s(45), s(45), s(45)];
-    ONE_HOT             "kONE_HOT"            [s(41), s(40), s(40), s(40), s(40)];
-    PADDING             "kPADDING"            [s(12), s(12), s(12), s(12), s(12)];
-    PARAMETRIC_RELU     "kPARAMETRIC_RELU"    [s(25), s(24), s(24), s(24), s(24)];
-    PLUGIN              "kPLUGIN"             [s(10), s(10), s(10), s(10), s(10)];
-    PLUGIN_V2           "kPLUGIN_V2"          [s(22), s(21), s(21), s(21), s(21)];
-    POOLING             "kPOOLING"            [s(3), s(3), s(3), s(3), s(3)];
-    QUANTIZE            "kQUANTIZE"           [s(33), s(32), s(32), s(32), s(32)];
-    RAGGED_SOFTMAX      "kRAGGED_SOFTMAX"     [s(18), s(18), s(18), s(18), s(18)];
-    RECURRENCE          "kRECURRENCE"         [s(28), s(27), s(27), s(27), s(27)];
-    REDUCE              "kREDUCE"             [s(14), s(14), s(14), s(14), s(14)];
-    RESIZE              "kRESIZE"             [s(26), s(25), s(25), s(25), s(25)];
-    REVERSE_SEQUENCE    "kREVERSE_SEQUENCE"   [s(45), s(44), s(44), s(44), s(44)];
-    RNN_V2              "kRNN_V2"             [s(20), __, __, __, __];
-    SCALE               "kSCALE"              [s(5), s(5), s(5), s(5), s(5)];
     SCATTER             "kSCATTER"            [s(38), s(37), s(37), s(37), s(37)];
-    SELECT              "kSELECT"             [s(31), s(30), s(30), s(30), s(30)];
-    SHAPE               "kSHAPE"              [s(24), s(23), s(23), s(23), s(23)];
-    SHUFFLE             "kSHUFFLE"            [s(13), s(13), s(13), s(13), s(13)];
-    SLICE               "kSLICE"              [s(23), s(22), s(22), s(22), s(22)];
-    SOFTMAX             "kSOFTMAX"            [s(6), s(6), s(6), s(6), s(6)];
-    TOPK                "kTOPK"               [s(15), s(15), s(15), s(15), s(15)];
-    TRIP_LIMIT          "kTRIP_LIMIT"         [s(27), s(26), s(26), s(26), s(26)];
-    UNARY               "kUNARY"              [s(11), s(11), s(11), s(11), s(11)];
+    EINSUM              "kEINSUM"             [s(39), s(38), s(38), s(38), s(38)];
+    ASSERTION           "kASSERTION"          [s(40), s(39), s(39), s(39), s(39)];
+    ONE_HOT             "kONE_HOT"            [s(41), s(40), s(40), s(40), s(40)];
+    NON_ZERO            "kNON_ZERO"           [s(42), s(41), s(41), s(41), s(41)];
+    GRID_SAMPLE         "kGRID_SAMPLE"        [s(43), s(42), s(42), s(42), s(42)];
+    NMS                 "kNMS"                [s(44), s(43), s(43), s(43), s(43)];
+    REVERSE_SEQUENCE    "kREVERSE_SEQUENCE"   [s(45), s(44), s(44), s(44), s(44)];
+    NORMALIZATION       "kNORMALIZATION"      [s(46), s(45), s(45), s(45), s(45)];
     PLUGIN_V3           "kPLUGIN_V3"          [__, s(46), s(46), s(46), s(46)];
     SQUEEZE             "kSQUEEZE"            [__, n(47, 10_07_00), s(47), s(47), s(47)];
     UNSQUEEZE           "kUNSQUEEZE"          [__, n(48, 10_07_00), s(48), s(48), s(48)];
@@ -310,15 +310,15 @@ numbers! { layer_type = "LayerType";
     DYNAMIC_QUANTIZE    "kDYNAMIC_QUANTIZE"   [__, n(50, 10_10_00), s(50), s(50), s(50)];
     ATTENTION_INPUT     "kATTENTION_INPUT"    [__, n(51, 10_16_00), s(51), s(51), s(51)];
     ATTENTION_OUTPUT    "kATTENTION_OUTPUT"   [__, n(52, 10_16_00), s(52), s(52), s(52)];
-    DIST_COLLECTIVE     "kDIST_COLLECTIVE"    [__, n(56, 10_16_00), s(56), n(56, 1_04_00), s(56)];
+    ROTARY_EMBEDDING    "kROTARY_EMBEDDING"   [__, n(53, 10_16_00), s(53), s(53), s(53)];
     KVCACHE_UPDATE      "kKVCACHE_UPDATE"     [__, n(54, 10_16_00), s(54), s(54), s(54)];
     MOE                 "kMOE"                [__, n(55, 10_16_00), s(55), n(55, 1_04_00), s(55)];
-    ROTARY_EMBEDDING    "kROTARY_EMBEDDING"   [__, n(53, 10_16_00), s(53), s(53), s(53)];
+    DIST_COLLECTIVE     "kDIST_COLLECTIVE"    [__, n(56, 10_16_00), s(56), n(56, 1_04_00), s(56)];
 }
 
 numbers! { loop_output = "LoopOutput";
-    CONCATENATE  "kCONCATENATE" [s(1), s(1), s(1), s(1), s(1)];
     LAST_VALUE   "kLAST_VALUE"  [s(0), s(0), s(0), s(0), s(0)];
+    CONCATENATE  "kCONCATENATE" [s(1), s(1), s(1), s(1), s(1)];
     REVERSE      "kREVERSE"     [s(2), s(2), s(2), s(2), s(2)];
 }
 
@@ -329,11 +329,11 @@ numbers! { matrix_operation = "MatrixOperation";
 }
 
 numbers! { memory_pool_type = "MemoryPoolType";
-    DLA_GLOBAL_DRAM       "kDLA_GLOBAL_DRAM"      [s(3), s(3), s(3), s(3), s(3)];
-    DLA_LOCAL_DRAM        "kDLA_LOCAL_DRAM"       [s(2), s(2), s(2), s(2), s(2)];
-    DLA_MANAGED_SRAM      "kDLA_MANAGED_SRAM"     [s(1), s(1), s(1), s(1), s(1)];
-    TACTIC_DRAM           "kTACTIC_DRAM"          [s(4), s(4), s(4), s(4), s(4)];
     WORKSPACE             "kWORKSPACE"            [s(0), s(0), s(0), s(0), s(0)];
+    DLA_MANAGED_SRAM      "kDLA_MANAGED_SRAM"     [s(1), s(1), s(1), s(1), s(1)];
+    DLA_LOCAL_DRAM        "kDLA_LOCAL_DRAM"       [s(2), s(2), s(2), s(2), s(2)];
+    DLA_GLOBAL_DRAM       "kDLA_GLOBAL_DRAM"      [s(3), s(3), s(3), s(3), s(3)];
+    TACTIC_DRAM           "kTACTIC_DRAM"          [s(4), s(4), s(4), s(4), s(4)];
     TACTIC_SHARED_MEMORY  "kTACTIC_SHARED_MEMORY" [__, s(5), s(5), s(5), s(5)];
 }
 
@@ -344,47 +344,47 @@ numbers! { moe_act_type = "MoEActType";
 
 numbers! { network_definition_creation_flag = "NetworkDefinitionCreationFlag";
     EXPLICIT_BATCH             "kEXPLICIT_BATCH"            [s(0), s(0), __, s(0), __];
-    EXPLICIT_PRECISION         "kEXPLICIT_PRECISION"        [s(1), __, __, __, __];
     STRONGLY_TYPED             "kSTRONGLY_TYPED"            [__, s(1), s(0), s(1), s(0)];
-    PREFER_AOT_PYTHON_PLUGINS  "kPREFER_AOT_PYTHON_PLUGINS" [__, n(3, 10_10_00), s(2), __, __];
+    EXPLICIT_PRECISION         "kEXPLICIT_PRECISION"        [s(1), __, __, __, __];
     PREFER_JIT_PYTHON_PLUGINS  "kPREFER_JIT_PYTHON_PLUGINS" [__, n(2, 10_10_00), s(1), __, __];
+    PREFER_AOT_PYTHON_PLUGINS  "kPREFER_AOT_PYTHON_PLUGINS" [__, n(3, 10_10_00), s(2), __, __];
 }
 
 numbers! { opt_profile_selector = "OptProfileSelector";
-    MAX  "kMAX" [s(2), s(2), s(2), s(2), s(2)];
     MIN  "kMIN" [s(0), s(0), s(0), s(0), s(0)];
     OPT  "kOPT" [s(1), s(1), s(1), s(1), s(1)];
+    MAX  "kMAX" [s(2), s(2), s(2), s(2), s(2)];
 }
 
 numbers! { padding_mode = "PaddingMode";
-    CAFFE_ROUND_DOWN     "kCAFFE_ROUND_DOWN"    [s(4), __, __, __, __];
-    CAFFE_ROUND_UP       "kCAFFE_ROUND_UP"      [s(5), __, __, __, __];
     EXPLICIT_ROUND_DOWN  "kEXPLICIT_ROUND_DOWN" [s(0), s(0), s(0), s(0), s(0)];
     EXPLICIT_ROUND_UP    "kEXPLICIT_ROUND_UP"   [s(1), s(1), s(1), s(1), s(1)];
-    SAME_LOWER           "kSAME_LOWER"          [s(3), s(3), s(3), s(3), s(3)];
     SAME_UPPER           "kSAME_UPPER"          [s(2), s(2), s(2), s(2), s(2)];
+    SAME_LOWER           "kSAME_LOWER"          [s(3), s(3), s(3), s(3), s(3)];
+    CAFFE_ROUND_DOWN     "kCAFFE_ROUND_DOWN"    [s(4), __, __, __, __];
+    CAFFE_ROUND_UP       "kCAFFE_ROUND_UP"      [s(5), __, __, __, __];
 }
 
 numbers! { pooling_type = "PoolingType";
-    AVERAGE            "kAVERAGE"           [s(1), s(1), s(1), s(1), s(1)];
     MAX                "kMAX"               [s(0), s(0), s(0), s(0), s(0)];
+    AVERAGE            "kAVERAGE"           [s(1), s(1), s(1), s(1), s(1)];
     MAX_AVERAGE_BLEND  "kMAX_AVERAGE_BLEND" [s(2), s(2), s(2), s(2), s(2)];
 }
 
 numbers! { preview_feature = "PreviewFeature";
-    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805  "kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805" [s(1), __, __, __, __];
     FASTER_DYNAMIC_SHAPES_0805                     "kFASTER_DYNAMIC_SHAPES_0805"                    [s(0), __, __, __, __];
     PROFILE_SHARING_0806                           "kPROFILE_SHARING_0806"                          [s(2), s(0), __, s(0), __];
     ALIASED_PLUGIN_IO_10_03                        "kALIASED_PLUGIN_IO_10_03"                       [__, n(1, 10_03_00), s(0), s(1), s(0)];
+    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805  "kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805" [s(1), __, __, __, __];
     RUNTIME_ACTIVATION_RESIZE_10_10                "kRUNTIME_ACTIVATION_RESIZE_10_10"               [__, n(2, 10_10_00), s(1), s(2), s(1)];
     MULTIDEVICE_RUNTIME_10_16                      "kMULTIDEVICE_RUNTIME_10_16"                     [__, n(3, 10_16_00), __, n(3, 1_04_00), __];
 }
 
 numbers! { profiling_verbosity = "ProfilingVerbosity";
     DEFAULT           "kDEFAULT"          [s(0), __, __, __, __];
-    DETAILED          "kDETAILED"         [s(2), s(2), s(2), s(2), s(2)];
     LAYER_NAMES_ONLY  "kLAYER_NAMES_ONLY" [s(0), s(0), s(0), s(0), s(0)];
     NONE              "kNONE"             [s(1), s(1), s(1), s(1), s(1)];
+    DETAILED          "kDETAILED"         [s(2), s(2), s(2), s(2), s(2)];
     VERBOSE           "kVERBOSE"          [s(2), __, __, __, __];
 }
 
@@ -393,11 +393,11 @@ numbers! { quantization_flag = "QuantizationFlag";
 }
 
 numbers! { reduce_operation = "ReduceOperation";
-    AVG   "kAVG"  [s(4), s(4), s(4), s(4), s(4)];
+    SUM   "kSUM"  [s(0), s(0), s(0), s(0), s(0)];
+    PROD  "kPROD" [s(1), s(1), s(1), s(1), s(1)];
     MAX   "kMAX"  [s(2), s(2), s(2), s(2), s(2)];
     MIN   "kMIN"  [s(3), s(3), s(3), s(3), s(3)];
-    PROD  "kPROD" [s(1), s(1), s(1), s(1), s(1)];
-    SUM   "kSUM"  [s(0), s(0), s(0), s(0), s(0)];
+    AVG   "kAVG"  [s(4), s(4), s(4), s(4), s(4)];
     NONE  "kNONE" [__, n(5, 10_16_00), s(5), n(5, 1_04_00), s(5)];
 }
 
@@ -408,10 +408,10 @@ numbers! { resize_coordinate_transformation = "ResizeCoordinateTransformation";
 }
 
 numbers! { resize_round_mode = "ResizeRoundMode";
-    CEIL       "kCEIL"      [s(3), s(3), s(3), s(3), s(3)];
-    FLOOR      "kFLOOR"     [s(2), s(2), s(2), s(2), s(2)];
-    HALF_DOWN  "kHALF_DOWN" [s(1), s(1), s(1), s(1), s(1)];
     HALF_UP    "kHALF_UP"   [s(0), s(0), s(0), s(0), s(0)];
+    HALF_DOWN  "kHALF_DOWN" [s(1), s(1), s(1), s(1), s(1)];
+    FLOOR      "kFLOOR"     [s(2), s(2), s(2), s(2), s(2)];
+    CEIL       "kCEIL"      [s(3), s(3), s(3), s(3), s(3)];
 }
 
 numbers! { resize_selector = "ResizeSelector";
@@ -425,18 +425,18 @@ numbers! { runtime_platform = "RuntimePlatform";
 }
 
 numbers! { sample_mode = "SampleMode";
-    CLAMP          "kCLAMP"         [s(2), s(2), s(2), s(2), s(2)];
     DEFAULT        "kDEFAULT"       [s(0), __, __, __, __];
-    FILL           "kFILL"          [s(3), s(3), s(3), s(3), s(3)];
-    REFLECT        "kREFLECT"       [s(4), s(4), s(4), s(4), s(4)];
     STRICT_BOUNDS  "kSTRICT_BOUNDS" [s(0), s(0), s(0), s(0), s(0)];
     WRAP           "kWRAP"          [s(1), s(1), s(1), s(1), s(1)];
+    CLAMP          "kCLAMP"         [s(2), s(2), s(2), s(2), s(2)];
+    FILL           "kFILL"          [s(3), s(3), s(3), s(3), s(3)];
+    REFLECT        "kREFLECT"       [s(4), s(4), s(4), s(4), s(4)];
 }
 
 numbers! { scale_mode = "ScaleMode";
+    UNIFORM      "kUNIFORM"     [s(0), s(0), s(0), s(0), s(0)];
     CHANNEL      "kCHANNEL"     [s(1), s(1), s(1), s(1), s(1)];
     ELEMENTWISE  "kELEMENTWISE" [s(2), s(2), s(2), s(2), s(2)];
-    UNIFORM      "kUNIFORM"     [s(0), s(0), s(0), s(0), s(0)];
 }
 
 numbers! { scatter_mode = "ScatterMode";
@@ -445,31 +445,31 @@ numbers! { scatter_mode = "ScatterMode";
 }
 
 numbers! { seek_position = "SeekPosition";
+    SET  "kSET" [__, n(0, 10_07_00), s(0), s(0), s(0)];
     CUR  "kCUR" [__, n(1, 10_07_00), s(1), s(1), s(1)];
     END  "kEND" [__, n(2, 10_07_00), s(2), s(2), s(2)];
-    SET  "kSET" [__, n(0, 10_07_00), s(0), s(0), s(0)];
 }
 
 numbers! { serialization_flag = "SerializationFlag";
-    EXCLUDE_LEAN_RUNTIME  "kEXCLUDE_LEAN_RUNTIME" [__, s(1), s(1), s(1), s(1)];
     EXCLUDE_WEIGHTS       "kEXCLUDE_WEIGHTS"      [__, s(0), s(0), s(0), s(0)];
+    EXCLUDE_LEAN_RUNTIME  "kEXCLUDE_LEAN_RUNTIME" [__, s(1), s(1), s(1), s(1)];
     INCLUDE_REFIT         "kINCLUDE_REFIT"        [__, n(2, 10_16_00), s(2), s(2), s(2)];
 }
 
 numbers! { severity = "Severity";
-    ERROR           "kERROR"          [s(1), s(1), s(1), s(1), s(1)];
-    INFO            "kINFO"           [s(3), s(3), s(3), s(3), s(3)];
     INTERNAL_ERROR  "kINTERNAL_ERROR" [s(0), s(0), s(0), s(0), s(0)];
-    VERBOSE         "kVERBOSE"        [s(4), s(4), s(4), s(4), s(4)];
+    ERROR           "kERROR"          [s(1), s(1), s(1), s(1), s(1)];
     WARNING         "kWARNING"        [s(2), s(2), s(2), s(2), s(2)];
+    INFO            "kINFO"           [s(3), s(3), s(3), s(3), s(3)];
+    VERBOSE         "kVERBOSE"        [s(4), s(4), s(4), s(4), s(4)];
 }
 
 numbers! { tactic_source = "TacticSource";
     CUBLAS                  "kCUBLAS"                 [s(0), s(0), __, s(0), __];
-    CUBLAS_LT               "kCUBLAS_LT"              [s(1), s(1), __, s(1), __];
-    CUDNN                   "kCUDNN"                  [s(2), s(2), __, s(2), __];
     EDGE_MASK_CONVOLUTIONS  "kEDGE_MASK_CONVOLUTIONS" [s(3), s(3), s(0), s(3), s(0)];
+    CUBLAS_LT               "kCUBLAS_LT"              [s(1), s(1), __, s(1), __];
     JIT_CONVOLUTIONS        "kJIT_CONVOLUTIONS"       [s(4), s(4), s(1), s(4), s(1)];
+    CUDNN                   "kCUDNN"                  [s(2), s(2), __, s(2), __];
 }
 
 numbers! { tempfile_control_flag = "TempfileControlFlag";
@@ -478,24 +478,24 @@ numbers! { tempfile_control_flag = "TempfileControlFlag";
 }
 
 numbers! { tensor_format = "TensorFormat";
-    CDHW32      "kCDHW32"     [s(7), s(7), s(7), s(7), s(7)];
-    CHW16       "kCHW16"      [s(4), s(4), s(4), s(4), s(4)];
-    CHW2        "kCHW2"       [s(1), s(1), s(1), s(1), s(1)];
-    CHW32       "kCHW32"      [s(5), s(5), s(5), s(5), s(5)];
-    CHW4        "kCHW4"       [s(3), s(3), s(3), s(3), s(3)];
-    DHWC        "kDHWC"       [s(12), s(12), s(12), s(12), s(12)];
-    DHWC8       "kDHWC8"      [s(6), s(6), s(6), s(6), s(6)];
-    DLA_HWC4    "kDLA_HWC4"   [s(10), s(10), s(10), s(10), s(10)];
-    DLA_LINEAR  "kDLA_LINEAR" [s(9), s(9), s(9), s(9), s(9)];
-    HWC         "kHWC"        [s(8), s(8), s(8), s(8), s(8)];
-    HWC16       "kHWC16"      [s(11), s(11), s(11), s(11), s(11)];
-    HWC8        "kHWC8"       [s(2), s(2), s(2), s(2), s(2)];
     LINEAR      "kLINEAR"     [s(0), s(0), s(0), s(0), s(0)];
+    CHW2        "kCHW2"       [s(1), s(1), s(1), s(1), s(1)];
+    HWC8        "kHWC8"       [s(2), s(2), s(2), s(2), s(2)];
+    CHW4        "kCHW4"       [s(3), s(3), s(3), s(3), s(3)];
+    CHW16       "kCHW16"      [s(4), s(4), s(4), s(4), s(4)];
+    CHW32       "kCHW32"      [s(5), s(5), s(5), s(5), s(5)];
+    DHWC8       "kDHWC8"      [s(6), s(6), s(6), s(6), s(6)];
+    CDHW32      "kCDHW32"     [s(7), s(7), s(7), s(7), s(7)];
+    HWC         "kHWC"        [s(8), s(8), s(8), s(8), s(8)];
+    DLA_LINEAR  "kDLA_LINEAR" [s(9), s(9), s(9), s(9), s(9)];
+    DLA_HWC4    "kDLA_HWC4"   [s(10), s(10), s(10), s(10), s(10)];
+    HWC16       "kHWC16"      [s(11), s(11), s(11), s(11), s(11)];
+    DHWC        "kDHWC"       [s(12), s(12), s(12), s(12), s(12)];
 }
 
 numbers! { tensor_io_mode = "TensorIOMode";
-    INPUT   "kINPUT"  [s(1), s(1), s(1), s(1), s(1)];
     NONE    "kNONE"   [s(0), s(0), s(0), s(0), s(0)];
+    INPUT   "kINPUT"  [s(1), s(1), s(1), s(1), s(1)];
     OUTPUT  "kOUTPUT" [s(2), s(2), s(2), s(2), s(2)];
 }
 
@@ -505,10 +505,10 @@ numbers! { tensor_location = "TensorLocation";
 }
 
 numbers! { tiling_optimization_level = "TilingOptimizationLevel";
-    FAST      "kFAST"     [__, n(1, 10_10_00), s(1), s(1), s(1)];
-    FULL      "kFULL"     [__, n(3, 10_10_00), s(3), s(3), s(3)];
-    MODERATE  "kMODERATE" [__, n(2, 10_10_00), s(2), s(2), s(2)];
     NONE      "kNONE"     [__, n(0, 10_10_00), s(0), s(0), s(0)];
+    FAST      "kFAST"     [__, n(1, 10_10_00), s(1), s(1), s(1)];
+    MODERATE  "kMODERATE" [__, n(2, 10_10_00), s(2), s(2), s(2)];
+    FULL      "kFULL"     [__, n(3, 10_10_00), s(3), s(3), s(3)];
 }
 
 numbers! { topk_operation = "TopKOperation";
@@ -522,40 +522,40 @@ numbers! { trip_limit = "TripLimit";
 }
 
 numbers! { unary_operation = "UnaryOperation";
+    EXP    "kEXP"   [s(0), s(0), s(0), s(0), s(0)];
+    LOG    "kLOG"   [s(1), s(1), s(1), s(1), s(1)];
+    SQRT   "kSQRT"  [s(2), s(2), s(2), s(2), s(2)];
+    RECIP  "kRECIP" [s(3), s(3), s(3), s(3), s(3)];
     ABS    "kABS"   [s(4), s(4), s(4), s(4), s(4)];
-    ACOS   "kACOS"  [s(12), s(12), s(12), s(12), s(12)];
-    ACOSH  "kACOSH" [s(15), s(15), s(15), s(15), s(15)];
+    NEG    "kNEG"   [s(5), s(5), s(5), s(5), s(5)];
+    SIN    "kSIN"   [s(6), s(6), s(6), s(6), s(6)];
+    COS    "kCOS"   [s(7), s(7), s(7), s(7), s(7)];
+    TAN    "kTAN"   [s(8), s(8), s(8), s(8), s(8)];
+    SINH   "kSINH"  [s(9), s(9), s(9), s(9), s(9)];
+    COSH   "kCOSH"  [s(10), s(10), s(10), s(10), s(10)];
     ASIN   "kASIN"  [s(11), s(11), s(11), s(11), s(11)];
-    ASINH  "kASINH" [s(14), s(14), s(14), s(14), s(14)];
+    ACOS   "kACOS"  [s(12), s(12), s(12), s(12), s(12)];
     ATAN   "kATAN"  [s(13), s(13), s(13), s(13), s(13)];
+    ASINH  "kASINH" [s(14), s(14), s(14), s(14), s(14)];
+    ACOSH  "kACOSH" [s(15), s(15), s(15), s(15), s(15)];
     ATANH  "kATANH" [s(16), s(16), s(16), s(16), s(16)];
     CEIL   "kCEIL"  [s(17), s(17), s(17), s(17), s(17)];
-    COS    "kCOS"   [s(7), s(7), s(7), s(7), s(7)];
-    COSH   "kCOSH"  [s(10), s(10), s(10), s(10), s(10)];
-    ERF    "kERF"   [s(19), s(19), s(19), s(19), s(19)];
-    EXP    "kEXP"   [s(0), s(0), s(0), s(0), s(0)];
     FLOOR  "kFLOOR" [s(18), s(18), s(18), s(18), s(18)];
-    ISINF  "kISINF" [s(23), s(23), s(23), s(23), s(23)];
-    LOG    "kLOG"   [s(1), s(1), s(1), s(1), s(1)];
-    NEG    "kNEG"   [s(5), s(5), s(5), s(5), s(5)];
+    ERF    "kERF"   [s(19), s(19), s(19), s(19), s(19)];
     NOT    "kNOT"   [s(20), s(20), s(20), s(20), s(20)];
-    RECIP  "kRECIP" [s(3), s(3), s(3), s(3), s(3)];
-    ROUND  "kROUND" [s(22), s(22), s(22), s(22), s(22)];
     SIGN   "kSIGN"  [s(21), s(21), s(21), s(21), s(21)];
-    SIN    "kSIN"   [s(6), s(6), s(6), s(6), s(6)];
-    SINH   "kSINH"  [s(9), s(9), s(9), s(9), s(9)];
-    SQRT   "kSQRT"  [s(2), s(2), s(2), s(2), s(2)];
-    TAN    "kTAN"   [s(8), s(8), s(8), s(8), s(8)];
+    ROUND  "kROUND" [s(22), s(22), s(22), s(22), s(22)];
+    ISINF  "kISINF" [s(23), s(23), s(23), s(23), s(23)];
     ISNAN  "kISNAN" [__, n(24, 10_03_00), s(24), s(24), s(24)];
 }
 
 numbers! { weights_role = "WeightsRole";
-    ANY       "kANY"      [s(5), s(5), s(5), s(5), s(5)];
-    BIAS      "kBIAS"     [s(1), s(1), s(1), s(1), s(1)];
-    CONSTANT  "kCONSTANT" [s(4), s(4), s(4), s(4), s(4)];
     KERNEL    "kKERNEL"   [s(0), s(0), s(0), s(0), s(0)];
-    SCALE     "kSCALE"    [s(3), s(3), s(3), s(3), s(3)];
+    BIAS      "kBIAS"     [s(1), s(1), s(1), s(1), s(1)];
     SHIFT     "kSHIFT"    [s(2), s(2), s(2), s(2), s(2)];
+    SCALE     "kSCALE"    [s(3), s(3), s(3), s(3), s(3)];
+    CONSTANT  "kCONSTANT" [s(4), s(4), s(4), s(4), s(4)];
+    ANY       "kANY"      [s(5), s(5), s(5), s(5), s(5)];
 }
 
 /// Every enum, for checks that walk the whole table.

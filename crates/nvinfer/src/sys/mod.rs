@@ -109,19 +109,25 @@ fn lookup(cells: &[Cell; 5], version: Version) -> Option<Cell> {
     (cell != NOWHERE && version.encoded() >= cell.since).then_some(cell)
 }
 
+/// `TensorRT 10.7 and later, TensorRT-RTX 1.3 to 1.4`: runs of neighboring families, product by product.
 fn availability(cells: &[Cell; 5]) -> String {
-    let mut words = Vec::new();
+    let mut runs: Vec<(String, Family)> = Vec::new();
     for family in Family::ALL {
         let cell = cells[family as usize];
         if cell == NOWHERE {
             continue;
         }
-        words.push(match cell.since {
-            0 => family.to_string(),
-            since => format!("{} from {}.{}", family, since / 10_000, since / 100 % 100),
-        });
+        match runs.last_mut() {
+            Some((_, last)) if last.next() == Some(family) && cell.since == 0 => *last = family,
+            _ => runs.push((family.first(cell.since), family)),
+        }
     }
-    words.join(", ")
+    let words = runs.into_iter().map(|(first, last)| match last.last() {
+        None => format!("{} {first} and later", last.product()),
+        Some(end) if end == first => format!("{} {first}", last.product()),
+        Some(end) => format!("{} {first} to {end}", last.product()),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Declares one class's methods.

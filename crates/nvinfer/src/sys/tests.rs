@@ -43,8 +43,15 @@ fn a_slot_is_there_only_since_its_version() {
     assert_eq!(cumulative.slot(at(101_801)).unwrap().index, 78, "a later 10 than any known");
     assert_eq!(network_definition::ADD_SQUEEZE_V2.slot(at(10_601)), None);
     assert!(network_definition::ADD_SQUEEZE_V2.slot(at(10_700)).is_some());
-    let text = network_definition::ADD_SQUEEZE_V2.availability();
-    assert_eq!(text, "TensorRT 11 from 11.4, TensorRT-RTX 1.5 to 1.7 from 1.7");
+    for (availability, text) in [
+        (network_definition::ADD_SQUEEZE_V2.availability(), "TensorRT 11.4 and later, TensorRT-RTX 1.7 and later"),
+        (cumulative.availability(), "TensorRT 10.10 and later, TensorRT-RTX 1.3 and later"),
+        (builder_config::SET_INT8_CALIBRATOR.availability(), "TensorRT 8.6 to 10"),
+        (builder::SET_MAX_BATCH_SIZE.availability(), "TensorRT 8.6"),
+        (network_definition::ADD_FILL.availability(), "TensorRT 8.6 to 10, TensorRT-RTX 1.3 to 1.4"),
+    ] {
+        assert_eq!(availability, text);
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn clip(s: &mut Scope<'_, '_>, x: Value, dtype: DType, alpha: f32, beta: f32) ->
     };
     let (low, high) = (bound(alpha), bound(beta));
     match (alpha, beta) {
-        (0.0, f32::INFINITY) if !dtype.is_index() => s.main("Relu", &[x], &[]),
+        (0.0, f32::INFINITY) => s.main("Relu", &[x], &[]),
         (_, b) if b.is_infinite() => s.main("Clip", &[x, low], &[]),
         _ => s.main("Clip", &[x, low, high], &[]),
     }

@@ -50,7 +50,7 @@ fn ramp(s: &mut Scope<'_, '_>, dims: &[i64], dtype: DType, [alpha, beta]: [f64; 
     let shape = shape(s, dims)?;
     let mut value = match start {
         Some(start) => s.scalar(dtype, start[0]),
-        None => as_scalar(s, 1)?,
+        None => as_scalar(s, 1, dtype)?,
     };
     let moves = |axis: usize| steps.as_ref().is_none_or(|steps| steps.get(axis).or(steps.first()) != Some(&0.0));
     if !(0..rank).any(moves) {
@@ -59,7 +59,7 @@ fn ramp(s: &mut Scope<'_, '_>, dims: &[i64], dtype: DType, [alpha, beta]: [f64; 
     for axis in (0..rank).filter(|k| moves(*k)) {
         let step = match &steps {
             Some(steps) => s.scalar(dtype, steps.get(axis).or(steps.first()).copied().unwrap_or(0.0)),
-            None => step_of(s, axis, rank)?,
+            None => step_of(s, axis, rank, dtype)?,
         };
         let positions = positions(s, shape, axis, rank, dtype);
         let risen = s.op("Mul", &[positions, step], &[]);
@@ -102,18 +102,21 @@ fn positions(s: &mut Scope<'_, '_>, shape: Value, axis: usize, rank: usize, dtyp
     s.op("Unsqueeze", &[counted, behind], &[])
 }
 
-fn as_scalar(s: &mut Scope<'_, '_>, index: usize) -> Result<Value> {
-    let (x, dims) = (s.input(index)?, s.dims(index)?);
-    Ok(s.reshape(x, dims, &[]).unwrap_or(x))
+fn as_scalar(s: &mut Scope<'_, '_>, index: usize, dtype: DType) -> Result<Value> {
+    let (x, tensor) = (s.input(index)?, s.tensor(index)?);
+    let x = s.reshape(x, &tensor.dims, &[]).unwrap_or(x);
+    Ok(s.cast(x, tensor.dtype, dtype))
 }
 
 /// The step of one axis, from the input that holds one an axis.
-fn step_of(s: &mut Scope<'_, '_>, axis: usize, rank: usize) -> Result<Value> {
-    if rank <= 1 || s.dims(2)?.is_empty() {
-        return as_scalar(s, 2);
+fn step_of(s: &mut Scope<'_, '_>, axis: usize, rank: usize, dtype: DType) -> Result<Value> {
+    let tensor = s.tensor(2)?;
+    if rank <= 1 || tensor.dims.is_empty() {
+        return as_scalar(s, 2, dtype);
     }
     let (steps, index) = (s.input(2)?, s.int(axis as i64));
-    Ok(s.op("Gather", &[steps, index], &[]))
+    let step = s.op("Gather", &[steps, index], &[]);
+    Ok(s.cast(step, tensor.dtype, dtype))
 }
 
 fn random(s: &mut Scope<'_, '_>, op: &'static str, dims: &[i64], dtype: DType, bounds: [f64; 2]) -> Result<Value> {
@@ -126,10 +129,7 @@ fn random(s: &mut Scope<'_, '_>, op: &'static str, dims: &[i64], dtype: DType, b
     let mut value = s.main(op, &[template], &[float, (names[0], a.into()), (names[1], b.into())]);
     if computed {
         let mut bound = |index: usize| match s.optional(index)? {
-            Some(_) => {
-                let value = as_scalar(s, index)?;
-                Ok(s.cast(value, dtype, DType::Float32))
-            }
+            Some(_) => as_scalar(s, index, DType::Float32),
             None => Ok(s.scalar(DType::Float32, bounds[index - 1])),
         };
         let (low, high): (Value, Value) = (bound(1)?, bound(2)?);

@@ -89,7 +89,8 @@ fn linear(s: &mut Scope<'_, '_>, layer: &Layer, bias: Option<&Weights>) -> Resul
     if let Some(value) = s.reshape(product, &[lines, Dim::Static(n)], to) {
         return Ok(Some(value));
     }
-    let sizes: Vec<Size> = (0..from.len() - 1).map(|axis| s.size(&from[axis], x, axis)).chain([Size::Is(n)]).collect();
+    let mut sizes = s.entries_of(x, &from[..from.len() - 1]);
+    sizes.push(Size::Is(n));
     Ok(Some(s.reshape_to(product, &sizes)))
 }
 

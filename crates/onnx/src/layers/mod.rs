@@ -29,7 +29,7 @@ use network::Op;
 #[rustfmt::skip]
 pub(crate) fn lower(s: &mut Scope<'_, '_>, op: &Op) -> Result<Vec<Value>> {
     let value = match op {
-        // Several outputs, or none.
+        // Several outputs, or none. ONNX cannot stop a run: an assertion's condition is left to whoever calls.
         Op::Assertion { .. } => return Ok(Vec::new()),
         Op::DynamicQuantize { axis, block_size, to, scale_type } => return quantize::dynamic(s, *axis, *block_size, *to, *scale_type),
         Op::Nms { format, topk_box_limit, .. } => return nms::lower(s, *format, *topk_box_limit),
@@ -71,7 +71,7 @@ pub(crate) fn lower(s: &mut Scope<'_, '_>, op: &Op) -> Result<Vec<Value>> {
         Op::GridSample { interpolation, sample, align_corners } => resize::grid_sample(s, *interpolation, *sample, *align_corners)?,
         Op::Resize(a) => resize::lower(s, a)?,
         Op::Quantize { axis, to } => quantize::quantize(s, *axis, *to)?,
-        Op::Dequantize { axis, .. } => quantize::dequantize(s, *axis)?,
+        Op::Dequantize { axis, to } => quantize::dequantize(s, *axis, *to)?,
     };
     Ok(vec![value])
 }

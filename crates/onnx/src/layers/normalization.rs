@@ -2,10 +2,10 @@
 //!
 //! ONNX has an operator for the first two; groups are instances of a reshaped tensor. Anything else is spelled out.
 
+use super::scale;
 use crate::Result;
 use crate::graph::Value;
 use crate::scope::Scope;
-use crate::shape::Size;
 use network::{DType, Dim, Weights};
 
 pub(super) fn lower(s: &mut Scope<'_, '_>, axes: &[usize], epsilon: f32, groups: i64) -> Result<Value> {
@@ -72,7 +72,8 @@ fn instance(s: &mut Scope<'_, '_>, epsilon: f32) -> Result<Value> {
     Ok(s.main("InstanceNormalization", &inputs, &[("epsilon", epsilon.into())]))
 }
 
-/// Groups of channels: `[N, G, everything]`, normalized as instances. The scale is an element a group or a channel.
+/// Groups of channels: `[N, G, everything]`, normalized as instances. The scale is an element a group or a channel;
+/// a constant one a channel is applied in one pass.
 fn group(s: &mut Scope<'_, '_>, epsilon: f32, groups: i64) -> Result<Value> {
     let (x, dims, dtype) = (s.input(0)?, s.dims(0)?, s.tensor(0)?.dtype);
     let shape = s.ints(&[0, groups, -1]);
@@ -92,10 +93,16 @@ fn group(s: &mut Scope<'_, '_>, epsilon: f32, groups: i64) -> Result<Value> {
         let shape = s.ints(&entries);
         s.op("Reshape", &[normalized, shape], &[])
     } else {
-        let sizes: Vec<Size> = dims.iter().enumerate().map(|(k, d)| s.size(d, x, k)).collect();
+        let sizes = s.entries_of(x, dims);
         s.reshape_to(normalized, &sizes)
     };
-    if per_group { Ok(value) } else { scale_and_shift(s, value) }
+    let channels = dims[1].as_static();
+    let a_channel = |k: usize| s.constant(k).filter(|w| Some(w.count() as i64) == channels);
+    match (a_channel(1), a_channel(2)) {
+        _ if per_group => Ok(value),
+        (Some(scale), Some(bias)) => Ok(scale::batch_normalization(s, value, Some(scale), Some(bias))),
+        _ => scale_and_shift(s, value),
+    }
 }
 
 /// Mean and variance by reductions.

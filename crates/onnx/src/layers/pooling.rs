@@ -5,7 +5,6 @@
 use crate::Result;
 use crate::graph::{Attr, Value};
 use crate::scope::Scope;
-use crate::shape::Size;
 use network::{Dim, PaddingMode, PoolingAttributes, PoolingType};
 
 pub(super) fn lower(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Value> {
@@ -13,41 +12,43 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Valu
     let first = dims.len() - a.window.len().min(dims.len());
     // ONNX wants [N, C, spatial…]: further leading axes are joined into N.
     if first <= 2 {
-        return Ok(kinds(s, a, x, &dims[first..]));
+        return kinds(s, a, x, &dims[first..]);
     }
     let joined = [&[Dim::product(&dims[..first - 1])], &dims[first - 1..]].concat();
     let flat = match s.reshape(x, dims, &joined) {
         Some(flat) => flat,
         None => {
-            let sizes: Vec<Size> = (first - 1..dims.len()).map(|k| s.size(&dims[k], x, k)).collect();
-            let rest = s.sizes(&sizes);
+            let sizes = s.entries_of(x, dims);
+            let rest = s.sizes(&sizes[first - 1..]);
             let open = s.ints(&[-1]);
             let shape = s.op("Concat", &[open, rest], &[("axis", 0i64.into())]);
             s.op("Reshape", &[x, shape], &[])
         }
     };
-    let pooled = kinds(s, a, flat, &dims[first..]);
+    let pooled = kinds(s, a, flat, &dims[first..])?;
     let pooled_dims = [&joined[..2], &to[first..]].concat();
     if let Some(value) = s.reshape(pooled, &pooled_dims, to) {
         return Ok(value);
     }
-    let mut sizes: Vec<Size> = (0..first).map(|k| s.size(&dims[k], x, k)).collect();
-    sizes.extend((first..to.len()).map(|k| s.size(&to[k], pooled, k - first + 2)));
+    let leading = s.entries_of(x, &dims[..first]);
+    let behind = s.entries_of(pooled, &pooled_dims);
+    let sizes = [&leading, &behind[2..]].concat();
     Ok(s.reshape_to(pooled, &sizes))
 }
 
-fn kinds(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim]) -> Value {
-    match a.kind {
+fn kinds(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim]) -> Result<Value> {
+    Ok(match a.kind {
         PoolingType::Max => window(s, a, x, spatial, false),
         PoolingType::Average => window(s, a, x, spatial, true),
         PoolingType::MaxAverageBlend => {
             let (max, average) = (window(s, a, x, spatial, false), window(s, a, x, spatial, true));
-            let share = s.scalar(network::DType::Float32, f64::from(a.blend_factor));
-            let rest = s.scalar(network::DType::Float32, 1.0 - f64::from(a.blend_factor));
+            let dtype = s.tensor(0)?.dtype;
+            let share = s.scalar(dtype, f64::from(a.blend_factor));
+            let rest = s.scalar(dtype, 1.0 - f64::from(a.blend_factor));
             let (max, average) = (s.op("Mul", &[max, rest], &[]), s.op("Mul", &[average, share], &[]));
             s.main("Add", &[max, average], &[])
         }
-    }
+    })
 }
 
 fn window(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim], average: bool) -> Value {

@@ -6,30 +6,33 @@ use crate::graph::Value;
 use crate::proto::DataType;
 use crate::scope::Scope;
 use crate::shape::Size;
-use network::{DType, Dim, Weights};
+use network::{DType, Dim, Tensor, Weights};
 
 pub(super) fn quantize(s: &mut Scope<'_, '_>, axis: Option<usize>, to: DType) -> Result<Value> {
-    let inputs = [s.input(0)?, scale(s)?, zero_point(s, to)?];
+    let dtype = s.tensor(0)?.dtype;
+    let inputs = [s.input(0)?, scale(s, dtype)?, zero_point(s, to)?];
     Ok(s.main("QuantizeLinear", &inputs, &[("axis", axis.unwrap_or(0).into())]))
 }
 
-pub(super) fn dequantize(s: &mut Scope<'_, '_>, axis: Option<usize>) -> Result<Value> {
+pub(super) fn dequantize(s: &mut Scope<'_, '_>, axis: Option<usize>, to: DType) -> Result<Value> {
     let from = s.tensor(0)?.dtype;
-    let inputs = [s.input(0)?, scale(s)?, zero_point(s, from)?];
+    let inputs = [s.input(0)?, scale(s, to)?, zero_point(s, from)?];
     Ok(s.main("DequantizeLinear", &inputs, &[("axis", axis.unwrap_or(0).into())]))
 }
 
-/// The scale as a scalar or a vector: TensorRT also takes it with the rank of x.
-fn scale(s: &mut Scope<'_, '_>) -> Result<Value> {
-    let dims = s.dims(1)?;
-    if dims.len() <= 1 {
-        return s.input(1);
-    }
-    if let Some(weights) = s.constant(1).and_then(|w| w.reshaped(&[w.count() as i64])) {
-        return Ok(s.weights_of(1, &weights));
-    }
-    let (scale, shape) = (s.input(1)?, s.ints(&[-1]));
-    Ok(s.op("Reshape", &[scale, shape], &[]))
+/// The scale as a scalar or a vector (TensorRT also takes it with the rank of x), of the float side's type.
+fn scale(s: &mut Scope<'_, '_>, float: DType) -> Result<Value> {
+    let Tensor { dims, dtype, .. } = s.tensor(1)?;
+    let flat = s.constant(1).and_then(|w| w.reshaped(&[w.count() as i64]));
+    let scale = match flat {
+        _ if dims.len() <= 1 => s.input(1)?,
+        Some(weights) => s.weights_of(1, &weights),
+        None => {
+            let (scale, shape) = (s.input(1)?, s.ints(&[-1]));
+            s.op("Reshape", &[scale, shape], &[])
+        }
+    };
+    Ok(s.cast(scale, *dtype, float))
 }
 
 fn zero_point(s: &mut Scope<'_, '_>, dtype: DType) -> Result<Value> {
@@ -56,7 +59,8 @@ pub(super) fn dynamic(s: &mut Scope<'_, '_>, axis: usize, block: i64, to: DType,
         let reason = format!("its axis {axis} has the size {}, blocks have {block}", dims[axis]);
         return Err(s.unsupported(reason, "pad the axis to a multiple of the block"));
     };
-    let mut split: Vec<Size> = dims.iter().enumerate().map(|(k, d)| s.size(d, x, k)).collect();
+    let sizes = s.entries_of(x, dims);
+    let mut split = sizes.clone();
     split.splice(axis..=axis, [Size::Is(size / block), Size::Is(block)]);
     let blocks = s.reshape_to(x, &split);
     let magnitude = s.op("Abs", &[blocks], &[]);
@@ -76,7 +80,6 @@ pub(super) fn dynamic(s: &mut Scope<'_, '_>, axis: usize, block: i64, to: DType,
     let steps = s.op("Div", &[blocks, divisor], &[]);
     let steps = s.cast_to(steps, DataType::Float);
     let codes = s.main("QuantizeLinear", &[steps, unit, zero_point], &[]);
-    let sizes: Vec<Size> = dims.iter().enumerate().map(|(k, d)| s.size(d, x, k)).collect();
     let codes = s.reshape_to(codes, &sizes);
     let scale_axes = s.ints(&[axis as i64 + 1]);
     let scale = s.op("Squeeze", &[scale, scale_axes], &[]);

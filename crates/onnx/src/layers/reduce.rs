@@ -56,6 +56,9 @@ pub(super) fn ragged_soft_max(s: &mut Scope<'_, '_>) -> Result<Value> {
 
 pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usize) -> Result<Vec<Value>> {
     let x = s.input(0)?;
+    if k == 1 && s.optional(1)?.is_none() {
+        return Ok(top_one(s, x, op, axis));
+    }
     let k = match s.optional(1)? {
         None => s.ints(&[k]),
         Some(_) => {
@@ -67,6 +70,18 @@ pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usiz
     let mut outputs = s.multiple("TopK", &[x, k], 2, &[("axis", axis.into()), ("largest", largest.into())]);
     outputs[1] = s.cast_to(outputs[1], DataType::Int32);
     Ok(outputs)
+}
+
+/// The first of the extreme elements: several times faster than a sort where the axis is not the last.
+fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> Vec<Value> {
+    let (reduce, arg) = match op {
+        TopKOperation::Max => ("ReduceMax", "ArgMax"),
+        TopKOperation::Min => ("ReduceMin", "ArgMin"),
+    };
+    let axes = s.ints(&[axis as i64]);
+    let value = s.op(reduce, &[x, axes], &[]);
+    let index = s.main(arg, &[x], &[("axis", axis.into())]);
+    vec![value, s.cast_to(index, DataType::Int32)]
 }
 
 pub(super) fn cumulative(s: &mut Scope<'_, '_>, axis: usize, exclusive: bool, reverse: bool) -> Result<Value> {

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::graph::Value;
 use crate::scope::Scope;
 use network::{
-    DType, Dim, InterpolationMode as I, ResizeAttributes, ResizeCoordinateTransformation as T, ResizeRoundMode,
+    Dim, InterpolationMode as I, ResizeAttributes, ResizeCoordinateTransformation as T, ResizeRoundMode,
     ResizeSelector, SampleMode, Weights,
 };
 
@@ -36,15 +36,9 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, a: &ResizeAttributes) -> Result<Value
     if a.exclude_outside && a.mode != I::Nearest {
         attributes.push(("exclude_outside", true.into()));
     }
-    let dtype = s.tensor(0)?.dtype;
-    let x = s.input(0)?;
-    // Kernels are for floats; indices and bools pass through float32.
-    let through = if dtype.is_float() { dtype } else { DType::Float32 };
-    let x = s.cast(x, dtype, through);
-    let mut inputs = vec![x, Value::ABSENT];
+    let mut inputs = vec![s.input(0)?, Value::ABSENT];
     inputs.extend(target(s, a)?);
-    let value = s.main("Resize", &inputs, &attributes);
-    Ok(s.cast(value, through, dtype))
+    Ok(s.main("Resize", &inputs, &attributes))
 }
 
 /// Scales, or sizes behind absent scales.

@@ -58,7 +58,13 @@ pub(super) fn affine(s: &mut Scope<'_, '_>) -> Result<Option<Value>> {
     Ok(None)
 }
 
-fn batch_normalization(s: &mut Scope<'_, '_>, x: Value, scale: Option<&Weights>, shift: Option<&Weights>) -> Value {
+/// A factor and a shift a channel (axis 1), in one pass.
+pub(super) fn batch_normalization(
+    s: &mut Scope<'_, '_>,
+    x: Value,
+    scale: Option<&Weights>,
+    shift: Option<&Weights>,
+) -> Value {
     let count = scale.or(shift).map_or(1, Weights::count) as i64;
     let dtype = scale.or(shift).map_or(DType::Float32, |w| w.dtype);
     let mut channel = |weights: Option<&Weights>, neutral: f64| {

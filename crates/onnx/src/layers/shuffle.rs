@@ -48,9 +48,10 @@ fn permuted(dims: &[Dim], order: Option<&[usize]>) -> Vec<Dim> {
 /// The reshape's own entries, where the sizes do not follow from the input: next to a size of zero, or several that
 /// are copied although they may be zero.
 fn by_attribute(s: &mut Scope<'_, '_>, x: Value, from: &[Dim], entries: &[ReshapeDim]) -> Result<Value> {
+    let copied = s.entries_of(x, from);
     let sizes = entries.iter().enumerate().map(|(k, entry)| match entry {
         ReshapeDim::Is(n) => Some(Size::Is(*n)),
-        ReshapeDim::Copy => from.get(k).map(|dim| s.size(dim, x, k)),
+        ReshapeDim::Copy => copied.get(k).copied(),
         ReshapeDim::Infer => None,
     });
     match sizes.collect::<Option<Vec<_>>>() {
@@ -80,8 +81,9 @@ pub(super) fn concatenation(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value>
 }
 
 pub(super) fn shape(s: &mut Scope<'_, '_>) -> Result<Value> {
-    let (x, rank) = (s.input(0)?, s.dims(0)?.len());
-    Ok(s.axes_of(x, 0, rank))
+    let (x, dims) = (s.input(0)?, s.dims(0)?);
+    let sizes = s.entries_of(x, dims);
+    Ok(s.sizes(&sizes))
 }
 
 pub(super) fn squeeze(s: &mut Scope<'_, '_>, axes: &[usize]) -> Result<Value> {

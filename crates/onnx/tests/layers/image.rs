@@ -119,7 +119,7 @@ fn pool(x: &Array, a: &PoolingAttributes) -> Array {
     let (r, first) = (a.window.len(), x.dims.len() - a.window.len());
     let mut dims = x.dims[..first].to_vec();
     let mut pre = a.pre_padding.clone();
-    for k in 0..r {
+    for (k, pre) in pre.iter_mut().enumerate() {
         let n = x.dims[first + k];
         let room = n + a.pre_padding[k] + a.post_padding[k] - a.window[k];
         dims.push(match a.padding_mode {
@@ -128,7 +128,7 @@ fn pool(x: &Array, a: &PoolingAttributes) -> Array {
             PaddingMode::SameUpper | PaddingMode::SameLower => {
                 let out = (n + a.stride[k] - 1) / a.stride[k];
                 let all = ((out - 1) * a.stride[k] + a.window[k] - n).max(0);
-                pre[k] = if a.padding_mode == PaddingMode::SameUpper { all / 2 } else { all - all / 2 };
+                *pre = if a.padding_mode == PaddingMode::SameUpper { all / 2 } else { all - all / 2 };
                 out
             }
         });

@@ -82,6 +82,24 @@ fn a_linear_layer_is_one_product_with_its_bias() {
 }
 
 #[test]
+fn the_shape_of_linear_layers_over_free_axes_is_put_together_once() {
+    let build = |network: &mut network::Network, i: &[network::TensorId]| {
+        let mut x = i[0];
+        for weight in &i[1..] {
+            let op = Op::MatrixMultiply { op0: M::None, op1: M::Transpose };
+            x = network.add_one(op, &[x, *weight], &origin()).unwrap();
+        }
+        vec![x]
+    };
+    let (x, [a, b]) = (floats(&[2, 3, 5]), [floats(&[1, 7, 5]).constant(), floats(&[1, 7, 7]).constant()]);
+    let y = product(&product(&x, &swapped(&a)), &swapped(&b));
+    check_network(1e-5, Sizes::Any, &build, &[x.clone(), a.clone(), b.clone()], &[y]);
+    let model = onnx::lower(&crate::network_of(&build, &[x, a, b], true), &onnx::LowerOptions::default()).unwrap();
+    let expected = ["Reshape", "Gemm", "Shape", "Concat", "Reshape", "Reshape", "Gemm", "Reshape"];
+    assert_eq!(crate::operators(&model), expected);
+}
+
+#[test]
 fn einstein_sums() {
     let (a, b) = (floats(&[2, 3, 4]), floats(&[2, 5, 4]));
     let y = product(&a, &swapped(&b));

@@ -16,11 +16,8 @@ pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
                 Ok(shape.floats(x.into_iter().map(|x| activation(*kind, f64::from(x), a, b))))
             }
             Elements::Integer(x) => {
-                let (low, high) = match kind {
-                    ActivationType::Relu => (0, i64::MAX),
-                    _ => (*alpha as i64, *beta as i64),
-                };
-                Ok(shape.integers(x.into_iter().map(|x| x.min(high).max(low))))
+                // Of integers there is only Relu.
+                Ok(shape.integers(x.into_iter().map(|x| x.max(0))))
             }
         },
         Op::Unary { op } => unary(*op, call.get(0)?, shape),
@@ -71,31 +68,15 @@ fn cast(x: &Weights, shape: &Shape) -> Result<Weights> {
 }
 
 fn activation(kind: ActivationType, x: f64, alpha: f64, beta: f64) -> f64 {
+    // NaN is not below zero, and so stays NaN.
+    let by_sign = |below: f64, above: f64| if x < 0.0 { below } else { above };
     match kind {
-        ActivationType::Relu => {
-            if x < 0.0 {
-                0.0
-            } else {
-                x
-            }
-        }
+        ActivationType::Relu => by_sign(0.0, x),
         ActivationType::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         ActivationType::Tanh => x.tanh(),
-        ActivationType::LeakyRelu => {
-            if x < 0.0 {
-                alpha * x
-            } else {
-                x
-            }
-        }
-        ActivationType::Elu => {
-            if x < 0.0 {
-                alpha * x.exp_m1()
-            } else {
-                x
-            }
-        }
-        ActivationType::Selu => beta * if x < 0.0 { alpha * x.exp_m1() } else { x },
+        ActivationType::LeakyRelu => by_sign(alpha * x, x),
+        ActivationType::Elu => by_sign(alpha * x.exp_m1(), x),
+        ActivationType::Selu => beta * by_sign(alpha * x.exp_m1(), x),
         ActivationType::Softsign => x / (1.0 + x.abs()),
         ActivationType::Softplus => {
             let scaled = beta * x;
@@ -104,13 +85,8 @@ fn activation(kind: ActivationType, x: f64, alpha: f64, beta: f64) -> f64 {
         ActivationType::Clip => x.min(beta).max(alpha),
         ActivationType::HardSigmoid => (alpha * x + beta).clamp(0.0, 1.0),
         ActivationType::ScaledTanh => alpha * (beta * x).tanh(),
-        ActivationType::ThresholdedRelu => {
-            if x > alpha {
-                x
-            } else {
-                0.0
-            }
-        }
+        ActivationType::ThresholdedRelu if x > alpha => x,
+        ActivationType::ThresholdedRelu => 0.0,
         ActivationType::GeluErf => 0.5 * x * (1.0 + libm::erf(x * FRAC_1_SQRT_2)),
         ActivationType::GeluTanh => 0.5 * x * (1.0 + (FRAC_2_PI.sqrt() * (0.044715 * x * x * x + x)).tanh()),
     }

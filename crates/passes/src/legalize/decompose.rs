@@ -1,15 +1,15 @@
-//! Layers written with older ones.
+//! Layers that came after a version, written with the layers it has.
 
 use super::{Feature, Target};
 use crate::Error;
 use crate::reshape::Shuffle;
 use network::{
-    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite, SampleMode, ScaleMode,
-    TensorId, UnaryOperation as U, Weights,
+    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite,
+    SampleMode, TensorId, UnaryOperation as U, Weights,
 };
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-type Made = Result<TensorId, network::Error>;
+pub(super) type Made = Result<TensorId, network::Error>;
 
 /// A layer of the old network, and who it is for.
 pub(super) struct Site<'a> {
@@ -18,13 +18,25 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Puts older layers in the layer's place; `false` where it can stay.
+    /// Puts what the target takes in the layer's place; `false` where the layer can stay.
     pub fn apply(&self, state: &mut Rewrite<'_>) -> Result<bool, Error> {
-        let (Some(x), [output, ..]) = (self.layer.input(0), self.layer.outputs.as_slice()) else { return Ok(false) };
+        let made = match self.in_older_layers(state)? {
+            Some(made) => Some(vec![made]),
+            None => self.in_accepted_form(state)?,
+        };
+        if let Some(outputs) = &made {
+            state.replace(self.layer, outputs);
+        }
+        Ok(made.is_some())
+    }
+
+    /// The layer's output, made by older layers; `None` where the target has the layer.
+    fn in_older_layers(&self, state: &mut Rewrite<'_>) -> Result<Option<TensorId>, Error> {
+        let (Some(x), [output]) = (self.layer.input(0), self.layer.outputs.as_slice()) else { return Ok(None) };
         let x = state.get(x)?;
         let to = state.old.tensor(*output).dims.clone();
         let lacks = |feature| !self.target.has(feature);
-        let made = match &self.layer.op {
+        Ok(Some(match &self.layer.op {
             Op::Activation { kind: ActivationType::GeluErf, .. } if lacks(Feature::Gelu) => self.gelu_erf(state, x)?,
             Op::Activation { kind: ActivationType::GeluTanh, .. } if lacks(Feature::Gelu) => {
                 self.gelu_tanh(state, x)?
@@ -34,9 +46,6 @@ impl Site<'_> {
             }
             Op::Normalization { axes, epsilon, groups } if *groups > 1 && lacks(Feature::GroupNormalization) => {
                 self.group_normalization(state, x, (axes, *epsilon, *groups))?
-            }
-            Op::Scale { mode, channel_axis } if !self.target.scales_rank(to.len()) => {
-                self.scale(state, x, *mode, *channel_axis)?
             }
             Op::Squeeze { axes } if lacks(Feature::Squeeze) => {
                 let kept: Vec<usize> = (0..state.tensor(x).rank()).filter(|k| !axes.contains(k)).collect();
@@ -54,17 +63,15 @@ impl Site<'_> {
                 let from = (0..to.len()).map(|k| if axes.contains(&k) { rank } else { old.next().unwrap_or(rank) });
                 self.reshape(state, x, &to, &from.collect::<Vec<_>>())?
             }
-            _ => return Ok(false),
-        };
-        state.set(*output, made);
-        Ok(true)
+            _ => return Ok(None),
+        }))
     }
 
-    fn add(&self, state: &mut Rewrite<'_>, op: Op, inputs: &[TensorId]) -> Made {
+    pub fn add(&self, state: &mut Rewrite<'_>, op: Op, inputs: &[TensorId]) -> Made {
         state.add(op, inputs, &self.layer.origin)
     }
 
-    fn constant(&self, state: &mut Rewrite<'_>, weights: Weights) -> Made {
+    pub fn constant(&self, state: &mut Rewrite<'_>, weights: Weights) -> Made {
         self.add(state, Op::Constant(weights), &[])
     }
 
@@ -174,25 +181,6 @@ impl Site<'_> {
         }
     }
 
-    /// `(x * scale + shift) ^ power` by element-wise layers.
-    fn scale(&self, state: &mut Rewrite<'_>, x: TensorId, mode: ScaleMode, axis: usize) -> Result<TensorId, Error> {
-        let dims = state.tensor(x).dims.clone();
-        let mut y = x;
-        for (input, op) in [(2, E::Prod), (1, E::Sum), (3, E::Pow)] {
-            let Some(weights) = self.layer.input(input).and_then(|id| state.old.constant(id)) else { continue };
-            let mut sizes = vec![1; dims.len()];
-            match mode {
-                ScaleMode::Uniform => {}
-                ScaleMode::Channel => sizes[axis] = weights.count() as i64,
-                ScaleMode::Elementwise => sizes = dims.iter().map(|d| d.as_static().unwrap_or(1)).collect(),
-            }
-            let Some(weights) = weights.reshaped(&sizes) else { continue };
-            let weights = self.constant(state, weights)?;
-            y = self.add(state, Op::ElementWise { op }, &[y, weights])?;
-        }
-        Ok(y)
-    }
-
     /// Groups become an axis, each is normalized whole, and scale and bias follow.
     fn group_normalization(
         &self,
@@ -205,7 +193,7 @@ impl Site<'_> {
         let sizes = Dim::product(&dims[1..]).floor_div(&Dim::Static(groups));
         let grouped = vec![dims[0].clone(), Dim::Static(groups), sizes];
         let Some(split) = Shuffle::reshape(&dims, &grouped).filter(|_| axes == spatial) else {
-            return Err(self.refused("its normalization has no groups over these axes"));
+            return Err(self.refused("its normalization has no groups over these axes", "use TensorRT 10.15 or newer"));
         };
         let y = self.add(state, split.op(), &[x])?;
         let (one, zero) = (self.unit(state, dtype, 1.0)?, self.unit(state, dtype, 0.0)?);
@@ -229,14 +217,14 @@ impl Site<'_> {
         self.constant(state, Weights::filled(dtype, &[1, 1, 1], value))
     }
 
-    fn refused(&self, problem: &str) -> Error {
+    pub fn refused(&self, problem: &str, help: &'static str) -> Error {
         Error::Unsupported {
             target: self.target,
             layer: self.layer.op.name(),
             name: self.layer.name.clone(),
             origin: self.layer.origin.clone(),
             problem: problem.to_owned(),
-            help: "use TensorRT 10.15 or newer",
+            help,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Says the network in the words its target knows. The only place that knows what a target lacks.
 //!
-//! Layers that came after the target's version are written with older ones ([`decompose`]); without int64,
-//! indices and sizes become int32 ([`narrow`]); what cannot be said is an error that names the layer. Results
-//! stay what they were, but for the rounding of the layers that are taken apart.
+//! Layers that came after the target's version are written with older ones ([`decompose`]), forms of layers that
+//! it refuses with forms it takes ([`limits`]); without int64, indices and sizes become int32 ([`narrow`]); what
+//! cannot be said is an error that names the layer. Results stay what they were, but for the rounding of the
+//! layers that are taken apart.
 
 mod decompose;
+mod limits;
 mod narrow;
 mod target;
 
@@ -57,6 +59,14 @@ fn check_types(network: &Network, target: Target) -> Result<(), Error> {
             (None, Op::DynamicQuantize { .. }) if !target.has(Feature::DynamicQuantize) => (
                 "it has no dynamic quantization".to_owned(),
                 "quantize with calibrated scales, or use TensorRT 10.8 or newer",
+            ),
+            (None, Op::NonZero { .. } | Op::Nms { .. }) if !target.has(Feature::DataDependentSizes) => (
+                "it has no sizes that depend on data".to_owned(),
+                "leave what follows out of the model, or use TensorRT itself",
+            ),
+            (None, Op::TopK { k, .. }) if *k > target.largest_k() => (
+                format!("it finds at most {} largest elements, not {k}", target.largest_k()),
+                "take fewer elements, or sort outside of the model",
             ),
             _ => continue,
         };

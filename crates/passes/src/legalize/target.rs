@@ -1,5 +1,6 @@
 //! Who the network is for, and what each knows. The one table of what came when.
 
+use network::ScaleMode;
 use std::fmt;
 
 /// Who will run the network.
@@ -26,6 +27,14 @@ pub enum Feature {
     Float8,
     /// Activations `GeluErf` and `GeluTanh`.
     Gelu,
+    /// Sizes that depend on data: `NonZero` and `Nms`.
+    DataDependentSizes,
+    /// Deconvolutions of bfloat16.
+    DeconvolutionBFloat16,
+    /// Deconvolutions with a stride and a dilation along one axis.
+    DeconvolutionStridedDilated,
+    /// Random fills of float16.
+    FillRandomFloat16,
     /// Normalization over groups of channels with a scale and bias for each channel.
     GroupNormalization,
     /// Tensors of int64.
@@ -37,19 +46,25 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// The first TensorRT that has it, as far as the interfaces at hand show. TensorRT for RTX began later than
-    /// all of them.
-    fn since(self) -> (u32, u32) {
+    /// The first TensorRT and the first TensorRT for RTX that have it, as far as the interfaces at hand show and
+    /// as building with them has shown.
+    fn since(self) -> ((u32, u32), (u32, u32)) {
+        const EVER: (u32, u32) = (0, 0);
+        const NEVER: (u32, u32) = (u32::MAX, 0);
         match self {
-            Self::BFloat16 => (9, 0),
-            Self::Cumulative => (10, 8),
-            Self::DynamicQuantize => (10, 8),
-            Self::Float8 => (9, 0),
-            Self::Gelu => (10, 0),
-            Self::GroupNormalization => (10, 15),
-            Self::Int64 => (10, 0),
-            Self::IsNan => (10, 3),
-            Self::Squeeze => (10, 7),
+            Self::BFloat16 => ((9, 0), EVER),
+            Self::Cumulative => ((10, 8), EVER),
+            Self::DataDependentSizes => (EVER, NEVER),
+            Self::DeconvolutionBFloat16 => (EVER, NEVER),
+            Self::DeconvolutionStridedDilated => (EVER, NEVER),
+            Self::DynamicQuantize => ((10, 8), EVER),
+            Self::FillRandomFloat16 => (EVER, (1, 5)),
+            Self::Float8 => ((9, 0), EVER),
+            Self::Gelu => ((10, 0), EVER),
+            Self::GroupNormalization => ((10, 15), EVER),
+            Self::Int64 => ((10, 0), EVER),
+            Self::IsNan => ((10, 3), EVER),
+            Self::Squeeze => ((10, 7), EVER),
         }
     }
 }
@@ -58,14 +73,32 @@ impl Target {
     /// Whether the target knows the feature.
     pub fn has(self, feature: Feature) -> bool {
         match self {
-            Self::Cpu | Self::Rtx(..) => true,
-            Self::TensorRt(major, minor) => (major, minor) >= feature.since(),
+            Self::Cpu => true,
+            Self::TensorRt(major, minor) => (major, minor) >= feature.since().0,
+            Self::Rtx(major, minor) => (major, minor) >= feature.since().1,
         }
     }
 
-    /// Whether its Scale layer takes an input of this rank.
-    pub fn scales_rank(self, rank: usize) -> bool {
-        self == Self::Cpu || (4..=5).contains(&rank)
+    /// Whether its Scale layer does this to an input of this rank. Scales for each element are told without the
+    /// batch; element-wise layers say the same plainly.
+    pub fn scales(self, mode: ScaleMode, rank: usize) -> bool {
+        match self {
+            Self::Cpu => true,
+            _ if mode == ScaleMode::Elementwise => false,
+            // Documented for four axes and more.
+            Self::TensorRt(..) => (4..=5).contains(&rank),
+            Self::Rtx(..) => (2..=5).contains(&rank),
+        }
+    }
+
+    /// The smallest rank that its SoftMax and TopK layers take.
+    pub fn smallest_rank(self) -> usize {
+        if self == Self::Cpu { 1 } else { 2 }
+    }
+
+    /// The largest k of its TopK layer.
+    pub fn largest_k(self) -> i64 {
+        if self == Self::Cpu { i64::MAX } else { 3840 }
     }
 }
 

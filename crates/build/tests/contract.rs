@@ -1,0 +1,198 @@
+//! What a caller of `build` can rely on: errors that name the layer, cancellation, profiles, targets, borrowed weights.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+
+mod common;
+
+use build::{BuildOptions, Error, Profile, Progress, Silent, SizeRange};
+use common::{Net, library, options};
+use network::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const RTX_1_7: &str = "TORCH2TRT_TEST_RTX_1_7";
+
+fn two_layers(n: &mut Net) {
+    let (x, w) = (n.input(DType::Float32, &[8]), n.random(DType::Float32, &[8, 8]));
+    let y = n.op(Op::MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None }, &[x, w]);
+    let y = n.op(Op::Activation { kind: ActivationType::Sigmoid, alpha: 0.0, beta: 0.0 }, &[y]);
+    n.output(y);
+}
+
+fn failing(options: &BuildOptions, make: impl FnOnce(&mut Net)) -> Option<Error> {
+    let library = library(RTX_1_7)?;
+    let mut n = Net::new(true);
+    make(&mut n);
+    Some(build::build(&n.network, library, options, &Silent).unwrap_err())
+}
+
+#[test]
+fn a_refused_layer_is_named_with_its_place_in_the_model_and_tensorrts_words() {
+    let make = |n: &mut Net| {
+        let x = n.input(DType::Float32, &[5000]);
+        let values = n.op(Op::TopK { op: TopKOperation::Max, k: 4000, axis: 1 }, &[x]);
+        n.output(values);
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    let text = error.to_string();
+    assert!(text.starts_with("TensorRT-RTX 1.7"), "{text}");
+    for part in
+        ["TopK `block.part.TopK` of float32[n,5000]", "aten.topk.default block.part model.py:42", "3841", "\nhelp: "]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn a_layer_refused_while_building_is_found_by_its_name() {
+    let make = |n: &mut Net| {
+        let x = n.input(DType::Float32, &[3]);
+        let y = n.op(Op::Unary { op: UnaryOperation::Exp }, &[x]);
+        let found = n.op(Op::NonZero { count: "found".into() }, &[y]);
+        n.output(found);
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    let names: Vec<_> = error.places().iter().map(|place| place.name.as_str()).collect();
+    assert_eq!(names, ["block.part.NonZero"], "{error}");
+}
+
+#[test]
+fn a_computed_scale_is_said_to_be_one() {
+    let make = |n: &mut Net| {
+        let (x, shift) = (n.input(DType::Float32, &[3, 4, 5]), n.input_of(DType::Float32, vec![Dim::Static(3)]));
+        let y = n.op(Op::Scale { mode: ScaleMode::Channel, channel_axis: 1 }, &[x, shift]);
+        n.output(y);
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    assert!(error.to_string().contains("the shift must be known when the engine is built"), "{error}");
+}
+
+#[test]
+fn a_wrong_target_lists_the_right_ones() {
+    let wrong = BuildOptions { target: Some("sm_90".into()), ..BuildOptions::default() };
+    let Some(error) = failing(&wrong, two_layers) else { return };
+    assert!(matches!(&error, Error::BadTarget { accepted, .. } if accepted.contains(&"sm_89".to_owned())), "{error}");
+}
+
+#[test]
+fn every_target_builds() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut n = Net::new(false);
+    // Turing has no float32 product of matrices.
+    let x = n.input(DType::Float16, &[8]);
+    let y = n.op(Op::Activation { kind: ActivationType::Sigmoid, alpha: 0.0, beta: 0.0 }, &[x]);
+    n.output(y);
+    for target in build::targets(library.version()) {
+        let options = BuildOptions { target: Some(target.clone()), ..BuildOptions::default() };
+        let plan = build::build(&n.network, library, &options, &Silent).unwrap_or_else(|e| panic!("{target}: {e}"));
+        assert!(!plan.bytes().is_empty(), "{target}");
+        assert_eq!(plan.report.target, Some(target));
+    }
+}
+
+#[test]
+fn a_size_without_bound_is_named() {
+    let make = |n: &mut Net| {
+        two_layers(n);
+        n.network.add_symbol("n", Symbol { min: 1, opt: 2, max: i64::MAX });
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    assert!(matches!(&error, Error::Unbounded { input, axis: 0, .. } if input == "x0"), "{error}");
+}
+
+#[test]
+fn several_profiles_and_every_option_build() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let profile = |min, opt, max| Profile {
+        symbols: [("n".to_owned(), SizeRange { min, opt, max })].into(),
+        ..Profile::default()
+    };
+    let options = BuildOptions {
+        max_workspace_size: Some(64 << 20),
+        optimization_level: Some(2),
+        avg_timing_iterations: Some(2),
+        profiles: vec![profile(1, 1, 1), profile(2, 8, 64)],
+        hardware_compatible: true,
+        max_aux_streams: Some(0),
+        strict_float32: true,
+        detailed: true,
+        ..options()
+    };
+    let mut n = Net::new(true);
+    two_layers(&mut n);
+    let plan = build::build(&n.network, library, &options, &Silent).unwrap_or_else(|e| panic!("{e}"));
+    let maxima: Vec<_> = plan.report.profiles.iter().map(|inputs| inputs[0].axes[0].max).collect();
+    assert_eq!(maxima, [1, 64]);
+}
+
+#[test]
+fn weights_are_read_where_they_are_even_when_not_aligned() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut room = vec![0u8; 4 * 64 * 64 + 8];
+    let odd = (4 - room.as_ptr().addr() % 4) % 4 + 1;
+    room[odd..].fill(0x3d);
+    let data = bytes::Bytes::from(room).slice(odd..odd + 4 * 64 * 64);
+    assert_ne!(data.as_ptr().addr() % 4, 0);
+    let mut n = Net::new(false);
+    let x = n.input(DType::Float32, &[64]);
+    let w = n.constant(Weights::new(DType::Float32, vec![64, 64], data).unwrap());
+    let y = n.op(Op::MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None }, &[x, w]);
+    n.output(y);
+    let plan = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
+    let marked = plan.bytes().windows(64).any(|w| w.iter().all(|b| *b == 0x3d));
+    assert!(marked, "the weights are not in the plan");
+}
+
+#[derive(Default)]
+struct Diary {
+    lines: Mutex<Vec<String>>,
+    cancel_at_first_step: bool,
+    cancelled: AtomicBool,
+}
+
+impl Progress for Diary {
+    fn begin(&self, stage: &str, steps: Option<u64>) {
+        self.lines.lock().unwrap().push(format!("begin {stage} {}", steps.is_some()));
+    }
+    fn step(&self, _: &str, _: u64) {
+        self.cancelled.fetch_or(self.cancel_at_first_step, Ordering::Relaxed);
+    }
+    fn end(&self, stage: &str) {
+        self.lines.lock().unwrap().push(format!("end {stage}"));
+    }
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn progress_is_told_in_pairs() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let (mut n, diary) = (Net::new(false), Diary::default());
+    two_layers(&mut n);
+    build::build(&n.network, library, &options(), &diary).unwrap();
+    let lines = diary.lines.into_inner().unwrap();
+    let count = |word: &str| lines.iter().filter(|line| line.starts_with(word)).count();
+    assert!(count("begin ") > 0 && count("begin ") == count("end "), "{lines:?}");
+}
+
+#[test]
+fn a_build_can_be_cancelled_before_and_while_it_runs() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut n = Net::new(false);
+    let mut x = n.input(DType::Float32, &[16, 64, 64]);
+    for _ in 0..40 {
+        let kernel = n.random(DType::Float32, &[16, 16, 3, 3]);
+        let (ones, groups) = (vec![1; 2], 1);
+        let [stride, pre_padding, post_padding, dilation] = [(); 4].map(|()| ones.clone());
+        let a = ConvolutionAttributes { stride, pre_padding, post_padding, dilation, groups };
+        x = n.op(Op::Convolution(a), &[x, kernel]);
+        x = n.op(Op::Activation { kind: ActivationType::Relu, alpha: 0.0, beta: 0.0 }, &[x]);
+    }
+    n.output(x);
+    let before = Diary { cancelled: AtomicBool::new(true), ..Diary::default() };
+    let error = build::build(&n.network, library, &options(), &before).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error}");
+    let during = Diary { cancel_at_first_step: true, ..Diary::default() };
+    let error = build::build(&n.network, library, &options(), &during).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error}");
+}

@@ -1,0 +1,326 @@
+//! Recurrent networks, unrolled over time.
+//!
+//! | schema | layers |
+//! |---|---|
+//! | `lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)` | MatrixMultiply, ElementWise, Activation, Slice, Concatenation |
+//! | `gru.input(Tensor input, Tensor hx, Tensor[] params, …) -> (Tensor, Tensor)`, `rnn_tanh.input`, `rnn_relu.input` | the same |
+//! | `lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh)`, `gru_cell`, `rnn_tanh_cell`, `rnn_relu_cell` | the same, one step |
+//! | `{lstm,gru,rnn_tanh,rnn_relu}.data(…)`: packed sequences | refused |
+//!
+//! Dtypes: one float type. The number of steps must be static, the batch may be symbolic. The input's share of all
+//! steps is one product; each step then costs one product with the state. States are kept as `[1, batch, features]`,
+//! so that no step needs a reshape.
+
+use super::{Operator, Outputs, linear, operator};
+use crate::builder::unsupported;
+use crate::{Builder, Call, Error, Result};
+use dims::Dim;
+use network::{ActivationType as A, TensorId, Weights};
+
+const LAYERS: &str = "MatrixMultiply, ElementWise, Activation, Slice, Concatenation";
+const CELL: &str = "MatrixMultiply, ElementWise, Activation, Slice";
+const REFUSED: &str = "none: refused";
+
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("aten.lstm.input", lstm, LAYERS, 1e-5),
+    operator("aten.gru.input", gru, LAYERS, 1e-5),
+    operator("aten.rnn_tanh.input", rnn_tanh, LAYERS, 1e-5),
+    operator("aten.rnn_relu.input", rnn_relu, LAYERS, 1e-5),
+    operator("aten.lstm_cell.default", lstm_cell, CELL, 1e-5),
+    operator("aten.gru_cell.default", gru_cell, CELL, 1e-5),
+    operator("aten.rnn_tanh_cell.default", rnn_tanh_cell, CELL, 1e-5),
+    operator("aten.rnn_relu_cell.default", rnn_relu_cell, CELL, 1e-5),
+    operator("aten.lstm.data", packed, REFUSED, 1e-5),
+    operator("aten.gru.data", packed, REFUSED, 1e-5),
+    operator("aten.rnn_tanh.data", packed, REFUSED, 1e-5),
+    operator("aten.rnn_relu.data", packed, REFUSED, 1e-5),
+];
+
+/// What one step computes.
+#[derive(Clone, Copy, PartialEq)]
+enum Cell {
+    /// Gates in, forget, cell, out.
+    Lstm,
+    /// Gates reset, update, new.
+    Gru,
+    /// One activation.
+    Plain(A),
+}
+
+impl Cell {
+    fn gates(self) -> i64 {
+        match self {
+            Self::Lstm => 4,
+            Self::Gru => 3,
+            Self::Plain(_) => 1,
+        }
+    }
+}
+
+/// The weights of one layer in one direction.
+#[derive(Clone, Copy)]
+struct Direction {
+    input: TensorId,
+    hidden: TensorId,
+    input_bias: Option<TensorId>,
+    hidden_bias: Option<TensorId>,
+    /// `[projected, features]`: what an LSTM's output is multiplied with.
+    projection: Option<TensorId>,
+}
+
+/// What a step hands to the next: the output, and an LSTM's cell.
+#[derive(Clone, Copy)]
+struct State {
+    hidden: TensorId,
+    cell: Option<TensorId>,
+}
+
+fn lstm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Lstm)
+}
+
+fn gru(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Gru)
+}
+
+fn rnn_tanh(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Plain(A::Tanh))
+}
+
+fn rnn_relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Plain(A::Relu))
+}
+
+fn packed(_: &mut Builder, _: &Call<'_>) -> Result<Outputs> {
+    unsupported("a packed sequence: its steps depend on data; pass a padded tensor and mask the output instead")
+}
+
+/// The first state of all layers and directions: output, and an LSTM's cell.
+fn first_states(call: &Call<'_>, cell: Cell) -> Result<(TensorId, Option<TensorId>)> {
+    if cell != Cell::Lstm {
+        return Ok((call.tensor("hx")?, None));
+    }
+    match call.tensors("hx")?.as_slice() {
+        [hidden, cell] => Ok((*hidden, Some(*cell))),
+        other => Err(Error::Converter { problem: format!("an LSTM has two states, not {}", other.len()) }),
+    }
+}
+
+/// The weights of every layer and direction, in PyTorch's order.
+fn directions(call: &Call<'_>, count: usize) -> Result<Vec<Direction>> {
+    let (parameters, biases) = (call.tensors("params")?, call.bool("has_biases")?);
+    let each = parameters.len() / count.max(1);
+    let direction = |p: &[TensorId]| match (p, biases) {
+        ([input, hidden], false) => {
+            Some(Direction { input: *input, hidden: *hidden, input_bias: None, hidden_bias: None, projection: None })
+        }
+        ([input, hidden, w], false) => {
+            Some(Direction { input: *input, hidden: *hidden, input_bias: None, hidden_bias: None, projection: Some(*w) })
+        }
+        ([input, hidden, ib, hb, rest @ ..], true) if rest.len() <= 1 => Some(Direction {
+            input: *input,
+            hidden: *hidden,
+            input_bias: Some(*ib),
+            hidden_bias: Some(*hb),
+            projection: rest.first().copied(),
+        }),
+        _ => None,
+    };
+    let wrong = || Error::Converter { problem: format!("{} parameters for {count} layers", parameters.len()) };
+    if each * count != parameters.len() || each == 0 {
+        return Err(wrong());
+    }
+    parameters.chunks(each).map(|p| direction(p).ok_or_else(wrong)).collect()
+}
+
+fn recurrent(b: &mut Builder, call: &Call<'_>, cell: Cell) -> Result<Outputs> {
+    if call.bool("train")? && call.float("dropout")? != 0.0 {
+        return unsupported("dropout between recurrent layers in training mode; call model.eval() before converting");
+    }
+    let (bidirectional, batch_first) = (call.bool("bidirectional")?, call.bool("batch_first")?);
+    let ways = if bidirectional { 2 } else { 1 };
+    let layers = usize::try_from(call.int("num_layers")?).unwrap_or(0);
+    let (hidden, cells) = first_states(call, cell)?;
+    let mut x = call.tensor("input")?;
+    if batch_first {
+        x = b.transpose(x, 0, 1)?;
+    }
+    let mut last: Vec<State> = Vec::new();
+    for (layer, weights) in directions(call, layers * ways)?.chunks(ways).enumerate() {
+        let mut outputs = Vec::with_capacity(ways);
+        for (way, direction) in weights.iter().enumerate() {
+            let at = Dim::Static((layer * ways + way) as i64);
+            let mut pick = |states: TensorId| b.slice_axis(states, 0, at.clone(), Dim::Static(1), 1);
+            let state = State { hidden: pick(hidden)?, cell: cells.map(&mut pick).transpose()? };
+            let (output, state) = unroll(b, cell, x, state, direction, way == 1)?;
+            outputs.push(output);
+            last.push(state);
+        }
+        x = b.concat(&outputs, 2)?;
+    }
+    if batch_first {
+        x = b.transpose(x, 0, 1)?;
+    }
+    let finals: Vec<TensorId> = last.iter().map(|s| s.hidden).collect();
+    let mut results = vec![x, b.concat(&finals, 0)?];
+    let cells: Vec<TensorId> = last.iter().filter_map(|s| s.cell).collect();
+    if !cells.is_empty() {
+        results.push(b.concat(&cells, 0)?);
+    }
+    Ok(results.into())
+}
+
+/// All steps of one layer in one direction: the outputs `[time, batch, features]` and the last state.
+fn unroll(
+    b: &mut Builder,
+    cell: Cell,
+    x: TensorId,
+    mut state: State,
+    direction: &Direction,
+    backward: bool,
+) -> Result<(TensorId, State)> {
+    let Some(steps) = b.dims(x)[0].as_static() else {
+        return unsupported("a recurrent network over a number of steps that depends on the input; make it static");
+    };
+    let gates = input_gates(b, cell, x, direction)?;
+    let mut outputs = Vec::new();
+    for k in 0..steps {
+        let at = if backward { steps - 1 - k } else { k };
+        let gates = b.slice_axis(gates, 0, Dim::Static(at), Dim::Static(1), 1)?;
+        state = step(b, cell, gates, state, direction)?;
+        outputs.push(state.hidden);
+    }
+    if backward {
+        outputs.reverse();
+    }
+    if outputs.is_empty() {
+        return unsupported("a recurrent network over no steps");
+    }
+    Ok((b.concat(&outputs, 0)?, state))
+}
+
+/// The input's share of the gates, with every bias that is simply added.
+fn input_gates(b: &mut Builder, cell: Cell, x: TensorId, direction: &Direction) -> Result<TensorId> {
+    let bias = match (direction.input_bias, direction.hidden_bias) {
+        // A GRU multiplies the hidden share of the new gate before it adds it.
+        (bias, _) if cell == Cell::Gru => bias,
+        (Some(a), Some(c)) => Some(added(b, a, c)?),
+        (a, c) => a.or(c),
+    };
+    linear::affine(b, x, direction.input, bias)
+}
+
+/// The sum of two biases; of constants, a constant.
+fn added(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
+    if let (Some(left), Some(right)) = (b.weights(x), b.weights(y)) {
+        let sum = left.to_f64().into_iter().zip(right.to_f64()).map(|(l, r)| l + r);
+        let weights = Weights::from_f64(left.dtype, &left.dims, sum);
+        return b.constant(weights);
+    }
+    b.sum(x, y)
+}
+
+/// One step; `gates` is the input's share.
+fn step(b: &mut Builder, cell: Cell, gates: TensorId, state: State, direction: &Direction) -> Result<State> {
+    let bias = if cell == Cell::Gru { direction.hidden_bias } else { None };
+    let share = linear::affine(b, state.hidden, direction.hidden, bias)?;
+    let rows = b.dims(direction.hidden)[0].as_static();
+    let Some(features) = rows.map(|rows| rows / cell.gates()) else {
+        return unsupported("recurrent weights whose sizes depend on the input");
+    };
+    let gate = |b: &mut Builder, x: TensorId, first: i64, count: i64| {
+        let axis = b.rank(x) - 1;
+        b.slice_axis(x, axis, Dim::Static(first * features), Dim::Static(count * features), 1)
+    };
+    match cell {
+        Cell::Plain(kind) => {
+            let sum = b.sum(gates, share)?;
+            Ok(State { hidden: b.activation(kind, 0.0, 0.0, sum)?, cell: None })
+        }
+        Cell::Gru => gru_step(b, [gates, share], state, gate),
+        Cell::Lstm => {
+            let sum = b.sum(gates, share)?;
+            lstm_step(b, sum, state, direction.projection, gate)
+        }
+    }
+}
+
+/// `r, z = σ(x + h)`, `n = tanh(x + r·h)`, `h' = n + z·(h - n)`.
+fn gru_step(
+    b: &mut Builder,
+    [x, h]: [TensorId; 2],
+    state: State,
+    gate: impl Fn(&mut Builder, TensorId, i64, i64) -> Result<TensorId>,
+) -> Result<State> {
+    let (x_open, h_open) = (gate(b, x, 0, 2)?, gate(b, h, 0, 2)?);
+    let open = b.sum(x_open, h_open)?;
+    let open = b.activation(A::Sigmoid, 0.0, 0.0, open)?;
+    let (reset, update) = (gate(b, open, 0, 1)?, gate(b, open, 1, 1)?);
+    let (x_new, h_new) = (gate(b, x, 2, 1)?, gate(b, h, 2, 1)?);
+    let kept = b.prod(reset, h_new)?;
+    let new = b.sum(x_new, kept)?;
+    let new = b.activation(A::Tanh, 0.0, 0.0, new)?;
+    let difference = b.sub(state.hidden, new)?;
+    let back = b.prod(update, difference)?;
+    Ok(State { hidden: b.sum(new, back)?, cell: None })
+}
+
+/// `c' = σ(f)·c + σ(i)·tanh(g)`, `h' = σ(o)·tanh(c')`, then the projection where there is one.
+fn lstm_step(
+    b: &mut Builder,
+    gates: TensorId,
+    state: State,
+    projection: Option<TensorId>,
+    gate: impl Fn(&mut Builder, TensorId, i64, i64) -> Result<TensorId>,
+) -> Result<State> {
+    let Some(cell) = state.cell else {
+        return Err(Error::Converter { problem: "an LSTM without a cell state".into() });
+    };
+    let open = gate(b, gates, 0, 2)?;
+    let open = b.activation(A::Sigmoid, 0.0, 0.0, open)?;
+    let (take, forget) = (gate(b, open, 0, 1)?, gate(b, open, 1, 1)?);
+    let new = gate(b, gates, 2, 1)?;
+    let new = b.activation(A::Tanh, 0.0, 0.0, new)?;
+    let show = gate(b, gates, 3, 1)?;
+    let show = b.activation(A::Sigmoid, 0.0, 0.0, show)?;
+    let (kept, taken) = (b.prod(forget, cell)?, b.prod(take, new)?);
+    let cell = b.sum(kept, taken)?;
+    let shown = b.activation(A::Tanh, 0.0, 0.0, cell)?;
+    let mut hidden = b.prod(show, shown)?;
+    if let Some(projection) = projection {
+        hidden = linear::affine(b, hidden, projection, None)?;
+    }
+    Ok(State { hidden, cell: Some(cell) })
+}
+
+/// One step of a cell called by itself: input `[batch, features]`.
+fn single(b: &mut Builder, call: &Call<'_>, cell: Cell) -> Result<Outputs> {
+    let (hidden, cells) = first_states(call, cell)?;
+    let direction = Direction {
+        input: call.tensor("w_ih")?,
+        hidden: call.tensor("w_hh")?,
+        input_bias: call.optional_tensor("b_ih")?,
+        hidden_bias: call.optional_tensor("b_hh")?,
+        projection: None,
+    };
+    let x = call.tensor("input")?;
+    let gates = input_gates(b, cell, x, &direction)?;
+    let state = step(b, cell, gates, State { hidden, cell: cells }, &direction)?;
+    Ok([Some(state.hidden), state.cell].into_iter().flatten().collect::<Vec<_>>().into())
+}
+
+fn lstm_cell(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    single(b, call, Cell::Lstm)
+}
+
+fn gru_cell(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    single(b, call, Cell::Gru)
+}
+
+fn rnn_tanh_cell(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    single(b, call, Cell::Plain(A::Tanh))
+}
+
+fn rnn_relu_cell(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    single(b, call, Cell::Plain(A::Relu))
+}

@@ -1,0 +1,101 @@
+//! TensorRT's enums in Rust. A value becomes the loaded version's number only when a call is made.
+//!
+//! Names and meaning are those of `NvInfer.h`. A value that the loaded version lacks is
+//! [`Error::NotInThisVersion`](crate::Error::NotInThisVersion), as a missing call is.
+
+mod build;
+mod layers;
+mod run;
+mod tensor;
+
+use std::fmt;
+
+pub use build::*;
+pub use layers::*;
+pub use run::*;
+pub use tensor::*;
+
+/// How grave a message is (`ILogger::Severity`); the same numbers in every version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// TensorRT is broken; the process should not go on with it.
+    InternalError = 0,
+    /// A call failed.
+    Error = 1,
+    /// TensorRT went on, but not as asked.
+    Warning = 2,
+    /// Progress and notable facts.
+    Info = 3,
+    /// Everything; thousands of lines for one build.
+    Verbose = 4,
+}
+
+impl Severity {
+    pub(crate) fn from_raw(number: i32) -> Self {
+        match number {
+            0 => Self::InternalError,
+            1 => Self::Error,
+            2 => Self::Warning,
+            3 => Self::Info,
+            _ => Self::Verbose,
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InternalError => "internal error",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Verbose => "verbose",
+        })
+    }
+}
+
+/// Declares an enum whose values are numbers of the table `$table`.
+macro_rules! numbered {
+    ($(#[$meta:meta])* $name:ident = $table:ident { $($(#[$doc:meta])* $variant:ident = $constant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            fn entry(self) -> &'static $crate::sys::Number {
+                match self {
+                    $(Self::$variant => &$crate::sys::enums::$table::$constant,)*
+                }
+            }
+
+            /// Whether `version` has this value.
+            pub fn is_in(self, version: $crate::Version) -> bool {
+                self.entry().of(version).is_some()
+            }
+
+            /// The number of this value in `version`.
+            #[allow(dead_code, reason = "some enums are only read")]
+            pub(crate) fn number(self, version: $crate::Version) -> $crate::Result<i32> {
+                let entry = self.entry();
+                entry.of(version).ok_or_else(|| $crate::Error::NotInThisVersion {
+                    call: entry.full_name(),
+                    version,
+                    since: entry.availability(),
+                })
+            }
+
+            /// The value behind a number of `version`; `None` for one that this crate does not know.
+            #[allow(dead_code, reason = "some enums are only written")]
+            pub(crate) fn from_number(version: $crate::Version, number: i32) -> Option<Self> {
+                Self::ALL.iter().copied().find(|v| v.entry().of(version) == Some(number))
+            }
+        }
+    };
+}
+
+use numbered;

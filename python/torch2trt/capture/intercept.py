@@ -1,0 +1,306 @@
+"""Calls that are kept whole: one opaque node instead of the operators inside.
+
+While a model is captured, the methods somebody asked for are replaced where their names find them: the attribute
+of a class (`torch.nn.ReLU.forward`, `torch.Tensor.__add__`), of a module (`torch.add`, a user's function), and
+references to them that were taken before (`from torch.nn.functional import gelu`). A call becomes a node
+
+    torch2trt::call(Tensor[] tensors, SymInt[] sizes, int key) -> Tensor[]
+
+which holds the tensors and the symbolic sizes among its arguments; everything else about it is the `Kept` record
+behind `key`. What the call returns is found by running the original once without recording, on copies, so that
+writing in place is seen and becomes a value of its own. Calls inside a kept call are not looked at.
+
+The node survives decomposition. This file must not know who asks for a call to be kept, or why.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+TARGET = "torch2trt.call.default"
+"""The target of a kept call in a program."""
+
+
+class Method(NamedTuple):
+    """Something callable that is found by name: `getattr(owner, attribute)`."""
+
+    name: str
+    """As the user wrote it: "torch.nn.ReLU.forward"."""
+    owner: Any
+    """The class or module that has it."""
+    attribute: str
+    function: Callable
+    """The original."""
+    hides: bool = True
+    """Whether the operators inside are left out. Otherwise they are captured too, and the call's outputs are theirs
+    unless whoever converts the call says otherwise."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a value stands that is known only later: entry `index` of the node's tensors, sizes or outputs."""
+
+    kind: str
+    """"tensor", "size", "output", or "argument": the same object as that tensor argument."""
+    index: int
+
+
+@dataclass(frozen=True)
+class Items:
+    """A torch.Size or a slice that holds slots."""
+
+    make: Callable
+    values: tuple
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One kept call."""
+
+    method: Method
+    args: Any
+    """Positional arguments, a `Slot` in the place of each tensor and symbolic size."""
+    kwargs: Any
+    result: Any
+    """What it returned, a `Slot` in the place of each tensor."""
+    devices: tuple[torch.device, ...]
+    """Of each tensor argument."""
+    hidden: tuple[int, ...]
+    """Outputs of the node that the caller does not see: the new values of tensor arguments written in place, by index
+    of the argument. They follow the visible outputs."""
+    inner: int
+    """Number of tensors, at the end of the node's, that are the results of the operators inside."""
+    samples: tuple[torch.Tensor, ...]
+    """What the outputs look like: fake tensors, or real ones where real tensors are traced."""
+
+
+_KEPT: dict[int, Kept] = {}
+_KEYS = itertools.count()
+_LIBRARY = torch.library.Library("torch2trt", "FRAGMENT")
+_LIBRARY.define("call(Tensor[] tensors, SymInt[] sizes, int key) -> Tensor[]")
+
+
+def _run(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.Tensor]:
+    return [sample.clone() for sample in _KEPT[key].samples]
+
+
+def _run_fake(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.Tensor]:
+    made = _KEPT[key].samples
+    return [torch.empty_strided(s.shape, s.stride(), dtype=s.dtype, device=s.device) for s in made]
+
+
+_LIBRARY.impl("call", _run, "CompositeExplicitAutograd")
+torch.library.register_fake("torch2trt::call", _run_fake, lib=_LIBRARY)
+
+
+class Interceptor:
+    """Keeps calls of some methods whole while it is active; `kept` has what is known of each, by key."""
+
+    def __init__(self, methods: Iterable[Method] = ()) -> None:
+        self.methods = list(methods)
+        self.kept: dict[int, Kept] = {}
+        self._inside = False
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Replaces the methods, and puts them back."""
+        if not self.methods:
+            yield
+            return
+        # torch keeps tables of its own functions by identity; they are made now, before anything is replaced.
+        torch.overrides.resolve_name(torch.relu)
+        undo: list[Callable[[], None]] = []
+        try:
+            for method in self.methods:
+                undo.extend(self._replace(method))
+            with _ByReference(self):
+                yield
+        finally:
+            for step in reversed(undo):
+                step()
+
+    def release(self) -> None:
+        """Forgets the calls. Graphs that hold their nodes can no longer be traced."""
+        for key in self.kept:
+            _KEPT.pop(key, None)
+
+    def _replace(self, method: Method) -> Iterator[Callable[[], None]]:
+        original = inspect.getattr_static(method.owner, method.attribute)
+        made = self._wrapped(method)
+        if isinstance(original, (staticmethod, classmethod)):
+            made = type(original)(self._wrapped(method._replace(function=original.__func__)))
+        yield _swap(method.owner, method.attribute, made)
+        if isinstance(method.owner, ModuleType) and not method.owner.__name__.startswith("torch"):
+            for module in list(sys.modules.values()):
+                names = [name for name, value in list(vars(module).items()) if value is method.function]
+                for name in names:
+                    yield _swap(module, name, made)
+
+    def _wrapped(self, method: Method) -> Callable:
+        @functools.wraps(method.function)
+        def kept(*args: Any, **kwargs: Any) -> Any:
+            return self.call(method, args, kwargs)
+
+        return kept
+
+    def call(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The call as one node, where the model makes it and it returns tensors; otherwise the call itself."""
+        # Without a tracer at the top, it is torch that calls, on its way through some operator.
+        if self._inside or get_proxy_mode() is None:
+            return method.function(*args, **kwargs)
+        if not method.hides:
+            return self._beside(method, args, kwargs)
+        self._inside = True
+        try:
+            found = _probe(method, args, kwargs)
+        finally:
+            self._inside = False
+        if not found.samples:
+            return method.function(*args, **kwargs)
+        tensors, sizes = [], []
+        key = self._record(method, _encode((args, kwargs), tensors, sizes), found, tensors)
+        outputs = torch.ops.torch2trt.call(tensors, sizes, key)
+        visible = len(outputs) - len(found.written)
+        for index, value in zip(found.written, outputs[visible:]):
+            tensors[index].copy_(value)
+        return decode(found.result, {"output": outputs, "argument": tensors})
+
+    def _beside(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The operators inside, and a node after them that may replace their results."""
+        result = method.function(*args, **kwargs)
+        flat, spec = pytree.tree_flatten(result)
+        inner = [leaf for leaf in flat if isinstance(leaf, torch.Tensor)]
+        if not inner:
+            return result
+        tensors, sizes = [], []
+        encoded = _encode((args, kwargs), tensors, sizes)
+        numbers = itertools.count()
+        slots = [Slot("output", next(numbers)) if isinstance(leaf, torch.Tensor) else leaf for leaf in flat]
+        found = _Found(pytree.tree_unflatten(slots, spec), tuple(map(_plain, inner)), ())
+        key = self._record(method, encoded, found, tensors, len(inner))
+        outputs = torch.ops.torch2trt.call([*tensors, *inner], sizes, key)
+        return decode(found.result, {"output": outputs})
+
+    def _record(
+        self, method: Method, encoded: Any, found: _Found, tensors: list[torch.Tensor], inner: int = 0
+    ) -> int:
+        args, kwargs = encoded
+        key = next(_KEYS)
+        devices = tuple(tensor.device for tensor in tensors)
+        self.kept[key] = _KEPT[key] = Kept(
+            method, args, kwargs, found.result, devices, found.written, inner, found.samples
+        )
+        return key
+
+
+class _ByReference(TorchFunctionMode):
+    """Sees the functions of torch that are called through a reference taken before they were replaced."""
+
+    def __init__(self, interceptor: Interceptor) -> None:
+        super().__init__()
+        self.interceptor = interceptor
+        self.methods = {method.function: method for method in interceptor.methods}
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        method = self.methods.get(function)
+        if method is None:
+            return function(*args, **(kwargs or {}))
+        return self.interceptor.call(method, args, kwargs or {})
+
+
+class _Found(NamedTuple):
+    """What running the original showed."""
+
+    result: Any
+    samples: tuple[torch.Tensor, ...]
+    written: tuple[int, ...]
+    """Tensor arguments that were written in place."""
+
+
+def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
+    """Runs the original on copies, unrecorded."""
+    with disable_proxy_modes_tracing(), torch.no_grad():
+        encoded = _encode((args, kwargs), tensors := [], sizes := [])
+        copies = [tensor.clone() for tensor in tensors]
+        versions = [copy._version for copy in copies]
+        args, kwargs = decode(encoded, {"tensor": copies, "size": sizes})
+        flat, spec = pytree.tree_flatten(method.function(*args, **kwargs))
+        written = tuple(k for k, copy in enumerate(copies) if copy._version != versions[k])
+        slots, samples = [], []
+        for leaf in flat:
+            same = next((k for k in written if copies[k] is leaf), None)
+            if same is not None:
+                slots.append(Slot("argument", same))
+            elif isinstance(leaf, torch.Tensor):
+                slots.append(Slot("output", len(samples)))
+                samples.append(_plain(leaf))
+            else:
+                slots.append(leaf)
+        samples.extend(_plain(copies[k]) for k in written)
+    return _Found(pytree.tree_unflatten(slots, spec), tuple(samples), written)
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor that kernels see."""
+    if isinstance(tensor, FunctionalTensor):
+        tensor = tensor.from_functional()
+    return tensor if isinstance(tensor, FakeTensor) else tensor.detach()
+
+
+def _encode(value: Any, tensors: list[torch.Tensor], sizes: list[torch.SymInt]) -> Any:
+    """The value with slots for its tensors and symbolic sizes, which are appended to the lists."""
+
+    def leaf(item: Any) -> Any:
+        if isinstance(item, torch.Tensor):
+            tensors.append(item)
+            return Slot("tensor", len(tensors) - 1)
+        if isinstance(item, torch.SymInt):
+            sizes.append(item)
+            return Slot("size", len(sizes) - 1)
+        if isinstance(item, torch.Size):
+            return Items(lambda *values: tuple(values), tuple(map(leaf, item)))
+        if isinstance(item, slice):
+            return Items(slice, tuple(map(leaf, (item.start, item.stop, item.step))))
+        return item
+
+    return pytree.tree_map(leaf, value, is_leaf=lambda item: isinstance(item, (torch.Size, slice)))
+
+
+def decode(value: Any, filled: dict[str, Any]) -> Any:
+    """The value with `filled[kind][index]` in the place of each slot."""
+
+    def leaf(item: Any) -> Any:
+        if isinstance(item, Slot):
+            return filled[item.kind][item.index]
+        if isinstance(item, Items):
+            return item.make(*map(leaf, item.values))
+        return item
+
+    return pytree.tree_map(leaf, value)
+
+
+def _swap(owner: Any, attribute: str, value: Any) -> Callable[[], None]:
+    """Sets an attribute; the result puts it back."""
+    own = vars(owner)
+    if attribute in own:
+        before = own[attribute]
+        undo = functools.partial(setattr, owner, attribute, before)
+    else:
+        undo = functools.partial(delattr, owner, attribute)
+    setattr(owner, attribute, value)
+    return undo

@@ -1,0 +1,54 @@
+"""Every model of the README's table: equal to PyTorch on the CPU engine, and built for real by TensorRT-RTX.
+
+Weights and inputs are fresh random numbers each time; the seed is printed when a test fails.
+"""
+
+import importlib.util
+import time
+
+import pytest
+import torch
+from models import MODELS, build
+from torch.utils import _pytree as pytree
+
+from torch2trt import _core, torch2trt
+from torch2trt.verify import difference
+
+TOLERANCE = 1e-4
+TARGET = "sm_89"
+HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
+
+
+def fresh(value):
+    """Another input of the same kind: new floats; integers stay within the range they had."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.is_floating_point():
+        return torch.randn_like(value)
+    return value[..., torch.randperm(value.shape[-1])]
+
+
+def outputs(value):
+    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_model(name):
+    seed = int(time.time())
+    print(f"seed {seed}")
+    model, args, kwargs = build(name, seed)
+    model_trt = torch2trt(model, args, kwargs=kwargs, backend="cpu", target=TARGET, progress=False)
+
+    assert max(model_trt.report.difference.values()) <= TOLERANCE
+    args, kwargs = pytree.tree_map(fresh, (args, kwargs))
+    with torch.no_grad():
+        expected, got = model(*args, **kwargs), model_trt(*args, **kwargs)
+    assert type(got) is type(expected)
+    for e, g in zip(outputs(expected), outputs(got), strict=True):
+        assert difference(e, g) <= TOLERANCE
+
+    if HAS_RTX:
+        plan = model_trt.network.build(_core.ProgressBar(False))
+        assert plan.size > 1000
+        warnings = [value for key, value in plan.summary if key == "warning"]
+        assert not warnings, warnings

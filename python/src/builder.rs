@@ -210,12 +210,7 @@ impl Program {
     /// Converts the program into a network. Options are those of `torch2trt.torch2trt`; `calls` is the
     /// `torch2trt.converters.calls.Calls` that converts the calls a user's converters took.
     #[pyo3(signature = (options, calls = None))]
-    fn convert(
-        &self,
-        py: Python<'_>,
-        options: &Bound<'_, PyDict>,
-        calls: Option<Py<PyAny>>,
-    ) -> PyResult<Network> {
+    fn convert(&self, py: Python<'_>, options: &Bound<'_, PyDict>, calls: Option<Py<PyAny>>) -> PyResult<Network> {
         let options = read_options(options)?;
         let users = calls.map(UserConverters::new);
         let foreign = users.as_ref().map(|users| users as &dyn Foreign);

@@ -1,93 +1,224 @@
 //! Engines: torch tensors in, torch tensors out.
 
-use crate::error::OrRaise;
-use crate::tensor::{TorchTensor, empty};
+use crate::error::{OrRaise, bad_option};
+use crate::tensor::{Maker, TorchTensor};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
-use runtime::{Device, RunOptions};
-use std::sync::Arc;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use runtime::{DataType, Device, IoSpec, RunOptions, Side};
+use torch2trt::Executable;
 
 /// Something that runs: a CPU engine or a TensorRT engine.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Engine {
-    pub(crate) engine: Arc<dyn runtime::Engine>,
-    /// Addresses of the weights that the engine reads where they lie.
-    pub(crate) borrowed: Vec<usize>,
+    pub(crate) executable: Executable,
+    /// One for each output, made at the first call.
+    makers: PyOnceLock<Vec<Maker>>,
+}
+
+impl Engine {
+    pub(crate) fn new(executable: Executable) -> Self {
+        Self { executable, makers: PyOnceLock::new() }
+    }
+
+    fn engine(&self) -> &dyn runtime::Engine {
+        &*self.executable.engine
+    }
+
+    fn makers(&self, py: Python<'_>) -> PyResult<&Vec<Maker>> {
+        let device = self.engine().device();
+        let make = |io: &IoSpec| Maker::new(py, io.dtype, device);
+        self.makers.get_or_try_init(py, || self.engine().spec().outputs.iter().map(make).collect())
+    }
+
+    /// The inputs as the engine takes them: of its own types where they differ from the model's.
+    fn read(&self, py: Python<'_>, inputs: &[Bound<'_, PyAny>]) -> PyResult<Vec<TorchTensor>> {
+        let (declared, own) = (&self.executable.declared.inputs, &self.engine().spec().inputs);
+        let mut tensors = inputs.iter().map(TorchTensor::new).collect::<PyResult<Vec<_>>>()?;
+        for ((tensor, declared), own) in tensors.iter_mut().zip(declared).zip(own) {
+            if declared.dtype == own.dtype {
+                continue;
+            }
+            let (name, expected, got) = (declared.name.clone(), declared.dtype, tensor.dtype);
+            if got != expected {
+                return Err(runtime::Error::Type { side: Side::Input, name, expected, got }).or_raise(py);
+            }
+            *tensor = TorchTensor::new(&cast(tensor.bind(py), own.dtype)?)?;
+        }
+        Ok(tensors)
+    }
+
+    /// The outputs as the model gives them.
+    fn written<'py>(&self, py: Python<'py>, made: Vec<TorchTensor>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let declared = self.executable.declared.outputs.iter().map(|io| io.dtype);
+        made.into_iter()
+            .zip(declared)
+            .map(|(tensor, dtype)| {
+                let own = tensor.dtype;
+                let tensor = tensor.into_inner().into_bound(py);
+                if own == dtype { Ok(tensor) } else { cast(&tensor, dtype) }
+            })
+            .collect()
+    }
+
+    /// Runs outputs whose shapes depend on data: the engine allocates.
+    fn run_alloc<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: &[TorchTensor],
+        options: &RunOptions,
+    ) -> PyResult<Vec<TorchTensor>> {
+        let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
+        let made = py.detach(|| self.engine().run_alloc(&views, options)).or_raise(py)?;
+        made.into_iter().map(|tensor| from_owned(py, tensor)).collect()
+    }
 }
 
 #[pymethods]
 impl Engine {
-    /// Runs the engine on torch tensors, in the order of its inputs. Returns new torch tensors.
-    #[pyo3(signature = (inputs, stream = None))]
+    /// Runs the engine on torch tensors, in the order of its inputs; returns torch tensors.
+    ///
+    /// On a GPU the work is enqueued on `stream` (the address of a CUDA stream) and the call returns. `out` gives the
+    /// tensors to write to.
+    #[pyo3(signature = (inputs, stream = None, out = None))]
     fn run<'py>(
         &self,
         py: Python<'py>,
         inputs: Vec<Bound<'py, PyAny>>,
         stream: Option<usize>,
+        out: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let options = RunOptions { stream, profile: None };
-        let inputs: Vec<TorchTensor> = inputs.iter().map(TorchTensor::new).collect::<PyResult<_>>()?;
+        let inputs = self.read(py, &inputs)?;
         let dims: Vec<&[i64]> = inputs.iter().map(|t| t.dims.as_slice()).collect();
-        let output_dims = self.engine.output_dims(&dims).or_raise(py)?;
-        let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
-        let Some(output_dims) = output_dims.into_iter().collect::<Option<Vec<_>>>() else {
-            let outputs = py.detach(|| self.engine.run_alloc(&views, &options)).or_raise(py)?;
-            return PyList::new(py, outputs.iter().map(|t| from_owned(py, t)).collect::<PyResult<Vec<_>>>()?);
+        let output_dims = self.engine().output_dims(&dims).or_raise(py)?;
+        let known: Option<Vec<Vec<i64>>> = output_dims.into_iter().collect();
+        let made = match known {
+            None => self.run_alloc(py, &inputs, &options)?,
+            Some(dims) => {
+                let makers = self.makers(py)?.iter().zip(dims);
+                let mut made = makers.map(|(maker, dims)| maker.make(py, dims)).collect::<PyResult<Vec<_>>>()?;
+                let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
+                let mut views_mut = made.iter_mut().map(|t| t.view_mut(py)).collect::<PyResult<Vec<_>>>()?;
+                py.detach(|| self.engine().run(&views, &mut views_mut, &options)).or_raise(py)?;
+                drop(views_mut);
+                made
+            }
         };
-        let specs = &self.engine.spec().outputs;
-        let device = self.engine.device();
-        let made: Vec<_> = specs
-            .iter()
-            .zip(&output_dims)
-            .map(|(io, dims)| empty(py, dims, io.dtype, device))
-            .collect::<PyResult<_>>()?;
-        let mut outputs: Vec<TorchTensor> = made.iter().map(TorchTensor::new).collect::<PyResult<_>>()?;
-        let mut views_mut = outputs.iter_mut().map(|t| t.view_mut(py)).collect::<PyResult<Vec<_>>>()?;
-        py.detach(|| self.engine.run(&views, &mut views_mut, &options)).or_raise(py)?;
-        PyList::new(py, made)
+        let made = self.written(py, made)?;
+        match out {
+            None => PyList::new(py, made),
+            Some(out) => copy_out(py, made, out),
+        }
     }
 
     /// Inputs: (name, dtype, sizes as numbers or expressions).
     #[getter]
     fn inputs(&self) -> Vec<(String, String, Vec<String>)> {
-        self.engine.spec().inputs.iter().map(describe).collect()
+        self.executable.declared.inputs.iter().map(describe).collect()
     }
 
     /// Outputs: (name, dtype, sizes as numbers or expressions).
     #[getter]
     fn outputs(&self) -> Vec<(String, String, Vec<String>)> {
-        self.engine.spec().outputs.iter().map(describe).collect()
+        self.executable.declared.outputs.iter().map(describe).collect()
     }
 
     /// Addresses of the weights that the engine reads where they lie: memory of the model's own tensors among them.
     #[getter]
     fn borrowed(&self) -> Vec<usize> {
-        self.borrowed.clone()
+        self.executable.borrowed()
     }
 
     /// Where inputs must lie: "cpu" or "cuda:0".
     #[getter]
     fn device(&self) -> String {
-        match self.engine.device() {
-            Device::Cpu => "cpu".into(),
-            Device::Cuda(index) => format!("cuda:{index}"),
+        self.engine().device().to_string()
+    }
+
+    /// The index of the GPU it runs on; None on the CPU.
+    #[getter]
+    fn device_index(&self) -> Option<u32> {
+        match self.engine().device() {
+            Device::Cpu => None,
+            Device::Cuda(index) => Some(index),
         }
+    }
+
+    /// The plan as TensorRT serialized it; None on the CPU engine.
+    #[getter]
+    fn plan<'py>(&self, py: Python<'py>) -> Option<Bound<'py, pyo3::types::PyBytes>> {
+        self.executable.plan().map(|plan| pyo3::types::PyBytes::new(py, plan))
     }
 
     /// One line: what runs, its version, threads or device.
     #[getter]
     fn description(&self) -> String {
-        self.engine.description()
+        self.engine().description()
     }
 }
 
-fn describe(io: &runtime::IoSpec) -> (String, String, Vec<String>) {
+fn describe(io: &IoSpec) -> (String, String, Vec<String>) {
     (io.name.clone(), io.dtype.name().to_owned(), io.dims.iter().map(ToString::to_string).collect())
 }
 
-/// A torch tensor with a copy of a tensor that the engine allocated.
-fn from_owned<'py>(py: Python<'py>, tensor: &runtime::Tensor) -> PyResult<Bound<'py, PyAny>> {
-    let made = empty(py, tensor.dims(), tensor.dtype(), tensor.device())?;
-    TorchTensor::new(&made)?.view_mut(py)?.copy_from(&tensor.view()).or_raise(py)?;
-    Ok(made)
+fn cast<'py>(tensor: &Bound<'py, PyAny>, dtype: DataType) -> PyResult<Bound<'py, PyAny>> {
+    let py = tensor.py();
+    tensor.call_method1(intern!(py, "to"), (py.import(intern!(py, "torch"))?.getattr(dtype.name())?,))
+}
+
+/// Copies the outputs to the caller's tensors and returns those.
+fn copy_out<'py>(
+    py: Python<'py>,
+    made: Vec<Bound<'py, PyAny>>,
+    out: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyList>> {
+    if made.len() != out.len() {
+        return Err(bad_option(py, format!("`out` has {} tensors, the engine {} outputs", out.len(), made.len())));
+    }
+    for (made, out) in made.iter().zip(&out) {
+        out.call_method1(intern!(py, "copy_"), (made,))?;
+    }
+    PyList::new(py, out)
+}
+
+/// A torch tensor with what the engine allocated: a copy in host memory, the same memory on a GPU.
+fn from_owned(py: Python<'_>, tensor: runtime::Tensor) -> PyResult<TorchTensor> {
+    let maker = Maker::new(py, tensor.dtype(), tensor.device())?;
+    if tensor.device() == Device::Cpu || tensor.byte_len() == 0 {
+        let mut host = maker.make(py, tensor.dims().to_vec())?;
+        if tensor.device() == Device::Cpu {
+            host.view_mut(py)?.copy_from(&tensor.view()).or_raise(py)?;
+        }
+        return Ok(host);
+    }
+    let torch = py.import(intern!(py, "torch"))?;
+    let (dims, dtype) = (tensor.dims().to_vec(), torch.getattr(tensor.dtype().name())?);
+    let device = tensor.device().to_string();
+    let keywords = PyDict::new(py);
+    keywords.set_item("device", device)?;
+    let bytes = torch.call_method("as_tensor", (Py::new(py, DeviceTensor { tensor })?,), Some(&keywords))?;
+    let typed = bytes.call_method1("view", (dtype,))?.call_method1("reshape", (PyTuple::new(py, dims)?,))?;
+    TorchTensor::new(&typed)
+}
+
+/// Device memory that the engine allocated, as other packages read it.
+#[pyclass(module = "torch2trt._core", frozen)]
+struct DeviceTensor {
+    tensor: runtime::Tensor,
+}
+
+#[pymethods]
+impl DeviceTensor {
+    /// The memory as plain bytes: not every type has a code in this protocol.
+    #[getter(__cuda_array_interface__)]
+    fn interface<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let interface = PyDict::new(py);
+        interface.set_item("shape", (self.tensor.byte_len(),))?;
+        interface.set_item("typestr", "|u1")?;
+        interface.set_item("data", (self.tensor.as_ptr().addr(), false))?;
+        interface.set_item("version", 3)?;
+        Ok(interface)
+    }
 }

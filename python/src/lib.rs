@@ -6,6 +6,7 @@
 
 mod builder;
 mod converter;
+mod device;
 mod engine;
 mod error;
 mod network;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<user_network::UserNetwork>()?;
     module.add_function(wrap_pyfunction!(user_network::infer, module)?)?;
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
+    module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add("Error", module.py().get_type::<error::Torch2TrtError>())?;
     Ok(())

@@ -6,7 +6,7 @@ use crate::progress::Bar;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 use torch2trt::{Code, Options};
 
@@ -44,8 +44,7 @@ impl Network {
 
     /// Makes the CPU engine.
     fn cpu_engine(&self, py: Python<'_>) -> PyResult<Engine> {
-        let (engine, borrowed) = py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?;
-        Ok(Engine { engine: Arc::new(engine), borrowed })
+        Ok(Engine::new(py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?))
     }
 
     /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.
@@ -57,7 +56,8 @@ impl Network {
     fn build(&self, py: Python<'_>, progress: &Bound<'_, Bar>) -> PyResult<Plan> {
         let bar = progress.get();
         let plan = interruptible(py, bar, || torch2trt::build_plan(&self.network, &self.options, bar))?;
-        Ok(Plan { plan })
+        let (size, summary) = (plan.bytes().len(), plan.summary());
+        Ok(Plan { plan: Mutex::new(Some(plan)), options: self.options.clone(), size, summary })
     }
 }
 
@@ -94,25 +94,43 @@ fn interruptible<T: Send>(
 /// A serialized TensorRT engine, and what is known of it.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Plan {
-    plan: torch2trt::Plan,
+    /// Until an engine is made of it.
+    plan: Mutex<Option<torch2trt::Plan>>,
+    options: Options,
+    size: usize,
+    summary: Vec<(String, String)>,
+}
+
+impl Plan {
+    fn taken(py: Python<'_>) -> PyErr {
+        raise(py, &torch2trt::Error::new(Code::BadOption, "the plan was made into an engine, which has its bytes now"))
+    }
 }
 
 #[pymethods]
 impl Plan {
     /// The plan's bytes, as TensorRT wrote them.
-    fn serialize<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.plan.bytes())
+    fn serialize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let plan = self.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        plan.as_ref().map(|plan| PyBytes::new(py, plan.bytes())).ok_or_else(|| Self::taken(py))
+    }
+
+    /// Makes the engine, on this machine's GPU. The plan goes with it.
+    fn engine(&self, py: Python<'_>) -> PyResult<Engine> {
+        let plan = self.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let plan = plan.ok_or_else(|| Self::taken(py))?;
+        Ok(Engine::new(py.detach(|| torch2trt::tensorrt_engine(plan, &self.options)).or_raise(py)?))
     }
 
     /// Size in bytes.
     #[getter]
     fn size(&self) -> usize {
-        self.plan.bytes().len()
+        self.size
     }
 
     /// What was built: (name, value) pairs for people.
     #[getter]
     fn summary(&self) -> Vec<(String, String)> {
-        self.plan.summary()
+        self.summary.clone()
     }
 }

@@ -3,9 +3,10 @@
 use crate::error::bad_option;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use runtime::CudaGraph;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use torch2trt::{Backend, Options};
+use torch2trt::{Backend, Options, TimingCache};
 
 /// Reads options; the names are those of [`Options`]. Unknown ones are the Python side's to refuse.
 pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
@@ -34,11 +35,41 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "onnxruntime" => options.onnxruntime = value.extract().map_err(wrong)?,
             "site_packages" => options.site_packages = value.extract().map_err(wrong)?,
             "threads" => options.threads = NonZeroUsize::new(value.extract().map_err(wrong)?),
+            "device" => options.device = value.extract().map_err(wrong)?,
+            "use_cuda_graph" => options.cuda_graph = cuda_graph(&value)?,
+            "version_compatible" => options.version_compatible = value.extract().map_err(wrong)?,
+            "hardware_compatible" => options.hardware_compatible = value.extract().map_err(wrong)?,
+            "refittable" => options.refittable = value.extract().map_err(wrong)?,
+            "timing_cache" => options.timing_cache = timing_cache(&value).map_err(wrong)?,
+            "trusted" => options.trusted = value.extract().map_err(wrong)?,
             "profiles" => options.profiles = profiles(&value).map_err(wrong)?,
             _ => return Err(bad_option(py, format!("there is no option `{name}`"))),
         }
     }
     Ok(options)
+}
+
+/// `True`, `False` or `"auto"`.
+fn cuda_graph(value: &Bound<'_, PyAny>) -> PyResult<CudaGraph> {
+    if let Ok(on) = value.extract::<bool>() {
+        return Ok(if on { CudaGraph::Always } else { CudaGraph::Never });
+    }
+    if value.extract::<String>().is_ok_and(|text| text == "auto") {
+        return Ok(CudaGraph::Auto);
+    }
+    Err(bad_option(
+        value.py(),
+        "option `use_cuda_graph` is neither True, False nor \"auto\"\nhelp: leave it out for \"auto\"",
+    ))
+}
+
+/// A file, `True` for the one in the user's cache folder, or `False` for none.
+fn timing_cache(value: &Bound<'_, PyAny>) -> PyResult<TimingCache> {
+    Ok(match value.extract::<bool>() {
+        Ok(true) => TimingCache::User,
+        Ok(false) => TimingCache::Off,
+        Err(_) => TimingCache::File(value.extract()?),
+    })
 }
 
 /// Profiles as a list of dicts: input name to a list of (min, opt, max), an entry an axis.

@@ -7,7 +7,8 @@ use crate::error::{OrRaise, bad_option};
 use bytes::Bytes;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
 use runtime::{DataType, Device, TensorView, TensorViewMut};
 
 /// A torch tensor and what its memory holds.
@@ -18,7 +19,7 @@ pub(crate) struct TorchTensor {
     address: usize,
     bytes: usize,
     /// Keeps the memory alive.
-    _owner: Py<PyAny>,
+    owner: Py<PyAny>,
 }
 
 impl TorchTensor {
@@ -26,20 +27,38 @@ impl TorchTensor {
     pub(crate) fn new(tensor: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = tensor.py();
         let tensor = tensor.call_method0(intern!(py, "contiguous"))?;
-        let name = dtype_name(&tensor)?;
-        let dtype = DataType::from_name(&name)
-            .ok_or_else(|| bad_option(py, format!("tensors of dtype {name} cannot be passed")))?;
+        let Some(dtype) = data_type(&tensor)? else {
+            let name = dtype_name(&tensor)?;
+            return Err(bad_option(py, format!("tensors of dtype {name} cannot be passed")));
+        };
         let dims: Vec<i64> = tensor.getattr(intern!(py, "shape"))?.extract()?;
         let device = device(&tensor)?;
-        let address: usize = tensor.call_method0(intern!(py, "data_ptr"))?.extract()?;
-        let count: usize = tensor.call_method0(intern!(py, "numel"))?.extract()?;
-        Ok(Self { dtype, dims, device, address, bytes: count * dtype.size(), _owner: tensor.unbind() })
+        Self::known(tensor, dtype, dims, device)
+    }
+
+    /// A contiguous tensor of which type, sizes and device are known to be these.
+    fn known(tensor: Bound<'_, PyAny>, dtype: DataType, dims: Vec<i64>, device: Device) -> PyResult<Self> {
+        let address: usize = tensor.call_method0(intern!(tensor.py(), "data_ptr"))?.extract()?;
+        // The sizes are those of a tensor that exists, so their product is no overflow.
+        let count: i64 = dims.iter().product();
+        let bytes = usize::try_from(count).unwrap_or(0) * dtype.size();
+        Ok(Self { dtype, dims, device, address, bytes, owner: tensor.unbind() })
+    }
+
+    /// The tensor itself.
+    pub(crate) fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        self.owner.bind(py)
+    }
+
+    /// The tensor itself.
+    pub(crate) fn into_inner(self) -> Py<PyAny> {
+        self.owner
     }
 
     /// The memory as an input of an engine.
     pub(crate) fn view<'a>(&'a self, py: Python<'_>) -> PyResult<TensorView<'a>> {
         // SAFETY: `address` and `bytes` are a contiguous torch tensor's own data pointer and size, read together in
-        // `new`; `_owner` keeps that tensor, and so its storage, alive for 'a. Nobody resizes a storage during a call
+        // `new`; `owner` keeps that tensor, and so its storage, alive for 'a. Nobody resizes a storage during a call
         // that holds it; concurrent writes by the user are races in torch itself.
         unsafe { TensorView::from_raw(self.dtype, &self.dims, self.address as *const u8, self.bytes, self.device) }
             .or_raise(py)
@@ -60,8 +79,32 @@ pub(crate) fn dtype_name(tensor: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(text.trim_start_matches("torch.").to_owned())
 }
 
+/// The type, or `None` for one that engines do not have. Compares identities: torch has one object a dtype.
+fn data_type(tensor: &Bound<'_, PyAny>) -> PyResult<Option<DataType>> {
+    let py = tensor.py();
+    let dtype = tensor.getattr(intern!(py, "dtype"))?;
+    Ok(dtypes(py)?.iter().find(|(known, _)| known.is(&dtype)).map(|(_, dtype)| *dtype))
+}
+
+/// torch's dtypes and ours. A type that this torch does not have is left out.
+fn dtypes(py: Python<'_>) -> PyResult<&Vec<(Py<PyAny>, DataType)>> {
+    static DTYPES: PyOnceLock<Vec<(Py<PyAny>, DataType)>> = PyOnceLock::new();
+    DTYPES.get_or_try_init(py, || {
+        let torch = py.import(intern!(py, "torch"))?;
+        let known = |dtype: DataType| Some((torch.getattr(dtype.name()).ok()?.unbind(), dtype));
+        Ok(DataType::ALL.into_iter().filter_map(known).collect())
+    })
+}
+
 fn device(tensor: &Bound<'_, PyAny>) -> PyResult<Device> {
     let py = tensor.py();
+    // -1 for everything that is not on a GPU; the index where it is on one, of whatever make.
+    let index: i32 = tensor.call_method0(intern!(py, "get_device"))?.extract()?;
+    if let Ok(index) = u32::try_from(index)
+        && tensor.getattr(intern!(py, "is_cuda"))?.extract()?
+    {
+        return Ok(Device::Cuda(index));
+    }
     let device = tensor.getattr(intern!(py, "device"))?;
     let kind: String = device.getattr(intern!(py, "type"))?.extract()?;
     match kind.as_str() {
@@ -99,18 +142,29 @@ pub(crate) fn weight_bytes(tensor: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(WeightBytes(TorchTensor::new(&host)?)))
 }
 
-/// A new uninitialized torch tensor.
-pub(crate) fn empty<'py>(
-    py: Python<'py>,
-    dims: &[i64],
+/// Makes uninitialized torch tensors of one type on one device.
+pub(crate) struct Maker {
+    empty: Py<PyAny>,
+    keywords: Py<PyDict>,
     dtype: DataType,
     device: Device,
-) -> PyResult<Bound<'py, PyAny>> {
-    let torch = py.import(intern!(py, "torch"))?;
-    let kwargs = pyo3::types::PyDict::new(py);
-    kwargs.set_item(intern!(py, "dtype"), torch.getattr(dtype.name())?)?;
-    if let Device::Cuda(index) = device {
-        kwargs.set_item(intern!(py, "device"), format!("cuda:{index}"))?;
+}
+
+impl Maker {
+    pub(crate) fn new(py: Python<'_>, dtype: DataType, device: Device) -> PyResult<Self> {
+        let torch = py.import(intern!(py, "torch"))?;
+        let keywords = PyDict::new(py);
+        keywords.set_item("dtype", torch.getattr(dtype.name())?)?;
+        if let Device::Cuda(index) = device {
+            keywords.set_item("device", torch.call_method1("device", ("cuda", index))?)?;
+        }
+        Ok(Self { empty: torch.getattr("empty")?.unbind(), keywords: keywords.unbind(), dtype, device })
     }
-    torch.call_method(intern!(py, "empty"), (PyTuple::new(py, dims)?,), Some(&kwargs))
+
+    /// A new tensor of these sizes.
+    pub(crate) fn make(&self, py: Python<'_>, dims: Vec<i64>) -> PyResult<TorchTensor> {
+        let size = PyTuple::new(py, &dims)?;
+        let made = self.empty.bind(py).call((size,), Some(self.keywords.bind(py)))?;
+        TorchTensor::known(made, self.dtype, dims, self.device)
+    }
 }

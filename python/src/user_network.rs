@@ -42,6 +42,12 @@ impl Size {
         Self(Dim::Static(value))
     }
 
+    /// The size that a text says, such as `s0*4 + 1`.
+    #[staticmethod]
+    fn parse(py: Python<'_>, text: &str) -> PyResult<Self> {
+        Dim::parse(text).map(Self).map_err(|e| raise(py, &Error::new(Code::BadProgram, e.to_string())))
+    }
+
     fn __add__(&self, other: Operand) -> Self {
         Self(self.0.clone() + other.0)
     }
@@ -190,11 +196,7 @@ impl TensorInfo {
 ///
 /// Raises `torch2trt.Error` E0107 where TensorRT would refuse the layer.
 #[pyfunction]
-pub(crate) fn infer(
-    py: Python<'_>,
-    op: &str,
-    inputs: Vec<Option<Bound<'_, TensorInfo>>>,
-) -> PyResult<Vec<TensorInfo>> {
+pub(crate) fn infer(py: Python<'_>, op: &str, inputs: Vec<Option<Bound<'_, TensorInfo>>>) -> PyResult<Vec<TensorInfo>> {
     let inputs: Vec<_> = inputs.iter().map(|i| i.as_ref().map(|i| i.get().borrowed())).collect();
     inferred(py, &parse(py, op)?, &inputs)
 }
@@ -203,7 +205,8 @@ fn inferred(py: Python<'_>, op: &Op, inputs: &[Option<network::TensorInfo<'_>>])
     let outputs = network::infer(op, inputs)
         .map_err(|e| raise(py, &Error::new(Code::LayerRefused, format!("{} layer: {e}", op.name()))))?;
     let weights = if let Op::Constant(weights) = op { Some(weights.clone()) } else { None };
-    let info = |o: network::Inferred| TensorInfo { dtype: o.dtype, dims: o.dims, value: o.value, weights: weights.clone() };
+    let info =
+        |o: network::Inferred| TensorInfo { dtype: o.dtype, dims: o.dims, value: o.value, weights: weights.clone() };
     Ok(outputs.into_iter().map(info).collect())
 }
 
@@ -213,7 +216,13 @@ fn first(py: Python<'_>, outputs: Vec<TensorInfo>) -> PyResult<TensorInfo> {
 
 fn parse(py: Python<'_>, op: &str) -> PyResult<Op> {
     serde_json::from_str(op).map_err(|e| {
-        raise(py, &Error::new(Code::LayerRefused, format!("an attribute has a value that the layer does not take: {e}\n  {op}")))
+        raise(
+            py,
+            &Error::new(
+                Code::LayerRefused,
+                format!("an attribute has a value that the layer does not take: {e}\n  {op}"),
+            ),
+        )
     })
 }
 

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from ._core import Error, __version__
 from ._convert import coverage, torch2trt
+from .alias import install_trt_alias
+from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .converters import __all__ as _converters
 from .module import TRTModule
 from .report import Report
 
-__all__ = ["Error", "Report", "TRTModule", "__version__", "coverage", "torch2trt"]
+__all__ = ["Error", "Report", "TRTModule", "__version__", "coverage", "install_trt_alias", "torch2trt", *_converters]

@@ -5,18 +5,26 @@ Holds the order of the stages and the choice of the backend; every stage is some
 
 from __future__ import annotations
 
+import inspect
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
-from . import _core
+from . import _core, arguments
 from ._log import logger, show
-from .capture import Captured, capture
+from .arguments import take_legacy
+from .backend import choose, cuda_index, site_packages
+from .capture import Captured, capture, normalized
+from .dataset import Dataset
+from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, from_batch, profiles_from, resized
+from .errors import error
+from .converters import CONVERTERS, Calls
 from .module import TRTModule
 from .report import Report
 from .verify import check
@@ -27,43 +35,73 @@ def torch2trt(
     inputs: Any,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
-    log_level: int = logging.INFO,
+    log_level: Any = logging.INFO,
+    fp16_mode: bool = False,
+    max_workspace_size: int | None = None,
+    strict_type_constraints: bool = False,
+    keep_network: bool = True,
     *,
+    min_shapes: Any = None,
+    opt_shapes: Any = None,
+    max_shapes: Any = None,
+    max_batch_size: int | None = None,
+    dynamic_shapes: Any = None,
     kwargs: dict[str, Any] | None = None,
     backend: str = "auto",
     target: str | None = None,
-    dynamic_shapes: Any = None,
-    max_workspace_size: int | None = None,
     optimization_level: int | None = None,
     avg_timing_iterations: int | None = None,
-    keep_network: bool = True,
     verify: bool = True,
     progress: bool = True,
     threads: int | None = None,
     tensorrt: str | None = None,
     onnxruntime: str | None = None,
+    use_cuda_graph: bool | str = "auto",
+    version_compatible: bool = False,
+    hardware_compatible: bool = False,
+    refittable: bool = False,
+    timing_cache: str | bool = True,
+    **legacy: Any,
 ) -> TRTModule:
     """Converts a PyTorch model.
 
     Args:
         module: the model, in evaluation mode; or a function of tensors.
-        inputs: sample inputs: a list or tuple of positional arguments, a dict of keyword arguments, or one tensor.
+        inputs: sample inputs: a list or tuple of positional arguments, a dict of keyword arguments, one tensor, or a
+            `Dataset` of samples, whose shapes are then the ranges.
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
-        log_level: what is shown on standard error (a `logging` level).
-        kwargs: further sample inputs, passed by keyword.
-        backend: "tensorrt", "cpu", or "auto": TensorRT where it and a GPU are there, the CPU engine elsewhere.
-        target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
-        dynamic_shapes: as for `torch.export.export`. Default: every size is that of the sample inputs.
+        log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`).
+        fp16_mode: compute in float16 where that is safe.
         max_workspace_size: bytes of device memory that a layer may use while it runs.
+        strict_type_constraints: accepted; every network is strongly typed.
+        keep_network: keep the network, for `model_trt.network`.
+        min_shapes: smallest shape of each input tensor, in order; or a list of those, one a profile.
+        opt_shapes: the shapes that TensorRT tunes for. Default: those of the sample inputs.
+        max_shapes: largest shape of each input tensor, as `min_shapes`.
+        max_batch_size: makes the first axis of every input dynamic, from 1 to this.
+        dynamic_shapes: as for `torch.export.export`, instead of the three above. Default: every size is that of the
+            sample inputs.
+        kwargs: further sample inputs, passed by keyword.
+        backend: "tensorrt", "cpu", or "auto": TensorRT where it is installed and the model or its inputs are on a
+            GPU that it builds for, the CPU engine elsewhere.
+        target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
         optimization_level: 0 (build fast) to 5 (search long).
         avg_timing_iterations: how often TensorRT times each tactic.
-        keep_network: keep the network, for `model_trt.network`.
-        verify: run the model and the engine on the sample inputs and compare.
+        verify: run the model and the engine on the sample inputs, and at the ends of every range, and compare.
         progress: show a bar on standard error while it is a terminal.
         threads: threads of the CPU engine. Default: one for each physical core.
         tensorrt: path of the TensorRT library to use.
         onnxruntime: path of the ONNX Runtime library to use.
+        use_cuda_graph: replay calls from CUDA graphs: True from the first call of a shape on, "auto" from the third
+            on where that is faster (inputs and outputs up to 16 MiB), False never. A graph takes device memory for
+            its inputs and outputs.
+        version_compatible: the plan runs with later versions of TensorRT too.
+        hardware_compatible: the plan runs on other GPUs too, from Ampere on.
+        refittable: the weights of the plan can be replaced after the build.
+        timing_cache: the file where TensorRT keeps how long its tactics took; True for one in the user's cache folder,
+            for this TensorRT and GPU, False for none. The second build of a model is several times faster with it.
+        legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:
         A module that is called like the model and returns what it returns.
@@ -71,13 +109,19 @@ def torch2trt(
     Raises:
         torch2trt.Error: with a stable `code` and `help`; see docs/errors.md.
     """
-    show(log_level)
+    given = dict(locals())
+    take_legacy(legacy, list(inspect.signature(torch2trt).parameters))
+    if fp16_mode:
+        raise error("E0701", "`fp16_mode` was asked for", "the float16 pass is not implemented yet: convert without it")
+    show(arguments.log_level(log_level))
     report = Report()
     bar = _core.ProgressBar(progress)
+    sampled = _samples(module, inputs, kwargs, (min_shapes, opt_shapes, max_shapes), max_batch_size)
     with _timed(report, "capture"):
-        captured, program = _captured(module, inputs, kwargs, dynamic_shapes, bar)
+        captured, program = _captured(module, sampled, dynamic_shapes, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
-    weights = [weight.tensor for weight in captured.program.weights]
+    calls = Calls(captured, CONVERTERS, given)
+    weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
     options = {
         "input_names": list(input_names or captured.input_names),
         "output_names": list(output_names or captured.output_names),
@@ -89,12 +133,19 @@ def torch2trt(
         "threads": threads,
         "tensorrt": tensorrt,
         "onnxruntime": onnxruntime,
-        "site_packages": _site_packages(),
+        "use_cuda_graph": use_cuda_graph,
+        "version_compatible": version_compatible,
+        "hardware_compatible": hardware_compatible,
+        "refittable": refittable,
+        "timing_cache": timing_cache,
+        "device": cuda_index(captured.inputs.samples, module),
+        "site_packages": site_packages(),
+        "profiles": sampled.ranges(captured),
     }
     with _timed(report, "convert"):
-        network = program.convert(options)
+        network = program.convert(options, calls)
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
-    report.backend, report.reason = _choose(backend, target)
+    report.backend, report.reason = choose(backend, target, options, captured.inputs.samples, module)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     engine, plan = None, None
     with _timed(report, "engine"):
@@ -103,14 +154,19 @@ def torch2trt(
             report.engine = engine.description
         else:
             plan = network.build(bar)
-            report.plan, report.engine = plan.summary, f"TensorRT plan for {target or 'this GPU'}"
+            report.plan, report.engine = plan.summary, f"TensorRT plan for {target}"
+    if plan and target is None:
+        with _timed(report, "load"):
+            engine, plan = plan.engine(), None
+            report.engine = engine.description
     addresses = set(engine.borrowed) if engine else set()
     borrowed = [weight for weight in weights if weight.data_ptr() in addresses]
     kept = network if keep_network else None
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, borrowed, kept)
     if verify and engine:
         with _timed(report, "verify"):
-            check(module, made, captured, report)
+            for label, tensors in sampled.cases(captured):
+                check(module, made, captured, label, tensors)
     return made
 
 
@@ -118,31 +174,62 @@ def coverage(
     module: torch.nn.Module, inputs: Any, kwargs: dict[str, Any] | None = None, dynamic_shapes: Any = None
 ) -> list[tuple[str, int, bool]]:
     """Every operator the model uses: (overload, number of calls, whether it converts). Builds nothing."""
-    _, program = _captured(module, inputs, kwargs, dynamic_shapes, _core.ProgressBar(False))
+    sampled = _samples(module, inputs, kwargs, (None, None, None), None)
+    _, program = _captured(module, sampled, dynamic_shapes, _core.ProgressBar(False))
     return program.coverage()
 
 
+@dataclass
+class _Samples:
+    """Sample inputs of a call, and the ranges asked for."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    profiles: list[Ranges]
+    export_dims: dict[str, Any] | None = None
+
+    def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
+        """The profiles by input name, as the Rust options have them."""
+        names = captured.input_names
+        return [{name: profile.axes(k) for k, name in enumerate(names)} for profile in self.profiles]
+
+    def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
+        """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
+        samples = [sample.detach() for sample in captured.inputs.samples]
+        if not self.profiles:
+            yield "", samples
+        for k, profile in enumerate(self.profiles):
+            prefix = f"profile {k} " if len(self.profiles) > 1 else ""
+            for label, shapes in (("min", profile.minimum), ("opt", profile.best), ("max", profile.maximum)):
+                yield f"{prefix}{label}", [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+
+
+def _samples(module: Any, inputs: Any, kwargs: dict[str, Any] | None, shapes: tuple[Any, Any, Any], batch: int | None) -> _Samples:
+    if isinstance(inputs, Dataset):
+        defaults = (inputs.min_shapes(flat=True), inputs.median_numel_shapes(flat=True), inputs.max_shapes(flat=True))
+        shapes = tuple(default if given is None else given for given, default in zip(shapes, defaults))
+        inputs = inputs[0]
+    args, kwargs = normalized(inputs, kwargs)
+    flat, spec = pytree.tree_flatten((args, kwargs))
+    tensors = [leaf for leaf in flat if isinstance(leaf, torch.Tensor)]
+    profiles = profiles_from(tensors, *shapes)
+    if not profiles and batch is not None and batch > 1:
+        profiles = from_batch(tensors, batch)
+    if not any(dynamic_axes(profiles, k) for k in range(len(tensors))):
+        return _Samples(args, kwargs, [])
+    resize = iter(export_samples(tensors, profiles))
+    args, kwargs = pytree.tree_unflatten([next(resize) if isinstance(leaf, torch.Tensor) else leaf for leaf in flat], spec)
+    return _Samples(args, kwargs, profiles, export_dims(module, args, kwargs, profiles))
+
+
 def _captured(
-    module: Any, inputs: Any, kwargs: dict[str, Any] | None, dynamic_shapes: Any, bar: _core.ProgressBar
+    module: Any, sampled: _Samples, dynamic_shapes: Any, bar: _core.ProgressBar
 ) -> tuple[Captured, _core.Program]:
-    captured = capture(module, inputs, kwargs, dynamic_shapes, bar)
+    dynamic_shapes = sampled.export_dims if dynamic_shapes is None else dynamic_shapes
+    captured = capture(module, sampled.args, sampled.kwargs, dynamic_shapes, bar)
     builder = _core.ProgramBuilder()
     captured.walk(builder)
     return captured, builder.finish()
-
-
-def _choose(backend: str, target: str | None) -> tuple[str, str]:
-    """The backend and why."""
-    if backend != "auto":
-        return backend, "asked for"
-    if target is not None:
-        return "tensorrt", f"a plan for {target} was asked for"
-    return "cpu", "no CUDA device is there"
-
-
-def _site_packages() -> list[str]:
-    """Folders where wheels lie that carry native libraries."""
-    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
 
 
 @contextmanager

@@ -15,13 +15,21 @@ from .errors import error
 from .report import Report
 
 
+def _stream(index: int) -> int:
+    return torch.cuda.current_stream(index).cuda_stream
+
+
+_current_stream = getattr(torch._C, "_cuda_getCurrentRawStream", _stream)
+"""The address of PyTorch's current stream on a GPU; without making a stream object where this torch has that."""
+
+
 class TRTModule(torch.nn.Module):
     """A converted model. Call it as the model was called.
 
     Attributes:
         report: what the conversion did, and how close the outputs are to PyTorch's.
         engine: what runs, or None for a plan that was built for another machine.
-        plan: the TensorRT plan, or None on the CPU engine.
+        plan: a TensorRT plan that was built for another machine, else None.
         network: the network in its canonical text form, where `keep_network` is set.
     """
 
@@ -42,7 +50,7 @@ class TRTModule(torch.nn.Module):
         self.network = network
         self._inputs = inputs
         self._outputs = outputs
-        self._dtypes = [getattr(torch, dtype) for _, dtype, _ in engine.inputs] if engine else []
+        self._cuda = engine.device_index if engine else None
         # The CPU engine reads the model's weights in place: their version counters tell when somebody wrote to them.
         self._borrowed = [(weight, weight._version) for weight in borrowed or [] if not weight.is_inference()]
 
@@ -77,14 +85,25 @@ class TRTModule(torch.nn.Module):
                 "the model's weights were written to after the conversion, which borrowed them",
                 "convert again, or convert a copy: torch2trt(copy.deepcopy(model), inputs)",
             )
-        return self._outputs.unflatten(self.engine.run(tensors))
+        return self._outputs.unflatten(self.run(tensors))
+
+    def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
+        """Runs the engine on its inputs in order, without the model's structure around them.
+
+        On a GPU the work goes to PyTorch's current stream, and inside a capture into the captured graph. `out` gives
+        tensors to write the outputs to.
+        """
+        if self._cuda is None:
+            return self.engine.run(tensors, None, out)
+        return self.engine.run(tensors, _current_stream(self._cuda), out)
 
     def save_plan(self, path: str) -> None:
         """Writes the TensorRT plan as TensorRT serialized it (for trtexec, Triton or another machine)."""
-        if self.plan is None:
+        plan = self.plan.serialize() if self.plan else self.engine.plan
+        if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
         with open(path, "wb") as file:
-            file.write(self.plan.serialize())
+            file.write(plan)
 
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""

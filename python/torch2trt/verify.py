@@ -16,7 +16,6 @@ from torch.utils import _pytree as pytree
 from .capture import Captured
 from .capture.preserve import preserved
 from .errors import error
-from .report import Report
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 """Largest difference that is taken for rounding; anything above it is a wrong conversion."""
@@ -50,21 +49,24 @@ def _tensors(captured: Captured, value: Any) -> list[torch.Tensor]:
     return [torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime]
 
 
-def check(module: torch.nn.Module, made: Any, captured: Captured, report: Report) -> None:
-    """Runs both on the sample inputs and fills `report.difference`.
+def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, tensors: list[torch.Tensor]) -> None:
+    """Runs both on these input tensors and notes the differences in the report, under names that end in the label.
 
     Raises:
         torch2trt.Error: E0702 where an output differs by more than rounding.
     """
-    args, kwargs = captured.inputs.rebuild([sample.detach().clone() for sample in captured.inputs.samples])
+    args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         expected = _tensors(captured, module(*args, **kwargs))
-    got = made.engine.run([sample.detach() for sample in captured.inputs.samples])
-    report.difference = compare(made.output_names, expected, got)
-    for (name, value), tensor in zip(report.difference.items(), expected):
-        if value > TOLERANCE.get(tensor.dtype, 0.0):
+    got = made.run([tensor.to(made.engine.device) for tensor in tensors])
+    for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
+        made.report.difference[f"{name} ({label})" if label else name] = value
+        allowed = TOLERANCE.get(tensor.dtype, 0.0)
+        if value > allowed:
+            at = f" at {label} shapes" if label else ""
             raise error(
                 "E0702",
-                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value, {TOLERANCE.get(tensor.dtype, 0.0):.0e} is allowed",
-                "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, or pass verify=False",
+                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{at}, {allowed:.0e} is allowed",
+                "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
+                "or pass verify=False",
             )

@@ -33,7 +33,7 @@ def tolerance_of(case: Case, module: torch.nn.Module, inputs: tuple[torch.Tensor
     """The case's own, or the largest of its operators'."""
     if case.tolerance is not None:
         return case.tolerance
-    used = torch2trt.coverage(module, inputs, case.dynamic)
+    used = torch2trt.coverage(module, inputs, dynamic_shapes=case.dynamic)
     return max((table()[overload] for overload, _, _ in used), default=0.0)
 
 

@@ -4,7 +4,7 @@ use crate::watch::Relay;
 use crate::{BuildOptions, Result, target};
 use network::{DType, Network, Op};
 use nvinfer as trt;
-use nvinfer::{BuilderFlag, HardwareCompatibilityLevel, MemoryPoolType, ProfilingVerbosity};
+use nvinfer::{BuilderFlag, HardwareCompatibilityLevel, MemoryPoolType, ProfilingVerbosity, TacticSource};
 use std::sync::Arc;
 
 /// Sets what the options ask for, and what the network needs.
@@ -57,6 +57,12 @@ fn limits(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt::Resul
 
 fn compatibility(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt::Result<()> {
     if options.version_compatible {
+        let version = config.version();
+        if version.family().is_rtx() {
+            // It has the flag, but not the runtime that such a plan needs.
+            let (call, since) = ("a version-compatible plan".into(), "TensorRT 8.6, 10 or 11".into());
+            return Err(trt::Error::NotInThisVersion { call, version, since });
+        }
         config.set_flag(BuilderFlag::VersionCompatible)?;
     }
     // TensorRT-RTX plans run on every GPU from Ampere on without being asked to.
@@ -104,4 +110,16 @@ pub(crate) fn use_timings(config: &mut trt::BuilderConfig, bytes: &[u8]) -> Opti
     let fresh = config.create_timing_cache(&[]).and_then(|cache| config.set_timing_cache(cache, false));
     let started = if fresh.is_ok() { "a new one was started" } else { "the build went on without one" };
     Some(format!("the timing cache was not used, {started}: {error}"))
+}
+
+/// Where a build failed for want of cuDNN or cuBLAS, which TensorRT 8.6 and 10 use when they are there, sets the
+/// configuration to do without. Says so, where it did.
+pub(crate) fn without_cuda_libraries(config: &mut trt::BuilderConfig, error: &trt::Error) -> Option<String> {
+    let missing = error.said()?.messages.iter().find(|message| {
+        let library = message.text.contains("libcudnn") || message.text.contains("libcublas");
+        library && message.text.contains("load library")
+    })?;
+    let own = [TacticSource::EdgeMaskConvolutions, TacticSource::JitConvolutions];
+    config.set_tactic_sources(&own).ok()?;
+    Some(format!("built without cuDNN and cuBLAS kernels: {}", missing.text.trim_end()))
 }

@@ -18,8 +18,9 @@ pub enum Error {
 
     /// The loaded TensorRT has no such layer, type or option.
     #[error(
-        "{call} is not in {version}{}\nhelp: use {since}, or let the pipeline rewrite the network for this version",
-        on(.place)
+        "{call} is not in {version}{}\nhelp: use {since}, or {}",
+        on(.place),
+        instead(.place)
     )]
     NotInThisVersion {
         /// The call or the value, in TensorRT's words.
@@ -111,12 +112,30 @@ impl fmt::Display for Refusal {
                 }
             }
         }
-        for message in &self.words.messages {
+        for message in self.reasons() {
             write!(f, "\n  {}: {}", message.severity, message.text.trim_end())?;
         }
-        f.write_str(
-            "\nhelp: keep this part of the model out of the engine, or run it with the CPU engine; please report it",
-        )
+        write!(f, "\nhelp: {}", self.help())
+    }
+}
+
+impl Refusal {
+    /// TensorRT's messages, but for that CUDA did not start, where there are others: without a GPU it is in every one.
+    fn reasons(&self) -> impl Iterator<Item = &trt::Message> {
+        let noise = |m: &trt::Message| m.text.contains("catchCudaError");
+        let only = self.words.messages.iter().all(noise);
+        self.words.messages.iter().filter(move |m| only || !noise(m))
+    }
+
+    fn help(&self) -> &'static str {
+        let says = |words: &[&str]| self.reasons().any(|m| words.iter().any(|word| m.text.contains(word)));
+        if says(&["generateForCurrent", "CUDA_SUCCESS", "Cuda Runtime", "CUDA initialization failure"]) {
+            return "this build needs a GPU that works: run it where nvidia-smi shows one";
+        }
+        if says(&["OutOfMemory", "out of memory", "insufficient memory"]) {
+            return "free GPU memory, or lower max_workspace_size or the largest shapes";
+        }
+        "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT refused"
     }
 }
 
@@ -170,6 +189,13 @@ impl fmt::Display for Place {
 
 fn on(place: &Option<Box<Place>>) -> String {
     place.as_ref().map_or_else(String::new, |place| format!("\n  {place}"))
+}
+
+fn instead(place: &Option<Box<Place>>) -> &'static str {
+    match place {
+        Some(_) => "rewrite the network for this version: passes::legalize does",
+        None => "leave the option out",
+    }
 }
 
 fn accepts(accepted: &[String]) -> String {

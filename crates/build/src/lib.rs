@@ -22,6 +22,7 @@
 mod config;
 mod enums;
 mod error;
+mod inspect;
 mod layers;
 mod options;
 mod profile;
@@ -33,6 +34,7 @@ mod tell;
 mod watch;
 
 pub use error::{Error, Place, Refusal, Result};
+pub use inspect::{Inspection, inspect};
 pub use options::{BuildOptions, Profile, SizeRange};
 pub use profile::InputRanges;
 pub use progress::{Progress, Silent};
@@ -41,7 +43,7 @@ pub use target::targets;
 
 use network::Network;
 use nvinfer as trt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use watch::Relay;
 
@@ -59,8 +61,13 @@ pub fn build(
     progress: &dyn Progress,
 ) -> Result<Plan> {
     let profiles = profile::resolve(network, &options.profiles)?;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     watch::watched(progress, |relay| Build { network, library, options, profiles, relay }.run())
 }
+
+/// Builds of a process take turns: TensorRT-RTX keeps the target of a build in a global (two at once fail with "target is
+/// not found"), and a timed tactic has the GPU to itself.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// One build.
 struct Build<'a> {
@@ -85,7 +92,14 @@ impl Build<'_> {
         if self.relay.cancelled() {
             return Err(Error::Cancelled);
         }
-        let bytes = builder.build(&definition, &config).map_err(|e| refusal::explain(e, version, self.network))?;
+        let mut built = builder.build(&definition, &config);
+        if let Err(error) = &built
+            && let Some(warning) = config::without_cuda_libraries(&mut config, error)
+        {
+            warnings.push(warning);
+            built = builder.build(&definition, &config);
+        }
+        let bytes = built.map_err(|e| refusal::explain(e, version, self.network))?;
         warnings.extend(report::warnings(self.library));
         let report = Report {
             tensorrt: version,

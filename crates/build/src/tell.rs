@@ -103,7 +103,8 @@ impl<'n, 'w> Teller<'n, 'w> {
         Ok(told.set_output_type(index, dtype.to_trt())?)
     }
 
-    fn strongly_typed(&self) -> bool {
+    /// Whether types flow through the network: always but in 8.6.
+    pub(crate) fn strongly_typed(&self) -> bool {
         self.definition.version().family().can_be_strongly_typed()
     }
 
@@ -181,10 +182,16 @@ impl<'n, 'w> Teller<'n, 'w> {
         place
     }
 
-    /// A small constant of integers that no layer of the network stands for, such as the axes of a squeeze.
+    /// A small constant of int64, or int32 where the version has no other, that no layer of the network stands for, such as the axes of a squeeze.
     pub(crate) fn integers(&self, dims: &[i64], values: &[i64]) -> Told<trt::Tensor<'n>> {
-        let values: &'w [i64] = self.store.alloc_slice_copy(values);
-        Ok(self.definition.add_constant(dims, trt::Weights::of(values))?.output(0)?)
+        let weights = if trt::DataType::Int64.is_in(self.definition.version()) {
+            trt::Weights::of::<i64>(self.store.alloc_slice_copy(values))
+        } else {
+            let narrow = |v: &i64| i32::try_from(*v).map_err(|_| too_wide(*v));
+            let values = values.iter().map(narrow).collect::<Told<Vec<i32>>>()?;
+            trt::Weights::of::<i32>(self.store.alloc_slice_copy(&values))
+        };
+        Ok(self.definition.add_constant(dims, weights)?.output(0)?)
     }
 
     /// The input of a layer at a position, which must be there.
@@ -229,4 +236,8 @@ impl<'n, 'w> Teller<'n, 'w> {
         }
         Ok(())
     }
+}
+
+fn too_wide(value: i64) -> Fault {
+    Fault::TensorRt(trt::Error::OutOfRange { what: "a number without int64", value })
 }

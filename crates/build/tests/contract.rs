@@ -74,6 +74,15 @@ fn a_wrong_target_lists_the_right_ones() {
 }
 
 #[test]
+fn an_option_that_the_version_lacks_is_named() {
+    let wanted = BuildOptions { version_compatible: true, ..options() };
+    let Some(error) = failing(&wanted, two_layers) else { return };
+    let text = error.to_string();
+    assert!(text.starts_with("a version-compatible plan is not in TensorRT-RTX 1.7"), "{text}");
+    assert!(text.contains("leave the option out"), "{text}");
+}
+
+#[test]
 fn every_target_builds() {
     let Some(library) = library(RTX_1_7) else { return };
     let mut n = Net::new(false);
@@ -140,6 +149,40 @@ fn weights_are_read_where_they_are_even_when_not_aligned() {
     let plan = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
     let marked = plan.bytes().windows(64).any(|w| w.iter().all(|b| *b == 0x3d));
     assert!(marked, "the weights are not in the plan");
+}
+
+/// TensorRT-RTX itself cannot do it: it keeps the target in a global.
+#[test]
+fn builds_for_different_targets_do_not_disturb_each_other() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut n = Net::new(false);
+    let x = n.input(DType::Float16, &[8]);
+    let y = n.op(Op::SoftMax { axis: 1 }, &[x]);
+    n.output(y);
+    std::thread::scope(|scope| {
+        for target in ["sm_80", "sm_89", "sm_120", "sm_86"] {
+            let network = &n.network;
+            scope.spawn(move || {
+                let options = BuildOptions { target: Some(target.into()), ..BuildOptions::default() };
+                for _ in 0..3 {
+                    build::build(network, library, &options, &Silent).unwrap_or_else(|e| panic!("{target}: {e}"));
+                }
+            });
+        }
+    });
+}
+
+/// On a machine with a suitable GPU the engine answers; elsewhere the reason is TensorRT's.
+#[test]
+fn a_plan_is_inspected_or_the_reason_is_told() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut n = Net::new(false);
+    two_layers(&mut n);
+    let plan = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
+    match build::inspect(library, plan.bytes()) {
+        Ok(found) => assert!(found.layers > 0 && found.information.contains("Layers"), "{found:?}"),
+        Err(error) => assert!(error.said().is_some_and(|said| !said.messages.is_empty()), "{error}"),
+    }
 }
 
 #[derive(Default)]

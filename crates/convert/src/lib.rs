@@ -18,9 +18,10 @@ pub use error::{Error, Missing};
 pub use foreign::Foreign;
 pub use ops::{Converter, Operator, Outputs};
 
+use dims::{Dim, Dims};
 use network::{DType, Network, Origin, TensorId, Weights};
 use program::{Argument, Program, ScalarType, Value, ValueId};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Result of a converter.
@@ -37,8 +38,8 @@ pub struct Options {
 
 /// The type in which values of a PyTorch dtype travel through the network.
 ///
-/// float64 is computed in float32, and the small integer types in int32 (they wrap around differently).
-/// `None`: TensorRT has nothing for it.
+/// float64 is computed in float32, and the small integer types in int32 (they wrap around differently). A complex64
+/// is two float32. `None`: TensorRT has nothing for it.
 pub fn carried(dtype: ScalarType) -> Option<DType> {
     Some(match dtype {
         ScalarType::Float32 | ScalarType::Float64 => DType::Float32,
@@ -47,15 +48,25 @@ pub fn carried(dtype: ScalarType) -> Option<DType> {
         ScalarType::Int64 => DType::Int64,
         ScalarType::Int32 | ScalarType::Int16 | ScalarType::Int8 | ScalarType::UInt8 => DType::Int32,
         ScalarType::Bool => DType::Bool,
+        ScalarType::Complex64 => DType::Float32,
         _ => return None,
     })
+}
+
+/// The sizes in which a value travels: a complex number is a pair of floats, on an axis of its own at the end.
+fn carried_dims(value: &Value) -> Dims {
+    let mut dims = value.dims.clone();
+    if value.dtype.is_complex() {
+        dims.push(Dim::Static(2));
+    }
+    dims
 }
 
 /// The type that an engine takes or gives for a PyTorch dtype; `None` where no engine input has it.
 fn interface(dtype: ScalarType) -> Option<DType> {
     match dtype {
         ScalarType::UInt8 => Some(DType::UInt8),
-        ScalarType::Float64 | ScalarType::Int16 | ScalarType::Int8 => None,
+        ScalarType::Float64 | ScalarType::Int16 | ScalarType::Int8 | ScalarType::Complex64 => None,
         other => carried(other),
     }
 }
@@ -85,9 +96,16 @@ enum By<'f> {
     Foreign(&'f dyn Foreign),
 }
 
+/// This crate's converter of a node.
+fn converter(program: &Program, node: &program::Node) -> Option<Converter> {
+    let inputs = node.arguments.values().flat_map(Argument::values);
+    let outputs = node.outputs.iter().flatten().copied();
+    let complex = inputs.chain(outputs).any(|id| program.value(id).dtype.is_complex());
+    ops::find(&node.target, complex)
+}
+
 /// The converter of every node, or all operators that lack one.
 fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Vec<By<'f>>> {
-    let table: HashMap<&str, Converter> = ops::table().map(|op| (op.target, op.convert)).collect();
     let mut missing: Vec<Missing> = Vec::new();
     let mut found = Vec::with_capacity(program.nodes().len());
     for node in program.nodes() {
@@ -95,8 +113,8 @@ fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Ve
             found.push(By::Foreign(foreign));
             continue;
         }
-        match table.get(node.target.as_str()) {
-            Some(converter) => found.push(By::Us(*converter)),
+        match converter(program, node) {
+            Some(converter) => found.push(By::Us(converter)),
             None => match missing.iter_mut().find(|m| m.target == node.target) {
                 Some(m) => m.sources.push(node.source.clone()),
                 None => missing.push(Missing { target: node.target.clone(), sources: vec![node.source.clone()] }),
@@ -184,8 +202,9 @@ impl Driver<'_> {
     /// A converter that gets dtype or sizes wrong is found here, at its own node, not three layers later.
     fn check(&self, node: &program::Node, id: ValueId, tensor: TensorId) -> Result<()> {
         let (value, made) = (self.program.value(id), self.builder.tensor(tensor));
-        let sizes = made.dims.len() == value.dims.len()
-            && made.dims.iter().zip(&value.dims).all(|(a, b)| !(a.is_static() && b.is_static()) || a == b);
+        let wanted = carried_dims(value);
+        let sizes = made.dims.len() == wanted.len()
+            && made.dims.iter().zip(&wanted).all(|(a, b)| !(a.is_static() && b.is_static()) || a == b);
         if sizes && carried(value.dtype) == Some(made.dtype) {
             return Ok(());
         }
@@ -223,6 +242,9 @@ impl Driver<'_> {
         self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
         let tensor = self.tensors[id.0 as usize]
             .ok_or_else(|| Error::OutputDtype { name: name.to_owned(), dtype: value.dtype.to_string() })?;
+        if value.dtype.is_complex() {
+            return Err(Error::OutputDtype { name: name.to_owned(), dtype: value.dtype.to_string() });
+        }
         let dtype = interface(value.dtype).unwrap_or(self.builder.tensor(tensor).dtype);
         let tensor = self.builder.cast(tensor, dtype)?;
         let tensor = self.builder.distinct_output(tensor)?;
@@ -233,9 +255,9 @@ impl Driver<'_> {
 
 /// The constant for a weight: the same bytes, or converted ones where its type travels as another.
 fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
-    let sizes: Vec<i64> = value.dims.iter().map(dims::Dim::as_static).collect::<Option<_>>()?;
+    let sizes: Vec<i64> = carried_dims(value).iter().map(Dim::as_static).collect::<Option<_>>()?;
     let dtype = carried(value.dtype)?;
-    if dtype.size() == value.dtype.size() {
+    if dtype.size() == value.dtype.size() || value.dtype == ScalarType::Complex64 {
         return Weights::new(dtype, sizes, weight.data.clone());
     }
     let bytes = weight.data.as_ref();
@@ -255,8 +277,9 @@ fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
 
 /// Every operator that occurs in the program: how often, and whether it converts.
 pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<(String, usize, bool)> {
-    let known: std::collections::HashSet<&str> = ops::table().map(|op| op.target).collect();
-    let converts = |target: &str| known.contains(target) || foreign.is_some_and(|f| f.converts(target));
+    let lacking = program.nodes().iter().filter(|node| converter(program, node).is_none());
+    let lacking: HashSet<&str> = lacking.map(|node| node.target.as_str()).collect();
+    let converts = |target: &str| !lacking.contains(target) || foreign.is_some_and(|f| f.converts(target));
     program.operator_counts().into_iter().map(|(t, n)| (t.to_owned(), n, converts(t))).collect()
 }
 

@@ -250,6 +250,8 @@ mod tests {
     #[test]
     fn errors_say_what_and_where() {
         assert!(Dim::parse("s0 +").unwrap_err().to_string().contains("column 5"));
+        let endless = vec!["(s0 + s1 + s2 + s3)"; 99].join("*");
+        assert!(Dim::parse(&endless).unwrap_err().to_string().contains("too many terms"));
         assert_eq!(
             dim("floordiv(s0, s1)").eval(&|_| Some(0)).unwrap_err(),
             EvalError::DivisionByZero("floordiv(s0, s1)".into())

@@ -14,6 +14,8 @@ pub struct ParseError {
 
 /// Nesting beyond this is refused: no size needs it, and recursion must end.
 const MAX_DEPTH: usize = 64;
+/// A product of sums grows with each factor; beyond this many terms it is refused.
+const MAX_TERMS: usize = 4096;
 
 pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
     let mut p = Parser { text, at: 0, depth: 0 };
@@ -71,7 +73,11 @@ impl Parser<'_> {
     fn product(&mut self) -> Result<Expr, ParseError> {
         let mut value = self.factor()?;
         while self.eat('*') {
-            value = value * self.factor()?;
+            let factor = self.factor()?;
+            if value.terms().len().saturating_mul(factor.terms().len()) > MAX_TERMS {
+                return self.fail("the product has too many terms");
+            }
+            value = value * factor;
         }
         Ok(value)
     }

@@ -92,6 +92,22 @@ fn a_small_model_prints_as_people_would_write_it() {
 }
 
 #[test]
+fn sizes_that_would_multiply_without_end_are_refused() {
+    let sum = |n: usize| {
+        (1..=n).map(|k| if k == 1 { "s0".into() } else { format!("floordiv(s0, {k})") }).collect::<Vec<_>>().join(" + ")
+    };
+    let read = |dims: &str| {
+        let text = format!("network\nsymbol s0 in 1.. opt 1\ninput %0 \"x\": float32[{dims}]\noutput \"y\": %0");
+        Network::parse(&text, &|_| None).map_err(|e| e.to_string())
+    };
+    assert!(read(&["s0 + 1"; 8].join(",")).is_ok(), "eight sizes of two terms");
+    let error = read(&format!("{0},{0}", sum(19))).unwrap_err();
+    assert!(error.contains("the sizes multiply to 361 terms; 256 are allowed"), "{error}");
+    let error = read(&vec![format!("floordiv({}, 1)", sum(9)); 9].join("*")).unwrap_err();
+    assert!(error.contains("too many terms"), "{error}");
+}
+
+#[test]
 fn a_read_network_gives_new_layers_new_names() {
     let mut n = Network::parse(
         "network\ninput %0 \"x\": float32[2]\n%1: float32[2] = Identity(%0) \"Identity\"\n%2: float32[2] = Identity(%1) \"Identity_2\"\noutput \"y\": %2",

@@ -83,6 +83,7 @@ pub(crate) struct Initializer {
     pub data: Bytes,
 }
 
+/// A value whose type is written down.
 struct Port {
     name: String,
     value: Value,
@@ -108,6 +109,7 @@ pub(crate) struct Graph {
     known: HashMap<(Identity, DataType, Vec<i64>), Value>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    typed: Vec<Port>,
 }
 
 /// A finished graph: everything named, nothing unneeded.
@@ -116,6 +118,7 @@ pub(crate) struct Finished {
     pub initializers: Vec<Initializer>,
     pub inputs: Vec<ValueInfoProto>,
     pub outputs: Vec<ValueInfoProto>,
+    pub typed: Vec<ValueInfoProto>,
 }
 
 impl Graph {
@@ -141,6 +144,11 @@ impl Graph {
             self.node("Identity", &[value], 1, &[], format!("{name}/Identity"), String::new())[0]
         };
         self.outputs.push(Port { name: name.to_owned(), value, data_type, dims: dims.to_vec() });
+    }
+
+    /// Writes down the type of a value in between.
+    pub fn annotate(&mut self, value: Value, data_type: DataType, dims: &[Dim]) {
+        self.typed.push(Port { name: String::new(), value, data_type, dims: dims.to_vec() });
     }
 
     /// Adds a node; its outputs are returned.
@@ -186,11 +194,16 @@ impl Graph {
             initializer.name = names.of_initializer(initializer.value, &initializer.name);
         }
         let nodes = self.nodes.iter().map(|node| names.of_node(node)).collect();
+        let between = names.between(&self.nodes, &self.outputs);
+        let typed =
+            self.typed.drain(..).filter_map(|port| Some(Port { name: between.get(&port.value)?.clone(), ..port }));
+        let typed: Vec<Port> = typed.collect();
         Finished {
             nodes,
             initializers: self.initializers,
             inputs: self.inputs.iter().map(Port::info).collect(),
             outputs: self.outputs.iter().map(Port::info).collect(),
+            typed: typed.iter().map(Port::info).collect(),
         }
     }
 
@@ -242,6 +255,13 @@ impl Names {
         let name = unique(&mut self.taken, base);
         self.values.insert(value, name.clone());
         name
+    }
+
+    /// The names of what nodes make and no output is.
+    fn between(&self, nodes: &[Node], outputs: &[Port]) -> HashMap<Value, String> {
+        let made = nodes.iter().flat_map(|node| &node.outputs);
+        let inner = made.filter(|value| !outputs.iter().any(|port| port.value == **value));
+        inner.filter_map(|value| Some((*value, self.values.get(value)?.clone()))).collect()
     }
 
     fn of_node(&mut self, node: &Node) -> NodeProto {

@@ -7,8 +7,8 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use crate::shape::Size;
 use crate::{Error, Half, LowerOptions, Result, layers};
-use network::{DType, Dim, Layer, Network, Op, TensorId, Weights};
-use std::collections::HashMap;
+use network::{DType, Dim, Layer, Network, Op, Tensor, TensorId, Weights};
+use std::collections::{HashMap, HashSet};
 
 /// The state of one lowering.
 pub(crate) struct Lowering<'n> {
@@ -26,6 +26,8 @@ pub(crate) struct Lowering<'n> {
     /// The half-precision value that a rounded one came through.
     halves: HashMap<Value, Value>,
     values: Vec<Option<Value>>,
+    /// Values whose type is written down.
+    typed: HashSet<Value>,
 }
 
 /// Lowers a network to a finished graph.
@@ -40,6 +42,7 @@ pub(crate) fn run(network: &Network, options: &LowerOptions) -> Result<Finished>
         sizes: HashMap::new(),
         halves: HashMap::new(),
         values: vec![None; network.tensor_count()],
+        typed: HashSet::new(),
     };
     lowering.inputs();
     for layer in network.layers() {
@@ -74,9 +77,13 @@ impl<'n> Lowering<'n> {
         }
         let values = layers::lower(&mut Scope { cx: self, layer }, &layer.op)?;
         for (tensor, value) in layer.outputs.iter().zip(values) {
-            let dtype = self.network.tensor(*tensor).dtype;
-            let value = if computes(&layer.op) { self.round(layer, value, dtype) } else { value };
+            let Tensor { dtype, dims, .. } = self.network.tensor(*tensor);
+            let value = if computes(&layer.op) { self.round(layer, value, *dtype) } else { value };
             self.set(*tensor, value);
+            // ONNX Runtime loses track of symbols where a shape is computed, and then fuses less.
+            if dims.iter().any(|dim| !dim.is_static()) && self.typed.insert(value) {
+                self.graph.annotate(value, self.carrier(*dtype), dims);
+            }
         }
         Ok(())
     }

@@ -61,8 +61,8 @@ pub fn lower(network: &Network, options: &LowerOptions) -> Result<Model> {
 }
 
 pub(crate) fn model(finished: Finished, initializer: Vec<TensorProto>) -> ModelProto {
-    let Finished { nodes: node, inputs: input, outputs: output, .. } = finished;
-    let graph = GraphProto { node, name: Some("network".to_owned()), initializer, input, output };
+    let Finished { nodes: node, inputs: input, outputs: output, typed: value_info, .. } = finished;
+    let graph = GraphProto { node, name: Some("network".to_owned()), initializer, input, output, value_info };
     ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some("torch2trt".to_owned()),

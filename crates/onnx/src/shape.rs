@@ -135,6 +135,7 @@ impl Scope<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn dims(text: &str) -> Vec<Dim> {
         text.split(',').map(|t| Dim::parse(t.trim()).unwrap()).collect()
@@ -156,5 +157,42 @@ mod tests {
         check("s0, 0", "0, s0", None);
         check("count, s1, 4", "count, s1*4", None);
         check("count, 4", "4*count", Some((vec![-1], false)));
+    }
+
+    /// What ONNX's Reshape makes of a shape with such entries.
+    fn reshaped(from: &[i64], (entries, zero): &(Vec<i64>, bool)) -> Option<Vec<i64>> {
+        let copied = |(k, n): (usize, &i64)| if *n == 0 && !zero { from[k] } else { *n };
+        let mut out: Vec<i64> = entries.iter().enumerate().map(copied).collect();
+        let known: i64 = out.iter().filter(|n| **n >= 0).product();
+        let all: i64 = from.iter().product();
+        if let Some(open) = out.iter_mut().find(|n| **n < 0) {
+            *open = all.checked_div(known)?;
+        }
+        (out.iter().product::<i64>() == all).then_some(out)
+    }
+
+    proptest! {
+        #[test]
+        fn entries_give_the_sizes_in_every_call(
+            from in prop::collection::vec(0usize..7, 1..5),
+            order in any::<prop::sample::Index>(),
+            split in any::<prop::sample::Index>(),
+            (a, b, count) in (1i64..5, 1i64..5, 0i64..3),
+        ) {
+            let dim = |k: &usize| Dim::parse(["2", "3", "s0", "s1", "2*s0", "count", "1"][*k]).unwrap();
+            let from: Vec<Dim> = from.iter().map(dim).collect();
+            // Any regrouping: rotate, then join a stretch into one axis.
+            let mut to = from.clone();
+            to.rotate_left(order.index(from.len()));
+            let cut = split.index(to.len());
+            let joined = Dim::product(&to[cut..]);
+            to.splice(cut.., [joined]);
+            let env = |name: &str| Some(match name { "s0" => a, "s1" => b, _ => count });
+            let eval = |dims: &[Dim]| -> Vec<i64> { dims.iter().map(|d| d.eval(&env).unwrap()).collect() };
+            let positive = |d: &Dim| !d.symbols().iter().any(|s| &**s == "count");
+            if let Some(found) = entries(&from, &to, &positive) {
+                prop_assert_eq!(reshaped(&eval(&from), &found), Some(eval(&to)), "{:?} to {:?}: {:?}", from, to, found);
+            }
+        }
     }
 }

@@ -80,6 +80,7 @@ fn text(graph: &GraphProto) -> String {
             n.doc_string()
         )
     }));
+    lines.extend(graph.value_info.iter().map(|v| format!("between {}", value(v))));
     lines.extend(graph.output.iter().map(|v| format!("output {}", value(v))));
     lines.join("\n")
 }
@@ -96,6 +97,8 @@ inline fc.ElementWise/constant Float[20]
 fc.MatrixMultiply = Gemm(x, fc.Constant, fc.ElementWise/constant) transB=1 # fc.MatrixMultiply: aten.linear.default fc model.py:7
 act.Activation = Gelu(fc.MatrixMultiply) # act.Activation: aten.gelu.default act model.py:7
 y = Add(x, act.Activation) # ElementWise: aten.add.Tensor (model) model.py:7
+between fc.MatrixMultiply Float[batch, 20]
+between act.Activation Float[batch, 20]
 output y Float[batch, 20]"
     );
 }

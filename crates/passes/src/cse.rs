@@ -20,7 +20,7 @@ enum Key {
     Address(DType, Vec<i64>, usize),
 }
 
-/// See the [module](self).
+/// Merges layers that compute the same thing of the same inputs; random fills and assertions stay apart.
 ///
 /// # Errors
 /// None for a network that verifies.

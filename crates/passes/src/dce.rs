@@ -3,7 +3,7 @@
 
 use network::{Error, Network, Op, rewrite};
 
-/// See the [module](self).
+/// Drops layers that no output depends on. Inputs and assertions stay.
 ///
 /// # Errors
 /// None for a network that verifies.

@@ -17,7 +17,7 @@ const SMALL_FILL: i64 = 64 << 10;
 /// Multiplications a product of constants may take.
 const MAX_OPERATIONS: i64 = 1 << 24;
 
-/// See the [module](self).
+/// Turns layers of constants, and sizes that are known, into constants. Large results and quantization stay.
 ///
 /// # Errors
 /// None for a network that verifies.

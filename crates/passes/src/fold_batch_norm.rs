@@ -3,8 +3,8 @@
 //!
 //! `(x * W + b) * s + t = x * (W * s) + (b * s + t)`, for any number of scales and shifts in a row whose
 //! intermediate results nothing else uses. Factors are put together in float64 and each weight is rounded once.
-//! A matrix product has no bias of its own: its shift becomes one addition after it. A batch norm that no such
-//! layer precedes stays. Only the kernels that change are copied, each once; the old ones are left for `dce`.
+//! A matrix product has no bias of its own: its shift becomes one addition after it. Transposes on the way follow
+//! after. A batch norm that no such layer precedes stays. Only the kernels that change are copied, each once; the old ones are left for `dce`.
 
 use crate::affine::{self, Affine};
 use half::{bf16, f16};
@@ -20,8 +20,10 @@ struct Chain<'a> {
     root: &'a Layer,
     kernel: &'a Weights,
     affine: Affine,
-    /// How many layers follow.
-    length: usize,
+    /// Transposes among the layers that follow.
+    transposes: Vec<&'a Layer>,
+    /// The outputs that nothing asks for any more.
+    dropped: Vec<TensorId>,
     /// The last layer's output.
     end: TensorId,
 }
@@ -34,7 +36,7 @@ struct Folded {
     shift: Option<Weights>,
 }
 
-/// See the [module](self).
+/// Folds per-channel scales and shifts into the constant weights before them, each weight rounded once.
 ///
 /// # Errors
 /// None for a network that verifies.
@@ -45,7 +47,7 @@ pub fn fold_batch_norm(network: &Network) -> Result<Network, Error> {
     let mut dropped: Vec<TensorId> = Vec::new();
     for (chain, folded) in chains.iter().zip(folded) {
         if let Some(folded) = folded {
-            dropped.extend(members(network, chain));
+            dropped.extend(&chain.dropped);
             at_end.insert(chain.end, (chain, folded));
         }
     }
@@ -88,38 +90,52 @@ fn find(network: &Network) -> Vec<Chain<'_>> {
     for layer in network.layers() {
         layer.used().for_each(|id| _ = consumers.insert(id, layer));
     }
-    let chain = |root| {
-        let (axis, channels, kernel) = weighted(network, root)?;
-        let mut end = *root.outputs.first()?;
-        let (mut affine, mut length) = (Affine::identity(channels), 0);
-        while uses[end.0 as usize] == 1
-            && let Some(next) = consumers.get(&end)
-            && let Some(step) = affine::read(network, next, end, axis, channels)
-        {
-            affine = affine.then(&step);
-            end = *next.outputs.first()?;
-            length += 1;
-        }
-        let product = matches!(root.op, Op::MatrixMultiply { .. });
-        // A bare product and its bias are already in their simplest form.
-        let worthwhile = if product { affine.scales() } else { length > 0 };
-        worthwhile.then_some(Chain { root, kernel, affine, length, end })
-    };
-    network.layers().iter().filter_map(chain).collect()
+    let next = |id: TensorId| consumers.get(&id).copied().filter(|_| uses[id.0 as usize] == 1);
+    network.layers().iter().filter_map(|root| follow(network, root, next)).collect()
 }
 
-/// The outputs of the layers that the chain's end replaces.
-fn members(network: &Network, chain: &Chain<'_>) -> Vec<TensorId> {
-    let mut out = Vec::with_capacity(chain.length + 1);
-    let mut id = chain.end;
-    for _ in 0..chain.length {
-        let Some(layer) = network.producer(id) else { break };
-        let previous = layer.used().find(|id| network.constant(*id).is_none());
-        let Some(previous) = previous else { break };
-        out.push(previous);
-        id = previous;
+/// Follows the results of a layer with constant weights as long as they are only scaled, shifted and transposed.
+fn follow<'a>(
+    network: &'a Network,
+    root: &'a Layer,
+    next: impl Fn(TensorId) -> Option<&'a Layer>,
+) -> Option<Chain<'a>> {
+    let (mut axis, channels, kernel) = weighted(network, root)?;
+    let mut at = *root.outputs.first()?;
+    let mut chain =
+        Chain { root, kernel, affine: Affine::identity(channels), transposes: vec![], dropped: vec![], end: at };
+    let (mut transposes, mut passed) = (Vec::new(), Vec::new());
+    while let Some(layer) = next(at) {
+        passed.push(at);
+        if let Some(step) = affine::read(network, layer, at, axis, channels) {
+            chain.affine = chain.affine.then(&step);
+            chain.end = *layer.outputs.first()?;
+            chain.transposes.append(&mut transposes);
+            chain.dropped.append(&mut passed);
+        } else if let Some(moved) = transposed(layer, axis) {
+            axis = moved;
+            transposes.push(layer);
+        } else {
+            break;
+        }
+        at = *layer.outputs.first()?;
     }
-    out
+    let product = matches!(root.op, Op::MatrixMultiply { .. });
+    // A bare product and its bias are already in their simplest form.
+    let worthwhile = if product { chain.affine.scales() } else { !chain.dropped.is_empty() };
+    worthwhile.then_some(chain)
+}
+
+/// Where a layer that only transposes puts an axis.
+fn transposed(layer: &Layer, axis: usize) -> Option<usize> {
+    match &layer.op {
+        Op::Shuffle { first_transpose: Some(order), reshape: None, second_transpose: None }
+            if layer.input(1).is_none() =>
+        {
+            order.iter().position(|k| *k == axis)
+        }
+        _ => None,
+    }
 }
 
 fn fold(network: &Network, chain: &Chain<'_>) -> Option<Folded> {
@@ -128,7 +144,7 @@ fn fold(network: &Network, chain: &Chain<'_>) -> Option<Folded> {
     let channels = affine.scale.len() as i64;
     let dtype = chain.kernel.dtype;
     let shift = if let Op::MatrixMultiply { .. } = root.op {
-        let mut dims = vec![1; network.tensor(chain.end).rank()];
+        let mut dims = vec![1; network.tensor(*root.outputs.first()?).rank()];
         *dims.last_mut()? = channels;
         affine.shifts().then(|| Weights::from_f64(dtype, &dims, affine.shift.iter().copied()))
     } else {
@@ -223,6 +239,10 @@ fn emit(state: &mut Rewrite<'_>, chain: &Chain<'_>, folded: Folded) -> Result<()
         inputs.push(shift);
         state.new.add(root.op.clone(), &inputs, &root.origin)?
     };
-    made.first().into_iter().for_each(|id| state.set(chain.end, *id));
+    let mut y = made.first().copied().ok_or_else(|| Error::Malformed("a layer with weights has no output".into()))?;
+    for transpose in &chain.transposes {
+        y = state.add(transpose.op.clone(), &[y], &transpose.origin)?;
+    }
+    state.set(chain.end, y);
     Ok(())
 }

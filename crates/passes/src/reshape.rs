@@ -64,17 +64,80 @@ impl Shuffle {
             let order = chain(next.first.clone(), next.second.clone());
             Self { second: chain(self.second.clone(), order), ..self.clone() }
         } else {
-            let moved = chain(self.second.clone(), next.first.clone());
-            let sizes = invert(self.second.as_deref(), middle);
-            if !moves_only_ones(moved.as_deref(), &sizes) {
-                return None;
-            }
-            let target = invert(next.second.as_deref(), to);
-            let reshape = express(&self.after_first(from), &target)?;
-            Self { first: self.first.clone(), reshape: Some(reshape), second: next.second.clone() }
+            let reshaped = || self.reshaped_twice(next, from, middle, to);
+            self.move_then(next, from, middle, to)
+                .or_else(|| self.then_move(next, from, middle, to))
+                .or_else(reshaped)?
         };
         Some(one.normal(from, to))
     }
+
+    /// Two reshapes with nothing moved between them are one.
+    fn reshaped_twice(&self, next: &Self, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Self> {
+        let moved = chain(self.second.clone(), next.first.clone());
+        if !moves_only_ones(moved.as_deref(), &invert(self.second.as_deref(), middle)) {
+            return None;
+        }
+        let reshape = express(&self.after_first(from), &invert(next.second.as_deref(), to))?;
+        Some(Self { first: self.first.clone(), reshape: Some(reshape), second: next.second.clone() })
+    }
+
+    /// This one only moves axes: it becomes part of the first transpose of `next`.
+    fn move_then(&self, next: &Self, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Self> {
+        let order = self.moves(from, middle)?;
+        let wide = axes(from, |d| !d.is(1));
+        let of_middle = places(middle);
+        let after = next.first.clone().unwrap_or_else(|| (0..middle.len()).collect());
+        let mut first: Vec<usize> = after.iter().filter_map(|k| of_middle[*k]).map(|n| wide[order[n]]).collect();
+        first.extend(axes(from, |d| d.is(1)));
+        let moved: Vec<Dim> = first.iter().map(|k| from[*k].clone()).collect();
+        let reshape = express(&moved, &invert(next.second.as_deref(), to))?;
+        Some(Self { first: Some(first), reshape: Some(reshape), second: next.second.clone() })
+    }
+
+    /// `next` only moves axes: it becomes part of the second transpose of this one.
+    fn then_move(&self, next: &Self, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Self> {
+        let order = next.moves(middle, to)?;
+        let between = invert(self.second.as_deref(), middle);
+        // Where each axis of more than one element comes from, counted among those of `between`.
+        let of_between = places(&between);
+        let second = self.second.clone().unwrap_or_else(|| (0..middle.len()).collect());
+        let of_middle: Vec<usize> = second.iter().filter_map(|k| of_between[*k]).collect();
+        let ones = axes(to, |d| d.is(1)).len();
+        let mut target: Vec<Dim> = between.iter().filter(|d| !d.is(1)).cloned().collect();
+        let (mut wide, mut one) = (order.iter().map(|n| of_middle[*n]), target.len()..);
+        let second = to.iter().map(|d| if d.is(1) { one.next() } else { wide.next() }).collect::<Option<Vec<_>>>()?;
+        target.extend(std::iter::repeat_n(Dim::Static(1), ones));
+        let reshape = express(&self.after_first(from), &target)?;
+        Some(Self { first: self.first.clone(), reshape: Some(reshape), second: Some(second) })
+    }
+
+    /// For a shuffle that moves axes, but for inserting and removing axes of size 1: which of the wider axes of
+    /// `from` each of those of `to` is.
+    fn moves(&self, from: &[Dim], to: &[Dim]) -> Option<Vec<usize>> {
+        let (before, between) = (self.after_first(from), invert(self.second.as_deref(), to));
+        let wide = |dims: &[Dim]| dims.iter().filter(|d| !d.is(1)).cloned().collect::<Vec<_>>();
+        if wide(&before) != wide(&between) {
+            return None;
+        }
+        let of_from = places(from);
+        let first = self.first.clone().unwrap_or_else(|| (0..from.len()).collect());
+        let order: Vec<usize> = first.iter().filter_map(|k| of_from[*k]).collect();
+        let of_between = places(&between);
+        let second = self.second.clone().unwrap_or_else(|| (0..between.len()).collect());
+        Some(second.iter().filter_map(|k| of_between[*k]).map(|n| order[n]).collect())
+    }
+}
+
+/// The axes whose size is as wanted.
+fn axes(dims: &[Dim], wanted: impl Fn(&Dim) -> bool) -> Vec<usize> {
+    dims.iter().enumerate().filter(|(_, d)| wanted(d)).map(|(k, _)| k).collect()
+}
+
+/// Each axis's place among those of more than one element; none for the others.
+fn places(dims: &[Dim]) -> Vec<Option<usize>> {
+    let mut next = 0..;
+    dims.iter().map(|d| if d.is(1) { None } else { next.next() }).collect()
 }
 
 /// One permutation after another.

@@ -205,6 +205,29 @@ fn a_bias_of_a_matrix_product_stays_an_addition() {
 }
 
 #[test]
+fn a_scale_after_a_transpose_goes_into_the_weights_before_it() {
+    becomes(
+        all(&[Pass::FoldBatchNorm, Pass::Dce]),
+        "symbol s0 in 1..=8 opt 4
+         input %0 \"x\": float32[s0,5,2]
+         %1: float32[1,2,2] = Constant([1.0, 2.0, 3.0, 4.0])
+         %2: float32[s0,5,2] = MatrixMultiply(op0: None, op1: None)(%0, %1)
+         %3: float32[s0,2,5] = Shuffle(first_transpose: [0, 2, 1], reshape: None, second_transpose: None)(%2)
+         %4: float32[1,2,1] = Constant([2.0, 10.0])
+         %5: float32[s0,2,5] = ElementWise(op: Prod)(%4, %3)
+         %6: float32[5,s0,2] = Shuffle(first_transpose: [2, 0, 1], reshape: None, second_transpose: None)(%5)
+         output \"y\": %6",
+        "symbol s0 in 1..=8 opt 4
+         input %0 \"x\": float32[s0,5,2]
+         %1: float32[1,2,2] = Constant([2.0, 20.0, 6.0, 40.0])
+         %2: float32[s0,5,2] = MatrixMultiply(op0: None, op1: None)(%0, %1)
+         %3: float32[s0,2,5] = Shuffle(first_transpose: [0, 2, 1], reshape: None, second_transpose: None)(%2)
+         %4: float32[5,s0,2] = Shuffle(first_transpose: [2, 0, 1], reshape: None, second_transpose: None)(%3)
+         output \"y\": %4",
+    );
+}
+
+#[test]
 fn each_weight_is_rounded_once() {
     // Factors whose product rounds differently in float32: 1/3 then 3 is exactly 1 only in one go.
     let mut network = Network::new();

@@ -91,6 +91,34 @@ fn moving_axes_of_one_element_is_a_reshape() {
 }
 
 #[test]
+fn axes_of_one_element_come_and_go_with_a_transpose() {
+    // What multi-head attention does of its projection, in PyTorch's own words.
+    check(
+        "float32[7,s0,30]",
+        &[
+            "%1: float32[7,s0,3,10] = Shuffle(first_transpose: None, reshape: [Copy, Copy, Is(3), Is(10)], second_transpose: None)(%0)",
+            "%2: float32[1,7,s0,3,10] = Unsqueeze(axes: [0])(%1)",
+            "%3: float32[3,7,s0,1,10] = Shuffle(first_transpose: [3, 1, 2, 0, 4], reshape: None, second_transpose: None)(%2)",
+            "%4: float32[3,7,s0,10] = Squeeze(axes: [3])(%3)",
+        ],
+        &[
+            "%1: float32[3,7,s0,10] = Shuffle(first_transpose: None, reshape: [Is(7), Copy, Is(3), Is(10)], second_transpose: [2, 0, 1, 3])(%0)",
+        ],
+    );
+    check(
+        "float32[197,1,768]",
+        &[
+            "%1: float32[197,12,64] = Shuffle(first_transpose: None, reshape: [Is(197), Is(12), Is(64)], second_transpose: None)(%0)",
+            "%2: float32[12,197,64] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%1)",
+            "%3: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(12), Is(197), Is(64)], second_transpose: None)(%2)",
+        ],
+        &[
+            "%1: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(197), Is(12), Is(64), Is(1)], second_transpose: [3, 1, 0, 2])(%0)",
+        ],
+    );
+}
+
+#[test]
 fn what_moves_elements_and_is_used_twice_is_moved_once() {
     let network = common::read(
         "input %0 \"x\": float32[2,3]

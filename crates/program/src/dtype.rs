@@ -64,7 +64,12 @@ impl ScalarType {
 
     /// Whether it is an integer type (`bool` is not).
     pub fn is_integer(self) -> bool {
-        !self.is_float() && !matches!(self, Self::Bool | Self::Complex64 | Self::Complex128)
+        !self.is_float() && !self.is_complex() && self != Self::Bool
+    }
+
+    /// Whether it is a complex type.
+    pub fn is_complex(self) -> bool {
+        matches!(self, Self::Complex64 | Self::Complex128)
     }
 }
 

@@ -45,8 +45,8 @@ pub trait Engine: Send + Sync {
 /// What one call may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
-    /// A `CUstream` (as an address) to enqueue on. `None`: the engine's own, finished on return. The CPU engine
-    /// has no streams and refuses one.
+    /// A `CUstream` (as an address) to enqueue on: 0 for the default stream, or a live stream of the engine's device.
+    /// `None`: the engine's own, finished on return. The CPU engine has no streams and refuses one.
     pub stream: Option<usize>,
     /// The optimization profile to run under. `None`: the first that accepts the shapes.
     pub profile: Option<usize>,

@@ -13,8 +13,10 @@
 //! | [`EngineSpec`], [`IoSpec`], [`Profile`], [`SizeRange`] | the interface and its shape check |
 //! | [`TensorView`], [`TensorViewMut`], [`Tensor`], [`Device`], [`DataType`] | tensors, borrowed and owned |
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
+//! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`] | the TensorRT engine |
 //!
-//! `unsafe` is confined to two files: `tensor.rs` (pointers to slices) and `cpu/sys.rs` (calls into ONNX Runtime).
+//! `unsafe` is confined to `tensor.rs` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime) and `tensorrt/`
+//! (device addresses and streams).
 #![deny(unsafe_code)]
 
 mod check;
@@ -25,6 +27,7 @@ mod error;
 mod spec;
 #[allow(unsafe_code)]
 mod tensor;
+mod tensorrt;
 
 pub use check::Checked;
 pub use cpu::{CpuEngine, CpuOptions, Library, MIN_VERSION, OnnxRuntime, Weight};
@@ -36,3 +39,4 @@ pub use error::{
 };
 pub use spec::{EngineSpec, IoSpec, Profile, SizeRange};
 pub use tensor::{Device, Tensor, TensorView, TensorViewMut};
+pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions};

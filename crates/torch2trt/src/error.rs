@@ -181,13 +181,16 @@ impl From<runtime::Error> for Error {
         let code = match &error {
             E::LibraryNotFound(_) => Code::OnnxRuntimeNotFound,
             E::LibraryLoaded { .. } => Code::OnnxRuntimeLoaded,
-            E::OnnxRuntime { stage: runtime::Stage::Run, .. } => Code::RunFailed,
+            E::OnnxRuntime { stage: runtime::Stage::Run, .. } | E::Cuda { .. } => Code::RunFailed,
+            E::TensorRt { doing: "run the engine", .. } => Code::RunFailed,
+            E::TensorRt { source, .. } if source.is_not_found() => Code::TensorRtNotFound,
+            E::NoCuda { .. } | E::TensorRt { .. } | E::PlanInterface { .. } => Code::NotRunnable,
             E::OnnxRuntime { .. } | E::Interface { .. } | E::UnknownType { .. } => Code::OnnxRuntimeRefused,
             E::Count { .. } => Code::InputCount,
             E::Type { .. } => Code::TensorDtype,
             E::Device { .. } | E::NotHostMemory { .. } | E::Stream => Code::TensorDevice,
             E::Shape(_) | E::Profile { .. } | E::OutputDims { .. } | E::Size { .. } => Code::InputShape,
-            E::OutputShape { .. } | E::OutputDependsOnData { .. } => Code::OutputShape,
+            E::OutputShape { .. } | E::OutputDependsOnData { .. } | E::CaptureDependsOnData => Code::OutputShape,
             _ => Code::BadBuffer,
         };
         Self::new(code, error.to_string())

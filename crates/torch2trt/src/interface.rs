@@ -32,6 +32,15 @@ pub(crate) fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
     }
 }
 
+/// The sizes that a plan was built for.
+pub(crate) fn profiles(report: &build::Report) -> Vec<Profile> {
+    let range = |r: &build::SizeRange| runtime::SizeRange { min: r.min, opt: r.opt, max: r.max };
+    let axes = |input: &build::InputRanges| (input.input.clone(), input.axes.iter().map(range).collect());
+    let profile =
+        |inputs: &Vec<build::InputRanges>| Profile { axes: inputs.iter().map(axes).collect(), ..Profile::default() };
+    report.profiles.iter().map(profile).collect()
+}
+
 /// A constant of the ONNX model, for the runtime: the same memory.
 pub(crate) fn weight(weight: onnx::ExternalWeight) -> Weight {
     Weight { name: weight.name, dtype: data_type(weight.dtype), dims: weight.dims, data: weight.data }
@@ -50,6 +59,9 @@ pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
         optimization_level: options.optimization_level,
         avg_timing_iterations: options.avg_timing_iterations,
         profiles: options.profiles.iter().map(profile).collect(),
+        version_compatible: options.version_compatible,
+        hardware_compatible: options.hardware_compatible,
+        refittable: options.refittable,
         ..build::BuildOptions::default()
     }
 }

@@ -6,15 +6,21 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod executable;
+mod found;
 mod interface;
 mod options;
 mod pipeline;
 mod plan;
+mod timing_cache;
 
 pub use build::{Progress, Silent};
 pub use convert::Foreign;
 pub use error::{CODES, Code, Error, Result};
+pub use executable::{Executable, Payload};
+pub use found::{Found, find_tensorrt};
 pub use network::Network;
 pub use options::{Backend, Options};
-pub use pipeline::{build_plan, convert, coverage, cpu_engine, operators, save_onnx, tensorrt};
+pub use pipeline::{build_plan, convert, coverage, cpu_engine, operators, save_onnx, tensorrt, tensorrt_engine};
 pub use plan::Plan;
+pub use timing_cache::TimingCache;

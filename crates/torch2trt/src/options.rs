@@ -1,5 +1,6 @@
 //! Every option of a conversion, in one place, under the names that Python uses.
 
+use crate::TimingCache;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -52,6 +53,20 @@ pub struct Options {
     pub site_packages: Vec<PathBuf>,
     /// Threads of the CPU engine; `None`: one a physical core.
     pub threads: Option<NonZeroUsize>,
+    /// Index of the GPU to build on and to run on, as CUDA counts them.
+    pub device: u32,
+    /// When calls of the TensorRT engine are replayed from CUDA graphs.
+    pub cuda_graph: runtime::CudaGraph,
+    /// The plan runs with later versions of TensorRT too.
+    pub version_compatible: bool,
+    /// The plan runs on other GPUs too, from Ampere on.
+    pub hardware_compatible: bool,
+    /// The weights can be replaced after the build.
+    pub refittable: bool,
+    /// Where TensorRT's timings are kept from build to build.
+    pub timing_cache: TimingCache,
+    /// Whether an engine file's plan may bring host code of its own, as version-compatible ones do.
+    pub trusted: bool,
     /// Input ranges of symbolic sizes: for each input, least, best and largest shape.
     pub profiles: Vec<runtime::Profile>,
 }

@@ -1,12 +1,13 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
-use crate::{Options, Plan, Progress, Result, interface};
+use crate::{Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
 use convert::Foreign;
 use network::Network;
-use passes::{Pass, Target};
+use passes::Target;
 use program::Program;
-use runtime::{CpuEngine, CpuOptions, OnnxRuntime};
+use runtime::{CpuEngine, CpuOptions, CudaDevice, OnnxRuntime, TensorRtEngine, TensorRtOptions};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
 /// as `foreign`.
@@ -22,20 +23,20 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     Ok(network)
 }
 
-/// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime.
-///
-/// Also returns the addresses of the weights, which the engine reads where they lie.
+/// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime. The weights are read
+/// where they lie.
 ///
 /// # Errors
 /// E0203 for a layer without an ONNX form, E05xx where ONNX Runtime is missing or refuses the model.
-pub fn cpu_engine(network: &Network, options: &Options) -> Result<(CpuEngine, Vec<usize>)> {
+pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
     let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
     let model = onnx::lower(network, &onnx::LowerOptions::default())?;
     let spec = interface::spec(network, &options.profiles);
     let weights: Vec<_> = model.weights.into_iter().map(interface::weight).collect();
-    let borrowed = weights.iter().map(|weight| weight.data.as_ptr().addr()).collect();
     let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
-    Ok((CpuEngine::new(&library, &model.proto, weights, spec, &cpu)?, borrowed))
+    let engine = CpuEngine::new(&library, &model.proto, weights.clone(), spec.clone(), &cpu)?;
+    let payload = Payload::Onnx { model: model.proto.into(), weights };
+    Ok(Executable { engine: Arc::new(engine), declared: spec, payload })
 }
 
 /// Network → TensorRT plan, by whichever TensorRT is installed.
@@ -45,8 +46,38 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<(CpuEngine, Ve
 /// own words and the layer's place in the model), or a cancelled build.
 pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress) -> Result<Plan> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
-    let network = legalize(network, library.version())?;
-    Ok(Plan::new(build::build(&network, library, &interface::build_options(options), progress)?))
+    let legal = legalize(network, library.version())?;
+    let mut build = interface::build_options(options);
+    // A named target is not this machine's GPU, whose timings would be of no use to it.
+    let device = if options.target.is_none() { CudaDevice::new(options.device).ok() } else { None };
+    let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
+    let timed = device.filter(|_| !library.version().family().is_rtx());
+    let timings = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
+    build.timing_cache = timings.as_deref().map(timing_cache::read);
+    let plan = build::build(&legal, library, &build, progress)?;
+    if let (Some(path), Some(bytes)) = (&timings, &plan.timing_cache) {
+        timing_cache::write(path, bytes);
+    }
+    let declared = interface::spec(network, &interface::profiles(&plan.report));
+    Ok(Plan::new(plan, declared))
+}
+
+/// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
+///
+/// # Errors
+/// E0604 where the plan cannot run here, with TensorRT's words.
+pub fn tensorrt_engine(plan: Plan, options: &Options) -> Result<Executable> {
+    let library = nvinfer::Library::open(&plan.report().library)?;
+    // A plan of this process is as trusted as the process.
+    let run = TensorRtOptions {
+        device: options.device,
+        cuda_graph: options.cuda_graph,
+        host_code: options.version_compatible,
+        ..TensorRtOptions::default()
+    };
+    let engine = TensorRtEngine::new(library, plan.bytes(), Some(plan.declared()), &run)?;
+    let declared = plan.declared().clone();
+    Ok(Executable { engine: Arc::new(engine), declared, payload: Payload::Plan(Arc::new(plan)) })
 }
 
 /// Finds TensorRT and loads it.
@@ -67,7 +98,7 @@ pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer:
 fn legalize(network: &Network, version: nvinfer::Version) -> Result<Network> {
     let (major, minor) = (version.major(), version.minor());
     let target = if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) };
-    let (network, reports) = passes::run(network, &[Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce])?;
+    let (network, reports) = passes::run(network, &passes::for_target(target))?;
     log(&reports);
     Ok(network)
 }

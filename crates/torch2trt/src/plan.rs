@@ -1,15 +1,22 @@
 //! A serialized TensorRT engine, and what people want to know of it.
 
+use runtime::EngineSpec;
 use std::time::Duration;
 
 /// A serialized TensorRT engine.
 pub struct Plan {
     plan: build::Plan,
+    declared: EngineSpec,
 }
 
 impl Plan {
-    pub(crate) fn new(plan: build::Plan) -> Self {
-        Self { plan }
+    pub(crate) fn new(plan: build::Plan, declared: EngineSpec) -> Self {
+        Self { plan, declared }
+    }
+
+    /// What the model takes and gives, in its own types, and the sizes that the plan is for.
+    pub fn declared(&self) -> &EngineSpec {
+        &self.declared
     }
 
     /// The engine as TensorRT serialized it.

@@ -32,7 +32,7 @@ from .trace import trace
 from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
 from .walk import walk
 
-__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Kept", "Method", "Program", "capture"]
+__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Kept", "Method", "Program", "capture", "normalized"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def capture(
     check_weights(module)
     if type(module).__module__.startswith("transformers."):
         register_transformers_cache()
-    inputs = InputTree(inspect.signature(module.forward), *_normalized(args, kwargs))
+    inputs = InputTree(inspect.signature(module.forward), *normalized(args, kwargs))
     with preserved(module):
         settle_mode(module)
         interceptor = Interceptor(keep)
@@ -129,7 +129,8 @@ def capture(
     return Captured(program, inputs, graph.tree, reason, interceptor.kept)
 
 
-def _normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
+def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
+    """Positional and keyword arguments, from what a user may call the sample inputs."""
     if isinstance(args, torch.Tensor):
         return (args,), dict(kwargs or {})
     if isinstance(args, dict):

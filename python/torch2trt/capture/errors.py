@@ -10,23 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._core import Error
 
-class CaptureError(RuntimeError):
+
+class CaptureError(Error):
     """The model could not be captured.
 
     Attributes:
+        code: "E0601"; "E0602" for the arguments of a call.
         message: one line that can be understood without the rest.
         where: the node, module path or source line, or "" when it concerns the whole model.
         facts: what was found, one line each.
         help: what to change, or "".
     """
 
+    code = "E0601"
+
     def __init__(self, message: str, *, where: str = "", facts: Iterable[str] = (), help: str = "") -> None:
         self.message = message
         self.where = where
         self.facts = tuple(facts)
         self.help = help
-        lines = [message]
+        lines = [f"error[{self.code}]: {message}"]
         if where:
             lines.append(f"  at {where}")
         lines.extend(f"  {fact}" for fact in self.facts)
@@ -37,6 +42,8 @@ class CaptureError(RuntimeError):
 
 class InputError(CaptureError):
     """A call passed arguments that do not fit the ones the model was captured with."""
+
+    code = "E0602"
 
 
 class CaptureWarning(UserWarning):

@@ -240,7 +240,7 @@ def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
         versions = [copy._version for copy in copies]
         args, kwargs = decode(encoded, {"tensor": copies, "size": sizes})
         flat, spec = pytree.tree_flatten(method.function(*args, **kwargs))
-        written = tuple(k for k, copy in enumerate(copies) if copy._version != versions[k])
+        written = tuple(k for k, copy in enumerate(copies) if copy._version != versions[k] or _was_written(copy))
         slots, samples = [], []
         for leaf in flat:
             same = next((k for k in written if copies[k] is leaf), None)
@@ -253,6 +253,11 @@ def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
                 slots.append(leaf)
         samples.extend(_plain(copies[k]) for k in written)
     return _Found(pytree.tree_unflatten(slots, spec), tuple(samples), written)
+
+
+def _was_written(copy: torch.Tensor) -> bool:
+    """Whether a functional tensor, which has no version counter of its own, was written to since it was made."""
+    return isinstance(copy, FunctionalTensor) and torch._functionalize_has_data_mutation(copy.elem)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

@@ -35,7 +35,6 @@ SIZES = {
     "slice step": lambda x: x[:, ::2],
     "slice to a size": lambda x: torch.cat([x, x], 1)[:, : x.shape[1]],
     "slice from a size": lambda x: torch.cat([x, x * 2], 0)[x.shape[0] :],
-    "slice from half a size": lambda x: x[:, x.shape[1] // 2 :],
     "slice to minus a size": lambda x: torch.cat([x, x * 2, x], 1)[:, : -x.shape[1]],
     "select": lambda x: x[1],
     "select last": lambda x: x[:, -1],

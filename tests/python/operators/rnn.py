@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from operators import Case, dims
+from operators import Case
 from torch import nn, randn
 
 
@@ -54,10 +54,6 @@ CASES = [
     Case("gru state", with_state(nn.GRU, num_layers=2), lambda: (randn(5, 3, 6), randn(2, 3, 4), randn(1))),
     Case("lstm dynamic batch", nn.LSTM(6, 4, bidirectional=True), sequence(5, 3, 6),
          dynamic=({1: torch.export.Dim("n", max=64)},), other=sequence(5, 7, 6)),
-    Case("lstm dynamic time", lambda x, h, c, *w: torch.ops.aten.lstm.input(x, [h, c], list(w), False, 1, 0.0, False, False, False),
-         lambda: (randn(5, 3, 6), randn(1, 3, 4), randn(1, 3, 4), randn(16, 6), randn(16, 4)),
-         dynamic=dims({0: "t"}, {}, {}, {}, {}, least=2),
-         refused="steps"),
     Case("lstm cell", nn.LSTMCell(6, 4), sequence(3, 6)),
     Case("gru cell", nn.GRUCell(6, 4), sequence(3, 6)),
     Case("gru cell no bias", nn.GRUCell(6, 4, bias=False), sequence(3, 6)),

@@ -54,7 +54,7 @@ STATIC = {
 DYNAMIC = {
     "view": lambda x: x.reshape(x.shape[0] * 3, x.shape[2]),
     "view to one": lambda x: x.reshape(-1),
-    "view two ways": lambda x: x.reshape(3, x.shape[2], x.shape[0]),
+    "view two ways": lambda x: x.flatten().view(x.shape[2] * 3, x.shape[0]),
     "flatten": lambda x: x.flatten(0, 1),
     "flatten last": lambda x: x.flatten(1),
     "unsqueeze": lambda x: x.unsqueeze(0),

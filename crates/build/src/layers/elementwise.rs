@@ -79,6 +79,10 @@ pub(super) fn fill<'n>(
         if dtype == DType::Int64 {
             told.set_alpha_i64(alpha as i64)?;
             told.set_beta_i64(beta as i64)?;
+        } else if dtype.is_index() && !t.strongly_typed() {
+            // 8.6 takes the start and step of integers as tensors only.
+            told.set_input(1, t.integers(&[], &[alpha as i64])?)?;
+            told.set_input(2, t.integers(&[1], &[beta as i64])?)?;
         } else {
             told.set_alpha(alpha)?;
             told.set_beta(beta)?;

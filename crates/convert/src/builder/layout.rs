@@ -18,6 +18,10 @@ impl Builder {
         if let Some(plan) = reshape_plan(&self.tensor(x).dims, to) {
             return self.add(shuffle(Some(plan)), &[x]);
         }
+        if let Some((gone, new)) = unit_axes(&self.tensor(x).dims, to) {
+            let x = if gone.is_empty() { x } else { self.add(Op::Squeeze { axes: gone }, &[x])? };
+            return if new.is_empty() { Ok(x) } else { self.add(Op::Unsqueeze { axes: new }, &[x]) };
+        }
         let shape = self.size_tensor(to)?;
         self.add(shuffle(None), &[x, shape])
     }
@@ -161,6 +165,26 @@ impl Builder {
     }
 }
 
+/// The axes of size 1 that a reshape removes, and where it inserts some, where it does nothing else.
+fn unit_axes(from: &[Dim], to: &[Dim]) -> Option<(Vec<usize>, Vec<usize>)> {
+    let (mut gone, mut new, mut i, mut j) = (Vec::new(), Vec::new(), 0, 0);
+    while i < from.len() || j < to.len() {
+        match (from.get(i), to.get(j)) {
+            (Some(a), Some(b)) if a == b => (i, j) = (i + 1, j + 1),
+            (_, Some(b)) if b.is(1) => {
+                new.push(j);
+                j += 1;
+            }
+            (Some(a), _) if a.is(1) => {
+                gone.push(i);
+                i += 1;
+            }
+            _ => return None,
+        }
+    }
+    Some((gone, new))
+}
+
 /// Says a reshape without a shape tensor, where at most one size has to be left open.
 fn reshape_plan(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
     let mut open = false;
@@ -181,4 +205,34 @@ fn reshape_plan(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
         return None;
     }
     Some(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dims(text: &str) -> Dims {
+        text.split_whitespace().map(|d| Dim::parse(d).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_reshape_that_only_moves_unit_axes_is_seen() {
+        let seen = |from: &str, to: &str| unit_axes(&dims(from), &dims(to));
+        assert_eq!(seen("s0 s1", "1 s0 s1"), Some((vec![], vec![0])));
+        assert_eq!(seen("s0 1 s1", "s0 s1"), Some((vec![1], vec![])));
+        assert_eq!(seen("1 s0 s1", "s0 1 s1 1"), Some((vec![0], vec![1, 3])));
+        assert_eq!(seen("s0 s1", "s1 s0"), None);
+        assert_eq!(seen("s0 s1", "s0*s1 1"), None);
+    }
+
+    #[test]
+    fn one_open_size_needs_no_shape_tensor() {
+        use ReshapeDim::{Copy, Infer, Is};
+        let plan = |from: &str, to: &str| reshape_plan(&dims(from), &dims(to));
+        assert_eq!(plan("s0 3 s1", "s0 s1*3"), Some(vec![Copy, Infer]));
+        assert_eq!(plan("s0 12", "s0 3 4"), Some(vec![Copy, Is(3), Is(4)]));
+        assert_eq!(plan("s0 s1", "s1 s0"), None);
+        // Nothing can be divided out where there are no elements.
+        assert_eq!(plan("s0 0", "0 s0"), None);
+    }
 }

@@ -19,8 +19,8 @@ use std::sync::Arc;
 pub struct Builder {
     network: Network,
     origin: SharedOrigin,
-    /// Where a symbol can be read: an input's axis.
-    symbols: HashMap<String, (TensorId, usize)>,
+    /// Where a symbol can be read.
+    symbols: HashMap<String, sizes::Carrier>,
     /// Sizes that already have a tensor (int64, one element).
     sizes: HashMap<Dim, TensorId>,
 }
@@ -46,10 +46,8 @@ impl Builder {
     pub(crate) fn add_input(&mut self, name: &str, dtype: DType, dims: Dims) -> TensorId {
         let id = self.network.add_input(name, dtype, dims.clone());
         for (axis, dim) in dims.iter().enumerate() {
-            if let [symbol] = dim.symbols().as_slice()
-                && *dim == Dim::symbol(symbol)
-            {
-                self.symbols.entry(symbol.to_string()).or_insert((id, axis));
+            if let Some((symbol, carrier)) = sizes::carried(dim, id, axis) {
+                self.bind(symbol, carrier);
             }
         }
         id

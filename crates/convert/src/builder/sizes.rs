@@ -5,6 +5,31 @@ use crate::{Error, Result};
 use dims::{Atom, Dim, Expr};
 use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
 
+/// An axis whose size is `factor * symbol + offset`.
+#[derive(Clone, Copy)]
+pub(super) struct Carrier {
+    tensor: TensorId,
+    axis: usize,
+    factor: i64,
+    offset: i64,
+}
+
+/// The symbol that can be read from the size of an axis, where it is the only one and stands alone or in a
+/// multiple (`torch.export` has `2*s0 + 1`).
+pub(super) fn carried(dim: &Dim, tensor: TensorId, axis: usize) -> Option<(String, Carrier)> {
+    let (mut symbol, mut factor, mut offset) = (None, 0, 0);
+    for (product, multiple) in dim.expr().terms() {
+        match product.as_slice() {
+            [] => offset = *multiple,
+            [Atom::Symbol(name)] if symbol.is_none() && *multiple > 0 => {
+                (symbol, factor) = (Some(name.to_string()), *multiple);
+            }
+            _ => return None,
+        }
+    }
+    Some((symbol?, Carrier { tensor, axis, factor, offset }))
+}
+
 impl Builder {
     /// A 1-D int64 tensor that holds these sizes when the engine runs.
     ///
@@ -42,7 +67,7 @@ impl Builder {
 
     /// Says where a symbol can be read: the size of this tensor's axis.
     pub fn bind_symbol(&mut self, name: &str, tensor: TensorId, axis: usize) {
-        self.symbols.entry(name.to_owned()).or_insert((tensor, axis));
+        self.bind(name.to_owned(), Carrier { tensor, axis, factor: 1, offset: 0 });
     }
 
     /// The first of these sizes that is a symbol of its own and no tensor's size yet: one that data decides.
@@ -57,6 +82,14 @@ impl Builder {
     /// A symbol for a number found in data that PyTorch has no name for.
     pub fn fresh_symbol(&self) -> String {
         (0..).map(|k| format!("found{k}")).find(|name| !self.symbols.contains_key(name)).unwrap_or_default()
+    }
+
+    /// The first carrier wins, but for one that has the symbol itself.
+    pub(super) fn bind(&mut self, name: String, carrier: Carrier) {
+        let known = self.symbols.entry(name).or_insert(carrier);
+        if known.factor != 1 && carrier.factor == 1 {
+            *known = carrier;
+        }
     }
 
     fn size_element(&mut self, size: &Dim) -> Result<TensorId> {
@@ -117,11 +150,19 @@ impl Builder {
         if let Some(known) = self.sizes.get(&dim) {
             return Ok(*known);
         }
-        let Some((tensor, axis)) = self.symbols.get(name).copied() else {
+        let Some(Carrier { tensor, axis, factor, offset }) = self.symbols.get(name).copied() else {
             return Err(Error::unsupported(format!("the size `{name}` is not the size of an input's axis")));
         };
         let shape = self.add(Op::Shape, &[tensor])?;
-        let size = self.slice_axis(shape, 0, Dim::Static(axis as i64), Dim::Static(1), 1)?;
+        let mut size = self.slice_axis(shape, 0, Dim::Static(axis as i64), Dim::Static(1), 1)?;
+        if offset != 0 {
+            let offset = self.size_element(&Dim::Static(offset))?;
+            size = self.add(Op::ElementWise { op: E::Sub }, &[size, offset])?;
+        }
+        if factor != 1 {
+            let factor = self.size_element(&Dim::Static(factor))?;
+            size = self.add(Op::ElementWise { op: E::FloorDiv }, &[size, factor])?;
+        }
         debug_assert_eq!(self.dtype(size), DType::Int64);
         self.sizes.insert(dim, size);
         Ok(size)

@@ -92,7 +92,8 @@ fn clamp(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     for (name, op) in [("min", E::Max), ("max", E::Min)] {
         if !call.is_none(name) {
             let limit = operand(b, call, name, dtype)?;
-            x = b.elementwise(op, x, limit)?;
+            let truth = if op == E::Max { E::Or } else { E::And };
+            x = extreme(b, x, limit, op, truth)?;
         }
     }
     Ok(x.into())

@@ -85,6 +85,8 @@ fn pdist(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// The norm of `x1 - x2 + eps` over the last axis.
 fn pairwise_distance(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (call.tensor("x1")?, call.tensor("x2")?);
+    let dtype = call.output_dtype(0)?;
+    let (x, y) = (b.cast(x, dtype)?, b.cast(y, dtype)?);
     let difference = b.sub(x, y)?;
     let difference = b.with_scalar(E::Sum, difference, call.float("eps")?)?;
     let axis = b.rank(difference) - 1;
@@ -96,12 +98,18 @@ fn cosine_similarity(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y, epsilon) = (call.tensor("x1")?, call.tensor("x2")?, call.float("eps")?);
     let (x, y) = b.align(x, y)?;
     let axis = call.axis("dim", b.rank(x))?;
-    let mut unit = |t: TensorId| {
+    let mut unit = |t: TensorId, other: TensorId| {
+        // A size of 1 stands for as many elements as the other has, in the norm too.
+        let mut dims = b.dims(t);
+        if dims[axis].is(1) {
+            dims[axis] = b.dims(other)[axis].clone();
+        }
+        let t = b.expand(t, &dims)?;
         let norm = p_norm(b, t, 2.0, &[axis], true)?;
         let norm = b.with_scalar(E::Max, norm, epsilon)?;
         b.div(t, norm)
     };
-    let (x, y) = (unit(x)?, unit(y)?);
+    let (x, y) = (unit(x, y)?, unit(y, x)?);
     let product = b.prod(x, y)?;
     Ok(b.reduce(ReduceOperation::Sum, product, &[axis], false)?.into())
 }

@@ -81,6 +81,11 @@ fn scaled(b: &mut Builder, call: &Call<'_>, x: TensorId) -> Result<TensorId> {
         None => Ok(x),
         Some(_) => match call.float("alpha")? {
             1.0 => Ok(x),
+            // A bool times a number is a bool: false, unless the number is 1.
+            alpha if b.dtype(x) == DType::Bool => {
+                let factor = b.scalar(DType::Bool, alpha, b.rank(x))?;
+                b.elementwise(E::And, x, factor)
+            }
             alpha => b.with_scalar(E::Prod, x, alpha),
         },
     }

@@ -78,8 +78,46 @@ fn raised(b: &mut Builder, y: TensorId) -> Result<(TensorId, TensorId)> {
     Ok((b.select(small, above, y)?, small))
 }
 
-/// `ln Γ(y)` for y of at least one half: Stirling's series, less the logarithm of what the steps multiplied.
+/// `(ζ(k) - 1) / k` with alternating signs from k = 2 on, and `1 - γ` before: `ln Γ(2 + t) / t` in powers of t.
+const AROUND_TWO: [f64; 12] = [
+    0.42278433509846713,
+    0.6449340668482264 / 2.0,
+    -0.2020569031595943 / 3.0,
+    0.0823232337111382 / 4.0,
+    -0.0369277551433699 / 5.0,
+    0.0173430619844491 / 6.0,
+    -0.0083492773819228 / 7.0,
+    0.0040773561979443 / 8.0,
+    -0.0020083928260822 / 9.0,
+    0.0009945751278181 / 10.0,
+    -0.0004941886041195 / 11.0,
+    0.0002460865533080 / 12.0,
+];
+
+/// `ln Γ(y)` for y from 0.5 to 2.5: a series around 2, and one step down from there below 1.5. Around the zeros at
+/// 1 and 2, differences of larger numbers would lose all digits.
+fn log_gamma_near_two(b: &mut Builder, y: TensorId) -> Result<TensorId> {
+    let (limit, one, two) = (number(b, y, 1.5)?, number(b, y, 1.0)?, number(b, y, 2.0)?);
+    let below = b.elementwise(E::Less, y, limit)?;
+    let centre = b.select(below, one, two)?;
+    let t = b.sub(y, centre)?;
+    let series = polynomial(b, t, &AROUND_TWO)?;
+    let series = b.prod(series, t)?;
+    let divisor = b.select(below, y, one)?;
+    let log = b.unary(U::Log, divisor)?;
+    b.sub(series, log)
+}
+
+/// `ln Γ(y)` for y of at least one half.
 fn log_gamma(b: &mut Builder, y: TensorId) -> Result<TensorId> {
+    let (near, far) = (log_gamma_near_two(b, y)?, log_gamma_far(b, y)?);
+    let limit = number(b, y, 2.5)?;
+    let small = b.elementwise(E::Less, y, limit)?;
+    b.select(small, near, far)
+}
+
+/// Stirling's series, less the logarithm of what the steps multiplied.
+fn log_gamma_far(b: &mut Builder, y: TensorId) -> Result<TensorId> {
     let (z, small) = raised(b, y)?;
     let (log, inverse) = (b.unary(U::Log, z)?, b.unary(U::Recip, z)?);
     let exponent = b.with_scalar(E::Sub, z, 0.5)?;

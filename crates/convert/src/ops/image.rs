@@ -9,7 +9,8 @@
 //! | `im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride)` | Slice, Gather, Shuffle |
 //! | `col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, …)` | Shuffle, MatrixMultiply |
 //!
-//! Dtypes: what goes in comes out; sampling and `col2im` need floats. Sizes may be symbolic but for `col2im`.
+//! Dtypes: what goes in comes out; sampling and `col2im` need floats. Sizes may be symbolic, but not those of
+//! `col2im` and the grid's height and width.
 //! TensorRT samples images, not volumes: `grid_sampler` with five axes is refused.
 
 use super::{Operator, Outputs, operator};
@@ -112,10 +113,12 @@ fn affine_grid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     for k in 0..spatial {
         // The first coordinate runs along the last axis.
         let axis = spatial - k;
-        let coordinates = coordinates(b, &size[axis + 1], align_corners, dtype)?;
-        let mut dims = vec![Dim::Static(1); spatial + 2];
-        dims[axis] = size[axis + 1].clone();
-        let coordinates = b.reshape(coordinates, &dims)?;
+        let Some(count) = size[axis + 1].as_static() else {
+            return unsupported("affine_grid for height and width that depend on the input");
+        };
+        let mut dims = vec![1; spatial + 2];
+        dims[axis] = count;
+        let coordinates = b.constant(Weights::from_f64(dtype, &dims, coordinates(count, align_corners)))?;
         let factor = column(b, k)?;
         let term = b.prod(factor, coordinates)?;
         points = b.sum(points, term)?;
@@ -124,27 +127,13 @@ fn affine_grid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 /// Positions of an axis's elements, from -1 to 1: of their centers, or with the first and last on the border.
-fn coordinates(b: &mut Builder, size: &Dim, align_corners: bool, dtype: DType) -> Result<TensorId> {
-    if let Some(n) = size.as_static() {
-        let position = |i: i64| match (align_corners, n) {
-            (_, 1) => 0.0,
-            (true, _) => 2.0 * i as f64 / (n - 1) as f64 - 1.0,
-            (false, _) => (2 * i + 1) as f64 / n as f64 - 1.0,
-        };
-        return b.constant(Weights::from_f64(dtype, &[n], (0..n).map(position)));
-    }
-    let (ramp, size) = (b.ramp(size)?, b.size_scalar(size)?);
-    let (ramp, size) = (b.cast(ramp, DType::Float32)?, b.cast(size, DType::Float32)?);
-    let twice = b.with_scalar(E::Prod, ramp, 2.0)?;
-    let position = if align_corners {
-        let last = b.with_scalar(E::Sub, size, 1.0)?;
-        b.div(twice, last)?
-    } else {
-        let center = b.with_scalar(E::Sum, twice, 1.0)?;
-        b.div(center, size)?
+fn coordinates(size: i64, align_corners: bool) -> Vec<f64> {
+    let position = |i: i64| match (align_corners, size) {
+        (_, 1) => 0.0,
+        (true, _) => 2.0 * i as f64 / (size - 1) as f64 - 1.0,
+        (false, _) => (2 * i + 1) as f64 / size as f64 - 1.0,
     };
-    let position = b.with_scalar(E::Sub, position, 1.0)?;
-    b.cast(position, dtype)
+    (0..size).map(position).collect()
 }
 
 /// The sliding windows of an image; an entry for height and for width.

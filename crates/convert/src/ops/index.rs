@@ -146,7 +146,7 @@ pub(super) fn linearize(b: &mut Builder, x: TensorId, indices: &[Option<TensorId
     Ok(linear.map(|index| Indexed { data, axis, index, order }))
 }
 
-fn index(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn index(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let count = b.unbound_symbol(call.output_dims(0)?);
     let indices = indices(b, call, count.as_deref())?;

@@ -8,12 +8,14 @@ pub mod bag;
 pub mod cast;
 pub mod choice;
 pub mod comparison;
+pub mod complex;
 pub mod convolution;
 pub mod create;
 pub mod detection;
 pub mod distance;
 pub mod einsum;
 pub mod elementwise;
+pub mod fft;
 pub mod gamma;
 pub mod image;
 pub mod index;
@@ -38,9 +40,12 @@ pub mod special;
 pub mod unary;
 pub mod unique;
 pub mod vector_norm;
+pub mod window;
 
 use crate::{Builder, Call, Result};
 use network::TensorId;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a converter makes: a tensor for each output of the node, in order; `None` where nothing uses it.
 #[derive(Clone, Debug, Default)]
@@ -136,11 +141,24 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("gamma", gamma::OPERATORS),
     ("bag", bag::OPERATORS),
     ("unique", unique::OPERATORS),
+    ("complex", complex::OPERATORS),
+    ("fft", fft::OPERATORS),
+    ("window", window::OPERATORS),
 ];
 
 /// Every operator that converts.
 pub fn table() -> impl Iterator<Item = &'static Operator> {
     FAMILIES.iter().flat_map(|(_, operators)| operators.iter())
+}
+
+/// The converter of an overload. `complex`: where a tensor of the call is, only converters that know how these travel.
+pub(crate) fn find(target: &str, complex: bool) -> Option<Converter> {
+    static TABLES: LazyLock<[HashMap<&str, Converter>; 2]> = LazyLock::new(|| {
+        let on_complex = [complex::ON_COMPLEX, complex::OPERATORS, fft::OPERATORS];
+        let entry = |op: &'static Operator| (op.target, op.convert);
+        [table().map(entry).collect(), on_complex.into_iter().flatten().map(entry).collect()]
+    });
+    TABLES[usize::from(complex)].get(target).copied()
 }
 
 #[cfg(test)]

@@ -40,10 +40,14 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// The normalized tensor, and nothing for the saved statistics.
-fn first_of(call: &Call<'_>, y: TensorId) -> Outputs {
-    let mut outputs = vec![None; call.output_count().max(1)];
+fn first_of(call: &Call<'_>, y: TensorId) -> Result<Outputs> {
+    let count = call.output_count().max(1);
+    if (1..count).any(|k| call.is_used(k)) {
+        return unsupported("the statistics that a normalization saves for training are used; compute them with mean and var");
+    }
+    let mut outputs = vec![None; count];
     outputs[0] = Some(y);
-    outputs.into()
+    Ok(outputs.into())
 }
 
 /// The affine parameters of a channel-wise normalization, all optional.
@@ -79,7 +83,7 @@ fn batch_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         }
         _ => batch_statistics(b, x, parameters)?,
     };
-    Ok(first_of(call, y))
+    first_of(call, y)
 }
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` with known statistics.
@@ -193,7 +197,7 @@ fn layer_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let op = Op::Normalization { axes, epsilon: call.float("eps")? as f32, groups: 1 };
     let affine = [call.optional_tensor("weight")?, call.optional_tensor("bias")?];
     let y = normalize(b, x, affine, &sizes, op)?;
-    Ok(first_of(call, y))
+    first_of(call, y)
 }
 
 /// Number of channels, which decides the sizes of the affine parameters.
@@ -209,7 +213,7 @@ fn group_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let groups = call.int(if call.argument("num_groups").is_some() { "num_groups" } else { "group" })?;
     let affine = [call.optional_tensor("weight")?, call.optional_tensor("bias")?];
     let y = grouped(b, x, affine, groups, call.float("eps")?)?;
-    Ok(first_of(call, y))
+    first_of(call, y)
 }
 
 /// Normalizes each group of channels over its channels and all spatial axes.
@@ -287,5 +291,5 @@ fn rms_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         y = b.prod(y, weight)?;
     }
     let y = b.cast(y, dtype)?;
-    Ok(first_of(call, y))
+    first_of(call, y)
 }

@@ -57,7 +57,8 @@ fn roll(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(rolled(b, x, &shifts, &axes)?.into())
 }
 
-fn rolled(b: &mut Builder, x: TensorId, shifts: &[Dim], axes: &[usize]) -> Result<TensorId> {
+/// Rolls axes by shifts, one a shift.
+pub(super) fn rolled(b: &mut Builder, x: TensorId, shifts: &[Dim], axes: &[usize]) -> Result<TensorId> {
     let size = b.dims(x);
     if size.is_empty() {
         return Ok(x);

@@ -55,9 +55,13 @@ fn numbers<const N: usize>(b: &mut Builder, x: TensorId, values: [f64; N]) -> Re
     Ok(made)
 }
 
-/// The angle of (x, y) from `atan(y / x)`, half a turn further where x is negative; 0 at the origin.
 fn atan2(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (y, x) = operands(b, call)?;
+    Ok(angle_of(b, x, y)?.into())
+}
+
+/// The angle of (x, y) from `atan(y / x)`, half a turn further where x is negative; 0 at the origin.
+pub(super) fn angle_of(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
     let [zero, left, right] = numbers(b, x, [0.0, -PI, PI])?;
     let slope = b.div(y, x)?;
     let angle = b.unary(U::Atan, slope)?;
@@ -68,7 +72,7 @@ fn atan2(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x_zero, y_zero) = (b.elementwise(E::Equal, x, zero)?, b.elementwise(E::Equal, y, zero)?);
     let origin = b.elementwise(E::And, x_zero, y_zero)?;
     let angle = b.select(origin, zero, angle)?;
-    Ok(b.sum(angle, turn)?.into())
+    b.sum(angle, turn)
 }
 
 /// `m * sqrt(1 + (n/m)^2)` with m the larger size and n the smaller.

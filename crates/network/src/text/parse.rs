@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Longer size expressions are refused: no model has them, and multiplying them out could take for ever.
 const MAX_SIZE_TEXT: usize = 2048;
+/// The most terms that a tensor's sizes may multiply to.
+const MAX_TERMS: usize = 256;
 
 impl Network {
     /// Reads the text form that [`Network`]'s `Display` prints. `weights` gives the constants written by digest.
@@ -73,6 +75,7 @@ impl Reader<'_> {
                 ));
             }
             let id = self.network.add_input(&name, dtype, dims);
+            self.check_growth(id)?;
             self.define(number, id)?;
         } else if at.eat("output ") {
             let name = at.string()?;
@@ -129,6 +132,9 @@ impl Reader<'_> {
         if outputs.len() != declared.len() {
             return Err(format!("the layer makes {} tensors, {} are written", outputs.len(), declared.len()));
         }
+        for id in &outputs {
+            self.check_growth(*id)?;
+        }
         for (id, (number, (dtype, dims))) in outputs.into_iter().zip(declared) {
             let found = self.network.tensor(id);
             if found.dtype != dtype || found.dims != dims {
@@ -138,6 +144,21 @@ impl Reader<'_> {
             self.define(number, id)?;
         }
         Ok(())
+    }
+
+    /// Sizes that multiply to many terms are refused before anything multiplies them.
+    fn check_growth(&self, id: TensorId) -> Result<()> {
+        let tensor = self.network.tensor(id);
+        let terms = |dims: &[Dim]| {
+            let each = dims.iter().filter(|d| !d.is_static()).map(|d| d.expr().terms().len());
+            each.fold(1, usize::saturating_mul)
+        };
+        let most = terms(&tensor.dims).max(tensor.value.as_deref().map_or(1, terms));
+        if most > MAX_TERMS {
+            Err(format!("the sizes multiply to {most} terms; {MAX_TERMS} are allowed"))
+        } else {
+            Ok(())
+        }
     }
 
     fn define(&mut self, number: u32, id: TensorId) -> Result<()> {

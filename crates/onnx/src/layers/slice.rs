@@ -65,39 +65,41 @@ struct Plan {
     repeated: Vec<bool>,
 }
 
-/// Start, end and step of one axis of an ONNX slice.
-type Window = (i64, i64, i64);
+/// What an ONNX slice takes of one axis.
+#[derive(Clone, Copy)]
+enum Window {
+    Whole,
+    Part { start: i64, end: i64, step: i64 },
+}
 
 impl Plan {
-    /// The window of an axis, where it holds for every call. `None` in `Some`: the whole axis.
-    fn window(&self, dim: &Dim, axis: usize) -> Option<Option<Window>> {
+    /// The window of an axis, where it holds for every call.
+    fn window(&self, dim: &Dim, axis: usize) -> Option<Window> {
         let start = self.start.at(axis)?;
         if self.repeated[axis] {
             let start = start.as_static()?;
-            return Some(if dim.is(1) { None } else { Some((start, start + 1, 1)) });
+            return Some(if dim.is(1) { Window::Whole } else { Window::Part { start, end: start + 1, step: 1 } });
         }
         let (size, step) = (self.size.at(axis)?, self.stride.number(axis)?);
         if start.is(0) && step == 1 && size == dim {
-            return Some(None);
+            return Some(Window::Whole);
         }
-        let relative = |at: &Dim| at.as_static().or_else(|| (at.clone() - dim.clone()).as_static().filter(|n| *n < 0));
-        let first = relative(start)?;
+        // A place at a fixed distance from the end is a negative number.
+        let place = |at: &Dim| at.as_static().or_else(|| (at.clone() - dim.clone()).as_static().filter(|n| *n < 0));
         let end = start.clone() + size.clone() * Dim::Static(step);
-        if step > 0 {
-            let over = (end.clone() - dim.clone()).as_static().is_some_and(|n| n >= 0);
-            return Some(Some((first, if over { OPEN[0] } else { relative(&end)? }, step)));
-        }
-        // Before the first element: a negative end would count from the back.
+        let to_the_end = (end.clone() - dim.clone()).as_static().is_some_and(|n| n >= 0);
         let end = match end.as_static() {
-            Some(n) if n < 0 => OPEN[1],
-            _ => relative(&end)?,
+            _ if step > 0 && to_the_end => OPEN[0],
+            // Past the first element: as it is, it would count from the back.
+            Some(n) if step < 0 && n < 0 => OPEN[1],
+            _ => place(&end)?,
         };
-        Some(Some((first, end, step)))
+        Some(Window::Part { start: place(start)?, end, step })
     }
 
     fn within(&self, s: &mut Scope<'_, '_>, x: Value) -> Result<Value> {
         let dims = s.dims(0)?;
-        let windows: Option<Vec<Option<Window>>> = dims.iter().enumerate().map(|(k, d)| self.window(d, k)).collect();
+        let windows: Option<Vec<Window>> = dims.iter().enumerate().map(|(k, d)| self.window(d, k)).collect();
         match windows {
             Some(windows) => Ok(constant_slice(s, x, &windows)),
             None => self.computed(s, x),
@@ -180,9 +182,7 @@ impl Plan {
         let last = Dim::Static(start) + (size.clone() - Dim::Static(1)) * Dim::Static(step);
         let (low, high) = if step > 0 { (Dim::Static(start), last) } else { (last, Dim::Static(start)) };
         let before = (-low.as_static()?).max(0);
-        let after = (high - dim.clone() + Dim::Static(1)).as_static().map(|n| n.max(0));
-        // A read that ends before the end of the axis at any size: nothing to pad.
-        let after = after.or_else(|| (start == 0 && step == 1 && size == *dim).then_some(0))?;
+        let after = (high - dim.clone() + Dim::Static(1)).as_static()?.max(0);
         let padded = dim.clone() + Dim::Static(before + after);
         let inner = Self {
             start: List { known: Some(vec![Dim::Static(start + before)]), value: None },
@@ -242,20 +242,20 @@ impl Plan {
 struct Reach {
     before: i64,
     after: i64,
-    window: Option<Window>,
+    window: Window,
 }
 
-fn constant_slice(s: &mut Scope<'_, '_>, x: Value, windows: &[Option<Window>]) -> Value {
-    let cut: Vec<(i64, Window)> = windows.iter().enumerate().filter_map(|(k, w)| Some((k as i64, (*w)?))).collect();
-    if cut.is_empty() {
+fn constant_slice(s: &mut Scope<'_, '_>, x: Value, windows: &[Window]) -> Value {
+    let mut lists: [Vec<i64>; 4] = Default::default();
+    for (axis, window) in windows.iter().enumerate() {
+        if let Window::Part { start, end, step } = *window {
+            let entry = [start, end, axis as i64, step];
+            lists.iter_mut().zip(entry).for_each(|(list, n)| list.push(n));
+        }
+    }
+    if lists[0].is_empty() {
         return x;
     }
-    let lists: [Vec<i64>; 4] = [
-        cut.iter().map(|(_, w)| w.0).collect(),
-        cut.iter().map(|(_, w)| w.1).collect(),
-        cut.iter().map(|(k, _)| *k).collect(),
-        cut.iter().map(|(_, w)| w.2).collect(),
-    ];
     let [start, end, axes, step] = lists.map(|list| s.ints(&list));
     s.main("Slice", &[x, start, end, axes, step], &[])
 }

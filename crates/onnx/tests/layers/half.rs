@@ -64,6 +64,62 @@ fn products_accumulate_in_float32() {
 }
 
 #[test]
+fn native_half_precision_is_well_typed_in_every_family() {
+    let half = |dims: &[i64]| rounded(&floats(dims), DType::Float16);
+    let (image, rows) = ([1, 4, 6, 6], [3, 5]);
+    let resize = network::ResizeAttributes {
+        mode: network::InterpolationMode::Linear,
+        size: vec![1, 4, 9, 9],
+        scales: vec![],
+        coordinate_transformation: network::ResizeCoordinateTransformation::HalfPixel,
+        selector: network::ResizeSelector::Formula,
+        nearest_rounding: network::ResizeRoundMode::Floor,
+        cubic_coeff: -0.75,
+        exclude_outside: false,
+    };
+    let blend = network::PoolingAttributes {
+        kind: network::PoolingType::MaxAverageBlend,
+        window: vec![2, 2],
+        stride: vec![2, 2],
+        pre_padding: vec![0, 0],
+        post_padding: vec![0, 0],
+        padding_mode: network::PaddingMode::ExplicitRoundDown,
+        average_count_excludes_padding: true,
+        blend_factor: 0.25,
+    };
+    let normalize = |axes: Vec<usize>, groups| Op::Normalization { axes, epsilon: 1e-3, groups };
+    let activate = |kind| Op::Activation { kind, alpha: 0.3, beta: 0.7 };
+    let channel = || half(&[1, 4, 1, 1]);
+    let positive = rounded(&floats_in(&rows, 1.0, 3.0), DType::Float16);
+    let cases = [
+        (activate(network::ActivationType::Clip), vec![half(&rows)]),
+        (activate(network::ActivationType::Softplus), vec![half(&rows)]),
+        (Op::ElementWise { op: E::Pow }, vec![positive.clone(), half(&rows)]),
+        (Op::MatrixMultiply { op0: M::None, op1: M::Transpose }, vec![half(&rows), half(&[6, 5]).constant()]),
+        (Op::Pooling(blend), vec![half(&image)]),
+        (Op::Resize(resize), vec![half(&image)]),
+        (normalize(vec![3], 1), vec![half(&image), half(&[1, 1, 1, 6]), half(&[1, 1, 1, 6])]),
+        (normalize(vec![1, 2, 3], 1), vec![half(&image), channel(), channel()]),
+        (normalize(vec![2, 3], 1), vec![half(&image), channel().constant(), channel().constant()]),
+        (normalize(vec![2, 3], 2), vec![half(&image), channel().constant(), channel().constant()]),
+        (normalize(vec![1], 1), vec![half(&image), channel(), channel()]),
+        (Op::SoftMax { axis: 1 }, vec![half(&rows)]),
+        (Op::RaggedSoftMax, vec![half(&rows), crate::array::integers(DType::Int32, &[3, 1], 1, 6)]),
+        (Op::Padding { pre: vec![1, 1], post: vec![0, 2] }, vec![half(&image)]),
+    ];
+    for (op, inputs) in cases {
+        let build = |network: &mut network::Network, i: &[network::TensorId]| {
+            vec![network.add_one(op.clone(), i, &origin()).unwrap()]
+        };
+        let network = crate::network_of(&build, &inputs, false);
+        let native = onnx::LowerOptions { half: onnx::Half::Native, ..Default::default() };
+        let (a, b) = (crate::run_with(&network, &inputs, &native), crate::run(&network, &inputs));
+        // Both are float16 results; their intermediate roundings differ.
+        crate::compare(&a[0], &b[0], 2e-2, op.name());
+    }
+}
+
+#[test]
 fn native_half_precision_writes_the_types_as_they_are() {
     let x = rounded(&floats(&[3, 4]), DType::Float16);
     let build = |network: &mut network::Network, i: &[network::TensorId]| {

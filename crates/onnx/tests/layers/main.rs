@@ -15,6 +15,7 @@ mod gather;
 mod half;
 mod image;
 mod matrix;
+mod quantize;
 mod reduce;
 mod shape;
 

@@ -88,9 +88,12 @@ fn ragged_softmax_stops_at_the_bound() {
 
 #[test]
 fn top_k_in_both_directions() {
-    for (op, dtype) in
-        [(TopKOperation::Max, DType::Float32), (TopKOperation::Min, DType::Float32), (TopKOperation::Max, DType::Int32)]
-    {
+    for (op, dtype) in [
+        (TopKOperation::Max, DType::Float32),
+        (TopKOperation::Min, DType::Float32),
+        (TopKOperation::Max, DType::Int32),
+        (TopKOperation::Min, DType::Int64),
+    ] {
         // Distinct elements: which of equals comes first is nobody's promise.
         let mut order: Vec<f64> = (0..60).map(f64::from).collect();
         for k in (1..60).rev() {

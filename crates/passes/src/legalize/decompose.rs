@@ -4,8 +4,8 @@ use super::{Feature, Target};
 use crate::Error;
 use crate::reshape::Shuffle;
 use network::{
-    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite,
-    SampleMode, TensorId, UnaryOperation as U, Weights,
+    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite, SampleMode, TensorId,
+    UnaryOperation as U, Weights,
 };
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 

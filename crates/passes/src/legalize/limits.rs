@@ -49,7 +49,10 @@ impl Site<'_> {
         let dims = state.tensor(x).dims.clone();
         let mut y = x;
         for (input, op) in [(2, E::Prod), (1, E::Sum), (3, E::Pow)] {
-            let Some(weights) = self.layer.input(input).and_then(|id| state.old.constant(id)) else { continue };
+            let Some(id) = self.layer.input(input) else { continue };
+            let Some(weights) = state.old.constant(id) else {
+                return Err(self.refused("its scales are no constants", "multiply and add instead"));
+            };
             let mut sizes = vec![1; dims.len()];
             match mode {
                 ScaleMode::Uniform => {}

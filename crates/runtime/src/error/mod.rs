@@ -226,6 +226,56 @@ pub enum Error {
         /// Where it is.
         device: Device,
     },
+    /// There is no such GPU here, or no CUDA driver.
+    #[error(
+        "the engine needs the GPU cuda:{index}, and there is none: {reason}\n\
+         help: run it on a machine with an NVIDIA GPU and its driver; the CPU engine needs neither"
+    )]
+    NoCuda {
+        /// The GPU's index.
+        index: u32,
+        /// What is missing.
+        reason: String,
+    },
+    /// The CUDA driver failed.
+    #[error(
+        "CUDA failed to {doing}: {words}\n\
+         help: an error of earlier work on the GPU can show up here; CUDA_LAUNCH_BLOCKING=1 tells which. Out of memory: \
+         free some, torch.cuda.empty_cache() returns what PyTorch holds"
+    )]
+    Cuda {
+        /// What was being done.
+        doing: &'static str,
+        /// The driver's name and words for the error.
+        words: String,
+    },
+    /// TensorRT refused or failed.
+    #[error("TensorRT failed to {doing}: {source}{}", plan_help(source))]
+    TensorRt {
+        /// What was being done.
+        doing: &'static str,
+        /// Its own words.
+        source: Box<nvinfer::Error>,
+    },
+    /// The plan does not have the interface that the spec says.
+    #[error(
+        "the plan does not match the engine's interface: {side} `{name}` {problem}\n\
+         help: plan and engine spec were made apart; convert the model again"
+    )]
+    PlanInterface {
+        /// Input or output.
+        side: Side,
+        /// Its name.
+        name: String,
+        /// What differs.
+        problem: String,
+    },
+    /// A caller's CUDA graph cannot hold a call whose output sizes are not known beforehand.
+    #[error(
+        "a call whose output shapes depend on data cannot be captured into a CUDA graph\n\
+         help: leave it outside of the capture"
+    )]
+    CaptureDependsOnData,
     /// ONNX Runtime returned a tensor of a type that engines do not have.
     #[error("output `{output}` has an ONNX element type ({code}) that engines do not pass\nhelp: cast it in the model")]
     UnknownType {
@@ -234,6 +284,30 @@ pub enum Error {
         /// ONNX's number of the type.
         code: i32,
     },
+}
+
+impl Error {
+    /// TensorRT's error, with what was being done.
+    pub(crate) fn tensorrt(doing: &'static str, source: nvinfer::Error) -> Self {
+        Self::TensorRt { doing, source: Box::new(source) }
+    }
+}
+
+/// What to do about a refusal by TensorRT's runtime, where its words say which it is.
+fn plan_help(error: &nvinfer::Error) -> &'static str {
+    let nvinfer::Error::Refused { said, .. } = error else { return "" };
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&["ersion tag", "ersionTag", "current version", "Version mismatch", "kVERSION_MISMATCH"]) {
+        "\nhelp: another TensorRT built this plan; use that version (tensorrt=\"/path/to/libnvinfer.so\"), or convert again"
+    } else if says(&["kEnableHostCode", "HostCode", "host code", "lean runtime"]) {
+        "\nhelp: the plan brings host code of its own; where it comes from people you trust, load it with trusted=True"
+    } else if says(&["compute capability", "computeCapability", "different device", "UNSUPPORTED_CC"]) {
+        "\nhelp: the plan was built for another GPU; convert again on this one, or with hardware_compatible=True"
+    } else if says(&["out of memory", "OutOfMemory"]) {
+        "\nhelp: free device memory (torch.cuda.empty_cache() returns what PyTorch holds), or convert with a smaller batch"
+    } else {
+        ""
+    }
 }
 
 /// Inputs or outputs.

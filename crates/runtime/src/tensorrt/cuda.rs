@@ -1,0 +1,370 @@
+//! The CUDA edge: the few driver calls that running an engine needs, loaded at run time.
+//!
+//! Devices, events, memory, captured graphs, each a type that frees what it holds. Nothing here links libcuda:
+//! `cudarc` loads the driver when the first device is asked for, and a machine without one gets an error. It must
+//! not know TensorRT.
+
+use crate::{Error, Result};
+use cudarc::driver::{DriverError, result, sys};
+use std::ffi::c_void;
+use std::marker::PhantomData;
+
+/// A GPU, through its primary context (the one that PyTorch and the CUDA runtime use).
+#[derive(Clone, Debug)]
+pub struct CudaDevice {
+    index: u32,
+    name: String,
+    capability: (i32, i32),
+    context: Context,
+}
+
+/// A primary context. It is retained and never released: PyTorch holds it for the life of the process anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Context(sys::CUcontext);
+
+// SAFETY: the driver's contexts may be used from any thread.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+/// Makes a device current on this thread until it is dropped.
+#[derive(Debug)]
+pub struct Entered {
+    /// Whether it was pushed, as opposed to current already.
+    pushed: bool,
+    /// Belongs to the thread that entered.
+    _thread: PhantomData<*const ()>,
+}
+
+impl CudaDevice {
+    /// The device of this index, as CUDA counts them.
+    ///
+    /// # Errors
+    /// [`Error::NoCuda`] without a driver, a GPU, or a GPU of that index.
+    pub fn new(index: u32) -> Result<Self> {
+        let missing = |reason: String| Error::NoCuda { index, reason };
+        // SAFETY: the CUDA driver is made to be loaded at run time.
+        if !unsafe { sys::is_culib_present() } {
+            return Err(missing("the CUDA driver (libcuda.so.1) is not installed".into()));
+        }
+        let said = |e: DriverError| missing(format!("the CUDA driver says {}", words(e)));
+        result::init().map_err(said)?;
+        let count = result::device::get_count().map_err(said)?;
+        let ordinal = i32::try_from(index).ok().filter(|i| *i < count);
+        let Some(ordinal) = ordinal else { return Err(missing(format!("the CUDA driver sees {count} GPUs"))) };
+        let device = result::device::get(ordinal).map_err(said)?;
+        let name = result::device::get_name(device).map_err(said)?;
+        // SAFETY: the device is one that the driver just gave.
+        let (context, major, minor) = unsafe {
+            use sys::CUdevice_attribute as A;
+            (
+                result::primary_ctx::retain(device).map_err(said)?,
+                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).map_err(said)?,
+                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR).map_err(said)?,
+            )
+        };
+        Ok(Self { index, name, capability: (major, minor), context: Context(context) })
+    }
+
+    /// Its index.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Its name, such as `NVIDIA H200`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its compute capability, major and minor.
+    pub fn capability(&self) -> (i32, i32) {
+        self.capability
+    }
+
+    /// Makes it current on this thread while the returned value lives.
+    ///
+    /// # Errors
+    /// [`Error::Cuda`] where the driver fails.
+    pub fn enter(&self) -> Result<Entered> {
+        self.context.enter()
+    }
+
+    /// Allocates device memory; at least one byte.
+    pub(super) fn allocate(&self, bytes: usize) -> Result<DeviceMemory> {
+        let _here = self.enter()?;
+        let _relaxed = RelaxedCapture::begin()?;
+        // SAFETY: the context is current; the memory is freed by `DeviceMemory` alone.
+        let address = unsafe { result::malloc_sync(bytes.max(1)) };
+        let address = address.map_err(|e| failed("allocate device memory", e))?;
+        Ok(DeviceMemory { address, bytes, context: self.context })
+    }
+
+    /// Makes an event.
+    pub(super) fn event(&self) -> Result<Event> {
+        let _here = self.enter()?;
+        let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING);
+        Ok(Event { event: event.map_err(|e| failed("make an event", e))?, context: self.context })
+    }
+
+    /// Makes a stream that does not wait for the default one.
+    pub(super) fn stream(&self) -> Result<OwnedStream> {
+        let _here = self.enter()?;
+        let stream = result::stream::create(result::stream::StreamKind::NonBlocking);
+        Ok(OwnedStream { stream: Stream(stream.map_err(|e| failed("make a stream", e))?), context: self.context })
+    }
+}
+
+impl Context {
+    fn enter(self) -> Result<Entered> {
+        let current = result::ctx::get_current().map_err(|e| failed("read the current context", e))?;
+        let pushed = current != Some(self.0);
+        if pushed {
+            // SAFETY: the primary context stays retained for the life of the process.
+            unsafe { sys::cuCtxPushCurrent_v2(self.0) }.result().map_err(|e| failed("enter the device", e))?;
+        }
+        Ok(Entered { pushed, _thread: PhantomData })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if self.pushed {
+            let mut popped = std::ptr::null_mut();
+            // SAFETY: pops what `enter` pushed on this thread: `Entered` cannot leave it.
+            unsafe { sys::cuCtxPopCurrent_v2(&raw mut popped) };
+        }
+    }
+}
+
+/// A stream's address; null is the legacy default stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stream(sys::CUstream);
+
+// SAFETY: streams may be used from any thread.
+unsafe impl Send for Stream {}
+// SAFETY: as above.
+unsafe impl Sync for Stream {}
+
+impl Stream {
+    /// The stream at an address.
+    ///
+    /// # Safety
+    /// It is null or a live stream of the device that is current when the stream is used, and stays so.
+    pub(super) unsafe fn from_address(address: usize) -> Self {
+        Self(address as sys::CUstream)
+    }
+
+    pub(super) fn as_ptr(self) -> *mut c_void {
+        self.0.cast()
+    }
+
+    /// Whether work enqueued on it is being captured into a graph instead of run.
+    pub(super) fn is_capturing(self) -> Result<bool> {
+        use sys::{CUresult, CUstreamCaptureStatus as S};
+        // SAFETY: whoever made the value promised a live stream.
+        match unsafe { result::stream::is_capturing(self.0) } {
+            Ok(S::CU_STREAM_CAPTURE_STATUS_NONE) => Ok(false),
+            Ok(S::CU_STREAM_CAPTURE_STATUS_ACTIVE) => Ok(true),
+            // The default stream while another one is captured: the call that enqueues says what is wrong.
+            Err(DriverError(CUresult::CUDA_ERROR_STREAM_CAPTURE_IMPLICIT)) => Ok(false),
+            Ok(_) => Err(failed("use a capture", DriverError(CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED))),
+            Err(e) => Err(failed("ask whether the stream is captured", e)),
+        }
+    }
+
+    pub(super) fn synchronize(self) -> Result<()> {
+        // SAFETY: whoever made the value promised a live stream.
+        unsafe { result::stream::synchronize(self.0) }.map_err(|e| failed("finish the work on the stream", e))
+    }
+
+    /// Enqueues a copy within device memory.
+    ///
+    /// # Safety
+    /// `bytes` at both addresses are device memory that stays, and is not otherwise used, until the stream passed it.
+    pub(super) unsafe fn copy(self, to: *mut c_void, from: *const c_void, bytes: usize) -> Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        // SAFETY: the caller's promise.
+        unsafe { result::memcpy_dtod_async(to as u64, from as u64, bytes, self.0) }
+            .map_err(|e| failed("copy device memory", e))
+    }
+
+    /// Captures what `work` enqueues on this stream as a graph. Nothing of it runs.
+    pub(super) fn capture(self, work: impl FnOnce() -> Result<()>) -> Result<Graph> {
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        // SAFETY: whoever made the value promised a live stream; every begun capture is ended here.
+        unsafe {
+            result::stream::begin_capture(self.0, mode).map_err(|e| failed("begin a capture", e))?;
+            let done = work();
+            let graph = result::stream::end_capture(self.0);
+            // The reason of a failed capture is the work's own.
+            done?;
+            let graph = graph.map_err(|e| failed("end the capture", e))?;
+            let executable = result::graph::instantiate(graph, sys::CUgraphInstantiate_flags(0));
+            // The executable does not need the graph it was made from.
+            let _ = result::graph::destroy(graph);
+            Ok(Graph(executable.map_err(|e| failed("make a graph executable", e))?))
+        }
+    }
+}
+
+/// A stream of our own.
+#[derive(Debug)]
+pub(super) struct OwnedStream {
+    stream: Stream,
+    context: Context,
+}
+
+impl OwnedStream {
+    pub(super) fn get(&self) -> Stream {
+        self.stream
+    }
+}
+
+impl Drop for OwnedStream {
+    fn drop(&mut self) {
+        let _here = self.context.enter();
+        // SAFETY: ours alone; the driver lets enqueued work finish. Errors at exit have nobody to go to.
+        let _ = unsafe { result::stream::destroy(self.stream.0) };
+    }
+}
+
+/// A point in a stream.
+#[derive(Debug)]
+pub(super) struct Event {
+    event: sys::CUevent,
+    context: Context,
+}
+
+// SAFETY: events may be used from any thread.
+unsafe impl Send for Event {}
+// SAFETY: as above.
+unsafe impl Sync for Event {}
+
+impl Event {
+    pub(super) fn record(&self, stream: Stream) -> Result<()> {
+        // SAFETY: the event is ours, the stream live.
+        unsafe { result::event::record(self.event, stream.0) }.map_err(|e| failed("record an event", e))
+    }
+
+    /// Whether the stream passed it. An event that was never recorded counts as passed.
+    pub(super) fn is_done(&self) -> bool {
+        // SAFETY: the event is ours.
+        unsafe { result::event::query(self.event) }.is_ok()
+    }
+
+    /// Makes a stream wait for it.
+    pub(super) fn hold(&self, stream: Stream) -> Result<()> {
+        let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        // SAFETY: the event is ours, the stream live.
+        unsafe { result::stream::wait_event(stream.0, self.event, flags) }.map_err(|e| failed("wait for an event", e))
+    }
+
+    /// Waits for it on this thread.
+    pub(super) fn synchronize(&self) -> Result<()> {
+        // SAFETY: the event is ours.
+        unsafe { result::event::synchronize(self.event) }.map_err(|e| failed("wait for an event", e))
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        let _here = self.context.enter();
+        // SAFETY: ours alone.
+        let _ = unsafe { result::event::destroy(self.event) };
+    }
+}
+
+/// Device memory, aligned to 256 bytes.
+#[derive(Debug)]
+pub(super) struct DeviceMemory {
+    address: sys::CUdeviceptr,
+    bytes: usize,
+    context: Context,
+}
+
+impl DeviceMemory {
+    pub(super) fn as_ptr(&self) -> *mut c_void {
+        self.address as *mut c_void
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Enqueues filling it with zeros.
+    pub(super) fn clear(&self, stream: Stream) -> Result<()> {
+        // SAFETY: the memory is ours and as long as that; the stream is live.
+        unsafe { result::memset_d8_async(self.address, 0, self.bytes, stream.0) }
+            .map_err(|e| failed("clear device memory", e))
+    }
+}
+
+impl Drop for DeviceMemory {
+    fn drop(&mut self) {
+        let _here = self.context.enter();
+        let _relaxed = RelaxedCapture::begin();
+        // SAFETY: ours alone; the driver waits for what still uses it.
+        let _ = unsafe { result::free_sync(self.address) };
+    }
+}
+
+/// A captured graph that can be launched.
+#[derive(Debug)]
+pub(super) struct Graph(sys::CUgraphExec);
+
+// SAFETY: a graph may be launched from any one thread at a time; launching takes `&mut self`.
+unsafe impl Send for Graph {}
+
+impl Graph {
+    /// Enqueues everything that was captured.
+    ///
+    /// # Safety
+    /// Everything that the captured work uses is alive, and not otherwise used until the stream passed it.
+    pub(super) unsafe fn launch(&mut self, stream: Stream) -> Result<()> {
+        // SAFETY: the graph is ours; the rest is the caller's promise.
+        unsafe { result::graph::launch(self.0, stream.0) }.map_err(|e| failed("launch a CUDA graph", e))
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // SAFETY: ours alone; the driver lets a launched graph finish.
+        let _ = unsafe { result::graph::exec_destroy(self.0) };
+    }
+}
+
+/// Lets this thread allocate memory while some stream is captured, which CUDA otherwise takes for a mistake.
+#[derive(Debug)]
+pub(super) struct RelaxedCapture(sys::CUstreamCaptureMode);
+
+impl RelaxedCapture {
+    pub(super) fn begin() -> Result<Self> {
+        let mut mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: exchanges a thread's own setting.
+        let done = unsafe { sys::cuThreadExchangeStreamCaptureMode(&raw mut mode) }.result();
+        done.map_err(|e| failed("relax the capture mode", e))?;
+        Ok(Self(mode))
+    }
+}
+
+impl Drop for RelaxedCapture {
+    fn drop(&mut self) {
+        // SAFETY: puts back what `begin` took.
+        unsafe { sys::cuThreadExchangeStreamCaptureMode(&raw mut self.0) };
+    }
+}
+
+fn failed(doing: &'static str, error: DriverError) -> Error {
+    Error::Cuda { doing, words: words(error) }
+}
+
+/// The driver's name and words for an error.
+fn words(error: DriverError) -> String {
+    let text = |t: std::result::Result<&std::ffi::CStr, DriverError>| t.ok().map(|t| t.to_string_lossy().into_owned());
+    match (text(error.error_name()), text(error.error_string())) {
+        (Some(name), Some(words)) => format!("{name}: {words}"),
+        _ => format!("{:?}", error.0),
+    }
+}

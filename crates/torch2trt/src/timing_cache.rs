@@ -1,0 +1,97 @@
+//! TensorRT's timings, kept from build to build: how long each tactic took on this GPU.
+//!
+//! A build that finds its tactics timed takes seconds instead of minutes. One file a TensorRT version and GPU, since
+//! timings of another one are worthless. A cache that cannot be read or written costs time only, so it never fails a
+//! build. This file must not know what is built.
+
+use std::path::{Path, PathBuf};
+
+/// Where timings are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TimingCache {
+    /// In the user's cache folder (`TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`),
+    /// named after the TensorRT version and the GPU.
+    #[default]
+    User,
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+impl TimingCache {
+    /// The file for a TensorRT and a GPU; `None` where timings are not kept.
+    pub(crate) fn path(&self, tensorrt: &str, gpu: &str) -> Option<PathBuf> {
+        match self {
+            Self::Off => None,
+            Self::File(path) => Some(path.clone()),
+            Self::User => Some(cache_folder()?.join("timing").join(file_name(tensorrt, gpu))),
+        }
+    }
+}
+
+/// `tensorrt-8.6.0-nvidia-h200.timing`.
+fn file_name(tensorrt: &str, gpu: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
+    format!("{tensorrt}-{gpu}.timing").chars().map(plain).collect()
+}
+
+fn cache_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("TORCH2TRT_CACHE")
+        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("torch2trt")))
+        .or_else(|| Some(set("HOME")?.join(".cache").join("torch2trt")))
+}
+
+/// The timings in a file; none where it does not exist yet.
+pub(crate) fn read(path: &Path) -> Vec<u8> {
+    match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!(path = %path.display(), %error, "the timing cache cannot be read");
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// Puts timings in the file's place at once: a reader sees the old ones or the new ones.
+pub(crate) fn write(path: &Path, timings: &[u8]) {
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&partial, timings))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&partial);
+        tracing::warn!(path = %path.display(), %error, "the timing cache cannot be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_version_and_gpu_apart() {
+        assert_eq!(file_name("TensorRT 8.6.0", "NVIDIA H200"), "tensorrt-8.6.0-nvidia-h200.timing");
+        let path = TimingCache::File("a/b".into()).path("x", "y");
+        assert_eq!(path, Some(PathBuf::from("a/b")));
+        assert_eq!(TimingCache::Off.path("x", "y"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else_stays() {
+        let folder = std::env::temp_dir().join(format!("torch2trt-timing-{}", std::process::id()));
+        let path = folder.join("deep").join("a.timing");
+        assert_eq!(read(&path), b"");
+        write(&path, b"first");
+        write(&path, b"second");
+        assert_eq!(read(&path), b"second");
+        assert_eq!(std::fs::read_dir(folder.join("deep")).unwrap().count(), 1);
+        // A folder that cannot be made is no reason to fail.
+        write(&path.join("under-a-file").join("b"), b"x");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

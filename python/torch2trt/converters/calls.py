@@ -1,0 +1,300 @@
+"""Runs the users' converters: one call of the model at a time, while the network is made.
+
+The Rust side asks `Calls.convert` for each node that stands for a kept call. This file gives the converter its
+context, sees to it that every output has become part of the network, and says what went wrong in words that name
+the converter, its line, and the call in the model.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils import _pytree as pytree
+
+from .._core import Error, Size, UserNetwork
+from ..capture import Captured, Kept
+from ..capture.intercept import TARGET, decode
+from ..capture.symbols import render
+from ..errors import error
+from ..trt import INetworkDefinition, ITensor
+from ..trt.enums import from_network_name, network_name
+from ..trt.layer import ILayer
+from .active import active
+from .context import ConversionContext
+from .registry import Registered
+from .sizes import IntWrapper
+from .standin import StandIn
+
+_CARRIED = {"float64": "float32", "int16": "int32", "int8": "int32", "uint8": "int32"}
+_KINDS = (("float32", "float16", "bfloat16"), ("int32", "int64"), ("bool",))
+
+
+class Described(NamedTuple):
+    """A tensor as PyTorch has it."""
+
+    dtype: str
+    sizes: list[Size]
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.sizes))}]"
+
+
+class Place(NamedTuple):
+    """Where in the model a call is."""
+
+    module: str
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        parts = [self.module or "the model", f"{self.file}:{self.line} in {self.function}" if self.file else ""]
+        return ", ".join(filter(None, parts))
+
+
+class Calls:
+    """The kept calls of a captured model and the converters for them."""
+
+    def __init__(self, captured: Captured, converters: Mapping[str, Registered], kwargs: dict[str, Any]) -> None:
+        """`converters` are those the model was captured for, `kwargs` the arguments of `torch2trt()`."""
+        self.kept = captured.kept
+        self.converters = dict(converters)
+        self.kwargs = kwargs
+        self._weights = _weights_by_call(captured)
+
+    def name(self, key: int) -> str:
+        """The method of a call."""
+        return self.kept[key].method.name
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Parameters and buffers that converters may have lent to the network."""
+        modules = {part for kept in self.kept.values() for part in _modules(kept)}
+        return [tensor for part in modules for tensor in (*part.parameters(), *part.buffers())]
+
+    def convert(
+        self,
+        key: int,
+        lent: UserNetwork,
+        ids: list[int],
+        given: list[tuple[str, list[Size]]],
+        sizes: list[Size],
+        wanted: list[tuple[str, list[Size]] | None],
+        hints: dict[str, int],
+        place: tuple[str, str, int, str],
+    ) -> list[int | None]:
+        """Converts one call: the ids of the network's tensors that are its outputs, None where nothing uses one.
+
+        Raises:
+            torch2trt.Error: E0108, the converter failed, or left an output without its counterpart.
+        """
+        call = _Call(self, key, lent, ids, given, sizes, wanted, hints, Place(*place))
+        try:
+            with active(call.context):
+                returned = call.registered.converter(call.context)
+        except Exception as failure:  # the user's code may raise anything
+            raise call.failed(failure) from failure
+        finally:
+            call.clean_up()
+        return call.outputs(returned)
+
+
+class _Call:
+    """One call while it is converted."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        key: int,
+        lent: UserNetwork,
+        ids: list[int],
+        given: list[tuple[str, list[Size]]],
+        sizes: list[Size],
+        wanted: list[tuple[str, list[Size]] | None],
+        hints: dict[str, int],
+        place: Place,
+    ) -> None:
+        self.kept: Kept = calls.kept[key]
+        self.registered = calls.converters[self.kept.method.name]
+        self.place, self.hints = place, hints
+        self.network = INetworkDefinition(lent, self.kept.method.name, calls)
+        self.given = [Described(*tensor) for tensor in given]
+        self.wanted = [None if output is None else Described(*output) for output in wanted]
+        count = len(ids) - self.kept.inner
+        self.inner = ids[count:]
+        weights = calls._weights[key]
+        self.tensors = [weights.get(k) for k in range(count)]
+        for k, tensor in enumerate(self.tensors):
+            if tensor is None:
+                self.tensors[k] = self._stand_in(self.given[k], self.kept.devices[k])
+                self.tensors[k]._trt = self.network._tensor(ids[k])
+        self.made = [self._output(k) for k in range(len(self.kept.samples))]
+        numbers = [self._int(size) for size in sizes]
+        filled = {"tensor": self.tensors, "argument": self.tensors, "size": numbers, "output": self.made}
+        args, kwargs, result = (decode(part, filled) for part in (self.kept.args, self.kept.kwargs, self.kept.result))
+        names = (self.kept.method.name, calls.kwargs, place.module, self.kept.method.hides)
+        self.context = ConversionContext(self.network, tuple(args), kwargs, result, *names)
+        self.result = result
+
+    def _int(self, size: Size) -> IntWrapper:
+        value = size.value(self.hints)
+        return IntWrapper(1 if value is None else value, size)
+
+    def _stand_in(self, described: Described, device: torch.device) -> StandIn:
+        sizes = [self._int(size) for size in described.sizes]
+        return StandIn(sizes, getattr(torch, described.dtype), device)
+
+    def _output(self, index: int) -> StandIn:
+        sample, wanted = self.kept.samples[index], self.wanted[index]
+        if wanted is None:
+            sizes = [Size(n) if type(n) is int else Size.parse(str(render(n.node.expr))) for n in sample.shape]
+            wanted = Described(str(sample.dtype).removeprefix("torch."), sizes)
+        made = self._stand_in(wanted, sample.device)
+        if index < len(self.inner):
+            made._trt = self.network._tensor(self.inner[index])
+        return made
+
+    # Outputs
+
+    def outputs(self, returned: Any) -> list[int | None]:
+        """The ids of the outputs, of the dtypes and sizes that PyTorch says."""
+        try:
+            tensors = [self._counterpart(k, returned) for k in range(len(self.made))]
+            return self.network._finish(tensors)
+        except Error as problem:
+            raise problem if problem.code == "E0108" else self.failed(problem) from problem
+        except (TypeError, ValueError) as problem:
+            raise self.failed(problem) from problem
+
+    def _counterpart(self, index: int, returned: Any) -> ITensor | None:
+        wanted = self.wanted[index]
+        if wanted is None:
+            return None
+        made = self._holder(index)
+        tensor = getattr(made, "_trt", None)
+        if tensor is None:
+            raise self._forgotten(index, returned)
+        if not isinstance(tensor, ITensor):
+            hint = "layer.get_output(0)" if isinstance(tensor, ILayer) else "a tensor of ctx.network"
+            kind = type(tensor).__name__
+            raise self.error(f"set `_trt` of {self._which(index)} to {kind}, which is no tensor", f"set it to {hint}")
+        return self._fitting(self.network._checked(tensor, self._which(index), "_trt"), index, wanted)
+
+    def _holder(self, index: int) -> Any:
+        """The object that carries an output's `_trt`: converters may put others in the place of ours."""
+        hidden = index - (len(self.made) - len(self.kept.hidden))
+        if hidden >= 0:
+            return self.tensors[self.kept.hidden[hidden]]
+        if self.context.method_return is self.result:
+            return self.made[index]
+        ours, theirs = pytree.tree_leaves(self.result), pytree.tree_leaves(self.context.method_return)
+        where = next(k for k, leaf in enumerate(ours) if leaf is self.made[index])
+        return theirs[where] if where < len(theirs) else None
+
+    def _fitting(self, tensor: ITensor, index: int, wanted: Described) -> ITensor:
+        info = tensor._info
+        dtype = _CARRIED.get(wanted.dtype, wanted.dtype)
+        alike = any(info.dtype in kind and dtype in kind for kind in _KINDS)
+        if not alike or len(info.dims) != len(wanted.sizes) or not all(map(self._same, info.dims, wanted.sizes)):
+            raise self.error(
+                f"made {info} of {self._which(index)}, in PyTorch it is {wanted}",
+                "sizes follow the model's inputs only while they are IntWrappers: int() and numpy forget it"
+                if any(size.static_value is None for size in wanted.sizes)
+                else None,
+            )
+        if info.dtype == dtype:
+            return tensor
+        # TensorRT 8 and 10 did this on their own.
+        return self.network.add_cast(tensor, from_network_name(network_name(getattr(torch, dtype)))).get_output(0)
+
+    def _same(self, made: Size, wanted: Size) -> bool:
+        if made == wanted:
+            return True
+        if made.static_value is not None:
+            # A number where PyTorch has an expression is right for the sample alone.
+            return False
+        made_value, wanted_value = made.value(self.hints), wanted.value(self.hints)
+        return made_value is None or wanted_value is None or made_value == wanted_value
+
+    # Errors
+
+    def _which(self, index: int) -> str:
+        return "the output" if len(self.made) == 1 else f"output {index}"
+
+    def _forgotten(self, index: int, returned: Any) -> Error:
+        if isinstance(returned, (ITensor, ILayer)):
+            hint = "a converter's return value is not looked at; assign it: ctx.method_return._trt = ..."
+        else:
+            hint = "set it before the converter returns: ctx.method_return._trt = layer.get_output(0)"
+        return self.error(f"did not set `_trt` of {self._which(index)}, {self.wanted[index]}", hint)
+
+    def failed(self, failure: Exception) -> Error:
+        """The error for an exception of the converter."""
+        text = str(failure.args[0] if isinstance(failure, KeyError) and failure.args else failure)
+        what, _, help = text.partition("\nhelp: ")
+        if isinstance(failure, Error):
+            what = what.partition("]: ")[2] or what
+            return self.error(f"failed: {what}", help or None, failure)
+        missing = isinstance(failure, AttributeError) and "'_trt'" in what
+        if missing:
+            help = "only tensors that depend on the model's inputs have `_trt`; use add_missing_trt_tensors for the others"
+        return self.error(f"raised {type(failure).__name__}: {what}", help or None, failure)
+
+    def error(self, what: str, help: str | None, failure: Exception | None = None) -> Error:
+        """An error that names the converter, its line, and the call in the model."""
+        converter = self.registered.converter
+        name = getattr(converter, "__name__", type(converter).__name__)
+        lines = [f"converter `{name}` of {self.kept.method.name} {what}"]
+        lines.append(f"  converter: {self.registered.position}")
+        if line := _raised_at(failure, converter):
+            lines.append(f"  raised at: {line}")
+        lines += [f"  call: {self.place}", f"  arguments: {self._arguments()}"]
+        return error("E0108", "\n".join(lines), help)
+
+    def _arguments(self) -> str:
+        args = [_brief(arg) for arg in self.context.method_args]
+        kwargs = [f"{name}={_brief(arg)}" for name, arg in self.context.method_kwargs.items()]
+        return ", ".join([*args, *kwargs])
+
+    def clean_up(self) -> None:
+        """Takes `_trt` off the model's own tensors: the next conversion has another network."""
+        own = [t for t in self.tensors if not isinstance(t, StandIn)]
+        parts = [tensor for part in _modules(self.kept) for tensor in (*part.parameters(), *part.buffers())]
+        for tensor in (*own, *parts, *self.network._owned):
+            vars(tensor).pop("_trt", None)
+
+
+def _weights_by_call(captured: Captured) -> dict[int, dict[int, torch.Tensor]]:
+    """For each call the tensors of the model among its tensor arguments, by position."""
+    weights = {weight.id: weight.tensor for weight in captured.program.weights}
+    found = {}
+    for node in captured.program.nodes:
+        if node.target == TARGET:
+            args = dict(node.args)
+            found[args["key"]] = {k: weights[id] for k, id in enumerate(args["tensors"][1]) if id in weights}
+    return found
+
+
+def _modules(kept: Kept) -> Iterable[torch.nn.Module]:
+    return [leaf for leaf in pytree.tree_leaves((kept.args, kept.kwargs)) if isinstance(leaf, torch.nn.Module)]
+
+
+def _raised_at(failure: Exception | None, converter: Any) -> str:
+    """The innermost line of the converter's own file that an exception went through."""
+    code = getattr(inspect.unwrap(converter), "__code__", None)
+    if failure is None or code is None:
+        return ""
+    frames = [f for f in traceback.extract_tb(failure.__traceback__) if f.filename == code.co_filename]
+    return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+
+
+def _brief(value: Any, limit: int = 60) -> str:
+    if isinstance(value, torch.Tensor) and not isinstance(value, StandIn):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    if isinstance(value, torch.nn.Module):
+        return type(value).__name__
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,83 @@
+"""TensorRT's names, for converters, on machines with or without TensorRT's Python package.
+
+    from torch2trt import trt
+
+    layer = ctx.network.add_activation(input=x._trt, type=trt.ActivationType.RELU)
+
+The enumerations, sizes, weights and layer classes of `import tensorrt as trt`, under the same names. Where a script
+says `import tensorrt` and the package is not installed, `torch2trt.install_trt_alias()` makes that import find this.
+
+Engines are not built through these names: `torch2trt()` does that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import enums, layers_compute, layers_move, layers_window
+from .enums import *  # noqa: F403  every public name of enums.py is TensorRT's
+from .enums import DataType
+from .layer import ILayer, ITensor
+from .network import INetworkDefinition
+from .values import (
+    Dims,
+    Dims2,
+    Dims3,
+    Dims4,
+    DimsHW,
+    ILogger,
+    Logger,
+    Permutation,
+    Weights,
+    nptype,
+    volume,
+)
+
+__version__ = "11.0.0"
+"""The version whose network API this is."""
+
+float32 = DataType.FLOAT
+float16 = DataType.HALF
+bfloat16 = DataType.BF16
+int64 = DataType.INT64
+int32 = DataType.INT32
+int8 = DataType.INT8
+uint8 = DataType.UINT8
+bool = DataType.BOOL
+fp8 = DataType.FP8
+int4 = DataType.INT4
+fp4 = DataType.FP4
+e8m0 = DataType.E8M0
+
+LAYERS: dict[str, type[ILayer]] = {
+    name: value
+    for module in (layers_compute, layers_move, layers_window)
+    for name, value in sorted(vars(module).items())
+    if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer)
+}
+"""The layer classes, by name."""
+globals().update({name: layer for name, layer in LAYERS.items() if name != "ILayer"})
+
+_ENGINES = {
+    "Builder", "Runtime", "OnnxParser", "ICudaEngine", "IExecutionContext", "IBuilderConfig", "Refitter",
+    "init_libnvinfer_plugins", "get_plugin_registry", "BuilderFlag", "NetworkDefinitionCreationFlag",
+    "IPluginV2", "IPluginV3", "PluginField", "OnnxParserFlag",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ENGINES:
+        raise AttributeError(
+            f"torch2trt.trt has no `{name}`: it has what converters need; torch2trt() builds and runs engines. "
+            "Install TensorRT's own package for the rest of its API"
+        )
+    raise AttributeError(f"torch2trt.trt has no `{name}`")
+
+
+__all__ = [
+    *(name for name, value in vars(enums).items() if isinstance(value, type) and value.__module__ == enums.__name__),
+    *LAYERS,
+    "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "ILayer", "ILogger", "INetworkDefinition", "ITensor", "Logger",
+    "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32", "int4",
+    "int64", "int8", "nptype", "uint8", "volume",
+]  # fmt: skip

@@ -1,0 +1,420 @@
+"""TensorRT's enumerations, by the names of its Python package.
+
+They exist so that a converter can be written, and run, where that package is not installed. Members of an installed
+`tensorrt` or `tensorrt_rtx` are accepted wherever one of these is: what counts is the name, because the numbers
+changed between versions.
+
+This file must not know about networks.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeVar
+
+import torch
+
+E = TypeVar("E", bound=Enum)
+
+
+def member(kind: type[E], value: Any) -> E:
+    """The member of `kind` that `value` is: one of its own, or one of that name in another package's enumeration.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(value, kind):
+        return value
+    name = getattr(value, "name", None)
+    if isinstance(name, str) and type(value).__name__ in _NAMES[kind] and name in kind.__members__:
+        return kind[name]
+    raise TypeError(f"{value!r} is not a {kind.__name__}: {', '.join(kind.__members__)}")
+
+
+class DataType(Enum):
+    """Element types. `INT4`, `FP4` and `E8M0` are named for scripts that mention them; networks here have none."""
+
+    FLOAT = 0
+    HALF = 1
+    INT8 = 2
+    INT32 = 3
+    BOOL = 4
+    UINT8 = 5
+    FP8 = 6
+    BF16 = 7
+    INT64 = 8
+    INT4 = 9
+    FP4 = 10
+    E8M0 = 11
+
+    @property
+    def itemsize(self) -> float:
+        """Bytes an element."""
+        return {"INT4": 0.5, "FP4": 0.5}.get(self.name) or dtype_to_torch(self).itemsize
+
+
+_TORCH = {
+    DataType.FLOAT: torch.float32,
+    DataType.HALF: torch.float16,
+    DataType.INT8: torch.int8,
+    DataType.INT32: torch.int32,
+    DataType.BOOL: torch.bool,
+    DataType.UINT8: torch.uint8,
+    DataType.FP8: torch.float8_e4m3fn,
+    DataType.BF16: torch.bfloat16,
+    DataType.INT64: torch.int64,
+}
+_FROM_TORCH = {dtype: ours for ours, dtype in _TORCH.items()}
+_NETWORK = {ours: str(dtype).removeprefix("torch.") for ours, dtype in _TORCH.items()}
+_FROM_NETWORK = {name: ours for ours, name in _NETWORK.items()}
+
+
+def dtype_to_torch(dtype: Any) -> torch.dtype:
+    """torch.float32 for `DataType.FLOAT`.
+
+    Raises:
+        TypeError: PyTorch has no such dtype, or it is not a data type.
+    """
+    try:
+        return _TORCH[member(DataType, dtype)]
+    except KeyError:
+        raise TypeError(f"{dtype} is not supported by torch") from None
+
+
+def dtype_from_torch(dtype: torch.dtype) -> DataType:
+    """`DataType.FLOAT` for torch.float32.
+
+    Raises:
+        TypeError: TensorRT has no such type.
+    """
+    try:
+        return _FROM_TORCH[dtype]
+    except KeyError:
+        raise TypeError(f"{dtype} is not supported by tensorrt") from None
+
+
+def network_name(dtype: Any) -> str:
+    """"float32" for `DataType.FLOAT`, or for torch.float32: the dtype's name in a network.
+
+    Raises:
+        TypeError: networks have no such type.
+    """
+    if isinstance(dtype, torch.dtype):
+        dtype = dtype_from_torch(dtype)
+    try:
+        return _NETWORK[member(DataType, dtype)]
+    except KeyError:
+        raise TypeError(f"networks here have no {dtype} tensors") from None
+
+
+def from_network_name(name: str) -> DataType:
+    """`DataType.FLOAT` for "float32"."""
+    return _FROM_NETWORK[name]
+
+
+class LayerType(Enum):
+    """What a layer is."""
+
+    CONVOLUTION = 0
+    CAST = 1
+    ACTIVATION = 2
+    POOLING = 3
+    LRN = 4
+    SCALE = 5
+    SOFTMAX = 6
+    DECONVOLUTION = 7
+    CONCATENATION = 8
+    ELEMENTWISE = 9
+    PLUGIN = 10
+    UNARY = 11
+    PADDING = 12
+    SHUFFLE = 13
+    REDUCE = 14
+    TOPK = 15
+    GATHER = 16
+    MATRIX_MULTIPLY = 17
+    RAGGED_SOFTMAX = 18
+    CONSTANT = 19
+    IDENTITY = 20
+    PLUGIN_V2 = 21
+    SLICE = 22
+    SHAPE = 23
+    PARAMETRIC_RELU = 24
+    RESIZE = 25
+    TRIP_LIMIT = 26
+    RECURRENCE = 27
+    ITERATOR = 28
+    LOOP_OUTPUT = 29
+    SELECT = 30
+    FILL = 31
+    QUANTIZE = 32
+    DEQUANTIZE = 33
+    CONDITION = 34
+    CONDITIONAL_INPUT = 35
+    CONDITIONAL_OUTPUT = 36
+    SCATTER = 37
+    EINSUM = 38
+    ASSERTION = 39
+    ONE_HOT = 40
+    NON_ZERO = 41
+    GRID_SAMPLE = 42
+    NMS = 43
+    REVERSE_SEQUENCE = 44
+    NORMALIZATION = 45
+    PLUGIN_V3 = 46
+    SQUEEZE = 47
+    UNSQUEEZE = 48
+    CUMULATIVE = 49
+    DYNAMIC_QUANTIZE = 50
+    FULLY_CONNECTED = 51
+
+
+class ActivationType(Enum):
+    """Activation functions."""
+
+    RELU = 0
+    SIGMOID = 1
+    TANH = 2
+    LEAKY_RELU = 3
+    ELU = 4
+    SELU = 5
+    SOFTSIGN = 6
+    SOFTPLUS = 7
+    CLIP = 8
+    HARD_SIGMOID = 9
+    SCALED_TANH = 10
+    THRESHOLDED_RELU = 11
+    GELU_ERF = 12
+    GELU_TANH = 13
+
+
+class UnaryOperation(Enum):
+    """Functions of one tensor, element by element."""
+
+    EXP = 0
+    LOG = 1
+    SQRT = 2
+    RECIP = 3
+    ABS = 4
+    NEG = 5
+    SIN = 6
+    COS = 7
+    TAN = 8
+    SINH = 9
+    COSH = 10
+    ASIN = 11
+    ACOS = 12
+    ATAN = 13
+    ASINH = 14
+    ACOSH = 15
+    ATANH = 16
+    CEIL = 17
+    FLOOR = 18
+    ERF = 19
+    NOT = 20
+    SIGN = 21
+    ROUND = 22
+    ISINF = 23
+    ISNAN = 24
+
+
+class ElementWiseOperation(Enum):
+    """Functions of two tensors, element by element."""
+
+    SUM = 0
+    PROD = 1
+    MAX = 2
+    MIN = 3
+    SUB = 4
+    DIV = 5
+    POW = 6
+    FLOOR_DIV = 7
+    AND = 8
+    OR = 9
+    XOR = 10
+    EQUAL = 11
+    GREATER = 12
+    LESS = 13
+
+
+class ReduceOperation(Enum):
+    """How a reduction joins elements."""
+
+    SUM = 0
+    PROD = 1
+    MAX = 2
+    MIN = 3
+    AVG = 4
+
+
+class TopKOperation(Enum):
+    """Which elements a TopK layer takes."""
+
+    MAX = 0
+    MIN = 1
+
+
+class PoolingType(Enum):
+    """How a pooling joins elements."""
+
+    MAX = 0
+    AVERAGE = 1
+    MAX_AVERAGE_BLEND = 2
+
+
+class PaddingMode(Enum):
+    """How a size that the stride does not divide is rounded. The Caffe modes went in TensorRT 10."""
+
+    EXPLICIT_ROUND_DOWN = 0
+    EXPLICIT_ROUND_UP = 1
+    SAME_UPPER = 2
+    SAME_LOWER = 3
+    CAFFE_ROUND_DOWN = 4
+    CAFFE_ROUND_UP = 5
+
+
+class MatrixOperation(Enum):
+    """What a matrix product does with an operand first."""
+
+    NONE = 0
+    TRANSPOSE = 1
+    VECTOR = 2
+
+
+class GatherMode(Enum):
+    """numpy.take, ONNX GatherElements, ONNX GatherND."""
+
+    DEFAULT = 0
+    ELEMENT = 1
+    ND = 2
+
+
+class ScatterMode(Enum):
+    """ONNX ScatterElements, ONNX ScatterND."""
+
+    ELEMENT = 0
+    ND = 1
+
+
+class SampleMode(Enum):
+    """What is read outside a tensor. `DEFAULT` is the name of `STRICT_BOUNDS` before TensorRT 8.5."""
+
+    STRICT_BOUNDS = 0
+    WRAP = 1
+    CLAMP = 2
+    FILL = 3
+    REFLECT = 4
+    DEFAULT = 0
+
+
+class InterpolationMode(Enum):
+    """How a resize finds values between elements."""
+
+    NEAREST = 0
+    LINEAR = 1
+    CUBIC = 2
+
+
+class ResizeCoordinateTransformation(Enum):
+    """How an output coordinate becomes an input coordinate."""
+
+    ALIGN_CORNERS = 0
+    ASYMMETRIC = 1
+    HALF_PIXEL = 2
+
+
+class ResizeSelector(Enum):
+    """Which coordinate is used where the output has one element."""
+
+    FORMULA = 0
+    UPPER = 1
+
+
+class ResizeRoundMode(Enum):
+    """How a coordinate is rounded in nearest mode."""
+
+    HALF_UP = 0
+    HALF_DOWN = 1
+    FLOOR = 2
+    CEIL = 3
+
+
+class ScaleMode(Enum):
+    """What each element of a scale layer's weights belongs to."""
+
+    UNIFORM = 0
+    CHANNEL = 1
+    ELEMENTWISE = 2
+
+
+class FillOperation(Enum):
+    """What a fill layer makes."""
+
+    LINSPACE = 0
+    RANDOM_UNIFORM = 1
+    RANDOM_NORMAL = 2
+
+
+class CumulativeOperation(Enum):
+    """How a cumulative layer joins elements."""
+
+    SUM = 0
+
+
+class BoundingBoxFormat(Enum):
+    """How a box is written."""
+
+    CORNER_PAIRS = 0
+    CENTER_SIZES = 1
+
+
+class LoopOutput(Enum):
+    """What a loop gives."""
+
+    LAST_VALUE = 0
+    CONCATENATE = 1
+    REVERSE = 2
+
+
+class TripLimit(Enum):
+    """What ends a loop."""
+
+    COUNT = 0
+    WHILE = 1
+
+
+class TensorLocation(Enum):
+    """Where a tensor lies."""
+
+    DEVICE = 0
+    HOST = 1
+
+
+class TensorFormat(Enum):
+    """Memory layouts; engines made here are linear at their inputs and outputs."""
+
+    LINEAR = 0
+    CHW2 = 1
+    HWC8 = 2
+    CHW4 = 3
+    CHW16 = 4
+    CHW32 = 5
+    HWC = 8
+
+
+class DeviceType(Enum):
+    """What runs a layer."""
+
+    GPU = 0
+    DLA = 1
+
+
+SliceMode = SampleMode
+ResizeMode = InterpolationMode
+
+# An installed package may use either name of an enumeration that was renamed.
+_NAMES: dict[type[Enum], set[str]] = {
+    kind: {kind.__name__} for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Enum)
+}
+_NAMES[SampleMode].add("SliceMode")
+_NAMES[InterpolationMode].add("ResizeMode")

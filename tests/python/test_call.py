@@ -1,0 +1,260 @@
+"""The call as users see it: structures, structure errors, missing libraries, wrong tensors, cancelled builds.
+
+Every error is checked for its code and for the words that let a user act on it.
+"""
+
+import _thread
+import collections
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+import torch2trt as package
+from torch2trt import Error, _core, torch2trt
+
+needs_rtx = pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx_libs") is None, reason="no TensorRT-RTX")
+Point = collections.namedtuple("Point", ["x", "y"])
+
+
+def convert(module, inputs, **options):
+    return torch2trt(module, inputs, backend="cpu", progress=False, **options)
+
+
+def _equal(got, expected):
+    assert got == expected
+
+
+class Returns(nn.Module):
+    """Returns what `build` makes of two tensors."""
+
+    def __init__(self, build):
+        super().__init__()
+        self.build = build
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.build(self.linear(x), x.relu())
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda a, b: a,
+        lambda a, b: (a, b),
+        lambda a, b: [b, a],
+        lambda a, b: {"first": a, "second": b},
+        lambda a, b: Point(a, b),
+        lambda a, b: {"nested": [a, (b, {"deep": a + b})]},
+        lambda a, b: (a, None, 3, "text"),
+        lambda a, b: (a, a),
+    ],
+    ids=["tensor", "tuple", "list", "dict", "namedtuple", "nested", "constants", "twice"],
+)
+def test_outputs_have_the_models_own_structure(build):
+    model = Returns(build).eval()
+    model_trt = convert(model, [torch.randn(2, 4)])
+    x = torch.randn(2, 4)
+    expected, got = model(x), model_trt(x)
+    assert pytree.tree_structure(got) == pytree.tree_structure(expected)
+    for g, e in zip(pytree.tree_leaves(got), pytree.tree_leaves(expected), strict=True):
+        torch.testing.assert_close(g, e) if isinstance(e, torch.Tensor) else _equal(g, e)
+
+
+def test_an_input_that_is_returned_comes_back():
+    class Same(nn.Module):
+        def forward(self, x, y):
+            return x, y * 2
+
+    x, y = torch.randn(3), torch.randn(3)
+    got = convert(Same().eval(), [x, y])(x, y)
+    assert torch.equal(got[0], x) and torch.equal(got[1], y * 2)
+
+
+def test_keyword_inputs_and_names():
+    class Model(nn.Module):
+        def forward(self, image, scale=None, *, offset):
+            return (image if scale is None else image * scale) + offset
+
+    image, offset = torch.randn(2, 3), torch.randn(3)
+    model_trt = convert(Model().eval(), [image], kwargs={"offset": offset}, output_names=["sum"])
+    assert model_trt.input_names == ["image", "offset"]
+    assert model_trt.output_names == ["sum"]
+    torch.testing.assert_close(model_trt(image, offset=offset), image + offset)
+
+
+def code_of(action):
+    with pytest.raises(Error) as raised:
+        action()
+    return raised.value.code, str(raised.value)
+
+
+def test_every_operator_without_a_converter_is_in_one_report():
+    class Model(nn.Module):
+        def forward(self, x):
+            x = torch.linalg.matrix_exp(x)
+            return torch.linalg.eigvals(x).real + torch.linalg.matrix_exp(x)
+
+    code, text = code_of(lambda: convert(Model().eval(), [torch.randn(3, 3)]))
+    assert code == "E0101"
+    assert "aten.linalg_matrix_exp.default" in text and "x2" in text
+    assert "test_call.py:" in text and "help: " in text
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64, torch.int16])
+def test_inputs_that_no_engine_takes(dtype):
+    code, text = code_of(lambda: convert(nn.Identity().eval(), [torch.ones(3, dtype=dtype)]))
+    assert code == "E0104" and str(dtype).removeprefix("torch.") in text and "help: " in text
+
+
+def test_calls_that_do_not_fit():
+    model_trt = convert(nn.Linear(4, 2).eval(), [torch.randn(2, 4)])
+    code, text = code_of(lambda: model_trt(torch.randn(3, 4)))
+    assert code == "E0402" and "axis 0: got 3" in text
+    code, text = code_of(lambda: model_trt(torch.randn(2, 4).double()))
+    assert code == "E0403" and "float64" in text and "float32" in text
+    code, _ = code_of(lambda: model_trt())
+    assert code == "E0602"
+    code, text = code_of(lambda: model_trt("image.png"))
+    assert code == "E0602" and "str" in text
+
+
+def test_changed_weights_are_noticed():
+    model = nn.Linear(64, 64).eval()
+    x = torch.randn(2, 64)
+    model_trt = convert(model, [x])
+    model_trt(x)
+    with torch.no_grad():
+        model.weight.add_(1)
+    code, text = code_of(lambda: model_trt(x))
+    assert code == "E0603" and "deepcopy" in text
+
+
+def test_the_model_may_go_away():
+    model = nn.Sequential(nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 8)).eval()
+    x = torch.randn(2, 64)
+    expected = model(x)
+    model_trt = convert(model, [x])
+    del model
+    torch.testing.assert_close(model_trt(x), expected)
+
+
+def test_threads_may_call_one_module():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 10)).eval()
+    model_trt = convert(model, [torch.randn(1, 3, 8, 8)])
+    wrong = []
+
+    def work():
+        for _ in range(50):
+            x = torch.randn(1, 3, 8, 8)
+            with torch.no_grad():
+                if not torch.allclose(model_trt(x), model(x), atol=1e-5):
+                    wrong.append(x)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not wrong
+
+
+def test_options_are_checked():
+    model, x = nn.ReLU().eval(), torch.randn(3)
+    code, text = code_of(lambda: torch2trt(model, [x], backend="gpu"))
+    assert code == "E0701" and '"tensorrt"' in text
+
+
+def test_missing_libraries_name_every_place(tmp_path):
+    code, text = code_of(lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3)], backend="tensorrt", tensorrt=str(tmp_path)))
+    assert code == "E0301" and str(tmp_path) in text and "help: " in text
+    # ONNX Runtime is loaded once a process, so this one is asked in a process of its own.
+    script = """
+        import torch
+        from torch2trt import torch2trt, Error
+        try:
+            torch2trt(torch.nn.ReLU().eval(), [torch.randn(3)], backend="cpu", onnxruntime="/nowhere/libonnxruntime.so")
+        except Error as error:
+            print(error.code, error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("E0501") and "/nowhere" in done.stdout and "help: " in done.stdout
+
+
+def test_a_process_with_engines_ends_cleanly():
+    script = """
+        import threading, torch
+        from torch2trt import torch2trt
+        x = torch.randn(8, 64)
+        m = torch2trt(torch.nn.Linear(64, 64).eval(), [x], backend="cpu", progress=False)
+        threading.Thread(target=lambda: [m(x) for _ in range(10000)], daemon=True).start()
+        m(x)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_same_program_gives_the_same_network():
+    model, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GELU()).eval(), torch.randn(1, 3, 8, 8)
+    texts = {str(convert(model, [x], verify=False).network) for _ in range(2)}
+    assert len(texts) == 1 and "Convolution" in texts.pop()
+
+
+def test_onnx_export_is_what_onnx_runtime_runs(tmp_path):
+    import onnx
+    import onnxruntime
+
+    model, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
+    path = str(tmp_path / "model.onnx")
+    convert(model, [x], input_names=["image"]).network.save_onnx(path)
+    onnx.checker.check_model(path, full_check=True)
+    got = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"image": x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(got[0]), model(x).detach(), rtol=1e-5, atol=1e-5)
+
+
+@needs_rtx
+def test_a_plan_ahead_of_time(tmp_path):
+    model, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
+    ahead = torch2trt(model, [x], backend="tensorrt", target="sm_89", progress=False)
+    rows = dict(ahead.report.plan)
+    assert "layers told" in rows and "RTX" in rows["TensorRT"]
+    path = tmp_path / "model.plan"
+    ahead.save_plan(str(path))
+    assert path.stat().st_size == ahead.plan.size > 1000
+    code, text = code_of(lambda: ahead(x))
+    assert code == "E0604" and "sm_89" in text
+
+
+@needs_rtx
+def test_targets_are_checked():
+    code, text = code_of(lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3, 4)], backend="tensorrt", target="sm_12"))
+    assert code == "E0305" and "sm_89" in text
+
+
+@needs_rtx
+def test_ctrl_c_cancels_a_build():
+    layers = [layer for _ in range(60) for layer in (nn.Conv2d(64, 64, 3, padding=1), nn.GELU())]
+    network = convert(nn.Sequential(*layers).eval(), [torch.randn(1, 64, 32, 32)], verify=False, target="sm_89").network
+    start = time.perf_counter()
+    network.build(_core.ProgressBar(False))
+    whole = time.perf_counter() - start
+    timer = threading.Timer(whole / 8, _thread.interrupt_main)
+    timer.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        network.build(_core.ProgressBar(False))
+    assert time.perf_counter() - start < whole
+    # The next build is not affected.
+    assert network.build(_core.ProgressBar(False)).size > 1000
+
+
+def test_every_code_is_documented():
+    text = open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "errors.md"), encoding="utf-8").read()
+    assert all(code in text for code, _ in _core.error_codes())
+    assert package.__version__

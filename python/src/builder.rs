@@ -219,7 +219,9 @@ impl Program {
         if let Some(raised) = users.and_then(UserConverters::raised) {
             return Err(raised);
         }
-        Ok(Network::new(network.or_raise(py)?, options))
+        let network = network.or_raise(py)?;
+        let (network, precision) = py.detach(|| torch2trt::narrow(network, &options)).or_raise(py)?;
+        Ok(Network::new(network, precision, options))
     }
 }
 

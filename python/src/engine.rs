@@ -34,7 +34,7 @@ impl Engine {
 
     /// The inputs as the engine takes them: of its own types where they differ from the model's.
     fn read(&self, py: Python<'_>, inputs: &[Bound<'_, PyAny>]) -> PyResult<Vec<TorchTensor>> {
-        let (declared, own) = (&self.executable.declared.inputs, &self.engine().spec().inputs);
+        let (declared, own) = (&self.executable.artifact.declared.inputs, &self.engine().spec().inputs);
         let mut tensors = inputs.iter().map(TorchTensor::new).collect::<PyResult<Vec<_>>>()?;
         for ((tensor, declared), own) in tensors.iter_mut().zip(declared).zip(own) {
             if declared.dtype == own.dtype {
@@ -51,7 +51,7 @@ impl Engine {
 
     /// The outputs as the model gives them.
     fn written<'py>(&self, py: Python<'py>, made: Vec<TorchTensor>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let declared = self.executable.declared.outputs.iter().map(|io| io.dtype);
+        let declared = self.executable.artifact.declared.outputs.iter().map(|io| io.dtype);
         made.into_iter()
             .zip(declared)
             .map(|(tensor, dtype)| {
@@ -116,19 +116,19 @@ impl Engine {
     /// Inputs: (name, dtype, sizes as numbers or expressions).
     #[getter]
     fn inputs(&self) -> Vec<(String, String, Vec<String>)> {
-        self.executable.declared.inputs.iter().map(describe).collect()
+        self.executable.artifact.declared.inputs.iter().map(describe).collect()
     }
 
     /// Outputs: (name, dtype, sizes as numbers or expressions).
     #[getter]
     fn outputs(&self) -> Vec<(String, String, Vec<String>)> {
-        self.executable.declared.outputs.iter().map(describe).collect()
+        self.executable.artifact.declared.outputs.iter().map(describe).collect()
     }
 
     /// Addresses of the weights that the engine reads where they lie: memory of the model's own tensors among them.
     #[getter]
     fn borrowed(&self) -> Vec<usize> {
-        self.executable.borrowed()
+        self.executable.artifact.borrowed()
     }
 
     /// Where inputs must lie: "cpu" or "cuda:0".
@@ -149,7 +149,18 @@ impl Engine {
     /// The plan as TensorRT serialized it; None on the CPU engine.
     #[getter]
     fn plan<'py>(&self, py: Python<'py>) -> Option<Bound<'py, pyo3::types::PyBytes>> {
-        self.executable.plan().map(|plan| pyo3::types::PyBytes::new(py, plan))
+        self.executable.artifact.plan().map(|plan| pyo3::types::PyBytes::new(py, plan))
+    }
+
+    /// Writes an engine file to a path, or returns its bytes.
+    #[pyo3(signature = (description, path = None))]
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        description: &str,
+        path: Option<std::path::PathBuf>,
+    ) -> PyResult<Option<Bound<'py, pyo3::types::PyBytes>>> {
+        crate::file::write(py, &self.executable.artifact, description, path)
     }
 
     /// One line: what runs, its version, threads or device.

@@ -9,6 +9,7 @@ mod converter;
 mod device;
 mod engine;
 mod error;
+mod file;
 mod network;
 mod options;
 mod progress;
@@ -35,6 +36,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
+    module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
+    module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;
+    module.add_function(wrap_pyfunction!(file::load_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
     module.add("Error", module.py().get_type::<error::Torch2TrtError>())?;
     Ok(())
 }

@@ -6,20 +6,20 @@ use crate::progress::Bar;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::Duration;
-use torch2trt::{Code, Options};
+use torch2trt::{Code, Options, PrecisionReport};
 
 /// A network of TensorRT's layers.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Network {
     network: torch2trt::Network,
+    precision: PrecisionReport,
     options: Options,
 }
 
 impl Network {
-    pub(crate) fn new(network: torch2trt::Network, options: Options) -> Self {
-        Self { network, options }
+    pub(crate) fn new(network: torch2trt::Network, precision: PrecisionReport, options: Options) -> Self {
+        Self { network, precision, options }
     }
 }
 
@@ -42,6 +42,25 @@ impl Network {
         self.network.weight_bytes()
     }
 
+    /// Number of layers that compute in half precision.
+    #[getter]
+    fn half_layers(&self) -> usize {
+        self.precision.half
+    }
+
+    /// Layers that stay float32 although half precision was asked for: (layer, module, reason).
+    #[getter]
+    fn kept_float32(&self) -> Vec<(String, String, String)> {
+        let row = |kept: &torch2trt::Kept| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
+        self.precision.kept.iter().map(row).collect()
+    }
+
+    /// Patterns of `keep_fp32` that match no module.
+    #[getter]
+    fn unmatched(&self) -> Vec<String> {
+        self.precision.unmatched.clone()
+    }
+
     /// Makes the CPU engine.
     fn cpu_engine(&self, py: Python<'_>) -> PyResult<Engine> {
         Ok(Engine::new(py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?))
@@ -56,8 +75,7 @@ impl Network {
     fn build(&self, py: Python<'_>, progress: &Bound<'_, Bar>) -> PyResult<Plan> {
         let bar = progress.get();
         let plan = interruptible(py, bar, || torch2trt::build_plan(&self.network, &self.options, bar))?;
-        let (size, summary) = (plan.bytes().len(), plan.summary());
-        Ok(Plan { plan: Mutex::new(Some(plan)), options: self.options.clone(), size, summary })
+        Ok(Plan { plan, options: self.options.clone() })
     }
 }
 
@@ -94,43 +112,42 @@ fn interruptible<T: Send>(
 /// A serialized TensorRT engine, and what is known of it.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Plan {
-    /// Until an engine is made of it.
-    plan: Mutex<Option<torch2trt::Plan>>,
+    plan: torch2trt::Plan,
     options: Options,
-    size: usize,
-    summary: Vec<(String, String)>,
-}
-
-impl Plan {
-    fn taken(py: Python<'_>) -> PyErr {
-        raise(py, &torch2trt::Error::new(Code::BadOption, "the plan was made into an engine, which has its bytes now"))
-    }
 }
 
 #[pymethods]
 impl Plan {
     /// The plan's bytes, as TensorRT wrote them.
-    fn serialize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let plan = self.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        plan.as_ref().map(|plan| PyBytes::new(py, plan.bytes())).ok_or_else(|| Self::taken(py))
+    fn serialize<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.plan.bytes())
     }
 
-    /// Makes the engine, on this machine's GPU. The plan goes with it.
+    /// Makes the engine, on this machine's GPU.
     fn engine(&self, py: Python<'_>) -> PyResult<Engine> {
-        let plan = self.plan.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let plan = plan.ok_or_else(|| Self::taken(py))?;
-        Ok(Engine::new(py.detach(|| torch2trt::tensorrt_engine(plan, &self.options)).or_raise(py)?))
+        Ok(Engine::new(py.detach(|| torch2trt::tensorrt_engine(&self.plan, &self.options)).or_raise(py)?))
+    }
+
+    /// Writes an engine file to a path, or returns its bytes.
+    #[pyo3(signature = (description, path = None))]
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        description: &str,
+        path: Option<PathBuf>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        crate::file::write(py, self.plan.artifact(), description, path)
     }
 
     /// Size in bytes.
     #[getter]
     fn size(&self) -> usize {
-        self.size
+        self.plan.bytes().len()
     }
 
     /// What was built: (name, value) pairs for people.
     #[getter]
     fn summary(&self) -> Vec<(String, String)> {
-        self.summary.clone()
+        self.plan.summary()
     }
 }

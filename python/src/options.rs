@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 use runtime::CudaGraph;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use torch2trt::{Backend, Options, TimingCache};
+use torch2trt::{Backend, Half, Options, TimingCache};
 
 /// Reads options; the names are those of [`Options`]. Unknown ones are the Python side's to refuse.
 pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
@@ -27,6 +27,8 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             }
             "input_names" => options.input_names = value.extract().map_err(wrong)?,
             "output_names" => options.output_names = value.extract().map_err(wrong)?,
+            "half" => options.half = Some(half(&value)?),
+            "keep_fp32" => options.keep_fp32 = value.extract().map_err(wrong)?,
             "target" => options.target = value.extract().map_err(wrong)?,
             "max_workspace_size" => options.max_workspace_size = value.extract().map_err(wrong)?,
             "optimization_level" => options.optimization_level = value.extract().map_err(wrong)?,
@@ -47,6 +49,16 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
         }
     }
     Ok(options)
+}
+
+/// `"float16"` or `"bfloat16"`.
+fn half(value: &Bound<'_, PyAny>) -> PyResult<Half> {
+    let name: String = value.extract().unwrap_or_default();
+    let found = [Half::Float16, Half::BFloat16].into_iter().find(|half| half.dtype().name() == name);
+    found.ok_or_else(|| {
+        let text = format!("option `half` is `{value}`\nhelp: use \"float16\" or \"bfloat16\", or leave it out");
+        bad_option(value.py(), text)
+    })
 }
 
 /// `True`, `False` or `"auto"`.
@@ -72,11 +84,14 @@ fn timing_cache(value: &Bound<'_, PyAny>) -> PyResult<TimingCache> {
     })
 }
 
+/// (min, opt, max) of each axis.
+type Ranges = Vec<(i64, i64, i64)>;
+
 /// Profiles as a list of dicts: input name to a list of (min, opt, max), an entry an axis.
 fn profiles(value: &Bound<'_, PyAny>) -> PyResult<Vec<runtime::Profile>> {
-    let given: Vec<BTreeMap<String, Vec<(i64, i64, i64)>>> = value.extract()?;
+    let given: Vec<BTreeMap<String, Ranges>> = value.extract()?;
     let range = |(min, opt, max)| runtime::SizeRange { min, opt, max };
-    let profile = |axes: BTreeMap<String, Vec<(i64, i64, i64)>>| runtime::Profile {
+    let profile = |axes: BTreeMap<String, Ranges>| runtime::Profile {
         symbols: BTreeMap::new(),
         axes: axes.into_iter().map(|(name, axes)| (name, axes.into_iter().map(range).collect())).collect(),
     };

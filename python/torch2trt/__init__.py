@@ -13,11 +13,12 @@ code and a help line.
 from __future__ import annotations
 
 from ._core import Error, __version__
-from ._convert import coverage, torch2trt
+from .torch2trt import *  # noqa: F403  what scripts for NVIDIA's torch2trt take from here
+from .torch2trt import __all__ as _names
+from ._convert import torch2trt  # after the submodule of that name, so that the attribute is the function
 from .alias import install_trt_alias
-from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
-from .converters import __all__ as _converters
-from .module import TRTModule
+from .file import inspect
+from .loading import load, load_plan
 from .report import Report
 
-__all__ = ["Error", "Report", "TRTModule", "__version__", "coverage", "install_trt_alias", "torch2trt", *_converters]
+__all__ = ["Error", "Report", "__version__", "inspect", "install_trt_alias", "load", "load_plan", *_names]

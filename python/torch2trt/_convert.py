@@ -10,23 +10,21 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 
 from . import _core, arguments
 from ._log import logger, show
 from .arguments import take_legacy
 from .backend import choose, cuda_index, site_packages
-from .capture import Captured, capture, normalized
-from .dataset import Dataset
-from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, from_batch, profiles_from, resized
+from .capture import Captured, capture
+from .dynamic import check_captured
 from .errors import error
 from .converters import CONVERTERS, Calls
 from .module import TRTModule
 from .report import Report
+from .samples import Samples, ShapeOptions, collect
 from .verify import check
 
 
@@ -61,6 +59,8 @@ def torch2trt(
     hardware_compatible: bool = False,
     refittable: bool = False,
     timing_cache: str | bool = True,
+    bf16_mode: bool = False,
+    keep_fp32: Sequence[str] = (),
     **legacy: Any,
 ) -> TRTModule:
     """Converts a PyTorch model.
@@ -72,16 +72,18 @@ def torch2trt(
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
         log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`).
-        fp16_mode: compute in float16 where that is safe.
+        fp16_mode: compute in float16 where that is safe. The report says what stays float32, and why.
         max_workspace_size: bytes of device memory that a layer may use while it runs.
         strict_type_constraints: accepted; every network is strongly typed.
         keep_network: keep the network, for `model_trt.network`.
-        min_shapes: smallest shape of each input tensor, in order; or a list of those, one a profile.
-        opt_shapes: the shapes that TensorRT tunes for. Default: those of the sample inputs.
+        min_shapes: smallest shape of each input tensor, in order or nested as the inputs are; a dict of shapes by
+            input name; or a list of those, one a profile.
+        opt_shapes: the shapes that TensorRT tunes for, as `min_shapes`. Default: those of the sample inputs.
         max_shapes: largest shape of each input tensor, as `min_shapes`.
-        max_batch_size: makes the first axis of every input dynamic, from 1 to this.
-        dynamic_shapes: as for `torch.export.export`, instead of the three above. Default: every size is that of the
-            sample inputs.
+        max_batch_size: makes the batch dynamic, from 1 to this: the first axis of the first input, and of every other
+            input that has the same size there.
+        dynamic_shapes: as for `torch.export.export`, which then decides which axes are dynamic. Default: every size is
+            that of the sample inputs.
         kwargs: further sample inputs, passed by keyword.
         backend: "tensorrt", "cpu", or "auto": TensorRT where it is installed and the model or its inputs are on a
             GPU that it builds for, the CPU engine elsewhere.
@@ -101,6 +103,9 @@ def torch2trt(
         refittable: the weights of the plan can be replaced after the build.
         timing_cache: the file where TensorRT keeps how long its tactics took; True for one in the user's cache folder,
             for this TensorRT and GPU, False for none. The second build of a model is several times faster with it.
+        bf16_mode: compute in bfloat16 where that is safe, instead of float16.
+        keep_fp32: modules that stay float32 in these modes: paths such as "layer4.0", where `*` stands for any
+            characters and `?` for one.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:
@@ -111,21 +116,25 @@ def torch2trt(
     """
     given = dict(locals())
     take_legacy(legacy, list(inspect.signature(torch2trt).parameters))
-    if fp16_mode:
-        raise error("E0701", "`fp16_mode` was asked for", "the float16 pass is not implemented yet: convert without it")
+    if fp16_mode and bf16_mode:
+        raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     show(arguments.log_level(log_level))
     report = Report()
     bar = _core.ProgressBar(progress)
-    sampled = _samples(module, inputs, kwargs, (min_shapes, opt_shapes, max_shapes), max_batch_size)
+    shapes = ShapeOptions(min_shapes, opt_shapes, max_shapes, max_batch_size, dynamic_shapes)
+    sampled = collect(module, inputs, kwargs, shapes)
     with _timed(report, "capture"):
-        captured, program = _captured(module, sampled, dynamic_shapes, bar)
+        captured, program = _captured(module, sampled, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
+        report.operators = {overload: calls for overload, calls, _ in program.coverage()}
     calls = Calls(captured, CONVERTERS, given)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
     options = {
         "input_names": list(input_names or captured.input_names),
         "output_names": list(output_names or captured.output_names),
         "backend": backend,
+        "half": "float16" if fp16_mode else "bfloat16" if bf16_mode else None,
+        "keep_fp32": list(keep_fp32),
         "target": target,
         "max_workspace_size": max_workspace_size,
         "optimization_level": optimization_level,
@@ -145,6 +154,9 @@ def torch2trt(
     with _timed(report, "convert"):
         network = program.convert(options, calls)
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
+    report.half, report.half_layers, report.kept_float32 = options["half"], network.half_layers, network.kept_float32
+    for pattern in network.unmatched:
+        logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     report.backend, report.reason = choose(backend, target, options, captured.inputs.samples, module)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     engine, plan = None, None
@@ -163,6 +175,7 @@ def torch2trt(
     borrowed = [weight for weight in weights if weight.data_ptr() in addresses]
     kept = network if keep_network else None
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, borrowed, kept)
+    made.build_options = {name: options[name] for name in _RECORDED if options.get(name)}
     if verify and engine:
         with _timed(report, "verify"):
             for label, tensors in sampled.cases(captured):
@@ -170,63 +183,34 @@ def torch2trt(
     return made
 
 
+_RECORDED = (
+    "half",
+    "keep_fp32",
+    "target",
+    "max_workspace_size",
+    "optimization_level",
+    "avg_timing_iterations",
+    "version_compatible",
+    "hardware_compatible",
+    "refittable",
+)
+"""The options that an engine file tells of."""
+
+
 def coverage(
     module: torch.nn.Module, inputs: Any, kwargs: dict[str, Any] | None = None, dynamic_shapes: Any = None
 ) -> list[tuple[str, int, bool]]:
     """Every operator the model uses: (overload, number of calls, whether it converts). Builds nothing."""
-    sampled = _samples(module, inputs, kwargs, (None, None, None), None)
-    _, program = _captured(module, sampled, dynamic_shapes, _core.ProgressBar(False))
+    sampled = collect(module, inputs, kwargs, ShapeOptions(dynamic_shapes=dynamic_shapes))
+    _, program = _captured(module, sampled, _core.ProgressBar(False))
     return program.coverage()
 
 
-@dataclass
-class _Samples:
-    """Sample inputs of a call, and the ranges asked for."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    profiles: list[Ranges]
-    export_dims: dict[str, Any] | None = None
-
-    def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
-        """The profiles by input name, as the Rust options have them."""
-        names = captured.input_names
-        return [{name: profile.axes(k) for k, name in enumerate(names)} for profile in self.profiles]
-
-    def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
-        """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
-        samples = [sample.detach() for sample in captured.inputs.samples]
-        if not self.profiles:
-            yield "", samples
-        for k, profile in enumerate(self.profiles):
-            prefix = f"profile {k} " if len(self.profiles) > 1 else ""
-            for label, shapes in (("min", profile.minimum), ("opt", profile.best), ("max", profile.maximum)):
-                yield f"{prefix}{label}", [resized(sample, shape) for sample, shape in zip(samples, shapes)]
-
-
-def _samples(module: Any, inputs: Any, kwargs: dict[str, Any] | None, shapes: tuple[Any, Any, Any], batch: int | None) -> _Samples:
-    if isinstance(inputs, Dataset):
-        defaults = (inputs.min_shapes(flat=True), inputs.median_numel_shapes(flat=True), inputs.max_shapes(flat=True))
-        shapes = tuple(default if given is None else given for given, default in zip(shapes, defaults))
-        inputs = inputs[0]
-    args, kwargs = normalized(inputs, kwargs)
-    flat, spec = pytree.tree_flatten((args, kwargs))
-    tensors = [leaf for leaf in flat if isinstance(leaf, torch.Tensor)]
-    profiles = profiles_from(tensors, *shapes)
-    if not profiles and batch is not None and batch > 1:
-        profiles = from_batch(tensors, batch)
-    if not any(dynamic_axes(profiles, k) for k in range(len(tensors))):
-        return _Samples(args, kwargs, [])
-    resize = iter(export_samples(tensors, profiles))
-    args, kwargs = pytree.tree_unflatten([next(resize) if isinstance(leaf, torch.Tensor) else leaf for leaf in flat], spec)
-    return _Samples(args, kwargs, profiles, export_dims(module, args, kwargs, profiles))
-
-
-def _captured(
-    module: Any, sampled: _Samples, dynamic_shapes: Any, bar: _core.ProgressBar
-) -> tuple[Captured, _core.Program]:
-    dynamic_shapes = sampled.export_dims if dynamic_shapes is None else dynamic_shapes
-    captured = capture(module, sampled.args, sampled.kwargs, dynamic_shapes, bar)
+def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
+    keep = [registered.method for registered in CONVERTERS.values()]
+    captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep)
+    check_captured(captured.program, sampled.profiles, captured.places)
+    sampled.settle(captured)
     builder = _core.ProgramBuilder()
     captured.walk(builder)
     return captured, builder.finish()

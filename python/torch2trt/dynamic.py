@@ -8,14 +8,18 @@ This file must not know about engines or programs.
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Sequence
+import math
+import numbers
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
+from .capture.program import Program, Symbol
 from .errors import error
 
 Shape = tuple[int, ...]
@@ -34,11 +38,12 @@ class Ranges:
         return list(zip(self.minimum[index], self.best[index], self.maximum[index]))
 
 
-def profiles_from(samples: list[torch.Tensor], minimum: Any, best: Any, maximum: Any) -> list[Ranges]:
+def profiles_from(names: list[str], samples: list[torch.Tensor], minimum: Any, best: Any, maximum: Any) -> list[Ranges]:
     """The profiles that a call asks for; none where every size is that of the samples.
 
-    Each argument is None, one shape an input (flattened), or a list of those for several profiles. What is left out
-    is the samples' shape.
+    Each argument is None; one shape an input, nested as the inputs are or flat; a dict of shapes by input name, where
+    those left out keep the sample's; or a list of such for several profiles. Left-out smallest and largest shapes are
+    the samples'; so are left-out best ones, as far as the range allows.
 
     Raises:
         torch2trt.Error: E0307 where ranges do not fit the samples or are out of order.
@@ -46,54 +51,135 @@ def profiles_from(samples: list[torch.Tensor], minimum: Any, best: Any, maximum:
     if minimum is None and best is None and maximum is None:
         return []
     own = [tuple(sample.shape) for sample in samples]
-    # Several profiles only where some argument nests one level deeper than shapes do.
-    count = max(len(given) if _is_several(given) else 1 for given in (minimum, best, maximum) if given is not None)
-    rows = [_per_profile(given, count, own) for given in (minimum, best, maximum)]
-    return [_checked(own, Ranges(*map(list, row))) for row in zip(*rows)]
-
-
-def from_batch(samples: list[torch.Tensor], largest: int) -> list[Ranges]:
-    """The profile of any batch from 1 to `largest`: the first axis of every input."""
-    def shape(sample: torch.Tensor, batch: int) -> Shape:
-        return (batch, *sample.shape[1:]) if sample.ndim else ()
-
-    own = [shape(sample, min(sample.shape[0], largest) if sample.ndim else 0) for sample in samples]
-    return [Ranges([shape(s, 1) for s in samples], own, [shape(s, largest) for s in samples])]
-
-
-def _is_several(given: Any) -> bool:
-    return bool(given) and isinstance(given[0], (list, tuple)) and bool(given[0]) and not isinstance(given[0][0], int)
-
-
-def _per_profile(given: Any, count: int, own: list[Shape]) -> list[list[Shape]]:
-    if given is None:
-        return [own] * count
-    several = given if _is_several(given) else [given] * count
-    if len(several) != count:
-        raise error("E0307", f"{len(several)} profiles are given where {count} were expected", "give min, opt and max shapes for every profile")
-    return [[tuple(int(size) for size in shape) for shape in profile] for profile in several]
-
-
-def _checked(own: list[Shape], ranges: Ranges) -> Ranges:
-    for name, shapes in (("min", ranges.minimum), ("opt", ranges.best), ("max", ranges.maximum)):
-        if len(shapes) != len(own):
+    given = [
+        _profiles(label, shapes, names, own)
+        for label, shapes in (("min_shapes", minimum), ("opt_shapes", best), ("max_shapes", maximum))
+    ]
+    count = max(len(profiles) for profiles in given)
+    for label, profiles in zip(("min_shapes", "opt_shapes", "max_shapes"), given):
+        if len(profiles) not in (1, count):
             raise error(
                 "E0307",
-                f"{name}_shapes has {len(shapes)} shapes, the model has {len(own)} input tensors",
-                "give one shape for each input tensor, in order",
+                f"{label} has {len(profiles)} profiles, another argument has {count}",
+                "give min, opt and max shapes for every profile, or once for all of them",
             )
-        for index, (shape, sample) in enumerate(zip(shapes, own)):
-            if len(shape) != len(sample):
-                raise error("E0307", f"{name}_shapes[{index}] is {shape}, the sample input has shape {sample}", "give one size for each axis")
-    for index in range(len(own)):
-        for axis, (low, best, high) in enumerate(ranges.axes(index)):
-            if not 0 <= low <= best <= high:
+    low, middle, high = ([*profiles] * (count // len(profiles)) for profiles in given)
+    if best is None:
+        middle = [_clamped(own, *ends) for ends in zip(low, high)]
+    return [_checked(names, Ranges(*row)) for row in zip(low, middle, high)]
+
+
+def profiles_of(rows: list[list[Shape]]) -> tuple[list[Shape], list[Shape], list[Shape]]:
+    """(min, opt, max) shapes over samples, each given as its tensors' shapes.
+
+    The best shapes are those of one sample, the one with the median number of elements: shapes of several samples
+    need not fit together.
+    """
+    columns = list(zip(*rows))
+    for index, shapes in enumerate(columns):
+        ranks = sorted({len(shape) for shape in shapes})
+        if len(ranks) > 1:
+            raise error("E0307", f"tensor {index} of the samples has {ranks} dimensions", "an engine's input has one rank: convert once for each")
+    low = [tuple(map(min, zip(*shapes))) for shapes in columns]
+    high = [tuple(map(max, zip(*shapes))) for shapes in columns]
+    middle = sorted(rows, key=lambda row: sum(map(math.prod, row)))[len(rows) // 2]
+    return low, middle, high
+
+
+def with_batch(names: list[str], samples: list[torch.Tensor], profiles: list[Ranges], largest: int) -> list[Ranges]:
+    """The profiles with any batch from 1 to `largest`.
+
+    The batch is the first axis of the first input, and of every other input whose first axis has the same size:
+    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger.
+    """
+    own = [tuple(sample.shape) for sample in samples]
+    batch = next((shape[0] for shape in own if shape), None)
+    if largest < 1 or batch is None:
+        why = "no input has an axis" if largest >= 1 else f"it is {largest}"
+        raise error("E0307", f"max_batch_size cannot be met: {why}", "give the largest batch, 1 or more, or leave it out")
+
+    def resize(shapes: list[Shape], size: Callable[[int], int]) -> list[Shape]:
+        pairs = zip(shapes, own)
+        return [(size(shape[0]), *shape[1:]) if sample and sample[0] == batch else shape for shape, sample in pairs]
+
+    return [
+        _checked(
+            names,
+            Ranges(
+                resize(ranges.minimum, lambda _: 1),
+                resize(ranges.best, lambda size: min(max(size, 1), largest)),
+                resize(ranges.maximum, lambda _: largest),
+            ),
+        )
+        for ranges in profiles or [Ranges(own, own, own)]
+    ]
+
+
+def _is_shape(given: Any) -> bool:
+    if not isinstance(given, (tuple, list)) or (isinstance(given, list) and not given):
+        return False
+    return all(isinstance(size, numbers.Integral) for size in given)
+
+
+def _leaves(given: Any, names: list[str], own: list[Shape]) -> list[Shape] | None:
+    """The shapes of one profile, one an input; None where it is not one."""
+    if isinstance(given, dict) and given and all(map(_is_shape, given.values())):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            near = difflib.get_close_matches(str(unknown[0]), names, n=1) or names
+            raise error("E0307", f"there is no input `{unknown[0]}` to give a shape for", f"did you mean {_listed(near)}?")
+        return [_shape(given.get(name, shape)) for name, shape in zip(names, own)]
+    flat = pytree.tree_leaves([given] if _is_shape(given) else given, is_leaf=_is_shape)
+    shapes = [_shape(leaf) for leaf in flat if _is_shape(leaf)]
+    return shapes if len(shapes) == len(flat) == len(own) else None
+
+
+def _shape(given: Any) -> Shape:
+    return tuple(int(size) for size in given)
+
+
+def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]]:
+    """The shapes of every profile that an argument gives."""
+    if given is None:
+        return [own]
+    one = _leaves(given, names, own)
+    if one is not None:
+        return [one]
+    several = [None if _is_shape(part) else _leaves(part, names, own) for part in given] if isinstance(given, (list, tuple)) else []
+    profiles = [profile for profile in several if profile is not None]
+    if not profiles or len(profiles) < len(several):
+        raise error(
+            "E0307",
+            f"{label} is {given}; the model has {len(own)} input tensors: {_listed(names)}",
+            f"give one shape for each of them, in order, such as {label}={own}",
+        )
+    return profiles
+
+
+def _clamped(own: list[Shape], low: list[Shape], high: list[Shape]) -> list[Shape]:
+    """The samples' shapes, moved into the range."""
+    if any(len(shape) != len(sample) for ends in (low, high) for shape, sample in zip(ends, own)):
+        return own  # of the wrong rank, which is reported for all three together
+    return [tuple(min(max(s, a), b) for s, a, b in zip(*shapes)) for shapes in zip(own, low, high)]
+
+
+def _checked(names: list[str], ranges: Ranges) -> Ranges:
+    for index, name in enumerate(names):
+        low, best, high = ranges.minimum[index], ranges.best[index], ranges.maximum[index]
+        if not len(low) == len(best) == len(high):
+            raise error("E0307", f"input `{name}` has min shape {low}, opt shape {best} and max shape {high}", "give one size for each axis")
+        for axis, (smallest, middle, largest) in enumerate(ranges.axes(index)):
+            if not 0 <= smallest <= middle <= largest:
                 raise error(
                     "E0307",
-                    f"input {index}, axis {axis}: the range is {low} to {high} with {best} as the best size",
-                    "min must not exceed opt, nor opt max; without opt_shapes the sample's size is the best one",
+                    f"input `{name}`, axis {axis}: the range is {smallest} to {largest} with {middle} as the best size",
+                    "min must not exceed opt, nor opt max; what is left out is the sample's size",
                 )
     return ranges
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def resized(tensor: torch.Tensor, shape: Shape) -> torch.Tensor:
@@ -125,10 +211,11 @@ def dynamic_axes(profiles: list[Ranges], index: int) -> set[int]:
     return {axis for axis, seen in sizes.items() if len(seen) > 1}
 
 
-def export_dims(module: Any, args: tuple, kwargs: dict[str, Any], profiles: list[Ranges]) -> dict[str, Any]:
+def export_dims(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], profiles: list[Ranges]
+) -> dict[str, Any]:
     """`dynamic_shapes` for torch.export: a tree like the arguments', a dict of axes at each tensor."""
-    forward = module.forward if isinstance(module, torch.nn.Module) else module
-    bound = inspect.signature(forward).bind(*args, **kwargs)
+    bound = signature.bind(*args, **kwargs)
     counter = iter(range(len(profiles[0].best)))
 
     def leaf(value: Any) -> Any:
@@ -138,3 +225,65 @@ def export_dims(module: Any, args: tuple, kwargs: dict[str, Any], profiles: list
         return {axis: torch.export.Dim.AUTO for axis in sorted(dynamic_axes(profiles, index))}
 
     return {name: pytree.tree_map(leaf, value) for name, value in bound.arguments.items()}
+
+
+def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tuple[str, int], str]) -> None:
+    """Compares what was asked for with what torch.export found out about the model.
+
+    Args:
+        program: what was captured; its dims say which axes stayed dynamic, its symbols in which range.
+        profiles: what was asked for.
+        places: the line of the model that fixed an axis of an input or limited it, where that is known.
+
+    Raises:
+        torch2trt.Error: E0307 for axes that the model fixes to one size or limits to fewer, with the line that does,
+            and for axes that are one size in the model but have different ranges.
+    """
+    symbols = {symbol.name: symbol for symbol in program.symbols}
+    wrong: list[str] = []
+    for index, given in enumerate(program.inputs):
+        for axis in sorted(dynamic_axes(profiles, index)):
+            low = min(profile.minimum[index][axis] for profile in profiles)
+            high = max(profile.maximum[index][axis] for profile in profiles)
+            allowed = _allowed(given.dims[axis], symbols, low, high)
+            if allowed:
+                place = places.get((given.name, axis))
+                at = f", because of {place}" if place else ""
+                wrong.append(f"input `{given.name}`, axis {axis}: {low}..{high} was asked for, the model allows {allowed}{at}")
+    if wrong:
+        raise error(
+            "E0307",
+            "the model does not allow every size that was asked for\n  " + "\n  ".join(wrong),
+            "give these axes the sizes that the model allows, or write the model without the fixed size",
+        )
+    _check_shared(program, profiles)
+
+
+def _allowed(dim: int | str, symbols: dict[str, Symbol], low: int, high: int) -> str | None:
+    """The sizes that the model allows where they do not cover low..high."""
+    if isinstance(dim, int):
+        return f"{dim} only"
+    symbol = symbols.get(dim)
+    if symbol is None:
+        return None  # a multiple or the like of another axis: verified by running
+    # torch.export never looks at sizes of 0 and 1, so that its ranges start at 2 without meaning it.
+    if (symbol.min > 2 and low < symbol.min) or (symbol.max is not None and high > symbol.max):
+        return f"{symbol.min}..{'' if symbol.max is None else symbol.max}"
+    return None
+
+
+def _check_shared(program: Program, profiles: list[Ranges]) -> None:
+    for profile in profiles:
+        first: dict[str, tuple[str, int, tuple[int, int, int]]] = {}
+        for index, given in enumerate(program.inputs):
+            for axis, (dim, asked) in enumerate(zip(given.dims, profile.axes(index))):
+                if isinstance(dim, int):
+                    continue
+                name, other, range_ = first.setdefault(dim, (given.name, axis, asked))
+                if asked != range_:
+                    raise error(
+                        "E0307",
+                        f"axis {other} of `{name}` and axis {axis} of `{given.name}` are one size in the model, but were "
+                        f"given the (min, opt, max) sizes {range_} and {asked}",
+                        "give both the same sizes",
+                    )

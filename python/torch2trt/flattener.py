@@ -17,6 +17,11 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, torch.Tensor)
 
 
+def _like(value: Any, items: list[Any]) -> Any:
+    """A list, tuple or named tuple of the value's own type."""
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
 class Flattener:
     """Flattens values of one structure. Leaves that do not meet the condition are left out, and come back as None."""
 
@@ -35,9 +40,9 @@ class Flattener:
                 count += 1
                 return count - 1
             if isinstance(value, (list, tuple)):
-                return type(value)(schema(item) for item in value)
+                return _like(value, [schema(item) for item in value])
             if isinstance(value, dict):
-                return {key: schema(item) for key, item in value.items()}
+                return type(value)((key, schema(item)) for key, item in value.items())
             return None
 
         made = schema(value)
@@ -90,9 +95,9 @@ class Flattener:
             if isinstance(schema, int):
                 return flat[schema]
             if isinstance(schema, (list, tuple)):
-                return type(schema)(build(part) for part in schema)
+                return _like(schema, [build(part) for part in schema])
             if isinstance(schema, dict):
-                return {key: build(part) for key, part in schema.items()}
+                return type(schema)((key, build(part)) for key, part in schema.items())
             return None
 
         return build(self._schema)

@@ -5,13 +5,17 @@ This file must not know how the engine was made.
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 import torch
 
+from . import tree_file
 from ._core import Engine, Error, Plan
 from .capture.tree import InputTree, OutputTree
 from .errors import error
+from .file import engine_from
 from .report import Report
 
 
@@ -26,6 +30,8 @@ _current_stream = getattr(torch._C, "_cuda_getCurrentRawStream", _stream)
 class TRTModule(torch.nn.Module):
     """A converted model. Call it as the model was called.
 
+    `TRTModule()` is empty: `load_state_dict` fills it with an engine that another process made.
+
     Attributes:
         report: what the conversion did, and how close the outputs are to PyTorch's.
         engine: what runs, or None for a plan that was built for another machine.
@@ -35,51 +41,74 @@ class TRTModule(torch.nn.Module):
 
     def __init__(
         self,
-        engine: Engine | None,
-        inputs: InputTree,
-        outputs: OutputTree,
-        report: Report,
+        engine: Any = None,
+        inputs: InputTree | None = None,
+        outputs: OutputTree | None = None,
+        report: Report | None = None,
         plan: Plan | None = None,
         borrowed: list[torch.Tensor] | None = None,
         network: Any = None,
+        *,
+        input_names: list[str] | None = None,
+        output_names: list[str] | None = None,
     ) -> None:
+        """
+        Args:
+            engine: what runs: of this package, or a TensorRT engine of NVIDIA's Python package, with its names.
+            input_names: names of the engine's inputs in the order of the call; needed with such an engine only.
+            output_names: names of its outputs in the order of the return value.
+        """
         super().__init__()
-        self.engine = engine
-        self.plan = plan
-        self.report = report
-        self.network = network
-        self._inputs = inputs
-        self._outputs = outputs
-        self._cuda = engine.device_index if engine else None
+        self.build_options: dict[str, Any] = {}
+        self._fill(None, inputs, outputs, report, plan, network)
+        if hasattr(engine, "serialize"):
+            self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
+        elif engine is not None:
+            self._fill(engine, inputs, outputs, report, plan, network)
         # The CPU engine reads the model's weights in place: their version counters tell when somebody wrote to them.
         self._borrowed = [(weight, weight._version) for weight in borrowed or [] if not weight.is_inference()]
+
+    def _fill(
+        self,
+        engine: Engine | None,
+        inputs: InputTree | None,
+        outputs: OutputTree | None,
+        report: Report | None,
+        plan: Plan | None = None,
+        network: Any = None,
+    ) -> None:
+        self.engine, self.plan, self.network = engine, plan, network
+        self.report = report or Report()
+        self._inputs, self._outputs = inputs, outputs
+        self._cuda = engine.device_index if engine else None
+        self._borrowed: list[tuple[torch.Tensor, int]] = []
 
     @property
     def input_names(self) -> list[str]:
         """Names of the engine's inputs, in order."""
-        return [name for name, _, _ in self.engine.inputs] if self.engine else self._inputs.names
+        if self.engine:
+            return [name for name, _, _ in self.engine.inputs]
+        return self._inputs.names if self._inputs else []
 
     @property
     def output_names(self) -> list[str]:
         """Names of the engine's outputs, in order."""
-        return [name for name, _, _ in self.engine.outputs] if self.engine else self._outputs.names
+        if self.engine:
+            return [name for name, _, _ in self.engine.outputs]
+        return self._outputs.names if self._outputs else []
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the engine; returns the model's own structure with new tensors.
 
         Raises:
-            torch2trt.Error: E0402 for a shape the engine does not accept, E0403 for a dtype, E0602 for arguments
-                of another structure, E0603 when the model's weights changed since the conversion, E0604 when
-                the plan was built for another machine.
+            torch2trt.Error: E0402 for a shape the engine does not accept, E0403 for a dtype, E0404 for a tensor on
+                another device, E0602 for arguments of another structure, E0603 when the model's weights changed
+                since the conversion, E0604 when the plan was built for another machine.
         """
         if self.engine is None:
-            raise error(
-                "E0604",
-                f"this plan was built ahead of time for {self.report.engine} and cannot run here",
-                "write it with model_trt.save_plan(path) and load it on a machine with that GPU",
-            )
+            raise self._not_runnable()
         tensors = self._inputs.flatten(args, kwargs)
-        if any(weight._version != version for weight, version in self._borrowed):
+        if self._borrowed and any(weight._version != version for weight, version in self._borrowed):
             raise error(
                 "E0603",
                 "the model's weights were written to after the conversion, which borrowed them",
@@ -97,13 +126,66 @@ class TRTModule(torch.nn.Module):
             return self.engine.run(tensors, None, out)
         return self.engine.run(tensors, _current_stream(self._cuda), out)
 
-    def save_plan(self, path: str) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes an engine file: everything that `torch2trt.load(path)` needs, in a process that never saw the model.
+
+        Raises:
+            torch2trt.Error: E0605 where the file cannot be written, or the inputs have a structure with no written form.
+        """
+        self._saved().save(self._description(), os.fspath(path))
+
+    def save_plan(self, path: str | os.PathLike[str]) -> None:
         """Writes the TensorRT plan as TensorRT serialized it (for trtexec, Triton or another machine)."""
-        plan = self.plan.serialize() if self.plan else self.engine.plan
+        plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
         with open(path, "wb") as file:
             file.write(plan)
+
+    def _saved(self) -> Engine | Plan:
+        saved = self.plan or self.engine
+        if saved is None:
+            raise error("E0604", "this TRTModule is empty", "convert a model, or fill it with load_state_dict first")
+        return saved
+
+    def _description(self) -> str:
+        model = tree_file.to_json(self._inputs, self._outputs)
+        accuracy = {name: value for name, value in self.report.difference.items() if value < float("inf")}
+        return json.dumps({"model": model, "options": self.build_options, "accuracy": accuracy})
+
+    def _not_runnable(self) -> Error:
+        if self.plan is None:
+            return error("E0604", "this TRTModule is empty", "fill it with load_state_dict, or convert a model")
+        return error(
+            "E0604",
+            f"this plan was built ahead of time for {self.report.engine} and cannot run here",
+            "write it with model_trt.save(path) and load it on a machine with that GPU: torch2trt.load(path)",
+        )
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """The engine file as bytes, and the names: what NVIDIA's torch2trt keeps under the same keys."""
+        data = bytearray(self._saved().save(self._description()))
+        destination[prefix + "engine"] = torch.frombuffer(data, dtype=torch.uint8)
+        destination[prefix + "input_names"] = self.input_names
+        destination[prefix + "output_names"] = self.output_names
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        if prefix + "engine" not in state_dict:
+            missing_keys.append(prefix + "engine")
+            return
+        data = state_dict[prefix + "engine"]
+        data = data.cpu().numpy().tobytes() if isinstance(data, torch.Tensor) else bytes(data)
+        names = [state_dict.get(prefix + key) for key in ("input_names", "output_names")]
+        self._fill(*engine_from(data, *names))
 
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""

@@ -18,10 +18,18 @@ class Report:
     """Why that backend was chosen."""
     nodes: int = 0
     """Operator calls in the captured program."""
+    operators: dict[str, int] = field(default_factory=dict)
+    """Calls of each operator overload."""
     layers: int = 0
     """Layers of the network that was built."""
     weight_bytes: int = 0
     """Bytes of the network's constants."""
+    half: str | None = None
+    """The type of half precision that was asked for: "float16" or "bfloat16"."""
+    half_layers: int = 0
+    """Layers that compute in it."""
+    kept_float32: list[tuple[str, str, str]] = field(default_factory=list)
+    """Layers that stay float32 all the same: (layer, module, reason)."""
     traced_because: str | None = None
     """Why torch.export was not used; None when it was."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -40,6 +48,9 @@ class Report:
             ("network", f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"),
             ("time", ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())),
         ]
+        if self.half:
+            rows.append(("precision", f"{self.half_layers} layers in {self.half}, {len(self.kept_float32)} in float32"))
+            rows += [("float32", f"{layer}: {reason}") for layer, _, reason in self.kept_float32]
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]

@@ -1,6 +1,23 @@
-"""The original's import path of the call and its converters; see `_convert.py` and `converters/`."""
+"""The original's import path of the call, the converters' tools and the classes around them.
+
+Nothing is defined here: `_convert.py` has the call, `converters/` the tools, `dataset.py`, `flattener.py` and
+`module.py` the classes. The package's attribute of the same name is the function, as it was in the original.
+"""
+
+from __future__ import annotations
 
 from ._convert import coverage, torch2trt
+from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .converters import __all__ as _converters
+from .dataset import Dataset, FolderDataset, ListDataset, TensorBatchDataset
+from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM, DatasetCalibrator
+from .flatten_module import Flatten, Unflatten
+from .flattener import Flattener
 from .module import TRTModule
+from .version_utils import Version, torch_version, trt_version
 
-__all__ = ["TRTModule", "coverage", "torch2trt"]
+__all__ = [
+    "DEFAULT_CALIBRATION_ALGORITHM", "Dataset", "DatasetCalibrator", "Flatten", "Flattener", "FolderDataset",
+    "ListDataset", "TRTModule", "TensorBatchDataset", "Unflatten", "Version", "coverage", "torch2trt", "torch_version",
+    "trt_version", *_converters,
+]  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .capture import Captured
+from .capture.errors import one_line
 from .capture.preserve import preserved
 from .errors import error
 
@@ -49,19 +50,36 @@ def _tensors(captured: Captured, value: Any) -> list[torch.Tensor]:
     return [torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime]
 
 
+def _called(module: Any, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor]) -> Any:
+    try:
+        return module(*args, **kwargs)
+    except Exception as refused:  # the model's code may raise anything
+        if not label:
+            raise
+        shapes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
+        raise error(
+            "E0307",
+            f"the model itself fails in PyTorch at the {label} shapes {shapes}\n  {one_line(refused)}",
+            "ask for sizes that the model accepts",
+        ) from refused
+
+
 def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, tensors: list[torch.Tensor]) -> None:
     """Runs both on these input tensors and notes the differences in the report, under names that end in the label.
 
     Raises:
-        torch2trt.Error: E0702 where an output differs by more than rounding.
+        torch2trt.Error: E0702 where an output differs by more than rounding, E0307 where the model does not run at
+            sizes that were asked for.
     """
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
-        expected = _tensors(captured, module(*args, **kwargs))
+        expected = _tensors(captured, _called(module, args, kwargs, label, tensors))
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
         made.report.difference[f"{name} ({label})" if label else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
+        if made.report.half and tensor.is_floating_point():
+            allowed = max(allowed, TOLERANCE[getattr(torch, made.report.half)])
         if value > allowed:
             at = f" at {label} shapes" if label else ""
             raise error(

@@ -6,6 +6,7 @@ built into a plan, which proves that TensorRT accepts every layer.
 
 from __future__ import annotations
 
+import importlib.util
 import random
 from functools import cache
 
@@ -16,6 +17,9 @@ from operators import Case, Function, suites
 import torch2trt
 from torch2trt import _core
 
+# TensorRT-RTX builds for a GPU that is not there.
+TARGET = "sm_89"
+BUILDER = importlib.util.find_spec("tensorrt_rtx_libs") is not None
 CASES = [pytest.param(case, id=f"{suite.family}-{case.name}") for suite in suites() for case in suite.cases]
 
 
@@ -84,3 +88,17 @@ def test_cpu_engine(case: Case) -> None:
         with torch.no_grad():
             expected = module(*fresh)
         compare(converted(*fresh), expected, tolerance)
+
+
+@pytest.mark.skipif(not BUILDER, reason="tensorrt-rtx is not installed")
+@pytest.mark.parametrize("case", CASES)
+def test_plan_builds(case: Case) -> None:
+    if case.refused is not None:
+        pytest.skip("the case is refused")
+    module, inputs = module_of(case), case.inputs()
+    options = {"backend": "tensorrt", "target": TARGET, "dynamic_shapes": case.dynamic}
+    if case.unbuilt is not None:
+        with pytest.raises(torch2trt.Error, match=case.unbuilt):
+            torch2trt.torch2trt(module, inputs, **options)
+        return
+    assert torch2trt.torch2trt(module, inputs, **options).report.plan

@@ -72,6 +72,10 @@ fn compatibility(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt
     if options.refittable {
         config.set_flag(BuilderFlag::Refit)?;
     }
+    // From 10 on several contexts may run under one profile anyway.
+    if config.version().family() == trt::Family::Trt8 {
+        config.set_preview_feature(trt::PreviewFeature::ProfileSharing0806, true)?;
+    }
     Ok(())
 }
 

@@ -66,6 +66,30 @@ fn a_computed_scale_is_said_to_be_one() {
     assert!(error.to_string().contains("the shift must be known when the engine is built"), "{error}");
 }
 
+/// The size does not follow from the scales: TensorRT would make a smaller image, silently.
+#[test]
+fn a_tensor_of_other_sizes_than_inferred_is_an_error() {
+    let make = |n: &mut Net| {
+        let x = n.input_of(DType::Float32, [1, 3, 6, 8].map(Dim::Static).to_vec());
+        let a = ResizeAttributes {
+            mode: InterpolationMode::Linear,
+            size: vec![1, 3, 12, 17],
+            scales: vec![1.0, 1.0, 2.0, 2.1],
+            coordinate_transformation: ResizeCoordinateTransformation::HalfPixel,
+            selector: ResizeSelector::Formula,
+            nearest_rounding: ResizeRoundMode::Floor,
+            cubic_coeff: -0.75,
+            exclude_outside: false,
+        };
+        let y = n.op(Op::Resize(a), &[x]);
+        n.output(y);
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    let text = error.to_string();
+    assert!(text.contains("[1, 3, 12, 16]") && text.contains("float32[1,3,12,17]"), "{text}");
+    assert_eq!(error.places()[0].kind, "Resize");
+}
+
 #[test]
 fn a_wrong_target_lists_the_right_ones() {
     let wrong = BuildOptions { target: Some("sm_90".into()), ..BuildOptions::default() };

@@ -11,7 +11,10 @@
 //! writes the types as they are, for other readers of the file.
 //!
 //! **Sizes.** Symbols become `dim_param`s. Shapes that follow from a layer's inputs become constants with `0` and
-//! `-1` entries, so most shape arithmetic of a dynamic network is gone from the graph.
+//! `-1` entries, so most shape arithmetic of a dynamic network is gone from the graph. Values of symbolic sizes have
+//! their types written down, for ONNX Runtime fuses only what it knows to be of equal size.
+//!
+//! **Left out.** An assertion has no ONNX form and is dropped: callers check the sizes that it guards.
 //!
 //! The crate knows nothing of PyTorch, and of ONNX Runtime only what its kernels lack.
 #![forbid(unsafe_code)]

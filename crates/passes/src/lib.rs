@@ -1,5 +1,5 @@
 //! Passes: `Network → Network`. Each is one file whose module doc is its contract; none changes what the network
-//! computes, but for `legalize`, which also says what a target cannot be told.
+//! computes, but for `precision`, which rounds. `legalize` also says what a target cannot be told.
 //!
 //! A pass reads one network and makes another (`network::rewrite`), so every layer of the result has passed
 //! inference again. [`run`] applies a list of passes and reports what each did; in debug builds it verifies
@@ -14,6 +14,7 @@ pub mod eval;
 mod fold;
 mod fold_batch_norm;
 mod legalize;
+mod precision;
 mod reshape;
 mod simplify;
 
@@ -23,6 +24,7 @@ pub use error::Error;
 pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
 pub use legalize::{Feature, Target, legalize};
+pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, precision};
 pub use simplify::simplify;
 
 use network::Network;

@@ -57,6 +57,7 @@ codes! {
     BadInputs "E0602" "The arguments of a call differ from those of the conversion."
     WeightsChanged "E0603" "The model's weights changed after the conversion that borrowed them."
     NotRunnable "E0604" "A plan that was built for another machine and cannot run here."
+    EngineFile "E0605" "An engine file that is damaged, cut off, of another format, or not an engine file."
     BadOption "E0701" "An option that does not exist, or a value it does not take."
     Accuracy "E0702" "The converted model's outputs differ from PyTorch's by more than allowed."
 }
@@ -223,6 +224,12 @@ impl From<nvinfer::Error> for Error {
             _ => Code::TensorRt,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::new(Code::EngineFile, error.to_string())
     }
 }
 

@@ -1,31 +1,30 @@
-//! What a conversion ends in: an engine that runs, what the caller passes and gets, and what it was made from.
+//! What a conversion ends in: what an engine is made from, and the engine that runs.
 //!
-//! What it was made from is kept (shared, not copied) so that it can be written to an engine file. This file must not
+//! What it is made from is kept (shared, not copied) so that it can be written to an engine file. This file must not
 //! know how networks are made.
 
 use bytes::Bytes;
+use engine::Built;
 use runtime::{EngineSpec, Weight};
 use std::sync::Arc;
 
-/// An engine, ready to run.
+/// What an engine is made from: the content of an engine file.
 #[derive(Clone)]
-pub struct Executable {
-    /// What runs.
-    pub engine: Arc<dyn runtime::Engine>,
-    /// The interface in the model's own types. The engine's spec has the types of its memory, which differ where
+pub struct Artifact {
+    /// The interface in the model's own types. An engine's spec has the types of its memory, which differ where
     /// TensorRT has no int64 (8.6): the caller casts.
     pub declared: EngineSpec,
-    /// What the engine was made from.
+    /// The plan, or the ONNX model.
     pub payload: Payload,
+    /// What the plan was built by and for.
+    pub built: Option<Built>,
 }
 
-/// What an engine is made from.
+/// A plan, or an ONNX model.
 #[derive(Clone)]
 pub enum Payload {
     /// A plan, as TensorRT serialized it.
-    Plan(Arc<crate::Plan>),
-    /// A plan that was read, with the text of the version that built it.
-    PlanBytes(Bytes),
+    Plan(Bytes),
     /// An ONNX model with its weights beside it.
     Onnx {
         /// The `ModelProto`.
@@ -35,20 +34,28 @@ pub enum Payload {
     },
 }
 
-impl Executable {
+/// An engine, ready to run.
+#[derive(Clone)]
+pub struct Executable {
+    /// What runs.
+    pub engine: Arc<dyn runtime::Engine>,
+    /// What it was made from.
+    pub artifact: Artifact,
+}
+
+impl Artifact {
     /// Addresses of the weights that the engine reads where they lie.
     pub fn borrowed(&self) -> Vec<usize> {
         match &self.payload {
             Payload::Onnx { weights, .. } => weights.iter().map(|weight| weight.data.as_ptr().addr()).collect(),
-            Payload::Plan(_) | Payload::PlanBytes(_) => Vec::new(),
+            Payload::Plan(_) => Vec::new(),
         }
     }
 
-    /// The plan's bytes, where TensorRT runs.
-    pub fn plan(&self) -> Option<&[u8]> {
+    /// The plan's bytes, where there is one.
+    pub fn plan(&self) -> Option<&Bytes> {
         match &self.payload {
-            Payload::Plan(plan) => Some(plan.bytes()),
-            Payload::PlanBytes(bytes) => Some(bytes),
+            Payload::Plan(plan) => Some(plan),
             Payload::Onnx { .. } => None,
         }
     }

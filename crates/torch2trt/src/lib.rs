@@ -7,6 +7,7 @@
 
 mod error;
 mod executable;
+mod file;
 mod found;
 mod interface;
 mod options;
@@ -16,11 +17,16 @@ mod timing_cache;
 
 pub use build::{Progress, Silent};
 pub use convert::Foreign;
+pub use engine::{EngineFile, Manifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
-pub use executable::{Executable, Payload};
+pub use executable::{Artifact, Executable, Payload};
+pub use file::{Description, load, load_plan};
 pub use found::{Found, find_tensorrt};
 pub use network::Network;
 pub use options::{Backend, Options};
-pub use pipeline::{build_plan, convert, coverage, cpu_engine, operators, save_onnx, tensorrt, tensorrt_engine};
+pub use passes::{Half, Kept, PrecisionReport, Reason};
+pub use pipeline::{
+    build_plan, convert, coverage, cpu_engine, narrow, operators, save_onnx, tensorrt, tensorrt_engine,
+};
 pub use plan::Plan;
 pub use timing_cache::TimingCache;

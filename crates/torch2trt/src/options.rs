@@ -1,6 +1,7 @@
 //! Every option of a conversion, in one place, under the names that Python uses.
 
 use crate::TimingCache;
+use passes::Half;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -37,6 +38,10 @@ pub struct Options {
     pub input_names: Vec<String>,
     /// Names of the outputs, in order; the model's own where shorter.
     pub output_names: Vec<String>,
+    /// The type to compute in where that is safe; `None`: the types that the model has.
+    pub half: Option<Half>,
+    /// Modules that stay float32 where `half` is given: paths, with `*` and `?`.
+    pub keep_fp32: Vec<String>,
     /// GPU to build for, such as `sm_89`; `None`: the GPU of this machine.
     pub target: Option<String>,
     /// Most device memory that a layer's tactic may use while it runs, in bytes; `None`: TensorRT's default.

@@ -1,13 +1,13 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
-use crate::{Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
+use crate::{Artifact, Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
 use convert::Foreign;
+use engine::Built;
 use network::Network;
-use passes::Target;
+use passes::{PrecisionOptions, PrecisionReport, Target};
 use program::Program;
-use runtime::{CpuEngine, CpuOptions, CudaDevice, OnnxRuntime, TensorRtEngine, TensorRtOptions};
+use runtime::CudaDevice;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
 /// as `foreign`.
@@ -23,20 +23,27 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     Ok(network)
 }
 
+/// Network → Network: half precision where it is safe, where the options ask for it, and what stays float32.
+///
+/// # Errors
+/// E0202, which is a fault of ours.
+pub fn narrow(network: Network, options: &Options) -> Result<(Network, PrecisionReport)> {
+    let Some(half) = options.half else { return Ok((network, PrecisionReport::default())) };
+    let wanted = PrecisionOptions { keep_fp32: options.keep_fp32.clone(), ..PrecisionOptions::new(half) };
+    Ok(passes::precision(&network, &wanted)?)
+}
+
 /// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime. The weights are read
 /// where they lie.
 ///
 /// # Errors
 /// E0203 for a layer without an ONNX form, E05xx where ONNX Runtime is missing or refuses the model.
 pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
-    let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
     let model = onnx::lower(network, &onnx::LowerOptions::default())?;
-    let spec = interface::spec(network, &options.profiles);
-    let weights: Vec<_> = model.weights.into_iter().map(interface::weight).collect();
-    let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
-    let engine = CpuEngine::new(&library, &model.proto, weights.clone(), spec.clone(), &cpu)?;
+    let declared = interface::spec(network, &options.profiles);
+    let weights = model.weights.into_iter().map(interface::weight).collect();
     let payload = Payload::Onnx { model: model.proto.into(), weights };
-    Ok(Executable { engine: Arc::new(engine), declared: spec, payload })
+    Artifact { declared, payload, built: None }.into_cpu(options)
 }
 
 /// Network → TensorRT plan, by whichever TensorRT is installed.
@@ -49,8 +56,9 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let legal = legalize(network, library.version())?;
     let mut build = interface::build_options(options);
     // A named target is not this machine's GPU, whose timings would be of no use to it.
-    let device = if options.target.is_none() { CudaDevice::new(options.device).ok() } else { None };
+    let device = options.target.is_none().then(|| CudaDevice::new(options.device)).transpose()?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
+    let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
     let timings = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
     build.timing_cache = timings.as_deref().map(timing_cache::read);
@@ -59,25 +67,23 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         timing_cache::write(path, bytes);
     }
     let declared = interface::spec(network, &interface::profiles(&plan.report));
-    Ok(Plan::new(plan, declared))
+    let built = Built {
+        tensorrt: library.version().to_string(),
+        gpu: options.target.clone().or(gpu).unwrap_or_default(),
+        version_compatible: options.version_compatible,
+        hardware_compatible: options.hardware_compatible,
+    };
+    Ok(Plan::new(plan, declared, built))
 }
 
 /// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
 ///
 /// # Errors
 /// E0604 where the plan cannot run here, with TensorRT's words.
-pub fn tensorrt_engine(plan: Plan, options: &Options) -> Result<Executable> {
+pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     let library = nvinfer::Library::open(&plan.report().library)?;
     // A plan of this process is as trusted as the process.
-    let run = TensorRtOptions {
-        device: options.device,
-        cuda_graph: options.cuda_graph,
-        host_code: options.version_compatible,
-        ..TensorRtOptions::default()
-    };
-    let engine = TensorRtEngine::new(library, plan.bytes(), Some(plan.declared()), &run)?;
-    let declared = plan.declared().clone();
-    Ok(Executable { engine: Arc::new(engine), declared, payload: Payload::Plan(Arc::new(plan)) })
+    plan.artifact().clone().into_tensorrt(library, options, options.version_compatible)
 }
 
 /// Finds TensorRT and loads it.

@@ -1,32 +1,51 @@
 //! A serialized TensorRT engine, and what people want to know of it.
 
+use crate::{Artifact, Payload};
+use bytes::Bytes;
+use engine::Built;
 use runtime::EngineSpec;
 use std::time::Duration;
 
 /// A serialized TensorRT engine.
 pub struct Plan {
-    plan: build::Plan,
-    declared: EngineSpec,
+    artifact: Artifact,
+    bytes: Bytes,
+    report: build::Report,
+}
+
+/// TensorRT's own memory, lent as bytes.
+struct Memory(build::Plan);
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
 }
 
 impl Plan {
-    pub(crate) fn new(plan: build::Plan, declared: EngineSpec) -> Self {
-        Self { plan, declared }
+    pub(crate) fn new(plan: build::Plan, declared: EngineSpec, built: Built) -> Self {
+        let report = plan.report.clone();
+        let bytes = Bytes::from_owner(Memory(plan));
+        Self {
+            artifact: Artifact { declared, payload: Payload::Plan(bytes.clone()), built: Some(built) },
+            bytes,
+            report,
+        }
     }
 
-    /// What the model takes and gives, in its own types, and the sizes that the plan is for.
-    pub fn declared(&self) -> &EngineSpec {
-        &self.declared
+    /// What an engine is made from.
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
     }
 
     /// The engine as TensorRT serialized it.
     pub fn bytes(&self) -> &[u8] {
-        self.plan.bytes()
+        &self.bytes
     }
 
     /// What the build reports.
     pub fn report(&self) -> &build::Report {
-        &self.plan.report
+        &self.report
     }
 
     /// What was built, as (name, value) pairs for people.

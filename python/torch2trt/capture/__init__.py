@@ -6,8 +6,8 @@
     model_output = captured.unflatten_outputs(engine(captured.flatten_inputs((x,))))
 
 The stages, one file each: `preserve` (the model, and putting it back), `tree` (arguments and return value),
-`export` or `trace` (the graph, in which `intercept` keeps some calls whole), `walk` (the records of `program`, with
-`schema`, `symbols` and `origin`).
+`export` or `trace` (the graph, in which `intercept` keeps some calls whole and `limits` notes fixed sizes), `walk`
+(the records of `program`, with `schema`, `symbols` and `origin`).
 
 This package must not know about TensorRT, engines or conversion.
 """
@@ -23,9 +23,11 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from .constants import constant_arguments
 from .errors import CaptureError, CaptureWarning, InputError, one_line
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
+from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode
 from .program import Program, Progress
 from .trace import trace
@@ -46,6 +48,10 @@ class Captured:
     """Why torch.export was not used; None when it was. A traced program has the sample's shapes and decisions."""
     kept: dict[int, Kept] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
+    constants: dict[int, dict[int, torch.Tensor]] = field(default_factory=dict)
+    """Of each, the tensor arguments that follow from the model's weights alone, by position."""
+    places: Places = field(default_factory=dict)
+    """The lines of the model that fixed or limited a dynamic size, by input name and axis."""
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -126,7 +132,7 @@ def capture(
         finally:
             interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
-    return Captured(program, inputs, graph.tree, reason, interceptor.kept)
+    return Captured(program, inputs, graph.tree, reason, interceptor.kept, graph.places)
 
 
 def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:

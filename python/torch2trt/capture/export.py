@@ -25,6 +25,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from .errors import CaptureError, CaptureWarning
 from .intercept import Interceptor
+from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
 from .tree import RUNTIME, InputTree, OutputTree
@@ -47,6 +48,8 @@ class AtenGraph:
     tree: OutputTree
     ranges: dict[Any, tuple[int, int | None]] = field(default_factory=dict)
     """sympy symbol to its range, both ends included, None when open."""
+    places: Places = field(default_factory=dict)
+    """Where the model fixed or limited sizes of its inputs."""
 
 
 class ExportRefused(Exception):
@@ -63,10 +66,11 @@ def export(
     """
     said = io.StringIO()
     dump = ""
+    places: Places = {}
     try:
         with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export():
             progress("export", 0, 1)
-            with interceptor.active():
+            with interceptor.active(), watched(places):
                 program = torch.export.export(
                     module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
                 )
@@ -80,7 +84,9 @@ def export(
         raise ExportRefused from error
     finally:
         sys.stderr.write(said.getvalue().replace(dump, "") if dump else said.getvalue())
-    return read_program(program, inputs)
+    graph = read_program(program, inputs)
+    graph.places.update(places)
+    return graph
 
 
 def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> AtenGraph:

@@ -17,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from .._core import Error, Size, UserNetwork
 from ..capture import Captured, Kept
-from ..capture.intercept import TARGET, decode
+from ..capture.intercept import decode
 from ..capture.symbols import render
 from ..errors import error
 from ..trt import INetworkDefinition, ITensor
@@ -64,7 +64,7 @@ class Calls:
         self.kept = captured.kept
         self.converters = dict(converters)
         self.kwargs = kwargs
-        self._weights = _weights_by_call(captured)
+        self.constants = captured.constants
 
     def name(self, key: int) -> str:
         """The method of a call."""
@@ -125,8 +125,7 @@ class _Call:
         self.wanted = [None if output is None else Described(*output) for output in wanted]
         count = len(ids) - self.kept.inner
         self.inner = ids[count:]
-        weights = calls._weights[key]
-        self.tensors = [weights.get(k) for k in range(count)]
+        self.tensors = [calls.constants[key].get(k) for k in range(count)]
         for k, tensor in enumerate(self.tensors):
             if tensor is None:
                 self.tensors[k] = self._stand_in(self.given[k], self.kept.devices[k])
@@ -265,17 +264,6 @@ class _Call:
         parts = [tensor for part in _modules(self.kept) for tensor in (*part.parameters(), *part.buffers())]
         for tensor in (*own, *parts, *self.network._owned):
             vars(tensor).pop("_trt", None)
-
-
-def _weights_by_call(captured: Captured) -> dict[int, dict[int, torch.Tensor]]:
-    """For each call the tensors of the model among its tensor arguments, by position."""
-    weights = {weight.id: weight.tensor for weight in captured.program.weights}
-    found = {}
-    for node in captured.program.nodes:
-        if node.target == TARGET:
-            args = dict(node.args)
-            found[args["key"]] = {k: weights[id] for k, id in enumerate(args["tensors"][1]) if id in weights}
-    return found
 
 
 def _modules(kept: Kept) -> Iterable[torch.nn.Module]:

@@ -40,7 +40,10 @@ class Emitter:
             torch2trt.Error: E0107, the inputs do not fit the layer.
         """
         op = {kind: _plain(fields)} if fields else kind
-        return self.add(json.dumps(op), list(inputs))
+        given = list(inputs)
+        while given and given[-1] is None:
+            given.pop()
+        return self.add(json.dumps(op), given)
 
     def one(self, kind: str, inputs: Sequence[Ref | None] = (), /, **fields: Any) -> Ref:
         """A layer with one output."""

@@ -31,6 +31,7 @@ class Case:
         other: draws inputs of other sizes, for a dynamic case's second run.
         tolerance: largest error relative to the largest output; by default the operator table's.
         refused: a pattern that the error has to match, for a case that must not convert.
+        unbuilt: a pattern that the error has to match where TensorRT-RTX cannot build what converts.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Case:
     other: Inputs | None = None
     tolerance: float | None = None
     refused: str | None = None
+    unbuilt: str | None = None
 
 
 class Function(torch.nn.Module):

@@ -68,6 +68,7 @@ CASES = [
     Case("mask behind", lambda x, m: x[:, m], both(MASKS, bools((6,)))),
     Case("mask of two axes", lambda x, m: x[m] * 2, both(MASKS, bools((5, 6)))),
     Case("constant mask", lambda x: x[torch.tensor([True, False, True, True, False])], MASKS),
+    Case("constant mask goes on", lambda x: x[torch.arange(5) % 2 == 0].reshape(-1, 7).sum(1).view(-1, 6), MASKS, tolerance=1e-6),
     Case("gather", lambda x, i: x.gather(1, i), both(X, integers((5, 4, 7), low=0, high=6))),
     Case("gather smaller", lambda x, i: x.gather(1, i), both(X, integers((3, 9, 2), low=0, high=6))),
     Case("gather last", lambda x, i: x.gather(-1, i), both(X, integers((5, 6, 1), low=0, high=7))),

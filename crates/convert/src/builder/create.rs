@@ -23,7 +23,7 @@ impl Builder {
         self.expand(one, dims)
     }
 
-    /// 0, 1, … n-1 as a 1-D tensor.
+    /// 0, 1, … n-1 as a 1-D tensor of a dtype; see [`Builder::ramp`].
     ///
     /// # Errors
     /// [`crate::Error::Unsupported`] where a symbol is the size of no input.
@@ -31,10 +31,7 @@ impl Builder {
         if let Some(n) = n.as_static() {
             return self.constant(Weights::from_i64(dtype, &[n], 0..n));
         }
-        let shape = self.size_tensor(std::slice::from_ref(n))?;
-        let ramp =
-            Op::Fill { op: FillOperation::Linspace, dims: Vec::new(), dtype: DType::Int64, alpha: 0.0, beta: 1.0 };
-        let indices = self.add(ramp, &[shape])?;
+        let indices = self.ramp(n)?;
         self.cast(indices, dtype)
     }
 
@@ -146,7 +143,8 @@ impl Builder {
                     return *alpha >= 0.0 && *beta >= 0.0 && layer.inputs.iter().skip(1).all(Option::is_none);
                 }
                 Op::TopK { .. } | Op::NonZero { .. } | Op::Shape => return true,
-                Op::Shuffle { .. } | Op::Slice { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } | Op::Cast { .. } => {}
+                Op::Shuffle { .. } | Op::Slice { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } => {}
+                Op::Cast { .. } | Op::Gather { .. } => {}
                 _ => return false,
             }
             match layer.inputs.first().copied().flatten() {

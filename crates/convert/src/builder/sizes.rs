@@ -70,13 +70,25 @@ impl Builder {
         self.bind(name.to_owned(), Carrier { tensor, axis, factor: 1, offset: 0 });
     }
 
+    /// Says what a symbol is, where it turns out to be a number.
+    ///
+    /// # Errors
+    /// [`Error::Network`] where the constant cannot be made.
+    pub fn fix_symbol(&mut self, name: &str, size: i64) -> Result<()> {
+        let tensor = self.size_element(&Dim::Static(size))?;
+        self.sizes.entry(Dim::symbol(name)).or_insert(tensor);
+        Ok(())
+    }
+
     /// The first of these sizes that is a symbol of its own and no tensor's size yet: one that data decides.
     pub fn unbound_symbol(&self, sizes: &[Dim]) -> Option<String> {
         let alone = |dim: &Dim| match dim.symbols().as_slice() {
             [symbol] if *dim == Dim::symbol(symbol) => Some(symbol.to_string()),
             _ => None,
         };
-        sizes.iter().filter_map(alone).find(|symbol| !self.symbols.contains_key(symbol))
+        sizes.iter().filter_map(alone).find(|symbol| {
+            !self.symbols.contains_key(symbol) && !self.sizes.contains_key(&Dim::symbol(symbol))
+        })
     }
 
     /// A symbol for a number found in data that PyTorch has no name for.

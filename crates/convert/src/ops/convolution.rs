@@ -13,7 +13,8 @@
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
-use network::{ConvolutionAttributes, Op, TensorId};
+use dims::Dim;
+use network::{ConvolutionAttributes, Op, SampleMode, TensorId};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.conv1d.default", convolution, "Convolution", 1e-5),
@@ -100,16 +101,33 @@ fn convolution(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(y.into())
 }
 
-/// TensorRT takes no negative padding: what output_padding puts back beyond the padding is added as zeros.
+/// The convolution layer. TensorRT cuts no negative padding: what output_padding puts back beyond the padding is
+/// reached by no element of the input, so it is zeros, added before the bias.
 fn layer(
     b: &mut Builder,
-    attributes: ConvolutionAttributes,
+    mut attributes: ConvolutionAttributes,
     transposed: bool,
-    inputs: [Option<TensorId>; 3],
+    [x, kernel, bias]: [Option<TensorId>; 3],
 ) -> Result<TensorId> {
-    if attributes.post_padding.iter().any(|p| *p < 0) {
-        return unsupported("output_padding larger than padding");
+    if !transposed {
+        return Ok(b.add_all(Op::Convolution(attributes), &[x, kernel, bias])?[0]);
     }
-    let op = if transposed { Op::Deconvolution(attributes) } else { Op::Convolution(attributes) };
-    Ok(b.add_all(op, &inputs)?[0])
+    let beyond: Vec<i64> = attributes.post_padding.iter().map(|p| (-p).max(0)).collect();
+    attributes.post_padding.iter_mut().for_each(|p| *p = (*p).max(0));
+    if beyond.iter().all(|zeros| *zeros == 0) {
+        return Ok(b.add_all(Op::Deconvolution(attributes), &[x, kernel, bias])?[0]);
+    }
+    let y = b.add_all(Op::Deconvolution(attributes), &[x, kernel])?[0];
+    let mut size = b.dims(y);
+    let (start, stride) = (vec![Dim::Static(0); size.len()], vec![1; size.len()]);
+    for (dim, zeros) in size[2..].iter_mut().zip(beyond) {
+        *dim = dim.clone() + Dim::Static(zeros);
+    }
+    let zero = b.scalar(b.dtype(y), 0.0, 0)?;
+    let y = b.sample(y, [&start, &size], &stride, SampleMode::Fill, Some(zero))?;
+    let Some(bias) = bias else { return Ok(y) };
+    let mut dims = vec![Dim::Static(1); size.len()];
+    dims[1] = size[1].clone();
+    let bias = b.reshape(bias, &dims)?;
+    b.sum(y, bias)
 }

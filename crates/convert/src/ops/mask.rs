@@ -7,13 +7,13 @@
 //! | `masked_scatter(Tensor self, Tensor mask, Tensor source)` | Cumulative, Gather, Select |
 //!
 //! Dtypes: any; positions are int64. The number found is a symbol, the one PyTorch uses for it: later sizes that
-//! mention it are read off the tensor of positions when the engine runs.
+//! mention it are read off the tensor of positions when the engine runs. The positions in a constant mask are constants.
 
 use super::index::take;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{CumulativeOperation, DType, ElementWiseOperation as E, Op, TensorId};
+use network::{CumulativeOperation, DType, ElementWiseOperation as E, Op, TensorId, Weights};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.nonzero.default", nonzero, "NonZero, Shuffle", 0.0),
@@ -28,6 +28,13 @@ pub(super) const OPERATORS: &[Operator] = &[
 pub(super) fn positions(b: &mut Builder, x: TensorId, count: Option<&str>) -> Result<TensorId> {
     let mask = b.cast(x, DType::Bool)?;
     let mask = if b.rank(mask) == 0 { b.reshape(mask, &[Dim::Static(1)])? } else { mask };
+    if let Some(weights) = b.weights(mask) {
+        let found = known_positions(weights);
+        if let (Some(symbol), Some(n)) = (count, found.dims.last()) {
+            b.fix_symbol(symbol, *n)?;
+        }
+        return b.constant(found);
+    }
     let count = match count {
         Some(symbol) => symbol.to_owned(),
         None => b.fresh_symbol(),
@@ -35,6 +42,22 @@ pub(super) fn positions(b: &mut Builder, x: TensorId, count: Option<&str>) -> Re
     let found = b.add(Op::NonZero { count: count.clone() }, &[mask])?;
     b.bind_symbol(&count, found, 1);
     Ok(found)
+}
+
+/// The positions in a mask that is there already.
+fn known_positions(mask: &Weights) -> Weights {
+    let holds = mask.to_f64();
+    let hits: Vec<usize> = (0..holds.len()).filter(|k| holds[*k] != 0.0).collect();
+    let mut rows = vec![Vec::new(); mask.dims.len()];
+    for hit in &hits {
+        let mut left = *hit as i64;
+        for (row, size) in rows.iter_mut().zip(&mask.dims).rev() {
+            row.push(left % size);
+            left /= size;
+        }
+    }
+    let dims = [mask.dims.len() as i64, hits.len() as i64];
+    Weights::from_i64(DType::Int32, &dims, rows.into_iter().flatten())
 }
 
 fn nonzero(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

@@ -3,7 +3,8 @@
 //! | schema | layers |
 //! |---|---|
 //! | `max_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode)` | Pooling(Max); dilated or integer: Slice, ElementWise(Max) |
-//! | `max_pool{1,2,3}d_with_indices(…) -> (Tensor, Tensor)` | the same, without the indices |
+//! | `max_pool{1,2,3}d_with_indices(…) -> (Tensor, Tensor)` | the same; where the indices are used Slice, ElementWise(Greater), Select |
+//! | `max_unpool{2,3}d(Tensor self, Tensor indices, SymInt[] output_size, …)` | Scatter |
 //! | `avg_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override)` | Pooling(Average) |
 //!
 //! Dtypes: float in, the same out; maxima also of integers. TensorRT pools two or three axes, so a 1-D pooling gets
@@ -13,12 +14,15 @@
 //! behind the input, and an average never counts the overhang. Adaptive pooling is in `adaptive_pool`.
 
 use super::{Operator, Outputs, operator};
-use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, TensorId};
+use network::{
+    DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, ScatterMode,
+    TensorId,
+};
 
 const MAX: &str = "Pooling";
+const UNPOOL: &str = "Shuffle, Scatter";
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.max_pool1d.default", max_pool, MAX, 0.0),
@@ -27,6 +31,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.max_pool1d_with_indices.default", max_pool, MAX, 0.0),
     operator("aten.max_pool2d_with_indices.default", max_pool, MAX, 0.0),
     operator("aten.max_pool3d_with_indices.default", max_pool, MAX, 0.0),
+    operator("aten.max_unpool2d.default", max_unpool, UNPOOL, 0.0),
+    operator("aten.max_unpool3d.default", max_unpool, UNPOOL, 0.0),
     operator("aten.avg_pool1d.default", avg_pool, "Pooling", 1e-5),
     operator("aten.avg_pool2d.default", avg_pool, "Pooling", 1e-5),
     operator("aten.avg_pool3d.default", avg_pool, "Pooling", 1e-5),
@@ -94,12 +100,15 @@ fn output_sizes(call: &Call<'_>, spatial: usize) -> Result<Vec<Dim>> {
 
 fn max_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let spatial = spatial_axes(call);
-    if call.output_count() > 1 && call.is_used(1) {
-        return unsupported("the indices of a max pooling are used (return_indices=True); TensorRT pools values only");
-    }
     let (window, sizes) = (window(call, spatial)?, output_sizes(call, spatial)?);
     let x = call.tensor("self")?;
     let x = image(b, x, spatial)?;
+    if call.output_count() > 1 && call.is_used(1) {
+        let places = places(b, x)?;
+        let (y, places) = sliced_max_places(b, x, places, &window, &sizes)?;
+        let places = b.reshape(places, call.output_dims(1)?)?;
+        return Ok(vec![b.reshape(y, call.output_dims(0)?)?, places].into());
+    }
     let y = if window.dilation.iter().any(|d| *d != 1) || !b.dtype(x).is_float() {
         sliced_max(b, x, &window, &sizes)?
     } else {
@@ -153,25 +162,41 @@ fn overhang(window: &Window, axis: usize, input: i64, output: i64) -> i64 {
     (reach - input - window.padding[axis]).max(0)
 }
 
-/// The maximum of the windows' elements, one axis after the other: a strided slice for each place in the window.
-fn sliced_max(b: &mut Builder, x: TensorId, window: &Window, sizes: &[Dim]) -> Result<TensorId> {
-    let lowest = match b.dtype(x) {
+/// What is found at one place of every window along an axis; `fill` stands for the padding.
+fn at_place(
+    b: &mut Builder,
+    x: TensorId,
+    window: &Window,
+    (k, place): (usize, i64),
+    output: &Dim,
+    fill: f64,
+) -> Result<TensorId> {
+    let mut size = b.dims(x);
+    let (mut start, mut stride) = (vec![Dim::Static(0); size.len()], vec![1; size.len()]);
+    start[k + 2] = Dim::Static(place * window.dilation[k] - window.padding[k]);
+    size[k + 2] = output.clone();
+    stride[k + 2] = window.stride[k];
+    let fill = b.scalar(b.dtype(x), fill, 0)?;
+    b.sample(x, [&start, &size], &stride, SampleMode::Fill, Some(fill))
+}
+
+/// The number that is below all others of a dtype.
+fn lowest(dtype: DType) -> f64 {
+    match dtype {
         DType::Int64 => i64::MIN as f64,
         DType::Int32 => f64::from(i32::MIN),
         _ => f64::NEG_INFINITY,
-    };
-    let fill = b.scalar(b.dtype(x), lowest, 0)?;
+    }
+}
+
+/// The maximum of the windows' elements, one axis after the other: a strided slice for each place in the window.
+fn sliced_max(b: &mut Builder, x: TensorId, window: &Window, sizes: &[Dim]) -> Result<TensorId> {
+    let fill = lowest(b.dtype(x));
     let mut y = x;
     for (k, output) in sizes.iter().enumerate() {
-        let axis = k + 2;
         let mut best: Option<TensorId> = None;
         for place in 0..window.size[k] {
-            let mut size = b.dims(y);
-            let (mut start, mut stride) = (vec![Dim::Static(0); size.len()], vec![1; size.len()]);
-            start[axis] = Dim::Static(place * window.dilation[k] - window.padding[k]);
-            size[axis] = output.clone();
-            stride[axis] = window.stride[k];
-            let slice = b.sample(y, [&start, &size], &stride, SampleMode::Fill, Some(fill))?;
+            let slice = at_place(b, y, window, (k, place), output, fill)?;
             best = Some(match best {
                 Some(best) => b.elementwise(E::Max, best, slice)?,
                 None => slice,
@@ -180,6 +205,57 @@ fn sliced_max(b: &mut Builder, x: TensorId, window: &Window, sizes: &[Dim]) -> R
         y = best.unwrap_or(y);
     }
     Ok(y)
+}
+
+/// The place of each element in its image, counted over all spatial axes: int64 `[1, 1, spatial…]`.
+fn places(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let mut dims = b.dims(x);
+    let ramp = b.ramp(&Dim::product(&dims[2..]))?;
+    (dims[0], dims[1]) = (Dim::Static(1), Dim::Static(1));
+    b.reshape(ramp, &dims)
+}
+
+/// As [`sliced_max`], and where each maximum was found: the first of equals, as in PyTorch.
+fn sliced_max_places(
+    b: &mut Builder,
+    x: TensorId,
+    places: TensorId,
+    window: &Window,
+    sizes: &[Dim],
+) -> Result<(TensorId, TensorId)> {
+    let fill = lowest(b.dtype(x));
+    let mut best = (x, places);
+    // The last axis first: of equal maxima the first row wins, and in it the first column.
+    for (k, output) in sizes.iter().enumerate().rev() {
+        let slices = |b: &mut Builder, place: i64| {
+            let value = at_place(b, best.0, window, (k, place), output, fill)?;
+            Ok::<_, Error>((value, at_place(b, best.1, window, (k, place), output, 0.0)?))
+        };
+        let mut found = slices(b, 0)?;
+        for place in 1..window.size[k] {
+            let (value, at) = slices(b, place)?;
+            let larger = b.elementwise(E::Greater, value, found.0)?;
+            found = (b.select(larger, value, found.0)?, b.select(larger, at, found.1)?);
+        }
+        best = found;
+    }
+    let dims = b.dims(best.0);
+    Ok((best.0, b.expand(best.1, &dims)?))
+}
+
+/// Puts each element where its maximum was found, zeros elsewhere.
+fn max_unpool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, places, output) = (call.tensor("self")?, call.tensor("indices")?, call.output_dims(0)?);
+    let spatial = spatial_axes(call);
+    let flat = |dims: &[Dim]| {
+        let (planes, pixels) = dims.split_at(dims.len() - spatial);
+        vec![Dim::product(planes), Dim::product(pixels)]
+    };
+    let (from, to) = (flat(&b.dims(x)), flat(output));
+    let (x, places) = (b.reshape(x, &from)?, b.reshape(places, &from)?);
+    let zeros = b.full(b.dtype(x), &to, 0.0)?;
+    let y = b.add(Op::Scatter { mode: ScatterMode::Element, axis: 1 }, &[zeros, places, x])?;
+    Ok(b.reshape(y, output)?.into())
 }
 
 fn avg_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

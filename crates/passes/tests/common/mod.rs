@@ -34,6 +34,7 @@ pub fn write(network: &Network) -> String {
 }
 
 /// What a pass makes of a text, constants and all, compared without indentation.
+#[allow(dead_code, reason = "not every test file compares texts")]
 #[track_caller]
 pub fn becomes(pass: impl Fn(&Network) -> Network, before: &str, after: &str) {
     let made = pass(&read(before));

@@ -229,7 +229,8 @@ pub enum Error {
     /// There is no such GPU here, or no CUDA driver.
     #[error(
         "the engine needs the GPU cuda:{index}, and there is none: {reason}\n\
-         help: run it on a machine with an NVIDIA GPU and its driver; the CPU engine needs neither"
+         help: run on a machine with an NVIDIA GPU and its driver, or name a GPU to build ahead of time for, such as \
+         target=\"sm_89\"; the CPU engine needs neither"
     )]
     NoCuda {
         /// The GPU's index.

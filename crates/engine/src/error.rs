@@ -1,0 +1,92 @@
+//! What can be wrong with an engine file.
+
+use crate::Kind;
+use std::path::PathBuf;
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An engine file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system failed.
+    #[error("{} cannot be {doing}: {source}", path.display())]
+    Io {
+        /// `read` or `written`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not start as engine files do.
+    #[error(
+        "this is not an engine file: it starts with {found:02x?}\n\
+         help: engine files are written by `model_trt.save(path)`; a plain TensorRT plan is loaded with \
+         `torch2trt.load_plan(path)`"
+    )]
+    NotAnEngineFile {
+        /// Its first bytes.
+        found: Vec<u8>,
+    },
+    /// It was copied as text, which changed its bytes.
+    #[error("the engine file was copied as text, which changed its line ends\nhelp: copy it again in binary mode")]
+    CopiedAsText,
+    /// A format that is not known here.
+    #[error(
+        "the engine file has format {found}; this torch2trt reads format {known}\nhelp: update torch2trt, or convert the model again"
+    )]
+    Format {
+        /// The file's format.
+        found: u32,
+        /// The format of this crate.
+        known: u32,
+    },
+    /// It is shorter or longer than it says.
+    #[error(
+        "the engine file is {got} bytes long and says that it has {expected}\nhelp: it was cut off or added to: copy it again"
+    )]
+    Length {
+        /// What the header says.
+        expected: u64,
+        /// What there is.
+        got: u64,
+    },
+    /// A checksum differs.
+    #[error(
+        "the engine file is damaged: the checksum of its {part} differs\nhelp: copy it again, or convert the model again"
+    )]
+    Damaged {
+        /// What was compared.
+        part: &'static str,
+    },
+    /// The table of sections contradicts itself, though its checksum is right.
+    #[error(
+        "the engine file's table of sections is wrong: {problem}\nhelp: it was not written by torch2trt; convert the model again"
+    )]
+    Table {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The manifest is not what this format says.
+    #[error(
+        "the engine file's manifest cannot be read: {source}\nhelp: it was not written by this version of torch2trt; convert the model again"
+    )]
+    Manifest {
+        /// What serde says.
+        source: serde_json::Error,
+    },
+    /// A section is not there.
+    #[error("the engine file has no {}\nhelp: it was written for something else; convert the model again", kind.name())]
+    Missing {
+        /// The section.
+        kind: Kind,
+    },
+    /// An entry of the weights' table points outside of the weights.
+    #[error("weight `{name}` of the engine file lies outside of its weights\nhelp: convert the model again")]
+    Weight {
+        /// The weight's name.
+        name: String,
+    },
+}

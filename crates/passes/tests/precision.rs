@@ -1,0 +1,265 @@
+//! `precision`: half precision where it is safe, float32 where it is not, casts where they meet.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
+mod common;
+
+use common::{count, read, write};
+use network::{DType, Network, Weights};
+use passes::{Half, PrecisionOptions, PrecisionReport, Reason, eval, precision};
+
+const HALVES: [Half; 2] = [Half::Float16, Half::BFloat16];
+
+fn narrowed(text: &str, options: &PrecisionOptions) -> (Network, PrecisionReport) {
+    let (network, report) = precision(&read(text), options).unwrap();
+    network.verify().unwrap();
+    (network, report)
+}
+
+fn float16(text: &str) -> (Network, PrecisionReport) {
+    narrowed(text, &PrecisionOptions::new(Half::Float16))
+}
+
+/// The network that is made of a text, in the text's own form.
+#[track_caller]
+fn becomes(before: &str, after: &str) {
+    let (network, _) = float16(before);
+    let wanted: Vec<_> = after.trim().lines().map(str::trim).collect();
+    assert_eq!(write(&network), wanted.join("\n"), "\nof\n{before}");
+}
+
+/// Numbers of a scale that repeat for nobody.
+fn random(dims: &[i64], scale: f64) -> Weights {
+    let mut state = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
+    let count: i64 = dims.iter().product();
+    let next = |_| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((state >> 33) as f64 / (1u64 << 30) as f64 - 1.0) * scale
+    };
+    Weights::from_f64(DType::Float32, dims, (0..count).map(next))
+}
+
+/// Largest difference of the narrowed network, relative to the largest result.
+fn error(text: &str, options: &PrecisionOptions, x: &Weights) -> f64 {
+    let (network, _) = narrowed(text, options);
+    let (wanted, found) = (
+        eval::run(&read(text), std::slice::from_ref(x)).unwrap(),
+        eval::run(&network, std::slice::from_ref(x)).unwrap(),
+    );
+    let (wanted, found) = (wanted[0].to_f64(), found[0].to_f64());
+    assert!(wanted.iter().all(|w| w.is_finite()) && found.iter().all(|f| f.is_finite()), "{found:?}\n{network}");
+    let largest = wanted.iter().fold(0f64, |m, w| m.max(w.abs()));
+    wanted.iter().zip(&found).fold(0f64, |m, (w, f)| m.max((w - f).abs())) / largest
+}
+
+fn casts(network: &Network) -> usize {
+    count(network, "Cast")
+}
+
+#[test]
+fn a_tensor_is_cast_once_and_constants_are_rounded_in_place() {
+    becomes(
+        "input %0 \"x\": float32[2,2]
+         %1: float32[2,2] = Constant([0.1, 1.0, 2.0, 3.0])
+         %2: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%0, %1)
+         %3: float32[2,2] = MatrixMultiply(op0: None, op1: Transpose)(%0, %1)
+         %4: float32[2,2] = ElementWise(op: Sum)(%2, %3)
+         output \"y\": %4
+         output \"z\": %4",
+        "input %0 \"x\": float32[2,2]
+         %1: float16[2,2] = Cast(to: float16)(%0)
+         %2: float16[2,2] = Constant([0.099975586, 1.0, 2.0, 3.0])
+         %3: float16[2,2] = MatrixMultiply(op0: None, op1: None)(%1, %2)
+         %4: float16[2,2] = MatrixMultiply(op0: None, op1: Transpose)(%1, %2)
+         %5: float16[2,2] = ElementWise(op: Sum)(%3, %4)
+         %6: float32[2,2] = Cast(to: float32)(%5)
+         output \"y\": %6
+         output \"z\": %6",
+    );
+}
+
+#[test]
+fn layers_that_move_follow_what_they_move() {
+    let (network, report) = float16(
+        "input %0 \"x\": float32[2,4]
+         %1: float32[2,4] = Unary(op: Exp)(%0)
+         %2: float32[4,2] = Shuffle(first_transpose: Some([1, 0]), reshape: None, second_transpose: None)(%1)
+         %3: float32[4,2] = Unary(op: Log)(%2)
+         %4: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%0, %3)
+         output \"y\": %4",
+    );
+    // x to float16, the logarithm to float16, the result back: nothing between the float32 layers.
+    assert_eq!(casts(&network), 3, "{network}");
+    let kept: Vec<_> = report.kept.iter().map(|k| &k.reason).collect();
+    assert!(matches!(kept.as_slice(), [Reason::Steep("Exp"), Reason::Follows(_), Reason::Steep("Log")]), "{kept:?}");
+    assert_eq!(report.half, 1);
+}
+
+#[test]
+fn integers_and_other_types_are_left_alone() {
+    for text in [
+        "input %0 \"x\": int64[3]
+         %1: int64[3] = ElementWise(op: Sum)(%0, %0)
+         output \"y\": %1",
+        "input %0 \"x\": float16[3]
+         %1: float16[3] = Unary(op: Exp)(%0)
+         output \"y\": %1",
+    ] {
+        becomes(text, text);
+    }
+}
+
+#[test]
+fn positions_stay_float32_until_a_sine_bounds_them() {
+    let text = "input %0 \"x\": int64[1,4]
+         %1: float32[1,4] = Cast(to: float32)(%0)
+         %2: float32[4,1] = Constant([1.0, 0.1, 0.01, 0.001])
+         %3: float32[4,4] = MatrixMultiply(op0: None, op1: None)(%2, %1)
+         %4: float32[4,4] = Unary(op: Sin)(%3)
+         %5: float32[4,4] = MatrixMultiply(op0: None, op1: None)(%4, %4)
+         output \"y\": %5";
+    let (network, report) = float16(text);
+    assert_eq!((report.half, report.kept.len()), (1, 3), "{network}");
+    let x = Weights::int64(&[1, 4], &[3001, 4003, 5557, 8191]);
+    assert!(error(text, &PrecisionOptions::new(Half::Float16), &x) < 2e-3);
+}
+
+#[test]
+fn a_mask_of_the_largest_float_masks() {
+    let text = "input %0 \"x\": float32[2,4]
+         %1: bool[1,4] = Constant([true, false, true, false])
+         %2: float32[1,4] = Constant([0.0, 0.0, 0.0, 0.0])
+         %3: float32[1,4] = Constant([-3.4028235e38, -3.4028235e38, -3.4028235e38, -3.4028235e38])
+         %4: float32[1,4] = Select(%1, %2, %3)
+         %5: float32[2,4] = ElementWise(op: Sum)(%0, %4)
+         %6: float32[2,4] = SoftMax(axis: 1)(%5)
+         %7: float32[2,2] = MatrixMultiply(op0: None, op1: Transpose)(%6, %0)
+         output \"y\": %7";
+    let (_, report) = float16(text);
+    assert!(matches!(report.kept[0].reason, Reason::Overflows(..)), "{report:?}");
+    assert!(error(text, &PrecisionOptions::new(Half::Float16), &random(&[2, 4], 3.0)) < 3e-3);
+    // Where all is masked, float32 gives equal shares.
+    let all = text.replace("true", "false");
+    assert!(error(&all, &PrecisionOptions::new(Half::Float16), &random(&[2, 4], 3.0)) < 3e-3);
+}
+
+#[test]
+fn root_mean_squares_do_not_overflow() {
+    let text = "input %0 \"x\": float32[3,512]
+         %1: float32[3,512] = ElementWise(op: Prod)(%0, %0)
+         %2: float32[3,1] = Reduce(op: Avg, axes: [1], keep_dims: true)(%1)
+         %3: float32[1,1] = Constant([1e-6])
+         %4: float32[3,1] = ElementWise(op: Sum)(%2, %3)
+         %5: float32[3,1] = Unary(op: Sqrt)(%4)
+         %6: float32[3,512] = ElementWise(op: Div)(%0, %5)
+         %7: float32[3,512] = ElementWise(op: Sum)(%0, %6)
+         output \"y\": %7";
+    for scale in [900.0, 1.0, 1e-3] {
+        let x = random(&[3, 512], scale);
+        for (half, limit) in HALVES.into_iter().zip([2e-3, 2e-2]) {
+            let found = error(text, &PrecisionOptions::new(half), &x);
+            assert!(found < limit, "{half} at {scale}: {found}");
+        }
+    }
+}
+
+#[test]
+fn weights_that_vanish_or_overflow_keep_their_layer() {
+    for (weight, kept) in [("1e5", true), ("6e4", false), ("1e-7", true), ("1e-3", false)] {
+        let (_, report) = float16(&format!(
+            "input %0 \"x\": float32[1,1]
+             %1: float32[1,1] = Constant([{weight}])
+             %2: float32[1,1] = MatrixMultiply(op0: None, op1: None)(%0, %1)
+             output \"y\": %2"
+        ));
+        assert_eq!(report.kept.len(), usize::from(kept), "{weight}: {report:?}");
+    }
+}
+
+#[test]
+fn users_keep_modules_with_all_that_is_in_them() {
+    let network = Network::parse(
+        r#"network
+        input %0 "x": float32[2,2]
+        %1: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%0, %0) "a" from "op" "body.0.fc" "net.py:1"
+        %2: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%1, %1) "b" from "op" "body.10.fc" "net.py:2"
+        %3: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%2, %2) "c" from "op" "head" "net.py:3"
+        output "y": %3
+        "#,
+        &|_| None,
+    )
+    .unwrap();
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&[], &[]),
+        (&["body"], &["body.0.fc", "body.10.fc"]),
+        (&["body.1"], &[]),
+        (&["body.1*"], &["body.10.fc"]),
+        (&["*.fc", "head"], &["body.0.fc", "body.10.fc", "head"]),
+        (&["body.?", "tail"], &["body.0.fc"]),
+    ];
+    for (patterns, wanted) in cases {
+        let mut options = PrecisionOptions::new(Half::Float16);
+        options.keep_fp32 = patterns.iter().map(|p| (*p).to_owned()).collect();
+        let (made, report) = precision(&network, &options).unwrap();
+        made.verify().unwrap();
+        let kept: Vec<_> = report.kept.iter().map(|k| k.module.as_str()).collect();
+        assert_eq!(kept, wanted, "{patterns:?}");
+        let unmatched: Vec<_> = patterns.iter().filter(|p| ["body.1", "tail"].contains(p)).collect();
+        assert_eq!(report.unmatched.iter().collect::<Vec<_>>(), unmatched);
+    }
+}
+
+#[test]
+fn large_values_that_were_seen_stay_float32_until_they_are_bounded() {
+    let text = "input %0 \"x\": float32[2,2]
+         %1: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%0, %0)
+         %2: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%1, %1)
+         %3: float32[2,2] = SoftMax(axis: 1)(%2)
+         %4: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%3, %3)
+         output \"y\": %4";
+    for (seen, kept) in [(1e4, 0), (5e4, 3), (f32::NAN, 3), (f32::INFINITY, 3)] {
+        let mut options = PrecisionOptions::new(Half::Float16);
+        options.ranges.insert("l1".into(), seen);
+        let (_, report) = narrowed(text, &options);
+        assert_eq!(report.kept.len(), kept, "{seen}: {report:?}");
+    }
+    let mut options = PrecisionOptions::new(Half::Float16);
+    options.ranges.insert("x".into(), 1e6);
+    assert_eq!(narrowed(text, &options).1.kept.len(), 3);
+}
+
+#[test]
+fn statistics_are_float32_and_what_they_normalize_is_narrowed_after() {
+    for (size, kept) in [(49, 0), (768, 2)] {
+        let (_, report) = float16(&format!(
+            "input %0 \"x\": float32[2,{size}]
+             %1: float32[2,{size}] = Activation(kind: Relu, alpha: 0.0, beta: 0.0)(%0)
+             %2: float32[2,1] = Reduce(op: Avg, axes: [1], keep_dims: true)(%1)
+             %3: float32[2,{size}] = ElementWise(op: Sub)(%1, %2)
+             %4: float32[2,2] = MatrixMultiply(op0: None, op1: Transpose)(%3, %3)
+             output \"y\": %4"
+        ));
+        assert_eq!(report.kept.len(), kept, "{size}: {report:?}");
+    }
+}
+
+#[test]
+fn the_models_own_casts_hold() {
+    let (network, report) = float16(
+        "input %0 \"x\": float16[2,2]
+         %1: float32[2,2] = Cast(to: float32)(%0)
+         %2: float32[2,2] = Activation(kind: Tanh, alpha: 0.0, beta: 0.0)(%1)
+         %3: float16[2,2] = Cast(to: float16)(%2)
+         %4: float16[2,2] = MatrixMultiply(op0: None, op1: None)(%3, %3)
+         output \"y\": %4",
+    );
+    assert_eq!((casts(&network), report.kept.len()), (2, 2), "{network}");
+}
+
+#[test]
+fn comparisons_are_exact() {
+    let text = "input %0 \"x\": float32[1]
+         %1: float32[1] = Constant([0.1])
+         %2: bool[1] = ElementWise(op: Less)(%0, %1)
+         output \"y\": %2";
+    becomes(text, text);
+}

@@ -1,0 +1,150 @@
+//! Engine files: from an artifact to bytes and back to something that runs.
+//!
+//! What the file holds is checked before TensorRT sees it; a plan of another version or GPU is refused with both named.
+//! This file must not know the bytes of the format (crate `engine`).
+
+use crate::executable::{Artifact, Executable, Payload};
+use crate::{Code, Error, Options, Result, pipeline};
+use bytes::Bytes;
+use engine::{EngineFile, Kind, Manifest};
+use runtime::{CpuEngine, CpuOptions, OnnxRuntime, TensorRtEngine, TensorRtOptions};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a caller adds to an engine file's manifest.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Description {
+    /// How calls are taken apart and return values put together, in the caller's own terms.
+    pub model: serde_json::Value,
+    /// Options of the conversion.
+    pub options: BTreeMap<String, serde_json::Value>,
+    /// Differences to PyTorch that were seen, by output.
+    pub accuracy: BTreeMap<String, f64>,
+    /// Hash of the network that it was made from.
+    pub source: Option<String>,
+}
+
+impl Artifact {
+    /// The engine file with this content. Nothing is copied before it is written.
+    pub fn to_file(&self, description: Description) -> EngineFile {
+        let Description { model, options, accuracy, source } = description;
+        let mut file = EngineFile::new(Manifest {
+            made_by: format!("torch2trt {}", env!("CARGO_PKG_VERSION")),
+            built: self.built.clone(),
+            interface: self.declared.clone(),
+            weights: Vec::new(),
+            model,
+            source,
+            options,
+            accuracy,
+        });
+        match &self.payload {
+            Payload::Plan(plan) => file.insert(Kind::Plan, vec![plan.clone()]),
+            Payload::Onnx { model, weights } => {
+                file.insert(Kind::Onnx, vec![model.clone()]);
+                file.insert_weights(weights);
+            }
+        }
+        file
+    }
+}
+
+/// Makes the engine of an engine file: by TensorRT for a plan, by ONNX Runtime for an ONNX model.
+///
+/// # Errors
+/// E0605 for a damaged file, E0604 for a plan that cannot run here, E0301 and E0501 where the library is missing.
+pub fn load(file: EngineFile, options: &Options) -> Result<(Executable, Manifest)> {
+    let payload = if file.has(Kind::Plan) {
+        Payload::Plan(file.section(Kind::Plan)?)
+    } else {
+        Payload::Onnx { model: file.section(Kind::Onnx)?, weights: file.weights()? }
+    };
+    let EngineFile { manifest, .. } = file;
+    let artifact = Artifact { declared: manifest.interface.clone(), payload, built: manifest.built.clone() };
+    Ok((artifact.load(options)?, manifest))
+}
+
+/// Makes the engine of a plain plan, with the interface that the plan itself tells.
+///
+/// # Errors
+/// E0604 for a plan that cannot run here, E0301 without TensorRT.
+pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
+    let library = pipeline::tensorrt(options, nvinfer::Purpose::Run)?;
+    let engine = TensorRtEngine::new(library, &plan, None, &run_options(options, options.trusted))?;
+    let declared = runtime::Engine::spec(&engine).clone();
+    Ok(Executable {
+        engine: Arc::new(engine),
+        artifact: Artifact { declared, payload: Payload::Plan(plan), built: None },
+    })
+}
+
+pub(crate) fn run_options(options: &Options, host_code: bool) -> TensorRtOptions {
+    TensorRtOptions { device: options.device, cuda_graph: options.cuda_graph, host_code, ..TensorRtOptions::default() }
+}
+
+impl Artifact {
+    fn load(self, options: &Options) -> Result<Executable> {
+        match &self.payload {
+            Payload::Plan(_) => {
+                let library = pipeline::tensorrt(options, nvinfer::Purpose::Run)?;
+                self.same_version(library)?;
+                self.into_tensorrt(library, options, options.trusted)
+            }
+            Payload::Onnx { .. } => self.into_cpu(options),
+        }
+    }
+
+    /// The CPU engine of an ONNX model.
+    pub(crate) fn into_cpu(self, options: &Options) -> Result<Executable> {
+        let Payload::Onnx { model, weights } = &self.payload else {
+            return Err(Error::new(Code::EngineFile, "the engine file holds a plan where an ONNX model is needed"));
+        };
+        let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
+        let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
+        let engine = CpuEngine::new(&library, model, weights.clone(), self.declared.clone(), &cpu)?;
+        Ok(Executable { engine: Arc::new(engine), artifact: self })
+    }
+
+    /// The TensorRT engine of a plan.
+    pub(crate) fn into_tensorrt(
+        self,
+        library: nvinfer::Library,
+        options: &Options,
+        host_code: bool,
+    ) -> Result<Executable> {
+        let plan = self.plan().cloned().unwrap_or_default();
+        let engine = TensorRtEngine::new(library, &plan, Some(&self.declared), &run_options(options, host_code));
+        let engine = engine.map_err(|error| self.elsewhere(error.into(), options))?;
+        Ok(Executable { engine: Arc::new(engine), artifact: self })
+    }
+
+    /// Refuses a plan of another version before TensorRT does, which says less.
+    fn same_version(&self, library: nvinfer::Library) -> Result<()> {
+        let Some(built) = self.built.as_ref().filter(|built| !built.version_compatible) else { return Ok(()) };
+        let found = library.version().to_string();
+        if built.tensorrt == found {
+            return Ok(());
+        }
+        let path = library.path().display();
+        let message = format!("the plan was built by {}, and what is installed is {found} ({path})", built.tensorrt);
+        Err(Error::new(Code::NotRunnable, message).with_help(format!(
+            "install {}, name it with tensorrt=\"/path/to/its/library\", or convert with version_compatible=True",
+            built.tensorrt
+        )))
+    }
+
+    /// Names the GPU of the plan beside TensorRT's refusal, where it is another one.
+    fn elsewhere(&self, error: Error, options: &Options) -> Error {
+        let Some(built) = &self.built else { return error };
+        match runtime::CudaDevice::new(options.device) {
+            Ok(device) if device.name() != built.gpu => {
+                let message =
+                    format!("the plan was built for {}; this is {}\n  {}", built.gpu, device.name(), error.message());
+                let help = error.help().unwrap_or("convert on this GPU, or with hardware_compatible=True").to_owned();
+                Error::new(error.code(), message).with_help(help)
+            }
+            _ => error,
+        }
+    }
+}

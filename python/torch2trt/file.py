@@ -1,0 +1,97 @@
+"""Engine files and plans: from bytes to what a `TRTModule` holds.
+
+This file must not know the bytes of the format, nor how engines are made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import torch
+
+from . import _core, tree_file
+from .backend import site_packages
+from .capture.tree import InputTree, OutputTree
+from .errors import error
+from .report import Report
+
+Parts = tuple[_core.Engine, InputTree, OutputTree, Report]
+"""What a module is filled with."""
+
+
+def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of an engine file: versions, GPU, names, shapes, dtypes, options, accuracy. Needs no GPU.
+
+    Raises:
+        torch2trt.Error: E0605 for what is no engine file, or a damaged one.
+    """
+    return json.loads(_core.read_manifest(os.fspath(path)))
+
+
+def load_options(
+    device: Any = None,
+    use_cuda_graph: bool | str = "auto",
+    trusted: bool = False,
+    threads: int | None = None,
+    tensorrt: str | None = None,
+    onnxruntime: str | None = None,
+) -> dict[str, Any]:
+    """The options of loading, as the Rust half reads them."""
+    return {
+        "device": _index(device),
+        "use_cuda_graph": use_cuda_graph,
+        "trusted": trusted,
+        "threads": threads,
+        "tensorrt": tensorrt,
+        "onnxruntime": onnxruntime,
+        "site_packages": site_packages(),
+    }
+
+
+def engine_from(
+    source: bytes | str, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any] | None = None
+) -> Parts:
+    """An engine from an engine file (bytes or path), or from the bytes of a plain plan.
+
+    Raises:
+        torch2trt.Error: E0605 for a damaged file or names that are not the engine's, E0604 for a plan that cannot
+            run here.
+    """
+    options = options or load_options()
+    if isinstance(source, bytes) and not _core.is_engine_file(source):
+        return _from_plan(source, input_names, output_names, options)
+    engine, text = _core.load_engine(source, options)
+    manifest = json.loads(text)
+    inputs, outputs = tree_file.from_json(manifest.get("model") or {})
+    built = manifest.get("built")
+    report = Report(
+        backend="tensorrt" if built else "cpu",
+        reason="as saved",
+        engine=engine.description,
+        difference=manifest.get("accuracy", {}),
+        plan=[("built by", built["tensorrt"]), ("built for", built["gpu"])] if built else [],
+    )
+    return engine, inputs, outputs, report
+
+
+def _from_plan(plan: bytes, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any]) -> Parts:
+    engine = _core.load_plan(plan, options)
+    for side, given, ios in (("inputs", input_names, engine.inputs), ("outputs", output_names, engine.outputs)):
+        own = [name for name, _, _ in ios]
+        if given is not None and list(given) != own:
+            raise error("E0605", f"the plan's {side} are {own}, and {list(given)} were given", "give them in the plan's order")
+    trees = tree_file.plain([name for name, _, _ in engine.inputs], [name for name, _, _ in engine.outputs])
+    report = Report(backend="tensorrt", reason="a plan was given", engine=engine.description)
+    return (engine, *trees, report)
+
+
+def _index(device: Any) -> int:
+    if device is None:
+        return torch.cuda.current_device() if torch.cuda.is_available() else 0
+    device = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
+    return device.index or 0
+
+
+__all__ = ["Parts", "engine_from", "inspect", "load_options"]

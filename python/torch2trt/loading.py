@@ -1,0 +1,48 @@
+"""Loading converted models from files.
+
+This file must not know the bytes of the format.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .file import engine_from, load_options
+from .module import TRTModule
+
+
+def load(path: str | os.PathLike[str], **options: Any) -> TRTModule:
+    """A converted model from the engine file that `model_trt.save(path)` wrote.
+
+    Args:
+        path: the file.
+        device: GPU to run on, as torch names them. Default: the current one. The CPU engine has none.
+        use_cuda_graph: as for `torch2trt`.
+        trusted: lets a version-compatible plan bring host code of its own. Only for files that you would run.
+        threads: threads of the CPU engine.
+        tensorrt: path of the TensorRT library to use.
+        onnxruntime: path of the ONNX Runtime library to use.
+
+    Raises:
+        torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0301 and E0501 where the
+            library is missing.
+    """
+    return TRTModule(*engine_from(os.fspath(path), None, None, load_options(**options)))
+
+
+def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
+    """A plain TensorRT plan as a module: tensors in the plan's order in, one tensor or a tuple of them out.
+
+    Args:
+        path: the file, as TensorRT, trtexec or `model_trt.save_plan` wrote it.
+        options: as for `load`.
+
+    Raises:
+        torch2trt.Error: E0604 for a plan that cannot run here, E0301 without TensorRT.
+    """
+    with open(path, "rb") as file:
+        return TRTModule(*engine_from(file.read(), None, None, load_options(**options)))
+
+
+__all__ = ["load", "load_plan"]

@@ -1,0 +1,121 @@
+"""The sample inputs of a call and the ranges asked for: what to export with, and what to compare on.
+
+This file must not know how a model is captured or converted.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from .capture import Captured, normalized
+from .capture.preserve import as_module
+from .capture.tree import InputTree
+from .dataset import Dataset
+from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, profiles_from, profiles_of, resized, with_batch
+from .errors import error
+
+
+@dataclass(frozen=True)
+class ShapeOptions:
+    """The arguments of `torch2trt` that say which sizes the engine takes."""
+
+    minimum: Any = None
+    best: Any = None
+    maximum: Any = None
+    max_batch_size: int | None = None
+    dynamic_shapes: Any = None
+
+
+@dataclass
+class Samples:
+    """Sample inputs in the shapes to capture with, and the profiles; no profiles where every size is fixed."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    profiles: list[Ranges]
+    dynamic_shapes: Any = None
+    """For torch.export."""
+
+    def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
+        """The profiles by input name, as the Rust options have them."""
+        names = captured.input_names
+        return [{name: profile.axes(k) for k, name in enumerate(names)} for profile in self.profiles]
+
+    def settle(self, captured: Captured) -> None:
+        """Makes a profile of torch.export's Dims, where those said which sizes there are."""
+        if self.dynamic_shapes is not None and not self.profiles:
+            self.profiles = _from_dims(captured)
+
+    def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
+        """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
+        samples = [sample.detach() for sample in captured.inputs.samples]
+        if not self.profiles:
+            yield "", samples
+        for k, profile in enumerate(self.profiles):
+            prefix = f"profile {k} " if len(self.profiles) > 1 else ""
+            for label, shapes in (("min", profile.minimum), ("opt", profile.best), ("max", profile.maximum)):
+                yield f"{prefix}{label}", _resized(samples, shapes)
+
+
+def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: ShapeOptions) -> Samples:
+    """The samples and profiles of a call.
+
+    Raises:
+        torch2trt.Error: E0307 where ranges do not fit the samples or each other, E0601 where the samples do not fit
+            the model's signature, E0602 for an empty data set.
+    """
+    module = as_module(module)
+    signature = inspect.signature(module.forward)
+    dataset = inputs if isinstance(inputs, Dataset) else None
+    if dataset is not None:
+        if len(dataset) == 0:
+            raise error("E0602", "the data set is empty", "insert at least one sample first")
+        inputs = dataset[0]
+    tree = InputTree(signature, *normalized(inputs, kwargs))
+    if dataset is not None:
+        options = _with_dataset(tree, dataset, kwargs, options)
+    profiles = profiles_from(tree.names, tree.samples, options.minimum, options.best, options.maximum)
+    if options.max_batch_size is not None:
+        profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size)
+    if not profiles or options.dynamic_shapes is not None:
+        return Samples(tree.args, tree.kwargs, profiles, options.dynamic_shapes)
+    args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
+    if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
+        return Samples(args, kwargs, [])
+    return Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles))
+
+
+def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions) -> ShapeOptions:
+    """The ranges of the samples, where the call gives none."""
+    rows = [
+        [tuple(tensor.shape) for tensor in tree.flatten(*normalized(dataset[index], kwargs))] for index in range(len(dataset))
+    ]
+    given = (options.minimum, options.best, options.maximum)
+    found = [own if asked is None else asked for asked, own in zip(given, profiles_of(rows))]
+    return replace(options, minimum=found[0], best=found[1], maximum=found[2])
+
+
+def _from_dims(captured: Captured) -> list[Ranges]:
+    """The profile of what was captured; none where a range is open, or a size is a multiple or the like of another."""
+    symbols = {symbol.name: symbol for symbol in captured.program.symbols}
+    dims = [given.dims for given in captured.program.inputs]
+    used = {dim for shape in dims for dim in shape if not isinstance(dim, int)}
+    if not used or any(name not in symbols or symbols[name].max is None for name in used):
+        return []
+
+    def shapes(end: str) -> list[tuple[int, ...]]:
+        return [tuple(d if isinstance(d, int) else getattr(symbols[d], end) for d in shape) for shape in dims]
+
+    return [Ranges(shapes("min"), shapes("hint"), shapes("max"))]
+
+
+def _resized(samples: list[torch.Tensor], shapes: list[tuple[int, ...]]) -> list[torch.Tensor]:
+    return [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+
+
+__all__ = ["Samples", "ShapeOptions", "collect"]

@@ -1,0 +1,197 @@
+"""The trees of a model's inputs and outputs as JSON, for engine files.
+
+What is written is plain data: reading it runs no code and imports nothing, whoever wrote the file. A return type whose
+class is not there where the file is read becomes a dictionary of the outputs by name.
+
+This file must not know what an engine is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from ._log import logger
+from .capture.tree import RUNTIME, InputTree, Leaf, OutputTree
+from .errors import error
+
+
+def to_json(inputs: InputTree, outputs: OutputTree) -> dict[str, Any]:
+    """Both trees.
+
+    Raises:
+        torch2trt.Error: E0605 for a structure of inputs that has no written form.
+    """
+    return {"inputs": _inputs_to_json(inputs), "outputs": _outputs_to_json(outputs)}
+
+
+def from_json(data: dict[str, Any]) -> tuple[InputTree, OutputTree]:
+    """The trees that were written.
+
+    Raises:
+        torch2trt.Error: E0605 for what is no such data, or an input class that is not there.
+    """
+    try:
+        return _inputs_from_json(data["inputs"]), _outputs_from_json(data["outputs"])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError) as problem:
+        raise error(
+            "E0605",
+            f"the structure of the model's inputs and outputs cannot be read: {problem}",
+            "import the package that defines the model's input classes first, or convert the model again",
+        ) from problem
+
+
+def plain(input_names: list[str], output_names: list[str]) -> tuple[InputTree, OutputTree]:
+    """Trees for tensors in order: the inputs as positional arguments; one output, or a tuple of them."""
+    kind = inspect.Parameter.POSITIONAL_ONLY
+    parameters = [inspect.Parameter(f"input_{k}", kind) for k in range(len(input_names))]
+    tree = _tree(inspect.Signature(parameters), {p.name: pytree.tree_structure(0) for p in parameters})
+    tree.leaves = [Leaf(name) for name in input_names]
+    tree._plain_count = len(input_names)
+    shape = 0 if len(output_names) == 1 else tuple(range(len(output_names)))
+    return tree, _named(OutputTree(pytree.tree_structure(shape), [RUNTIME] * len(output_names)), output_names)
+
+
+def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
+    try:
+        specs = {name: pytree.treespec_dumps(spec) for name, spec in tree._specs.items()}
+    except Exception as problem:  # whatever a registered class's context does when it is written
+        raise error(
+            "E0605", f"the structure of the model's inputs has no written form: {problem}", "pass tensors, lists or dictionaries"
+        ) from problem
+    return {
+        "parameters": [_parameter_to_json(p) for p in tree._signature.parameters.values()],
+        "specs": specs,
+        "leaves": [_leaf_to_json(leaf) for leaf in tree.leaves],
+        "plain": tree._plain_count,
+    }
+
+
+def _inputs_from_json(data: dict[str, Any]) -> InputTree:
+    parameters = [_parameter_from_json(p) for p in data["parameters"]]
+    specs = {name: pytree.treespec_loads(spec) for name, spec in data["specs"].items()}
+    tree = _tree(inspect.Signature(parameters), specs)
+    tree.leaves = [_leaf_from_json(leaf) for leaf in data["leaves"]]
+    tree._plain_count = int(data["plain"])
+    return tree
+
+
+def _tree(signature: inspect.Signature, specs: dict[str, pytree.TreeSpec]) -> InputTree:
+    """An input tree without the sample call that it describes: what `InputTree` keeps of itself in a pickle."""
+    tree = InputTree.__new__(InputTree)
+    tree._signature, tree._specs = signature, specs
+    tree.args, tree.kwargs, tree.samples, tree.spec = (), {}, [], None
+    return tree
+
+
+def _outputs_to_json(tree: OutputTree) -> dict[str, Any]:
+    data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves]}
+    try:
+        data["spec"] = pytree.treespec_dumps(tree.spec)
+    except Exception as problem:  # as above; the outputs can still be told by name
+        logger.warning("the return type has no written form (%s): the loaded engine returns a dictionary", problem)
+    return data
+
+
+def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
+    leaves = [_leaf_from_json(leaf) for leaf in data["leaves"]]
+    names = [leaf.name for leaf in leaves]
+    spec = None
+    if "spec" in data:
+        try:
+            spec = pytree.treespec_loads(data["spec"])
+        except NotImplementedError as problem:
+            logger.warning("the class of the return value is not there (%s): outputs come in a dictionary", problem)
+    if spec is None:
+        spec = pytree.tree_structure(dict.fromkeys(names, 0))
+    if spec.num_leaves != len(leaves):
+        raise ValueError(f"{len(leaves)} outputs for a structure of {spec.num_leaves}")
+    return _named(OutputTree(spec, [leaf.constant for leaf in leaves]), names)
+
+
+def _named(tree: OutputTree, names: list[str]) -> OutputTree:
+    tree.leaves = [Leaf(name, leaf.constant) for name, leaf in zip(names, tree.leaves, strict=True)]
+    return tree
+
+
+def _parameter_to_json(parameter: inspect.Parameter) -> dict[str, Any]:
+    data = {"name": parameter.name, "kind": parameter.kind.name}
+    if parameter.default is not inspect.Parameter.empty:
+        data["default"] = _value_to_json(parameter.default)
+    return data
+
+
+def _parameter_from_json(data: dict[str, Any]) -> inspect.Parameter:
+    kind = _KINDS[data["kind"]]
+    default = _value_from_json(data["default"]) if "default" in data else inspect.Parameter.empty
+    return inspect.Parameter(data["name"], kind, default=default)
+
+
+def _leaf_to_json(leaf: Leaf) -> dict[str, Any]:
+    return {"name": leaf.name} if leaf.is_runtime else {"name": leaf.name, "constant": _value_to_json(leaf.constant)}
+
+
+def _leaf_from_json(data: dict[str, Any]) -> Leaf:
+    return Leaf(data["name"], _value_from_json(data["constant"])) if "constant" in data else Leaf(data["name"])
+
+
+def _value_to_json(value: Any) -> Any:
+    """Plain values as they are; what JSON lacks as an object with one key that says what it is."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else {"int": str(value)}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, complex):
+        return {"complex": str(value)}
+    if isinstance(value, (torch.dtype, torch.device)):
+        return {type(value).__name__: str(value).removeprefix("torch.")}
+    if isinstance(value, (list, tuple)):
+        return {type(value).__name__: [_value_to_json(item) for item in value]}
+    return {"object": repr(value)[:200]}
+
+
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.KEYWORD_ONLY,
+        inspect.Parameter.VAR_KEYWORD,
+    )
+}
+
+
+class _Elsewhere:
+    """A default value that is not plain data and was left behind: equal to nothing but itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _value_from_json(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    ((kind, value),) = data.items()
+    if kind == "dtype":
+        dtype = getattr(torch, value, None)
+        if not isinstance(dtype, torch.dtype):
+            raise ValueError(f"{value} is no dtype")
+        return dtype
+    if kind in ("list", "tuple"):
+        items = [_value_from_json(item) for item in value]
+        return items if kind == "list" else tuple(items)
+    readers = {"int": int, "float": float, "complex": complex, "device": torch.device, "object": _Elsewhere}
+    return readers[kind](value)
+
+
+__all__ = ["from_json", "plain", "to_json"]

@@ -1,0 +1,230 @@
+"""The TensorRT engine on a GPU: streams, threads, captures, graphs, files, and the errors of calls.
+
+Skipped where no GPU or no TensorRT that builds for it is there. Runs without pytest too:
+
+    python -m unittest -v tests/python/test_gpu.py
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import unittest
+
+import torch
+
+import torch2trt as package
+from torch2trt import Error, TRTModule, torch2trt
+
+
+def _reason() -> str | None:
+    if not torch.cuda.is_available():
+        return "no GPU"
+    from torch2trt.backend import choose
+    from torch2trt.file import load_options
+
+    backend, why = choose("auto", None, load_options(), [torch.zeros(1, device="cuda")], None)
+    return None if backend == "tensorrt" else why
+
+
+SKIP = _reason()
+BATCH = 8
+
+
+class Net(torch.nn.Module):
+    """Small, with two inputs, two outputs, and a convolution, a reduction and a product in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 16, 3, padding=1)
+        self.linear = torch.nn.Linear(16, 10)
+
+    def forward(self, x: torch.Tensor, bias: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = torch.relu(self.conv(x)).mean((2, 3))
+        return {"logits": self.linear(features) + bias, "features": features}
+
+
+def sample(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(batch, 3, 16, 16, device="cuda"), torch.randn(batch, 10, device="cuda")
+
+
+@unittest.skipIf(SKIP, SKIP or "")
+class OnTheGpu(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        cls.model = Net().cuda().eval()
+        ranges = {"min_shapes": [(1, 3, 16, 16), (1, 10)], "max_shapes": [(BATCH, 3, 16, 16), (BATCH, 10)]}
+        cls.made = {
+            mode: torch2trt(cls.model, sample(4), use_cuda_graph=mode, progress=False, **ranges)
+            for mode in (False, True, "auto")
+        }
+
+    def agree(self, made: TRTModule, args: tuple[torch.Tensor, ...], got: dict[str, torch.Tensor] | None = None) -> None:
+        with torch.no_grad():
+            expected = self.model(*args)
+        got = made(*args) if got is None else got
+        for name in ("logits", "features"):
+            torch.testing.assert_close(got[name], expected[name], rtol=5e-3, atol=5e-3)
+
+    def test_results_agree_at_every_shape_and_repeatedly(self) -> None:
+        for mode, made in self.made.items():
+            for batch in (1, BATCH, 3, 3, 3, 1, 1, 1, BATCH):
+                with self.subTest(mode=mode, batch=batch):
+                    self.agree(made, sample(batch))
+
+    def test_results_of_earlier_calls_stay(self) -> None:
+        for made in self.made.values():
+            calls = [sample(2) for _ in range(10)]
+            results = [made(*args) for args in calls]
+            for args, got in zip(calls, results):
+                self.agree(made, args, got)
+
+    def test_streams_of_the_caller_are_used(self) -> None:
+        for mode, made in self.made.items():
+            for _ in range(5):
+                stream = torch.cuda.Stream()
+                with torch.cuda.stream(stream):
+                    torch.cuda._sleep(10_000_000)
+                    x, bias = sample(4)
+                    got = made(x, bias)
+                    self.assertFalse(stream.query(), f"{mode}: the call waited for the GPU")
+                stream.synchronize()
+                self.agree(made, (x, bias), got)
+
+    def test_threads_with_streams_of_their_own(self) -> None:
+        failures: list[BaseException] = []
+
+        def work(made: TRTModule) -> None:
+            try:
+                with torch.cuda.stream(torch.cuda.Stream()), torch.inference_mode():
+                    for k in range(200):
+                        args = sample(1 + k % BATCH)
+                        got = made(*args)
+                        if k % 10 == 0:
+                            self.agree(made, args, got)
+            except BaseException as failure:  # noqa: BLE001  told by the main thread
+                failures.append(failure)
+
+        for mode, made in self.made.items():
+            threads = [threading.Thread(target=work, args=(made,)) for _ in range(8)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            self.assertFalse(failures, mode)
+
+    def test_device_memory_is_flat(self) -> None:
+        for mode, made in self.made.items():
+            args = sample(4)
+            for _ in range(50):
+                made(*args)
+            torch.cuda.synchronize()
+            before = torch.cuda.mem_get_info()[0]
+            for _ in range(10_000):
+                made(*args)
+            torch.cuda.synchronize()
+            self.assertLess(before - torch.cuda.mem_get_info()[0], 4 << 20, mode)
+
+    def test_a_callers_capture_holds_the_call(self) -> None:
+        for mode, made in self.made.items():
+            x, bias = sample(4)
+            side = torch.cuda.Stream()
+            with torch.cuda.stream(side):
+                made(x, bias)
+            torch.cuda.current_stream().wait_stream(side)
+            graphs = []
+            for _ in range(2):
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph):
+                    got = made(x * 2, bias)
+                graphs.append((graph, got))
+            for graph, got in graphs * 3:
+                fresh = sample(4)
+                x.copy_(fresh[0]), bias.copy_(fresh[1])
+                graph.replay()
+                # Other calls do not disturb the memory that the graph works in.
+                self.agree(made, sample(4))
+                self.agree(made, (x * 2, bias), got)
+            self.assertTrue(mode in self.made)
+
+    def test_a_capture_needs_no_call_before_it(self) -> None:
+        made = torch2trt(self.model, sample(4), progress=False, verify=False)
+        x, bias = sample(4)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            got = made(x, bias)
+        graph.replay()
+        self.agree(made, (x, bias), got)
+
+    def test_inputs_that_are_not_contiguous(self) -> None:
+        x, bias = sample(4)
+        for made in self.made.values():
+            self.agree(made, (x.to(memory_format=torch.channels_last), bias.t().contiguous().t()))
+
+    def test_out_is_written(self) -> None:
+        made, args = self.made[False], sample(4)
+        out = [torch.empty(4, 10, device="cuda"), torch.empty(4, 16, device="cuda")]
+        made.run(list(args), out=out)
+        self.agree(made, args, {"logits": out[0], "features": out[1]})
+
+    def test_errors_of_calls(self) -> None:
+        made = self.made[False]
+        x, bias = sample(4)
+        for args, code in (
+            ((x.cpu(), bias), "E0404"),
+            ((x.half(), bias), "E0403"),
+            (sample(BATCH + 1), "E0402"),
+            ((x[:, :2], bias), "E0402"),
+            ((x, bias[:3]), "E0402"),
+        ):
+            with self.subTest(code=code), self.assertRaises(Error) as raised:
+                made(*args)
+            self.assertEqual(raised.exception.code, code, raised.exception)
+        self.agree(made, (x, bias))
+
+    def test_files_and_state_dicts(self) -> None:
+        made, args = self.made[False], sample(4)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "net.engine")
+            made.save(path)
+            self.assertEqual(package.inspect(path)["built"]["gpu"], torch.cuda.get_device_name())
+            self.agree(made, args, package.load(path)(*args))
+            torch.save(made.state_dict(), os.path.join(folder, "net.pth"))
+            filled = TRTModule()
+            filled.load_state_dict(torch.load(os.path.join(folder, "net.pth")))
+            self.agree(made, args, filled(*args))
+            made.save_plan(os.path.join(folder, "net.plan"))
+            plain = package.load_plan(os.path.join(folder, "net.plan"))
+            self.agree(made, args, dict(zip(("logits", "features"), plain(*args))))
+
+    def test_integers_keep_their_type(self) -> None:
+        class Tokens(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.table = torch.nn.Embedding(50, 8)
+
+            def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+                rows = self.table(ids)
+                return rows, rows.sum(-1).argmax(-1)
+
+        model, ids = Tokens().cuda().eval(), torch.randint(0, 50, (2, 7), device="cuda")
+        rows, best = torch2trt(model, [ids], progress=False)(ids)
+        expected = model(ids)
+        self.assertEqual((best.dtype, rows.dtype), (torch.int64, torch.float32))
+        torch.testing.assert_close(rows, expected[0])
+        torch.testing.assert_close(best, expected[1])
+
+    def test_outputs_whose_shape_depends_on_data(self) -> None:
+        class Found(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                return torch.nonzero(x > 0)
+
+        x = torch.randn(5, 6, device="cuda")
+        made = torch2trt(Found(), [x], progress=False)
+        for _ in range(20):
+            x = torch.randn(5, 6, device="cuda")
+            torch.testing.assert_close(made(x), torch.nonzero(x > 0))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

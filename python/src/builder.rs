@@ -219,9 +219,7 @@ impl Program {
         if let Some(raised) = users.and_then(UserConverters::raised) {
             return Err(raised);
         }
-        let network = network.or_raise(py)?;
-        let (network, precision) = py.detach(|| torch2trt::narrow(network, &options)).or_raise(py)?;
-        Ok(Network::new(network, precision, options))
+        Ok(Network::new(network.or_raise(py)?, options))
     }
 }
 

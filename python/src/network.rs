@@ -5,6 +5,7 @@ use crate::error::{OrRaise, raise};
 use crate::progress::Bar;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use torch2trt::{Code, Options, PrecisionReport};
@@ -18,8 +19,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(network: torch2trt::Network, precision: PrecisionReport, options: Options) -> Self {
-        Self { network, precision, options }
+    pub(crate) fn new(network: torch2trt::Network, options: Options) -> Self {
+        Self { network, precision: PrecisionReport::default(), options }
     }
 }
 
@@ -40,6 +41,20 @@ impl Network {
     #[getter]
     fn weight_bytes(&self) -> usize {
         self.network.weight_bytes()
+    }
+
+    /// The network with further outputs, the largest magnitudes of what flows in it, and what these are of.
+    fn observed(&self, py: Python<'_>) -> PyResult<(Self, Vec<String>)> {
+        let (network, names) = torch2trt::observe(&self.network).map_err(torch2trt::Error::from).or_raise(py)?;
+        Ok((Self::new(network, self.options.clone()), names))
+    }
+
+    /// The network in half precision where the options ask for it and it is safe. `ranges` are the largest magnitudes
+    /// seen, by the names that `observed` gives.
+    fn narrowed(&self, py: Python<'_>, ranges: HashMap<String, f32>) -> PyResult<Self> {
+        let narrowed = py.detach(|| torch2trt::narrow(&self.network, &self.options, ranges));
+        let (network, precision) = narrowed.or_raise(py)?;
+        Ok(Self { network, precision, options: self.options.clone() })
     }
 
     /// Number of layers that compute in half precision.

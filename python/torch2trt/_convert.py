@@ -23,6 +23,7 @@ from .dynamic import check_captured
 from .errors import error
 from .converters import CONVERTERS, Calls
 from .module import TRTModule
+from .ranges import magnitudes
 from .report import Report
 from .samples import Samples, ShapeOptions, collect
 from .verify import check
@@ -115,7 +116,9 @@ def torch2trt(
         torch2trt.Error: with a stable `code` and `help`; see docs/errors.md.
     """
     given = dict(locals())
-    take_legacy(legacy, list(inspect.signature(torch2trt).parameters))
+    take_legacy(
+        {**legacy, "strict_type_constraints": strict_type_constraints}, list(inspect.signature(torch2trt).parameters)
+    )
     if fp16_mode and bf16_mode:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     show(arguments.log_level(log_level))
@@ -153,6 +156,8 @@ def torch2trt(
     }
     with _timed(report, "convert"):
         network = program.convert(options, calls)
+        if options["half"]:
+            network = network.narrowed(magnitudes(network, captured.inputs.samples) if fp16_mode else {})
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
     report.half, report.half_layers, report.kept_float32 = options["half"], network.half_layers, network.kept_float32
     for pattern in network.unmatched:

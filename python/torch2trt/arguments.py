@@ -64,8 +64,9 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
                 raise error("E0701", f"`{name}` was asked for", _REFUSED[name])
         elif name in _MAPPED:
             default, meaning = _MAPPED[name]
-            # An empty dict of device types, or TensorRT's GPU device type, asks for nothing.
-            asked = value and value != default and getattr(value, "name", "") != "GPU"
+            # None, an empty dict of device types, or TensorRT's GPU device type ask for nothing.
+            nothing = value is None or value == {} or getattr(value, "name", "") == "GPU"
+            asked = not nothing and value != default
             if asked and name not in _said:
                 _said.add(name)
                 logger.warning("%s has no effect: %s", name, meaning)

@@ -8,8 +8,11 @@ This file must not know what an engine is.
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import inspect
 import math
+import sys
 from typing import Any
 
 import torch
@@ -58,7 +61,8 @@ def plain(input_names: list[str], output_names: list[str]) -> tuple[InputTree, O
 
 def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
     try:
-        specs = {name: pytree.treespec_dumps(spec) for name, spec in tree._specs.items()}
+        # Pairs, since the keys of a JSON object have no order.
+        specs = [[name, _spec_to_json(spec)] for name, spec in tree._specs.items()]
     except Exception as problem:  # whatever a registered class's context does when it is written
         raise error(
             "E0605", f"the structure of the model's inputs has no written form: {problem}", "pass tensors, lists or dictionaries"
@@ -73,7 +77,7 @@ def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
 
 def _inputs_from_json(data: dict[str, Any]) -> InputTree:
     parameters = [_parameter_from_json(p) for p in data["parameters"]]
-    specs = {name: pytree.treespec_loads(spec) for name, spec in data["specs"].items()}
+    specs = {name: pytree.tree_structure(_skeleton(spec)) for name, spec in data["specs"]}
     tree = _tree(inspect.Signature(parameters), specs)
     tree.leaves = [_leaf_from_json(leaf) for leaf in data["leaves"]]
     tree._plain_count = int(data["plain"])
@@ -91,7 +95,7 @@ def _tree(signature: inspect.Signature, specs: dict[str, pytree.TreeSpec]) -> In
 def _outputs_to_json(tree: OutputTree) -> dict[str, Any]:
     data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves]}
     try:
-        data["spec"] = pytree.treespec_dumps(tree.spec)
+        data["spec"] = _spec_to_json(tree.spec)
     except Exception as problem:  # as above; the outputs can still be told by name
         logger.warning("the return type has no written form (%s): the loaded engine returns a dictionary", problem)
     return data
@@ -103,9 +107,10 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
     spec = None
     if "spec" in data:
         try:
-            spec = pytree.treespec_loads(data["spec"])
+            spec = pytree.tree_structure(_skeleton(data["spec"]))
         except NotImplementedError as problem:
-            logger.warning("the class of the return value is not there (%s): outputs come in a dictionary", problem)
+            reason = str(problem).partition(". ")[0]
+            logger.warning("outputs come in a dictionary, since the class of the return value is not there: %s", reason)
     if spec is None:
         spec = pytree.tree_structure(dict.fromkeys(names, 0))
     if spec.num_leaves != len(leaves):
@@ -116,6 +121,68 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
 def _named(tree: OutputTree, names: list[str]) -> OutputTree:
     tree.leaves = [Leaf(name, leaf.constant) for name, leaf in zip(names, tree.leaves, strict=True)]
     return tree
+
+
+def _spec_to_json(spec: pytree.TreeSpec) -> Any:
+    """Python's own containers by kind; what a package registered in pytree's own text."""
+    if spec.is_leaf():
+        return None
+    children = [_spec_to_json(child) for child in (spec.children() if hasattr(spec, "children") else spec.children_specs)]
+    if spec.type in (list, tuple):
+        return {spec.type.__name__: children}
+    if spec.type is dict and all(isinstance(key, (str, int)) for key in spec.context):
+        return {"dict": [[key, child] for key, child in zip(spec.context, children)]}
+    if isinstance(spec.context, type) and hasattr(spec.context, "_fields"):
+        kind = spec.context
+        return {"namedtuple": [kind.__module__, kind.__qualname__, list(kind._fields), children]}
+    if dataclasses.is_dataclass(spec.type) and [type(part) for part in spec.context] == [list, list]:
+        # As torch.export registers them: fields with a value, and fields that are None.
+        given, absent = spec.context
+        return {"dataclass": [spec.type.__module__, spec.type.__qualname__, list(given), list(absent), children]}
+    leaf = pytree.tree_structure(0)
+    node = pytree.treespec_dumps(pytree.TreeSpec(spec.type, spec.context, [leaf] * len(children)))
+    return {"registered": [node, children]}
+
+
+def _skeleton(data: Any) -> Any:
+    """A value of the structure that was written, with 0 for every leaf."""
+    if data is None:
+        return 0
+    ((kind, content),) = data.items()
+    if kind in ("list", "tuple"):
+        children = [_skeleton(child) for child in content]
+        return children if kind == "list" else tuple(children)
+    if kind == "dict":
+        return {key: _skeleton(child) for key, child in content}
+    if kind == "namedtuple":
+        module, name, fields, children = content
+        return _namedtuple(module, name, fields)(*map(_skeleton, children))
+    if kind == "dataclass":
+        module, name, given, absent, children = content
+        found = _loaded(module, name)
+        if found not in pytree.SUPPORTED_NODES or not dataclasses.is_dataclass(found):
+            raise NotImplementedError(f"{module}.{name}")
+        return found(**dict(zip(given, map(_skeleton, children))), **dict.fromkeys(absent))
+    if kind == "registered":
+        text, children = content
+        return pytree.tree_unflatten(list(map(_skeleton, children)), pytree.treespec_loads(text))
+    raise ValueError(f"there is no structure `{kind}`")
+
+
+def _namedtuple(module: str, name: str, fields: list[str]) -> type:
+    """The class, where its module is loaded already (nothing is imported); else one with the same fields."""
+    found = _loaded(module, name)
+    if isinstance(found, type) and issubclass(found, tuple) and getattr(found, "_fields", None) == tuple(fields):
+        return found
+    return collections.namedtuple(name.rpartition(".")[2], fields)
+
+
+def _loaded(module: str, name: str) -> Any:
+    """What a name stands for in a module that is loaded already; None otherwise."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def _parameter_to_json(parameter: inspect.Parameter) -> dict[str, Any]:

@@ -15,11 +15,15 @@ from torch.utils import _pytree as pytree
 
 from .capture import Captured
 from .capture.errors import one_line
-from .capture.preserve import preserved
+from .capture.preserve import as_module, preserved
 from .errors import error
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 """Largest difference that is taken for rounding; anything above it is a wrong conversion."""
+
+
+TF32 = 1e-2
+"""The same for float32 on a GPU, where products may drop to TF32's ten bits."""
 
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
@@ -71,6 +75,7 @@ def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, te
         torch2trt.Error: E0702 where an output differs by more than rounding, E0307 where the model does not run at
             sizes that were asked for.
     """
+    module = as_module(module)
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         expected = _tensors(captured, _called(module, args, kwargs, label, tensors))
@@ -78,6 +83,8 @@ def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, te
     for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
         made.report.difference[f"{name} ({label})" if label else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
+        if made.engine.device_index is not None and tensor.dtype == torch.float32:
+            allowed = max(allowed, TF32)
         if made.report.half and tensor.is_floating_point():
             allowed = max(allowed, TOLERANCE[getattr(torch, made.report.half)])
         if value > allowed:

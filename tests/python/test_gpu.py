@@ -84,6 +84,8 @@ class OnTheGpu(unittest.TestCase):
     def test_streams_of_the_caller_are_used(self) -> None:
         for mode, made in self.made.items():
             for _ in range(5):
+                made(*sample(4))  # captures, where it does, wait for the GPU
+            for _ in range(5):
                 stream = torch.cuda.Stream()
                 with torch.cuda.stream(stream):
                     torch.cuda._sleep(10_000_000)

@@ -135,7 +135,21 @@ class Rotary(nn.Module):
         return torch.cat([x * angle.cos(), x * angle.sin()], -1)
 
 
+class Wide(nn.Module):
+    """Activations near a million, as large language models have, that a normalization brings back."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.down = nn.Linear(64, 64), nn.Linear(64, 64)
+        self.norm = nn.LayerNorm(64)
+        nn.init.normal_(self.up.weight, std=2000.0)
+
+    def forward(self, x):
+        return self.down(self.norm(x.relu() + self.up(x)))
+
+
 DELICATE = {
+    "wide": lambda: (Wide(), (torch.randn(3, 64) * 20,)),
     "root mean square": lambda: (RootMeanSquare(512), (torch.randn(3, 512) * 2000,)),
     "tiny root mean square": lambda: (RootMeanSquare(512), (torch.randn(3, 512) * 1e-4,)),
     "masked": lambda: (Masked(), (torch.randn(2, 6, 16), torch.tensor([[1, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0]]))),

@@ -24,7 +24,9 @@ pub enum Error {
         problem: String,
     },
     /// What a layer's outputs are said to be is not what inference finds.
-    #[error("{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds {inferred}")]
+    #[error(
+        "{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds {inferred}"
+    )]
     Inconsistent {
         /// The layer's kind.
         layer: &'static str,

@@ -212,7 +212,11 @@ pub enum Op {
     /// Inputs: x. Output: its sizes, 1-D int64.
     Shape,
     /// Inputs: x, shape? (1-D; replaces `reshape`). Transpose, then reshape, then transpose.
-    Shuffle { first_transpose: Option<Vec<usize>>, reshape: Option<Vec<ReshapeDim>>, second_transpose: Option<Vec<usize>> },
+    Shuffle {
+        first_transpose: Option<Vec<usize>>,
+        reshape: Option<Vec<ReshapeDim>>,
+        second_transpose: Option<Vec<usize>>,
+    },
     /// Inputs: x, start?, size?, stride? (1-D; each replaces the attribute), fill value?.
     Slice { start: Vec<i64>, size: Vec<i64>, stride: Vec<i64>, mode: SampleMode },
     /// Inputs: x.

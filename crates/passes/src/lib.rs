@@ -24,7 +24,7 @@ pub use error::Error;
 pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
 pub use legalize::{Feature, Target, legalize};
-pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, precision};
+pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use simplify::simplify;
 
 use network::Network;

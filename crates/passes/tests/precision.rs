@@ -5,7 +5,7 @@ mod common;
 
 use common::{count, read, write};
 use network::{DType, Network, Weights};
-use passes::{Half, PrecisionOptions, PrecisionReport, Reason, eval, precision};
+use passes::{Half, PrecisionOptions, PrecisionReport, Reason, Target, eval, for_target, observe, precision, run};
 
 const HALVES: [Half; 2] = [Half::Float16, Half::BFloat16];
 
@@ -262,4 +262,50 @@ fn comparisons_are_exact() {
          %2: bool[1] = ElementWise(op: Less)(%0, %1)
          output \"y\": %2";
     becomes(text, text);
+}
+
+#[test]
+fn observed_networks_say_the_largest_finite_magnitudes() {
+    let text = "input %0 \"x\": float32[2,3]
+         %1: float32[2,1] = Constant([2.0, -inf])
+         %2: float32[2,3] = ElementWise(op: Prod)(%0, %1)
+         %3: float32[3,2] = Shuffle(first_transpose: Some([1, 0]), reshape: None, second_transpose: None)(%2)
+         %4: float32[3,1] = Reduce(op: Sum, axes: [1], keep_dims: true)(%3)
+         output \"y\": %4";
+    let (network, names) = observe(&read(text)).unwrap();
+    network.verify().unwrap();
+    assert_eq!(names, ["x", "l2", "l4"], "movement makes no numbers");
+    let x = Weights::float32(&[2, 3], &[1.0, -5.5, 3.0, 1.0, 2.0, 7.0]);
+    let outputs = eval::run(&network, &[x]).unwrap();
+    let seen: Vec<_> = outputs[1..].iter().map(|w| w.to_f64()).collect();
+    assert_eq!(seen, [[7.0], [11.0], [0.0]], "{network}");
+}
+
+#[test]
+fn every_target_is_told_the_same_choices() {
+    let text = "symbol s0 in 1..=8 opt 2
+         input %0 \"x\": float32[s0,64]
+         input %1 \"ids\": int64[s0,64]
+         %2: float32[s0,64] = Activation(kind: GeluErf, alpha: 0.0, beta: 0.0)(%0)
+         %3: float32[s0,64] = Cast(to: float32)(%1)
+         %4: float32[s0,64] = ElementWise(op: Sum)(%2, %3)
+         %5: float32[s0,64] = SoftMax(axis: 1)(%4)
+         %6: float32[s0,s0] = MatrixMultiply(op0: None, op1: Transpose)(%5, %0)
+         %7: float32[s0,s0] = Unary(op: Exp)(%6)
+         output \"y\": %7";
+    let (network, _) = float16(text);
+    for target in
+        [Target::TensorRt(8, 6), Target::TensorRt(10, 0), Target::TensorRt(11, 0), Target::Rtx(1, 7), Target::Cpu]
+    {
+        let (legal, _) = run(&network, &for_target(target)).unwrap();
+        let types = |name: &str| {
+            let layer = legal.layers().iter().find(|l| l.op.name() == name).unwrap();
+            legal.tensor(layer.outputs[0]).dtype
+        };
+        assert_eq!(types("SoftMax"), DType::Float32, "of positions, {target}");
+        assert_eq!(types("MatrixMultiply"), DType::Float16, "{target}");
+        assert_eq!(legal.tensor(legal.outputs()[0].tensor).dtype, DType::Float32);
+    }
+    let (network, _) = narrowed(text, &PrecisionOptions::new(Half::BFloat16));
+    assert!(run(&network, &for_target(Target::TensorRt(8, 6))).is_err(), "8.6 has no bfloat16");
 }

@@ -24,7 +24,7 @@ pub use file::{Description, load, load_plan};
 pub use found::{Found, find_tensorrt};
 pub use network::Network;
 pub use options::{Backend, Options};
-pub use passes::{Half, Kept, PrecisionReport, Reason};
+pub use passes::{Half, Kept, PrecisionReport, Reason, observe};
 pub use pipeline::{
     build_plan, convert, coverage, cpu_engine, narrow, operators, save_onnx, tensorrt, tensorrt_engine,
 };

@@ -7,6 +7,7 @@ use network::Network;
 use passes::{PrecisionOptions, PrecisionReport, Target};
 use program::Program;
 use runtime::CudaDevice;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
@@ -23,14 +24,19 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     Ok(network)
 }
 
-/// Network → Network: half precision where it is safe, where the options ask for it, and what stays float32.
+/// Network → Network: half precision where it is safe, where the options ask for it, and what stays float32. `ranges`
+/// are the largest magnitudes seen, by the names that [`passes::observe`] gives.
 ///
 /// # Errors
 /// E0202, which is a fault of ours.
-pub fn narrow(network: Network, options: &Options) -> Result<(Network, PrecisionReport)> {
-    let Some(half) = options.half else { return Ok((network, PrecisionReport::default())) };
-    let wanted = PrecisionOptions { keep_fp32: options.keep_fp32.clone(), ..PrecisionOptions::new(half) };
-    Ok(passes::precision(&network, &wanted)?)
+pub fn narrow(
+    network: &Network,
+    options: &Options,
+    ranges: HashMap<String, f32>,
+) -> Result<(Network, PrecisionReport)> {
+    let Some(half) = options.half else { return Ok((network.clone(), PrecisionReport::default())) };
+    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges };
+    Ok(passes::precision(network, &wanted)?)
 }
 
 /// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime. The weights are read

@@ -132,7 +132,8 @@ def capture(
         finally:
             interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
-    return Captured(program, inputs, graph.tree, reason, interceptor.kept, graph.places)
+    constants = constant_arguments(graph) if interceptor.kept else {}
+    return Captured(program, inputs, graph.tree, reason, interceptor.kept, constants, places=graph.places)
 
 
 def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:

@@ -21,8 +21,6 @@ from .._log import logger
 from ..capture import Method
 from ..errors import error
 
-_PYTHON_2 = {"__div__", "__idiv__", "__rdiv__"}
-
 
 @dataclass(frozen=True)
 class Registered:
@@ -84,8 +82,6 @@ def tensorrt_converter(
         for name in imports:
             importlib.import_module(name)
         found = _method(method, is_real)
-        if found is None:
-            return converter
         if found.name in CONVERTERS:
             before, now = CONVERTERS[found.name].position, _position(converter)
             logger.info("the converter of %s in %s replaces that in %s", found.name, now, before)
@@ -95,7 +91,7 @@ def tensorrt_converter(
     return register if enabled else lambda converter: converter
 
 
-def _method(method: str | Callable, is_real: bool) -> Method | None:
+def _method(method: str | Callable, is_real: bool) -> Method:
     name = method if isinstance(method, str) else _name_of(method)
     parts = name.split(".")
     module, rest = _import(name, parts)
@@ -103,9 +99,6 @@ def _method(method: str | Callable, is_real: bool) -> Method | None:
     for part in rest[:-1]:
         owner = _member(owner, part, path, name)
         path = f"{path}.{part}"
-    if rest[-1] in _PYTHON_2 and not hasattr(owner, rest[-1]):
-        logger.debug("%s is of Python 2: its converter is left out", name)
-        return None
     function = _member(owner, rest[-1], path, name)
     if not callable(function):
         raise error("E0701", f"{name} cannot be converted: it is a {type(function).__name__}, not a function")

@@ -44,7 +44,7 @@ def convert_mul(ctx):
     ctx.method_return._trt = elementwise(ctx, a, b, trt.ElementWiseOperation.PROD)
 
 
-@tensorrt_converter("torch.Tensor.__div__")  # Python 2: not there, left out
+@tensorrt_converter("torch.Tensor.__div__")  # Python 2
 @tensorrt_converter("torch.div")
 @tensorrt_converter("torch.Tensor.__truediv__")
 def convert_div(ctx):

@@ -4,7 +4,7 @@
 use super::Builder;
 use crate::Result;
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, FillOperation, GatherMode, Op, TopKOperation, TensorId, Weights};
+use network::{DType, ElementWiseOperation as E, FillOperation, GatherMode, Op, TensorId, TopKOperation, Weights};
 
 /// Up to this many elements, a constant stands in the network as it is; beyond, as one number that is repeated.
 const INLINE: i64 = 4096;

@@ -86,9 +86,10 @@ impl Builder {
             [symbol] if *dim == Dim::symbol(symbol) => Some(symbol.to_string()),
             _ => None,
         };
-        sizes.iter().filter_map(alone).find(|symbol| {
-            !self.symbols.contains_key(symbol) && !self.sizes.contains_key(&Dim::symbol(symbol))
-        })
+        sizes
+            .iter()
+            .filter_map(alone)
+            .find(|symbol| !self.symbols.contains_key(symbol) && !self.sizes.contains_key(&Dim::symbol(symbol)))
     }
 
     /// A symbol for a number found in data that PyTorch has no name for.

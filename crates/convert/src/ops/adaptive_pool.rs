@@ -15,7 +15,8 @@ use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{
-    DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, ReduceOperation, TensorId, Weights,
+    DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, ReduceOperation, TensorId,
+    Weights,
 };
 
 const AVERAGE: &str = "Reduce, Pooling or MatrixMultiply";

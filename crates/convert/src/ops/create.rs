@@ -43,6 +43,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.linspace.Tensor_Scalar", linspace_between, "Constant, ElementWise", 1e-6),
     operator("aten.linspace.Scalar_Tensor", linspace_between, "Constant, ElementWise", 1e-6),
     operator("aten.logspace.default", logspace, "Constant", 1e-6),
+    operator("aten.logspace.Tensor_Tensor", logspace_between, "Constant, ElementWise", 1e-5),
+    operator("aten.logspace.Tensor_Scalar", logspace_between, "Constant, ElementWise", 1e-5),
+    operator("aten.logspace.Scalar_Tensor", logspace_between, "Constant, ElementWise", 1e-5),
     operator("aten.eye.default", eye, "Constant", 0.0),
     operator("aten.eye.m", eye, "Constant", 0.0),
     operator("aten.tril.default", tril, "Select", 0.0),
@@ -90,8 +93,10 @@ fn arange(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         && fixed("start")
         && fixed("step")
     {
-        let number = |name: &str, default: f64| if call.argument(name).is_some() { call.float(name) } else { Ok(default) };
+        let number =
+            |name: &str, default: f64| if call.argument(name).is_some() { call.float(name) } else { Ok(default) };
         let (start, step) = (number("start", 0.0)?, number("step", 1.0)?);
+        let (start, step) = (rounded(dtype, start), rounded(dtype, step));
         let values = (0..n).map(|k| start + k as f64 * step);
         return Ok(b.constant(Weights::from_f64(dtype, &[n], values))?.into());
     }
@@ -115,31 +120,45 @@ fn points(start: f64, end: f64, steps: i64) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Integers take the points rounded toward zero.
+/// Numbers of an integer type are rounded toward zero, before and after counting with them.
 fn rounded(dtype: DType, x: f64) -> f64 {
     if dtype.is_float() { x } else { x.trunc() }
 }
 
 fn linspace(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (dtype, steps) = (call.output_dtype(0)?, call.int("steps")?);
-    let values = points(call.float("start")?, call.float("end")?, steps).map(|x| rounded(dtype, x));
+    let (start, end) = (rounded(dtype, call.float("start")?), rounded(dtype, call.float("end")?));
+    let values = points(start, end, steps).map(|x| rounded(dtype, x));
     Ok(b.constant(Weights::from_f64(dtype, &[steps], values))?.into())
 }
 
-/// Ends that are tensors: `start + t * (end - start)`.
-fn linspace_between(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+/// Points between ends that are tensors, in float32: `start + t * (end - start)`.
+fn between(b: &mut Builder, call: &Call<'_>) -> Result<TensorId> {
     let (dtype, steps) = (call.output_dtype(0)?, call.int("steps")?);
-    let (start, end) = (operand(b, call, "start", DType::Float32)?, operand(b, call, "end", DType::Float32)?);
+    let (start, end) = (operand(b, call, "start", dtype)?, operand(b, call, "end", dtype)?);
+    let (start, end) = (b.cast(start, DType::Float32)?, b.cast(end, DType::Float32)?);
     let t = b.constant(Weights::from_f64(DType::Float32, &[steps], points(0.0, 1.0, steps)))?;
     let span = b.sub(end, start)?;
     let way = b.elementwise(E::Prod, t, span)?;
-    let x = b.sum(start, way)?;
-    Ok(b.cast(x, dtype)?.into())
+    b.sum(start, way)
+}
+
+fn linspace_between(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = between(b, call)?;
+    Ok(b.cast(x, call.output_dtype(0)?)?.into())
+}
+
+fn logspace_between(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = between(b, call)?;
+    let base = b.scalar(DType::Float32, call.float("base")?, 1)?;
+    let x = b.elementwise(E::Pow, base, x)?;
+    Ok(b.cast(x, call.output_dtype(0)?)?.into())
 }
 
 fn logspace(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (dtype, steps, base) = (call.output_dtype(0)?, call.int("steps")?, call.float("base")?);
-    let exponents = points(call.float("start")?, call.float("end")?, steps);
+    let (start, end) = (rounded(dtype, call.float("start")?), rounded(dtype, call.float("end")?));
+    let exponents = points(start, end, steps);
     let values = exponents.map(|x| rounded(dtype, base.powf(x)));
     Ok(b.constant(Weights::from_f64(dtype, &[steps], values))?.into())
 }

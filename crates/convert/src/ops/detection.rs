@@ -16,7 +16,8 @@ use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{
-    BoundingBoxFormat, DType, ElementWiseOperation as E, Op, ReduceOperation as R, TensorId, UnaryOperation as U, Weights,
+    BoundingBoxFormat, DType, ElementWiseOperation as E, Op, ReduceOperation as R, TensorId, UnaryOperation as U,
+    Weights,
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -126,7 +127,9 @@ fn neighbours(b: &mut Builder, point: TensorId, size: &Dim) -> Result<[(TensorId
 fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, rois, ratio) = (call.tensor("input")?, call.tensor("rois")?, call.int("sampling_ratio")?);
     if ratio <= 0 {
-        return unsupported("roi_align with sampling_ratio -1 takes as many samples as a region has pixels; set it to 2");
+        return unsupported(
+            "roi_align with sampling_ratio -1 takes as many samples as a region has pixels; set it to 2",
+        );
     }
     let bins = [call.int("pooled_height")?, call.int("pooled_width")?];
     let (scale, offset) = (call.float("spatial_scale")?, if call.bool("aligned")? { 0.5 } else { 0.0 });
@@ -276,7 +279,13 @@ fn first_rows(b: &mut Builder, pixels: &Pixels, images: &Dim) -> Result<TensorId
 }
 
 /// Columns `[images, places, H, W, channels]` times the weight, group by group.
-fn times_weight(b: &mut Builder, columns: TensorId, weight: TensorId, d: &Deformed, output: &[Dim]) -> Result<TensorId> {
+fn times_weight(
+    b: &mut Builder,
+    columns: TensorId,
+    weight: TensorId,
+    d: &Deformed,
+    output: &[Dim],
+) -> Result<TensorId> {
     let [out, in_group, kh, kw] = d.kernel;
     let pixels = output[2].clone() * output[3].clone();
     let channels = in_group * d.groups;

@@ -56,7 +56,9 @@ fn parse(equation: &str, ranks: &[usize]) -> Result<(Vec<Vec<Label>>, Vec<Label>
     let (inputs, output) = text.split_once("->").map_or((text.as_str(), None), |(i, o)| (i, Some(o)));
     let terms: Vec<&str> = inputs.split(',').collect();
     if terms.len() != ranks.len() {
-        return Err(Error::Converter { problem: format!("`{equation}` is for {} tensors, not {}", terms.len(), ranks.len()) });
+        return Err(Error::Converter {
+            problem: format!("`{equation}` is for {} tensors, not {}", terms.len(), ranks.len()),
+        });
     }
     let hidden = |term: &str, rank: usize| {
         if term.contains("...") { rank.saturating_sub(term.chars().count() - 3) } else { 0 }
@@ -67,8 +69,11 @@ fn parse(equation: &str, ranks: &[usize]) -> Result<(Vec<Vec<Label>>, Vec<Label>
         term.replacen("...", &ellipsis, 1).chars().collect()
     };
     let labels: Vec<Vec<Label>> = terms.iter().zip(ranks).map(|(t, r)| spell(t, hidden(t, *r))).collect();
-    if let Some((term, rank)) = terms.iter().zip(ranks).zip(&labels).find(|((_, r), l)| l.len() != **r).map(|(t, _)| t) {
-        return Err(Error::Converter { problem: format!("`{term}` in `{equation}` does not fit a tensor of rank {rank}") });
+    if let Some((term, rank)) = terms.iter().zip(ranks).zip(&labels).find(|((_, r), l)| l.len() != **r).map(|(t, _)| t)
+    {
+        return Err(Error::Converter {
+            problem: format!("`{term}` in `{equation}` does not fit a tensor of rank {rank}"),
+        });
     }
     let output = match output {
         Some(output) => spell(output, if output.contains("...") { widest } else { 0 }),
@@ -93,7 +98,10 @@ fn diagonal(b: &mut Builder, mut operand: Operand) -> Result<Operand> {
     };
     while let Some((i, j)) = repeated(&operand.labels) {
         let Some(size) = b.dims(operand.tensor)[i].as_static() else {
-            return unsupported(format!("a diagonal (label `{}`) of a size that depends on the input", operand.labels[i]));
+            return unsupported(format!(
+                "a diagonal (label `{}`) of a size that depends on the input",
+                operand.labels[i]
+            ));
         };
         let others: Vec<usize> = (0..operand.labels.len()).filter(|k| *k != i && *k != j).collect();
         let tensor = b.permute(operand.tensor, &[others.as_slice(), &[i, j]].concat())?;
@@ -220,7 +228,10 @@ mod tests {
     fn text(equation: &str, ranks: &[usize]) -> (Vec<String>, String) {
         let (terms, output) = parse(equation, ranks).unwrap();
         let show = |labels: &Vec<Label>| {
-            labels.iter().map(|l| if *l as u32 >= 0xE000 { (b'0' + (*l as u32 - 0xE000) as u8) as char } else { *l }).collect()
+            labels
+                .iter()
+                .map(|l| if *l as u32 >= 0xE000 { (b'0' + (*l as u32 - 0xE000) as u8) as char } else { *l })
+                .collect()
         };
         (terms.iter().map(show).collect(), show(&output))
     }

@@ -237,7 +237,8 @@ fn integer_power(b: &mut Builder, base: TensorId, exponent: TensorId) -> Result<
 /// `self + value * tensor1 * tensor2`.
 fn addcmul(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;
-    let [x, y, z] = [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
+    let [x, y, z] =
+        [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
     let product = b.prod(y, z)?;
     let product = times(b, product, call.float("value")?)?;
     Ok(b.sum(x, product)?.into())
@@ -246,7 +247,8 @@ fn addcmul(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// `self + value * tensor1 / tensor2`.
 fn addcdiv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;
-    let [x, y, z] = [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
+    let [x, y, z] =
+        [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
     let y = times(b, y, call.float("value")?)?;
     let quotient = b.div(y, z)?;
     Ok(b.sum(x, quotient)?.into())

@@ -98,9 +98,12 @@ struct Plan {
 
 fn plan(call: &Call<'_>) -> Result<Plan> {
     let rank = call.value("self")?.dims.len();
-    let sizes: Option<Vec<Dim>> = ["n", "s"].into_iter().find(|name| !call.is_none(name)).map(|name| call.sizes(name)).transpose()?;
+    let sizes: Option<Vec<Dim>> =
+        ["n", "s"].into_iter().find(|name| !call.is_none(name)).map(|name| call.sizes(name)).transpose()?;
     let axes: Vec<usize> = match (call.is_none("dim"), &sizes) {
-        (false, _) => call.sizes("dim")?.iter().map(|d| normalize(d.as_static().unwrap_or(0), rank)).collect::<Result<_>>()?,
+        (false, _) => {
+            call.sizes("dim")?.iter().map(|d| normalize(d.as_static().unwrap_or(0), rank)).collect::<Result<_>>()?
+        }
         (true, Some(sizes)) => (rank - sizes.len()..rank).collect(),
         (true, None) => (0..rank).collect(),
     };
@@ -143,7 +146,14 @@ fn multiply(b: &mut Builder, x: TensorId, lead: usize, matrix: TensorId, to: &[D
 }
 
 /// Real `[…, n]` to complex `[…, m, 2]` along an axis.
-fn real_to_complex(b: &mut Builder, x: TensorId, axis: usize, length: &Dim, d: Direction, half: bool) -> Result<TensorId> {
+fn real_to_complex(
+    b: &mut Builder,
+    x: TensorId,
+    axis: usize,
+    length: &Dim,
+    d: Direction,
+    half: bool,
+) -> Result<TensorId> {
     let (last, n) = (b.rank(x) - 1, known(length)?);
     let x = prepared(b, x, axis, last, length)?;
     let m = if half { n / 2 + 1 } else { n };

@@ -17,9 +17,7 @@ use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{
-    DType, ElementWiseOperation as E, InterpolationMode, Op, SampleMode, TensorId, Weights,
-};
+use network::{DType, ElementWiseOperation as E, InterpolationMode, Op, SampleMode, TensorId, Weights};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.pixel_shuffle.default", pixel_shuffle, "Shuffle", 0.0),
@@ -167,12 +165,18 @@ fn im2col(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, windows) = (call.tensor("self")?, windows(call)?);
     let [n, c, h, w] = planes(b, x)?;
     let (rows, columns) = (windows.count(0, &h), windows.count(1, &w));
-    let start = vec![Dim::Static(0), Dim::Static(0), Dim::Static(-windows.padding[0]), Dim::Static(-windows.padding[1])];
+    let start =
+        vec![Dim::Static(0), Dim::Static(0), Dim::Static(-windows.padding[0]), Dim::Static(-windows.padding[1])];
     let padded = [(h, 0), (w, 1)].map(|(size, axis)| size + Dim::Static(2 * windows.padding[axis]));
     let size = [vec![n, c], padded.to_vec()].concat();
-    let x = b.reshape(x, &[&size[..2], &[b.dims(x)[b.rank(x) - 2].clone(), b.dims(x)[b.rank(x) - 1].clone()]].concat())?;
+    let x =
+        b.reshape(x, &[&size[..2], &[b.dims(x)[b.rank(x) - 2].clone(), b.dims(x)[b.rank(x) - 1].clone()]].concat())?;
     let fill = b.scalar(b.dtype(x), 0.0, 0)?;
-    let x = if windows.padding == [0, 0] { x } else { b.sample(x, [&start, &size], &[1; 4], SampleMode::Fill, Some(fill))? };
+    let x = if windows.padding == [0, 0] {
+        x
+    } else {
+        b.sample(x, [&start, &size], &[1; 4], SampleMode::Fill, Some(fill))?
+    };
     let rows = places(b, &windows, 0, &rows)?;
     let columns = places(b, &windows, 1, &columns)?;
     let y = b.gather(x, rows, 2)?;

@@ -171,7 +171,8 @@ fn gather(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     for (k, dim) in size.iter_mut().enumerate().filter(|(k, _)| *k != axis) {
         *dim = index_dims[k].clone();
     }
-    let x = if size == b.dims(x) { x } else { b.slice(x, &vec![Dim::Static(0); size.len()], &size, &vec![1; size.len()])? };
+    let x =
+        if size == b.dims(x) { x } else { b.slice(x, &vec![Dim::Static(0); size.len()], &size, &vec![1; size.len()])? };
     let y = b.gather_elements(x, index, axis)?;
     Ok(b.reshape(y, call.output_dims(0)?)?.into())
 }
@@ -220,7 +221,9 @@ fn embedding(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn one_hot(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, to) = (call.tensor("self")?, call.output_dims(0)?);
     let Some(classes @ Dim::Static(_)) = to.last() else {
-        return unsupported("one_hot without num_classes: the number of classes would depend on data; pass num_classes");
+        return unsupported(
+            "one_hot without num_classes: the number of classes would depend on data; pass num_classes",
+        );
     };
     let rank = to.len();
     let x = b.unsqueeze(x, &[rank - 1])?;

@@ -226,7 +226,9 @@ fn linalg_cross(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dims = call.output_dims(0)?;
     let axis = match call.is_none("dim") {
         false => call.axis("dim", dims.len())?,
-        true => dims.iter().position(|d| d.is(3)).ok_or_else(|| Error::unsupported("cross without an axis of size 3"))?,
+        true => {
+            dims.iter().position(|d| d.is(3)).ok_or_else(|| Error::unsupported("cross without an axis of size 3"))?
+        }
     };
     let (x, y) = (operand(b, call, "self")?, operand(b, call, "other")?);
     let (x, y) = b.align(x, y)?;
@@ -279,7 +281,8 @@ fn kron(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "self")?, operand(b, call, "other")?);
     let (x, y) = b.align(x, y)?;
     let rank = b.rank(x);
-    let (even, odd): (Vec<usize>, Vec<usize>) = ((0..rank).map(|k| 2 * k).collect(), (0..rank).map(|k| 2 * k + 1).collect());
+    let (even, odd): (Vec<usize>, Vec<usize>) =
+        ((0..rank).map(|k| 2 * k).collect(), (0..rank).map(|k| 2 * k + 1).collect());
     let (x, y) = (b.unsqueeze(x, &odd)?, b.unsqueeze(y, &even)?);
     let product = b.prod(x, y)?;
     Ok(b.reshape(product, call.output_dims(0)?)?.into())

@@ -17,7 +17,9 @@ use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, Op, ReduceOperation, ScaleMode, TensorId, UnaryOperation as U, Weights};
+use network::{
+    DType, ElementWiseOperation as E, Op, ReduceOperation, ScaleMode, TensorId, UnaryOperation as U, Weights,
+};
 
 const BATCH: &str = "Scale";
 
@@ -43,7 +45,9 @@ pub(super) const OPERATORS: &[Operator] = &[
 fn first_of(call: &Call<'_>, y: TensorId) -> Result<Outputs> {
     let count = call.output_count().max(1);
     if (1..count).any(|k| call.is_used(k)) {
-        return unsupported("the statistics that a normalization saves for training are used; compute them with mean and var");
+        return unsupported(
+            "the statistics that a normalization saves for training are used; compute them with mean and var",
+        );
     }
     let mut outputs = vec![None; count];
     outputs[0] = Some(y);
@@ -95,7 +99,8 @@ fn running(b: &mut Builder, x: TensorId, p: Channels, mean: TensorId, variance: 
         return b.add(Op::Scale { mode: ScaleMode::Channel, channel_axis: 1 }, &[x, shift, scale]);
     }
     let rank = b.rank(x);
-    let (mean, variance) = (per_channel(b, mean, rank, DType::Float32)?, per_channel(b, variance, rank, DType::Float32)?);
+    let (mean, variance) =
+        (per_channel(b, mean, rank, DType::Float32)?, per_channel(b, variance, rank, DType::Float32)?);
     standardize(b, x, p, mean, variance)
 }
 
@@ -160,13 +165,7 @@ fn batch_statistics(b: &mut Builder, x: TensorId, p: Channels) -> Result<TensorI
 }
 
 /// The normalization layer with scale and bias of these sizes; constants where the call gives none.
-fn normalize(
-    b: &mut Builder,
-    x: TensorId,
-    affine: [Option<TensorId>; 2],
-    sizes: &[i64],
-    op: Op,
-) -> Result<TensorId> {
+fn normalize(b: &mut Builder, x: TensorId, affine: [Option<TensorId>; 2], sizes: &[i64], op: Op) -> Result<TensorId> {
     let dtype = b.dtype(x);
     let dims: Vec<Dim> = sizes.iter().map(|n| Dim::Static(*n)).collect();
     let mut inputs = vec![x];
@@ -220,13 +219,7 @@ fn group_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 ///
 /// Written as an instance normalization of `[N, G, C/G · …]`: the layer's own groups mean one scale a group in some
 /// versions of TensorRT and one a channel in others.
-fn grouped(
-    b: &mut Builder,
-    x: TensorId,
-    affine: [Option<TensorId>; 2],
-    groups: i64,
-    epsilon: f64,
-) -> Result<TensorId> {
+fn grouped(b: &mut Builder, x: TensorId, affine: [Option<TensorId>; 2], groups: i64, epsilon: f64) -> Result<TensorId> {
     let (channels, dims) = (channel_count(b, x)?, b.dims(x));
     let op = |rank: usize| Op::Normalization { axes: (2..rank).collect(), epsilon: epsilon as f32, groups: 1 };
     if groups == channels && dims.len() > 2 {

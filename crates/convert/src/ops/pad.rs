@@ -115,7 +115,8 @@ fn window(
 ) -> Result<TensorId> {
     let dims = b.dims(x);
     let start: Dims = before.iter().map(|a| Dim::Static(0) - a.clone()).collect();
-    let size: Dims = dims.iter().zip(before.iter().zip(&after)).map(|(d, (p, q))| d.clone() + p.clone() + q.clone()).collect();
+    let size: Dims =
+        dims.iter().zip(before.iter().zip(&after)).map(|(d, (p, q))| d.clone() + p.clone() + q.clone()).collect();
     if size == dims && start.iter().all(|s| s.is(0)) {
         return Ok(x);
     }

@@ -66,12 +66,9 @@ fn window(call: &Call<'_>, spatial: usize) -> Result<Window> {
     let mut window =
         Window { size, stride, padding: call.ints_for("padding", spatial)?, dilation, ceil: call.bool("ceil_mode")? };
     if spatial == 1 {
-        for (list, neutral) in [
-            (&mut window.size, 1),
-            (&mut window.stride, 1),
-            (&mut window.padding, 0),
-            (&mut window.dilation, 1),
-        ] {
+        for (list, neutral) in
+            [(&mut window.size, 1), (&mut window.stride, 1), (&mut window.padding, 0), (&mut window.dilation, 1)]
+        {
             list.insert(0, neutral);
         }
     }
@@ -83,7 +80,9 @@ pub(super) fn image(b: &mut Builder, x: TensorId, spatial: usize) -> Result<Tens
     let x = match b.rank(x).checked_sub(spatial) {
         Some(1) => b.unsqueeze(x, &[0])?,
         Some(2) => x,
-        _ => return Err(Error::Converter { problem: format!("{spatial} spatial axes of {}", b.tensor(x).type_text()) }),
+        _ => {
+            return Err(Error::Converter { problem: format!("{spatial} spatial axes of {}", b.tensor(x).type_text()) });
+        }
     };
     if spatial == 1 { b.unsqueeze(x, &[2]) } else { Ok(x) }
 }

@@ -194,7 +194,8 @@ fn write_diagonal(b: &mut Builder, vectors: TensorId, into: TensorId, offset: i6
     if size[along] != to[along] {
         size[along] = to[along].clone();
         let fill = b.constant(Weights::scalar(b.dtype(laid), 0.0))?;
-        let laid = b.sample(laid, [&vec![Dim::Static(0); rank], &size], &vec![1; rank], SampleMode::Fill, Some(fill))?;
+        let laid =
+            b.sample(laid, [&vec![Dim::Static(0); rank], &size], &vec![1; rank], SampleMode::Fill, Some(fill))?;
         return b.select(on, laid, into);
     }
     b.select(on, laid, into)

@@ -114,9 +114,13 @@ fn directions(call: &Call<'_>, count: usize) -> Result<Vec<Direction>> {
         ([input, hidden], false) => {
             Some(Direction { input: *input, hidden: *hidden, input_bias: None, hidden_bias: None, projection: None })
         }
-        ([input, hidden, w], false) => {
-            Some(Direction { input: *input, hidden: *hidden, input_bias: None, hidden_bias: None, projection: Some(*w) })
-        }
+        ([input, hidden, w], false) => Some(Direction {
+            input: *input,
+            hidden: *hidden,
+            input_bias: None,
+            hidden_bias: None,
+            projection: Some(*w),
+        }),
         ([input, hidden, ib, hb, rest @ ..], true) if rest.len() <= 1 => Some(Direction {
             input: *input,
             hidden: *hidden,

@@ -1,10 +1,11 @@
-//! Running sums, products, extremes along an axis.
+//! Running sums, products, extremes along an axis, and their inverse, differences.
 //!
 //! | schema | layers |
 //! |---|---|
 //! | `cumsum(Tensor self, int dim, *, ScalarType? dtype)` | Cumulative |
 //! | `cumprod(Tensor self, int dim, *, ScalarType? dtype)`, `logcumsumexp(Tensor self, int dim)` | Slice, ElementWise |
 //! | `cummax(Tensor self, int dim)`, `cummin` | Slice, ElementWise, Select |
+//! | `diff(Tensor self, int n, int dim, Tensor? prepend, Tensor? append)` | Slice, ElementWise |
 //!
 //! Dtypes: the operand is cast to the output's type first, so integers add up in int64. TensorRT accumulates sums
 //! only; the others combine each element with the one 1, 2, 4, … before it, which takes as many steps as the
@@ -16,8 +17,8 @@ use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{
-    ActivationType, CumulativeOperation, DType, ElementWiseOperation as E, Op, SampleMode, TensorId, UnaryOperation as U,
-    Weights,
+    ActivationType, CumulativeOperation, DType, ElementWiseOperation as E, Op, SampleMode, TensorId,
+    UnaryOperation as U, Weights,
 };
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -26,7 +27,28 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.logcumsumexp.default", logcumsumexp, "Slice, ElementWise, Activation", 1e-5),
     operator("aten.cummax.default", cummax, "Slice, ElementWise, Select", 0.0),
     operator("aten.cummin.default", cummin, "Slice, ElementWise, Select", 0.0),
+    operator("aten.diff.default", diff, "Slice, ElementWise", 1e-6),
 ];
+
+/// Each element minus the one before it, `n` times; of bools, whether they differ.
+fn diff(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let ends = [call.optional_tensor("prepend")?, Some(x), call.optional_tensor("append")?];
+    let parts: Vec<TensorId> = ends.into_iter().flatten().collect();
+    let mut x = b.concat(&parts, axis)?;
+    for _ in 0..call.int("n")? {
+        let one = Dim::Static(1);
+        let size = b.dims(x)[axis].clone();
+        let left = if size.is(0) { size } else { size - one.clone() };
+        let skip = if left.is(0) { Dim::Static(0) } else { one };
+        let next = b.slice_axis(x, axis, skip, left.clone(), 1)?;
+        let previous = b.slice_axis(x, axis, Dim::Static(0), left, 1)?;
+        let op = if b.dtype(x) == DType::Bool { E::Xor } else { E::Sub };
+        x = b.elementwise(op, next, previous)?;
+    }
+    Ok(x.into())
+}
 
 /// The operand in the output's type, and the axis; `None` where there is nothing to accumulate.
 fn read(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, Option<usize>)> {

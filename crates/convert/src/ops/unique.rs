@@ -15,7 +15,9 @@ use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{CumulativeOperation, DType, ElementWiseOperation as E, Op, ScatterMode, TensorId, TopKOperation, Weights};
+use network::{
+    CumulativeOperation, DType, ElementWiseOperation as E, Op, ScatterMode, TensorId, TopKOperation, Weights,
+};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten._unique2.default", unique, "TopK, NonZero, Gather, Cumulative, Scatter", 0.0),

@@ -40,7 +40,8 @@ fn cosine(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (mean, first, second) = if target.contains("hann") {
         (0.5, 0.5, 0.0)
     } else if target.contains("hamming") {
-        let given = |name: &str, default: f64| if call.argument(name).is_some() { call.float(name) } else { Ok(default) };
+        let given =
+            |name: &str, default: f64| if call.argument(name).is_some() { call.float(name) } else { Ok(default) };
         (given("alpha", 0.54)?, given("beta", 0.46)?, 0.0)
     } else {
         (0.42, 0.5, 0.08)

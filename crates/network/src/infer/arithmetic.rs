@@ -2,7 +2,8 @@
 
 use super::{Inferred, Inputs, Result, TensorInfo, broadcast, broadcast_dim, check_axis, fail, one, same_dtype};
 use crate::{
-    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, FillOperation, MatrixOperation, Op, ReduceOperation, UnaryOperation as U,
+    ActivationType, DType, Dim, Dims, ElementWiseOperation as E, FillOperation, MatrixOperation, Op, ReduceOperation,
+    UnaryOperation as U,
 };
 use std::collections::BTreeMap;
 
@@ -177,7 +178,10 @@ pub(super) fn infer_contraction(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>>
     }
 }
 
-fn matrix_multiply(a: (MatrixOperation, TensorInfo<'_>), b: (MatrixOperation, TensorInfo<'_>)) -> Result<Vec<Inferred>> {
+fn matrix_multiply(
+    a: (MatrixOperation, TensorInfo<'_>),
+    b: (MatrixOperation, TensorInfo<'_>),
+) -> Result<Vec<Inferred>> {
     same_dtype(a.1, b.1, "both operands")?;
     let text = || format!("{:?} {} and {:?} {}", a.0, a.1.text(), b.0, b.1.text());
     // Batch axes, then the matrix: rows and columns, of which a vector has only what is contracted.

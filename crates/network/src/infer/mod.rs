@@ -76,7 +76,11 @@ impl<'a> Inputs<'a> {
 
     fn float(self, index: usize, name: &str) -> Result<TensorInfo<'a>> {
         let info = self.get(index, name)?;
-        if info.dtype.is_float() { Ok(info) } else { fail(format!("{name} must be a float tensor, got {}", info.text())) }
+        if info.dtype.is_float() {
+            Ok(info)
+        } else {
+            fail(format!("{name} must be a float tensor, got {}", info.text()))
+        }
     }
 }
 
@@ -85,7 +89,11 @@ fn check_axis(axis: usize, info: TensorInfo<'_>) -> Result<()> {
 }
 
 fn same_dtype(a: TensorInfo<'_>, b: TensorInfo<'_>, what: &str) -> Result<()> {
-    if a.dtype == b.dtype { Ok(()) } else { fail(format!("{what} must have one dtype, got {} and {}", a.text(), b.text())) }
+    if a.dtype == b.dtype {
+        Ok(())
+    } else {
+        fail(format!("{what} must have one dtype, got {} and {}", a.text(), b.text()))
+    }
 }
 
 /// Numpy's rule for two sizes of equal position. An unknown size is taken to fit a known one other than 1.

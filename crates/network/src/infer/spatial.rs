@@ -47,7 +47,11 @@ fn convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool) -> Re
     let (x, kernel) = (i.float(0, "x")?, i.float(1, "kernel")?);
     same_dtype(x, kernel, "x and kernel")?;
     if x.rank() < 4 || x.rank() > 5 || kernel.rank() != x.rank() {
-        return fail(format!("TensorRT convolves [N,C,H,W] and [N,C,D,H,W], got {} with kernel {}", x.text(), kernel.text()));
+        return fail(format!(
+            "TensorRT convolves [N,C,H,W] and [N,C,D,H,W], got {} with kernel {}",
+            x.text(),
+            kernel.text()
+        ));
     }
     let spatial = x.rank() - 2;
     let lists: [(&str, &[i64]); 4] = [
@@ -63,7 +67,12 @@ fn convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool) -> Re
         true => (kernel.dims[0].clone(), kernel.dims[1].clone() * groups),
     };
     if taken.is_static() && x.dims[1].is_static() && taken != x.dims[1] {
-        return fail(format!("the kernel {} with {} groups takes {taken} channels, x is {}", kernel.text(), a.groups, x.text()));
+        return fail(format!(
+            "the kernel {} with {} groups takes {taken} channels, x is {}",
+            kernel.text(),
+            a.groups,
+            x.text()
+        ));
     }
     if let Some(bias) = i.optional(2) {
         same_dtype(x, bias, "x and bias")?;
@@ -101,7 +110,10 @@ fn pooling(a: &PoolingAttributes, x: TensorInfo<'_>) -> Result<Vec<Inferred>> {
     if !(2..=3).contains(&spatial) || x.rank() < spatial + 2 {
         return fail(format!("TensorRT pools two or three spatial axes, got {spatial} for {}", x.text()));
     }
-    check_lengths(spatial, &[("stride", &a.stride), ("pre_padding", &a.pre_padding), ("post_padding", &a.post_padding)])?;
+    check_lengths(
+        spatial,
+        &[("stride", &a.stride), ("pre_padding", &a.pre_padding), ("post_padding", &a.post_padding)],
+    )?;
     let first = x.rank() - spatial;
     let mut dims = x.dims.to_vec();
     for k in 0..spatial {

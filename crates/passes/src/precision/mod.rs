@@ -23,10 +23,12 @@
 //! the network: a target that lacks a type or layer is `legalize`'s business.
 
 mod narrow;
+mod observe;
 mod report;
 mod round;
 mod rules;
 
+pub use observe::observe;
 pub use report::{Kept, PrecisionReport, Reason};
 
 use crate::Error;

@@ -190,22 +190,9 @@ impl Stream {
             .map_err(|e| failed("copy device memory", e))
     }
 
-    /// Captures what `work` enqueues on this stream as a graph. Nothing of it runs.
-    pub(super) fn capture(self, work: impl FnOnce() -> Result<()>) -> Result<Graph> {
-        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: whoever made the value promised a live stream; every begun capture is ended here.
-        unsafe {
-            result::stream::begin_capture(self.0, mode).map_err(|e| failed("begin a capture", e))?;
-            let done = work();
-            let graph = result::stream::end_capture(self.0);
-            // The reason of a failed capture is the work's own.
-            done?;
-            let graph = graph.map_err(|e| failed("end the capture", e))?;
-            let executable = result::graph::instantiate(graph, sys::CUgraphInstantiate_flags(0));
-            // The executable does not need the graph it was made from.
-            let _ = result::graph::destroy(graph);
-            Ok(Graph(executable.map_err(|e| failed("make a graph executable", e))?))
-        }
+    /// Whether it is the legacy default stream.
+    pub(super) fn is_default(self) -> bool {
+        self.0.is_null()
     }
 }
 
@@ -219,6 +206,28 @@ pub(super) struct OwnedStream {
 impl OwnedStream {
     pub(super) fn get(&self) -> Stream {
         self.stream
+    }
+
+    /// Captures what `work` enqueues on this stream as a graph. Nothing of it runs.
+    pub(super) fn capture(&self, work: impl FnOnce() -> Result<()>) -> Result<Graph> {
+        let (stream, context) = (self.stream.0, self.context);
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        // SAFETY: the stream is ours; every begun capture is ended here.
+        unsafe {
+            result::stream::begin_capture(stream, mode).map_err(|e| failed("begin a capture", e))?;
+            let done = work();
+            let graph = result::stream::end_capture(stream).map_err(|e| failed("end the capture", e));
+            let made = graph.as_ref().ok().map(|graph| {
+                let made = result::graph::instantiate(*graph, sys::CUgraphInstantiate_flags(0));
+                // The executable does not need the graph it was made from.
+                let _ = result::graph::destroy(*graph);
+                made.map(|graph| Graph { graph, context }).map_err(|e| failed("make a graph executable", e))
+            });
+            // The reason of a failed capture is the work's own.
+            done?;
+            graph?;
+            made.unwrap_or_else(|| Err(failed("end the capture", DriverError(sys::CUresult::CUDA_ERROR_UNKNOWN))))
+        }
     }
 }
 
@@ -312,7 +321,10 @@ impl Drop for DeviceMemory {
 
 /// A captured graph that can be launched.
 #[derive(Debug)]
-pub(super) struct Graph(sys::CUgraphExec);
+pub(super) struct Graph {
+    graph: sys::CUgraphExec,
+    context: Context,
+}
 
 // SAFETY: a graph may be launched from any one thread at a time; launching takes `&mut self`.
 unsafe impl Send for Graph {}
@@ -324,14 +336,15 @@ impl Graph {
     /// Everything that the captured work uses is alive, and not otherwise used until the stream passed it.
     pub(super) unsafe fn launch(&mut self, stream: Stream) -> Result<()> {
         // SAFETY: the graph is ours; the rest is the caller's promise.
-        unsafe { result::graph::launch(self.0, stream.0) }.map_err(|e| failed("launch a CUDA graph", e))
+        unsafe { result::graph::launch(self.graph, stream.0) }.map_err(|e| failed("launch a CUDA graph", e))
     }
 }
 
 impl Drop for Graph {
     fn drop(&mut self) {
+        let _here = self.context.enter();
         // SAFETY: ours alone; the driver lets a launched graph finish.
-        let _ = unsafe { result::graph::exec_destroy(self.0) };
+        let _ = unsafe { result::graph::exec_destroy(self.graph) };
     }
 }
 

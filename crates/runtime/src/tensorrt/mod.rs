@@ -253,8 +253,7 @@ impl TensorRtEngine {
         slot.take_turn(stream)?;
         // SAFETY: the views vouch for the inputs, the outputs were just allocated, and all live until the stream
         // passed them: it is synchronized before they go.
-        let done =
-            unsafe { slot.plain.enqueue(&self.parts, shapes, Addresses { inputs, outputs: &addresses }, stream) };
+        let done = unsafe { slot.enqueue(&self.parts, shapes, Addresses { inputs, outputs: &addresses }, stream) };
         slot.end_turn(stream)?;
         stream.synchronize()?;
         done?;

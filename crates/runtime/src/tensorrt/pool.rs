@@ -94,6 +94,8 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         let index = state.idle.iter().position(suits)?;
         state.made -= 1;
+        // Whoever waits may now make one.
+        self.returned.notify_one();
         Some(state.idle.swap_remove(index))
     }
 

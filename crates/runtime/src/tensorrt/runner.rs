@@ -13,8 +13,12 @@ use std::ffi::c_void;
 /// Sizes of one tensor.
 pub(super) type Sizes = SmallVec<[i64; 8]>;
 
-/// The shapes of a call's inputs: what a captured graph is for.
-pub(super) type Key = SmallVec<[Sizes; 2]>;
+/// The shapes of a call, kept: what a captured graph is for.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    inputs: SmallVec<[Sizes; 2]>,
+    profile: Option<usize>,
+}
 
 /// What one call is about: the shapes of its inputs, and the profile that accepts them.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +29,12 @@ pub(super) struct Shapes<'c> {
 
 impl Shapes<'_> {
     pub(super) fn key(&self) -> Key {
-        self.inputs.iter().map(|dims| Sizes::from_slice(dims)).collect()
+        Key { inputs: self.inputs.iter().map(|dims| Sizes::from_slice(dims)).collect(), profile: self.profile }
     }
 
     pub(super) fn are(&self, key: &Key) -> bool {
-        key.len() == self.inputs.len() && key.iter().zip(self.inputs).all(|(a, b)| a.as_slice() == *b)
+        let same = |(known, dims): (&Sizes, &&[i64])| known.as_slice() == *dims;
+        self.profile == key.profile && key.inputs.iter().zip(self.inputs).all(same)
     }
 }
 
@@ -44,7 +49,8 @@ pub(super) struct Addresses<'c> {
 #[derive(Debug)]
 pub(super) struct Runner {
     context: ExecutionContext,
-    profile: Option<usize>,
+    /// The profile of the last call, where there was one.
+    told: Option<Option<usize>>,
     dims: Vec<Option<Sizes>>,
     addresses: Vec<Option<usize>>,
     /// Outputs that TensorRT asks memory for, by index; filled when first used.
@@ -70,14 +76,12 @@ impl Runner {
     pub(super) fn new(parts: &Parts, scratch: &DeviceMemory) -> Result<Self> {
         let told = |e| Error::tensorrt("make an execution context", e);
         let mut context = parts.engine.create_context_with_strategy(Strategy::UserManaged).map_err(told)?;
-        if parts.scratch > 0 {
-            // SAFETY: the memory is as long as the engine asks for; who makes a runner promises the rest.
-            unsafe { context.set_device_memory(scratch.as_ptr(), scratch.len()) }.map_err(told)?;
-        }
+        // SAFETY: the memory is as long as the engine asks for; who makes a runner promises the rest.
+        unsafe { context.set_device_memory(scratch.as_ptr(), scratch.len()) }.map_err(told)?;
         let (inputs, outputs) = (parts.spec.inputs.len(), parts.spec.outputs.len());
         Ok(Self {
             context,
-            profile: None,
+            told: None,
             dims: vec![None; inputs],
             addresses: vec![None; inputs + outputs],
             grown: vec![None; outputs],
@@ -88,7 +92,7 @@ impl Runner {
     /// Whether it was last used, and is prepared, for these shapes.
     pub(super) fn is_warm_for(&self, shapes: Shapes<'_>) -> bool {
         let same = |(dims, got): (&Option<Sizes>, &&[i64])| dims.as_deref().is_some_and(|dims| dims == *got);
-        self.warm && self.dims.iter().zip(shapes.inputs).all(same)
+        self.warm && self.told == Some(shapes.profile) && self.dims.iter().zip(shapes.inputs).all(same)
     }
 
     /// Enqueues one execution.
@@ -117,14 +121,19 @@ impl Runner {
     }
 
     fn set_profile(&mut self, profile: Option<usize>, stream: Stream) -> Result<()> {
-        let Some(profile) = profile.filter(|profile| self.profile != Some(*profile)) else { return Ok(()) };
-        if self.context.optimization_profile() != Some(profile) {
+        if self.told == Some(profile) {
+            return Ok(());
+        }
+        // Static engines have one profile too, which all but the first of 8.6's contexts must choose.
+        let index = profile.unwrap_or(0);
+        if self.context.optimization_profile() != Some(index) {
             // SAFETY: the stream is live, and the same that the execution is enqueued on.
-            unsafe { self.context.set_optimization_profile(profile, stream.as_ptr()) }
+            unsafe { self.context.set_optimization_profile(index, stream.as_ptr()) }
                 .map_err(|e| Error::tensorrt("choose the optimization profile", e))?;
             self.dims.fill(None);
+            self.warm = false;
         }
-        self.profile = Some(profile);
+        self.told = Some(profile);
         Ok(())
     }
 

@@ -28,6 +28,10 @@ pub(super) struct Slot {
     graphs: Vec<Captured>,
     pub(super) plain: Runner,
     scratch: DeviceMemory,
+    /// Where contexts run for callers on the default stream, on which TensorRT would wait for the GPU at every call.
+    own: OwnedStream,
+    /// Orders that stream and the caller's.
+    fork: Event,
     /// After the last work.
     done: Event,
     last: Option<Stream>,
@@ -50,7 +54,7 @@ struct Captured {
 /// Memory of our own for every input and output.
 #[derive(Debug)]
 struct Buffers {
-    _memory: DeviceMemory,
+    memory: DeviceMemory,
     inputs: Spans,
     outputs: Spans,
 }
@@ -58,7 +62,7 @@ struct Buffers {
 /// Address and length of tensors.
 type Spans = SmallVec<[(*mut c_void, usize); 4]>;
 
-// SAFETY: the addresses are those of `_memory`, which may be used from any thread.
+// SAFETY: the addresses are those of `memory`, which may be used from any thread.
 unsafe impl Send for Buffers {}
 
 impl Slot {
@@ -69,6 +73,8 @@ impl Slot {
             graphs: Vec::new(),
             plain: Runner::new(parts, &scratch)?,
             scratch,
+            own: parts.device.stream()?,
+            fork: parts.device.event()?,
             done: parts.device.event()?,
             last: None,
             seen: Vec::new(),
@@ -156,7 +162,32 @@ impl Slot {
             }
         }
         // SAFETY: the caller's promise.
-        unsafe { self.plain.enqueue(parts, shapes, addresses, stream) }
+        unsafe { self.enqueue(parts, shapes, addresses, stream) }
+    }
+
+    /// Enqueues by the plain context.
+    ///
+    /// # Safety
+    /// As for [`Slot::run`], and it is the slot's turn.
+    pub(super) unsafe fn enqueue(
+        &mut self,
+        parts: &Parts,
+        shapes: Shapes<'_>,
+        addresses: Addresses<'_>,
+        stream: Stream,
+    ) -> Result<()> {
+        if !stream.is_default() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.plain.enqueue(parts, shapes, addresses, stream) };
+        }
+        let own = self.own.get();
+        self.fork.record(stream)?;
+        self.fork.hold(own)?;
+        // SAFETY: the caller's promise; the default stream waits for the work below.
+        let done = unsafe { self.plain.enqueue(parts, shapes, addresses, own) };
+        self.fork.record(own)?;
+        self.fork.hold(stream)?;
+        done
     }
 
     fn wants_capture(&mut self, parts: &Parts, shapes: Shapes<'_>, mode: CudaGraph) -> Result<bool> {
@@ -198,7 +229,7 @@ impl Slot {
         let _relaxed = RelaxedCapture::begin()?;
         let mut runner = Runner::new(parts, &self.scratch)?;
         let buffers = Buffers::new(parts, &sizes(parts, shapes)?)?;
-        let own = parts.device.stream()?;
+        let own = &self.own;
         let (inputs, outputs) = buffers.addresses();
         let inner = Addresses { inputs: &inputs, outputs: &outputs };
         // SAFETY: the buffers are as large as the shapes say; the scratch memory is this slot's, whose turn it is on
@@ -209,7 +240,7 @@ impl Slot {
             buffers.write(addresses, stream)?;
             // TensorRT prepares itself for new shapes in the first run, which must not fall into the capture.
             stream.synchronize()?;
-            own.get().capture(|| runner.enqueue(parts, shapes, inner, own.get()))?
+            own.capture(|| runner.enqueue(parts, shapes, inner, own.get()))?
         };
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
@@ -229,15 +260,15 @@ impl Slot {
     /// Runs once at these shapes, on zeros, so that what follows can be captured by the caller.
     pub(super) fn warm_up(&mut self, parts: &Parts, shapes: Shapes<'_>) -> Result<()> {
         let buffers = Buffers::new(parts, &sizes(parts, shapes)?)?;
-        let own: OwnedStream = parts.device.stream()?;
-        buffers._memory.clear(own.get())?;
+        let own = self.own.get();
+        buffers.memory.clear(own)?;
         let (inputs, outputs) = buffers.addresses();
         let inner = Addresses { inputs: &inputs, outputs: &outputs };
-        self.take_turn(own.get())?;
+        self.take_turn(own)?;
         // SAFETY: the buffers are as large as the shapes say and live until the stream passed the run; it is the
         // slot's turn.
-        unsafe { self.plain.enqueue(parts, shapes, inner, own.get()) }?;
-        own.get().synchronize()?;
+        unsafe { self.plain.enqueue(parts, shapes, inner, own) }?;
+        own.synchronize()?;
         self.last = None;
         Ok(())
     }
@@ -303,7 +334,7 @@ impl Buffers {
         };
         let inputs = bytes.inputs.iter().map(&mut place).collect();
         let outputs = bytes.outputs.iter().map(&mut place).collect();
-        Ok(Self { _memory: memory, inputs, outputs })
+        Ok(Self { memory, inputs, outputs })
     }
 
     fn addresses(&self) -> (SmallVec<[*mut c_void; 4]>, SmallVec<[*mut c_void; 4]>) {

@@ -1,0 +1,145 @@
+"""The original's call: its arguments, what they mean here, and its import paths."""
+
+import importlib
+import inspect
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+import torch2trt as package
+from torch2trt import Error, arguments, torch2trt, trt
+
+ORIGINAL = {
+    "input_names": ["image"],
+    "output_names": ["answer"],
+    "log_level": logging.ERROR,
+    "fp16_mode": False,
+    "max_workspace_size": 1 << 25,
+    "strict_type_constraints": False,
+    "keep_network": True,
+    "int8_mode": False,
+    "int8_calib_dataset": None,
+    "int8_calib_algorithm": None,
+    "int8_calib_batch_size": 1,
+    "use_onnx": False,
+    "default_device_type": trt.DeviceType.GPU,
+    "dla_core": 0,
+    "gpu_fallback": True,
+    "device_types": {},
+    "min_shapes": [(1, 4)],
+    "max_shapes": [(8, 4)],
+    "opt_shapes": [(2, 4)],
+    "onnx_opset": None,
+    "max_batch_size": 8,
+    "avg_timing_iterations": 2,
+}
+
+
+def convert(**options):
+    return torch2trt(nn.ReLU(), [torch.randn(2, 4)], backend="cpu", progress=False, **options)
+
+
+def test_every_argument_of_the_original_at_once():
+    model_trt = convert(**ORIGINAL)
+    assert model_trt.input_names == ["image"] and model_trt.output_names == ["answer"]
+    x = torch.randn(8, 4)
+    assert torch.equal(model_trt(x), x.relu())
+
+
+def test_the_originals_positions():
+    names = ["module", "inputs", "input_names", "output_names", "log_level", "fp16_mode", "max_workspace_size"]
+    names += ["strict_type_constraints", "keep_network"]
+    assert list(inspect.signature(torch2trt).parameters)[: len(names)] == names
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_keep_network(keep):
+    assert (convert(keep_network=keep).network is not None) == keep
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1), ("gpu_fallback", False),
+     ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
+)  # fmt: skip
+def test_arguments_without_effect_are_said_once(name, value, monkeypatch, caplog):
+    monkeypatch.setattr(arguments, "_said", set())
+    with caplog.at_level(logging.WARNING, logger="torch2trt"):
+        for _ in range(2):
+            arguments.take_legacy({name: value}, [])
+    said = [record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()]
+    assert len(said) == 1, said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("fp16_mod", "fp16_mode"), ("max_batchsize", "max_batch_size"), ("int8_mod", "int8_mode"), ("opt_shape", "opt_shapes")]
+)
+def test_unknown_arguments_name_the_nearest(wrong, near):
+    with pytest.raises(Error, match=f"did you mean `{near}`") as raised:
+        convert(**{wrong: 1})
+    assert raised.value.code == "E0701" and wrong in str(raised.value)
+
+
+def test_int8_is_refused_rather_than_ignored():
+    with pytest.raises(Error, match="int8") as raised:
+        convert(int8_mode=True)
+    assert raised.value.code == "E0701" and raised.value.help
+
+
+def test_log_levels_of_both_kinds():
+    assert arguments.log_level(trt.Logger.ERROR) == logging.ERROR
+    assert arguments.log_level(trt.Logger.VERBOSE) == logging.DEBUG
+    assert arguments.log_level(logging.WARNING) == logging.WARNING
+
+
+PATHS = {
+    "torch2trt": ["torch2trt", "TRTModule", "tensorrt_converter", "get_arg", "Dataset", "Flattener", "trt_version"],
+    "trt_module": ["TRTModule"],
+    "dataset": ["Dataset", "TensorBatchDataset", "ListDataset", "FolderDataset"],
+    "dataset_calibrator": ["DatasetCalibrator", "DEFAULT_CALIBRATION_ALGORITHM"],
+    "flattener": ["Flattener"],
+    "flatten_module": ["Flatten", "Unflatten"],
+    "misc_utils": ["torch_dtype_to_trt", "torch_dtype_from_trt", "torch_device_to_trt", "trt_int_dtype"],
+    "version_utils": ["trt_version", "torch_version"],
+    "utils": ["trt_network_to_dot_graph"],
+    "converters": ["tensorrt_converter", "CONVERTERS"],
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_import_paths_of_the_original(path):
+    module = importlib.import_module(f"torch2trt.{path}")
+    assert all(hasattr(module, name) for name in PATHS[path])
+    # A submodule has the name of the function, and importing it must not hide that.
+    assert inspect.isfunction(package.torch2trt)
+
+
+def test_versions_compare_with_text():
+    from torch2trt.version_utils import torch_version, trt_version
+
+    assert trt_version() >= "8.6" and trt_version() > "10.0" and not trt_version() < "9"
+    assert torch_version() >= "2.6"
+
+
+def test_a_calibrator_gives_its_samples(tmp_path):
+    dataset = package.ListDataset([[torch.randn(1, 3)], [torch.randn(1, 3)]])
+    calibrator = package.DatasetCalibrator(dataset, cache_file=str(tmp_path / "ranges"))
+    batches = [calibrator.get_batch(["x"]) for _ in range(3)]
+    assert batches == [[dataset[0][0].data_ptr()], [dataset[1][0].data_ptr()], []]
+    assert calibrator.read_calibration_cache() is None
+    calibrator.write_calibration_cache(b"ranges")
+    assert calibrator.read_calibration_cache() == b"ranges"
+
+
+def test_types_are_there():
+    import os
+
+    folder = os.path.dirname(package.__file__)
+    assert os.path.exists(os.path.join(folder, "py.typed"))
+    stub = open(os.path.join(folder, "_core.pyi"), encoding="utf-8").read()
+    for name, value in vars(package._core).items():
+        if not name.startswith("_"):
+            kind = "class" if inspect.isclass(value) else "def"
+            assert f"{kind} {name}" in stub, name

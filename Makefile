@@ -16,7 +16,9 @@ test: lint rust-test python-test
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	# A second TensorRT-RTX, of another family of interfaces, for the tests of the binding.
+	$(BIN)/pip install -q --no-deps --target $(VENV)/rtx-1.4 tensorrt-rtx-cu13-libs==1.4.0.76
 	touch $@
 
 develop: $(VENV)/.installed
@@ -28,10 +30,12 @@ lint: $(VENV)/.installed
 	cargo run -q -p xtask -- check
 
 rust-test: $(VENV)/.installed
+	TORCH2TRT_TEST_RTX_1_7=$$(echo $(abspath $(VENV))/lib/python*/site-packages/tensorrt_rtx_libs) \
+	TORCH2TRT_TEST_RTX_1_4=$(abspath $(VENV))/rtx-1.4/tensorrt_rtx_libs \
 	cargo nextest run --workspace
 
 python-test: develop
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 bench: develop
 	$(BIN)/python benchmarks/run.py

@@ -18,6 +18,39 @@ const TARGET: &str = "torch2trt.call.default";
 /// What Python is told of a tensor: dtype and sizes as PyTorch has them.
 type Described = (String, Vec<Size>);
 
+/// One kept call, as Python needs it.
+#[pyclass(module = "torch2trt._core", frozen, get_all)]
+pub(crate) struct CallSite {
+    /// The key of capture's record of the call.
+    key: i64,
+    /// The network's tensors for the tensor arguments.
+    ids: Vec<u32>,
+    /// The tensor arguments in PyTorch's words.
+    tensors: Vec<Described>,
+    /// The symbolic sizes among the arguments.
+    sizes: Vec<Size>,
+    /// The outputs in PyTorch's words; `None` for one that nothing uses.
+    outputs: Vec<Option<Described>>,
+    /// The sample's value of every symbol in any of them.
+    hints: BTreeMap<String, i64>,
+    /// Module path, file, line and function of the call.
+    place: (String, String, u32, String),
+}
+
+impl CallSite {
+    fn of(call: &Call<'_>) -> Result<Self> {
+        let ids = call.tensors("tensors")?.into_iter().map(|id| id.0).collect();
+        let tensors: Vec<Described> = call.values("tensors")?.into_iter().flatten().map(described).collect();
+        let outputs: Vec<Option<Described>> =
+            (0..call.output_count()).map(|k| call.output(k).ok().map(described)).collect();
+        let sizes: Vec<Size> = call.sizes("sizes")?.into_iter().map(Size).collect();
+        let hints = hints(call, tensors.iter().chain(outputs.iter().flatten()), &sizes);
+        let source = call.source();
+        let place = (source.module.clone(), source.file.clone(), source.line, source.function.clone());
+        Ok(Self { key: call.int("key")?, ids, tensors, sizes, outputs, hints, place })
+    }
+}
+
 /// Converts calls by asking a `Calls` object.
 pub(crate) struct UserConverters {
     calls: Py<PyAny>,
@@ -36,19 +69,10 @@ impl UserConverters {
     }
 
     fn ask(&self, py: Python<'_>, network: &Bound<'_, UserNetwork>, call: &Call<'_>) -> Result<Vec<Option<u32>>> {
-        let tensors: Vec<u32> = call.tensors("tensors")?.into_iter().map(|id| id.0).collect();
-        let values = call.values("tensors")?;
-        let given: Vec<Described> = values.into_iter().flatten().map(described).collect();
-        let wanted: Vec<Option<Described>> =
-            (0..call.output_count()).map(|k| call.output(k).ok().map(described)).collect();
-        let sizes: Vec<Size> = call.sizes("sizes")?.into_iter().map(Size).collect();
-        let hints: BTreeMap<String, i64> = hints(call, given.iter().chain(wanted.iter().flatten()), &sizes);
-        let source = call.source();
-        let place = (source.module.clone(), source.file.clone(), source.line, source.function.clone());
-        let arguments = (call.int("key")?, network, tensors, given, sizes, wanted, hints, place);
+        let site = CallSite::of(call)?;
         self.calls
             .bind(py)
-            .call_method1("convert", arguments)
+            .call_method1("convert", (site, network))
             .and_then(|outputs| outputs.extract())
             .map_err(|exception| self.keep(py, exception))
     }

@@ -29,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<network::Plan>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<progress::Bar>()?;
+    module.add_class::<converter::CallSite>()?;
     module.add_class::<user_network::Size>()?;
     module.add_class::<user_network::TensorInfo>()?;
     module.add_class::<user_network::UserNetwork>()?;

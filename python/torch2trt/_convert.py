@@ -21,7 +21,7 @@ from .backend import choose, cuda_index, site_packages
 from .capture import Captured, capture
 from .dynamic import check_captured
 from .errors import error
-from .converters import CONVERTERS, Calls
+from .converters import CONVERTERS, Calls, listed
 from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report
@@ -129,7 +129,7 @@ def torch2trt(
     with _timed(report, "capture"):
         captured, program = _captured(module, sampled, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
-        report.operators = {overload: calls for overload, calls, _ in program.coverage()}
+        report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     calls = Calls(captured, CONVERTERS, given)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
     options = {
@@ -207,8 +207,8 @@ def coverage(
 ) -> list[tuple[str, int, bool]]:
     """Every operator the model uses: (overload, number of calls, whether it converts). Builds nothing."""
     sampled = collect(module, inputs, kwargs, ShapeOptions(dynamic_shapes=dynamic_shapes))
-    _, program = _captured(module, sampled, _core.ProgressBar(False))
-    return program.coverage()
+    captured, program = _captured(module, sampled, _core.ProgressBar(False))
+    return listed(program.coverage(), captured.kept)
 
 
 def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:

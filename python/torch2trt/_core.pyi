@@ -76,6 +76,8 @@ class Plan:
     def summary(self) -> list[tuple[str, str]]: ...
     def serialize(self) -> bytes: ...
     def engine(self) -> Engine: ...
+    def save(self, description: str, path: str | PathLike[str] | None = None) -> bytes | None:
+        """Writes an engine file to a path, or returns its bytes."""
 
 class Engine:
     """Something that runs: the CPU engine or a TensorRT engine."""
@@ -94,6 +96,8 @@ class Engine:
     def plan(self) -> bytes | None: ...
     @property
     def description(self) -> str: ...
+    def save(self, description: str, path: str | PathLike[str] | None = None) -> bytes | None:
+        """Writes an engine file to a path, or returns its bytes."""
     def run(
         self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None
     ) -> list[torch.Tensor]:

@@ -42,9 +42,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     names: set[str] = set()
     convert = Calls.convert
 
-    def spy(self, key, *args):
-        names.add(self.name(key))
-        return convert(self, key, *args)
+    def spy(self, site, network):
+        names.add(self.name(site.key))
+        return convert(self, site, network)
 
     monkeypatch.setattr(Calls, "convert", spy)
     return names

@@ -1,13 +1,29 @@
 """Every Python block of the documentation runs as it stands, one after the other on each page."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from torch2trt import CONVERTERS
+
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ["README.md", "docs/getting-started.md", "docs/dynamic-shapes.md", "docs/migrating.md"]
+PAGES = [
+    "README.md", "docs/getting-started.md", "docs/dynamic-shapes.md", "docs/migrating.md", "docs/custom-converters.md",
+]  # fmt: skip
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """Converters and the alias of tensorrt that a page registers are its own."""
+    converters, modules = dict(CONVERTERS), dict(sys.modules)
+    yield
+    CONVERTERS.clear()
+    CONVERTERS.update(converters)
+    if "tensorrt" not in modules:
+        sys.modules.pop("tensorrt", None)
 
 
 @pytest.mark.parametrize("page", PAGES)

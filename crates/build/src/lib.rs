@@ -81,6 +81,7 @@ struct Build<'a> {
 impl Build<'_> {
     fn run(self) -> Result<Plan> {
         let (started, version) = (Instant::now(), self.library.version());
+        let said = self.library.logger().count();
         let other = |e| Error::from_trt(e, version, Vec::new());
         let builder = trt::Builder::new(self.library).map_err(other)?;
         let (mut config, mut warnings) = self.config(&builder)?;
@@ -100,7 +101,7 @@ impl Build<'_> {
             built = builder.build(&definition, &config);
         }
         let bytes = built.map_err(|e| refusal::explain(e, version, self.network))?;
-        warnings.extend(report::warnings(self.library));
+        warnings.extend(report::warnings(self.library, said));
         let report = Report {
             tensorrt: version,
             library: self.library.path().to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::InputRanges;
 use nvinfer as trt;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,7 +47,9 @@ pub struct Report {
     pub profiles: Vec<Vec<InputRanges>>,
 }
 
-/// What TensorRT warned of since the build began.
-pub(crate) fn warnings(_library: trt::Library) -> Vec<String> {
-    Vec::new()
+/// What TensorRT warned of after its first `said` messages, each once.
+pub(crate) fn warnings(library: trt::Library, said: u64) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let messages = library.logger().since(said).into_iter().filter(|m| m.severity == trt::Severity::Warning);
+    messages.map(|m| m.text.trim().to_owned()).filter(|text| seen.insert(text.clone())).collect()
 }

@@ -196,6 +196,20 @@ fn builds_for_different_targets_do_not_disturb_each_other() {
     });
 }
 
+#[test]
+fn what_tensorrt_warns_of_is_reported_once_and_only_for_its_build() {
+    let Some(library) = library(RTX_1_7) else { return };
+    let mut n = Net::new(false);
+    two_layers(&mut n);
+    let clean = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
+    n.input(DType::Float32, &[3]);
+    let unused = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(clean.report.warnings, Vec::<String>::new());
+    let warnings = unused.report.warnings;
+    assert!(warnings.iter().any(|w| w.contains("Unused Input: x1")), "{warnings:?}");
+    assert_eq!(warnings.iter().collect::<std::collections::BTreeSet<_>>().len(), warnings.len(), "{warnings:?}");
+}
+
 /// On a machine with a suitable GPU the engine answers; elsewhere the reason is TensorRT's.
 #[test]
 fn a_plan_is_inspected_or_the_reason_is_told() {

@@ -54,12 +54,12 @@ impl Logger {
     }
 
     /// Warnings and errors logged so far.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.object.state.recent().count
     }
 
     /// Warnings and errors logged after `count`, as far as they are kept.
-    pub(crate) fn since(&self, count: u64) -> Vec<Message> {
+    pub fn since(&self, count: u64) -> Vec<Message> {
         let recent = self.object.state.recent();
         let fresh = usize::try_from(recent.count - count).unwrap_or(KEPT);
         let skip = recent.messages.len().saturating_sub(fresh);

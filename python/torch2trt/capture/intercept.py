@@ -147,7 +147,9 @@ class Interceptor:
         yield _swap(method.owner, method.attribute, made)
         if isinstance(method.owner, ModuleType) and not method.owner.__name__.startswith("torch"):
             for module in list(sys.modules.values()):
-                names = [name for name, value in list(vars(module).items()) if value is method.function]
+                names = [
+                    name for name, value in list(getattr(module, "__dict__", {}).items()) if value is method.function
+                ]
                 for name in names:
                     yield _swap(module, name, made)
 
@@ -196,9 +198,7 @@ class Interceptor:
         outputs = torch.ops.torch2trt.call([*tensors, *inner], sizes, key)
         return decode(found.result, {"output": outputs})
 
-    def _record(
-        self, method: Method, encoded: Any, found: _Found, tensors: list[torch.Tensor], inner: int = 0
-    ) -> int:
+    def _record(self, method: Method, encoded: Any, found: _Found, tensors: list[torch.Tensor], inner: int = 0) -> int:
         args, kwargs = encoded
         key = next(_KEYS)
         devices = tuple(tensor.device for tensor in tensors)

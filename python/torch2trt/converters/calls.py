@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils import _pytree as pytree
 
-from .._core import Error, Size, UserNetwork
+from .._core import CallSite, Error, Size, UserNetwork
 from ..capture import Captured, Kept
-from ..capture.intercept import decode
+from ..capture.intercept import TARGET, decode
 from ..capture.symbols import render
 from ..errors import error
 from ..trt import INetworkDefinition, ITensor
-from ..trt.enums import from_network_name, network_name
+from ..trt.dtypes import from_network_name, network_name
 from ..trt.layer import ILayer
 from .active import active
 from .context import ConversionContext
@@ -31,6 +32,14 @@ from .standin import StandIn
 
 _CARRIED = {"float64": "float32", "int16": "int32", "int8": "int32", "uint8": "int32"}
 _KINDS = (("float32", "float16", "bfloat16"), ("int32", "int64"), ("bool",))
+
+
+def listed(rows: list[tuple[str, int, bool]], kept: Mapping[int, Kept]) -> list[tuple[str, int, bool]]:
+    """The rows of a coverage list, kept calls under the names of their methods."""
+    methods = Counter(call.method.name for call in kept.values())
+    ours = [row for row in rows if row[0] != TARGET]
+    calls = [(name, count, True) for name, count in methods.items()] if len(ours) != len(rows) else []
+    return sorted([*ours, *calls], key=lambda row: (-row[1], row[0]))
 
 
 class Described(NamedTuple):
@@ -63,7 +72,7 @@ class Calls:
         """`converters` are those the model was captured for, `kwargs` the arguments of `torch2trt()`."""
         self.kept = captured.kept
         self.converters = dict(converters)
-        self.kwargs = kwargs
+        self.kwargs = {"int8_mode": False, **kwargs, **kwargs.get("legacy", {})}
         self.constants = captured.constants
 
     def name(self, key: int) -> str:
@@ -75,23 +84,13 @@ class Calls:
         modules = {part for kept in self.kept.values() for part in _modules(kept)}
         return [tensor for part in modules for tensor in (*part.parameters(), *part.buffers())]
 
-    def convert(
-        self,
-        key: int,
-        lent: UserNetwork,
-        ids: list[int],
-        given: list[tuple[str, list[Size]]],
-        sizes: list[Size],
-        wanted: list[tuple[str, list[Size]] | None],
-        hints: dict[str, int],
-        place: tuple[str, str, int, str],
-    ) -> list[int | None]:
+    def convert(self, site: CallSite, lent: UserNetwork) -> list[int | None]:
         """Converts one call: the ids of the network's tensors that are its outputs, None where nothing uses one.
 
         Raises:
             torch2trt.Error: E0108, the converter failed, or left an output without its counterpart.
         """
-        call = _Call(self, key, lent, ids, given, sizes, wanted, hints, Place(*place))
+        call = _Call(self, site, lent)
         try:
             with active(call.context):
                 returned = call.registered.converter(call.context)
@@ -105,38 +104,39 @@ class Calls:
 class _Call:
     """One call while it is converted."""
 
-    def __init__(
-        self,
-        calls: Calls,
-        key: int,
-        lent: UserNetwork,
-        ids: list[int],
-        given: list[tuple[str, list[Size]]],
-        sizes: list[Size],
-        wanted: list[tuple[str, list[Size]] | None],
-        hints: dict[str, int],
-        place: Place,
-    ) -> None:
-        self.kept: Kept = calls.kept[key]
-        self.registered = calls.converters[self.kept.method.name]
-        self.place, self.hints = place, hints
-        self.network = INetworkDefinition(lent, self.kept.method.name, calls)
-        self.given = [Described(*tensor) for tensor in given]
-        self.wanted = [None if output is None else Described(*output) for output in wanted]
-        count = len(ids) - self.kept.inner
-        self.inner = ids[count:]
-        self.tensors = [calls.constants[key].get(k) for k in range(count)]
-        for k, tensor in enumerate(self.tensors):
-            if tensor is None:
-                self.tensors[k] = self._stand_in(self.given[k], self.kept.devices[k])
-                self.tensors[k]._trt = self.network._tensor(ids[k])
+    def __init__(self, calls: Calls, site: CallSite, lent: UserNetwork) -> None:
+        self.kept: Kept = calls.kept[site.key]
+        self.method = self.kept.method
+        self.registered = calls.converters[self.method.name]
+        self.place, self.hints = Place(*site.place), site.hints
+        self.network = INetworkDefinition(lent, self.method.name, calls)
+        self.given = [Described(*tensor) for tensor in site.tensors]
+        self.wanted = [None if output is None else Described(*output) for output in site.outputs]
+        own = len(site.ids) - self.kept.inner
+        self.inner = site.ids[own:]
+        constants = calls.constants[site.key]
+        self.tensors = [
+            constants[k] if k in constants else self._argument(k, id) for k, id in enumerate(site.ids[:own])
+        ]
         self.made = [self._output(k) for k in range(len(self.kept.samples))]
+        self.context = ConversionContext(self.network, calls.kwargs, self.method.name, self.place.module)
+        self.result = self._tell(site.sizes)
+
+    def _tell(self, sizes: list[Size]) -> Any:
+        """Gives the context the call's arguments and result; returns the latter."""
         numbers = [self._int(size) for size in sizes]
         filled = {"tensor": self.tensors, "argument": self.tensors, "size": numbers, "output": self.made}
-        args, kwargs, result = (decode(part, filled) for part in (self.kept.args, self.kept.kwargs, self.kept.result))
-        names = (self.kept.method.name, calls.kwargs, place.module, self.kept.method.hides)
-        self.context = ConversionContext(self.network, tuple(args), kwargs, result, *names)
-        self.result = result
+        context = self.context
+        context.method_args = tuple(decode(self.kept.args, filled))
+        context.method_kwargs = decode(self.kept.kwargs, filled)
+        context.method_return = decode(self.kept.result, filled)
+        context.lock = self.method.hides
+        return context.method_return
+
+    def _argument(self, index: int, id: int) -> StandIn:
+        made = self._stand_in(self.given[index], self.kept.devices[index])
+        made._trt = self.network._tensor(id)
+        return made
 
     def _int(self, size: Size) -> IntWrapper:
         value = size.value(self.hints)
@@ -239,14 +239,16 @@ class _Call:
             return self.error(f"failed: {what}", help or None, failure)
         missing = isinstance(failure, AttributeError) and "'_trt'" in what
         if missing:
-            help = "only tensors that depend on the model's inputs have `_trt`; use add_missing_trt_tensors for the others"
+            help = (
+                "only tensors that depend on the model's inputs have `_trt`; use add_missing_trt_tensors for the others"
+            )
         return self.error(f"raised {type(failure).__name__}: {what}", help or None, failure)
 
     def error(self, what: str, help: str | None, failure: Exception | None = None) -> Error:
         """An error that names the converter, its line, and the call in the model."""
         converter = self.registered.converter
         name = getattr(converter, "__name__", type(converter).__name__)
-        lines = [f"converter `{name}` of {self.kept.method.name} {what}"]
+        lines = [f"converter `{name}` of {self.method.name} {what}"]
         lines.append(f"  converter: {self.registered.position}")
         if line := _raised_at(failure, converter):
             lines.append(f"  raised at: {line}")

@@ -31,23 +31,15 @@ class ConversionContext:
     """
 
     def __init__(
-        self,
-        network: INetworkDefinition,
-        method_args: tuple,
-        method_kwargs: dict[str, Any],
-        method_return: Any,
-        method_str: str,
-        torch2trt_kwargs: dict[str, Any],
-        module_name: str,
-        lock: bool = True,
+        self, network: INetworkDefinition, torch2trt_kwargs: dict[str, Any], method_str: str, module_name: str
     ) -> None:
         self.network = network
-        self.method_args = method_args
-        self.method_kwargs = method_kwargs
-        self.method_return = method_return
+        self.method_args: tuple = ()
+        self.method_kwargs: dict[str, Any] = {}
+        self.method_return: Any = None
         self.method_str = method_str
         self.torch2trt_kwargs = torch2trt_kwargs
-        self.lock = lock
+        self.lock = True
         self.logger: logging.Logger = logger
         self.builder_config = None
         self._module_name = module_name

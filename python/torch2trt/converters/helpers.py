@@ -13,10 +13,12 @@ import torch
 
 from .. import trt
 from ..trt import INetworkDefinition, ITensor
-from ..trt.enums import dtype_from_torch, dtype_to_torch, member
+from ..trt.dtypes import dtype_from_torch, dtype_to_torch
+from ..trt.enums import member
 from .context import ConversionContext
 from .sizes import IntWrapper
 from .standin import StandIn
+
 
 def torch_dtype_to_trt(dtype: torch.dtype) -> trt.DataType:
     """`trt.float32` for torch.float32.
@@ -154,7 +156,9 @@ def _counterpart(network: INetworkDefinition, value: Any, all: Sequence[Any], wh
         number = torch.full((1,), value, dtype=check_torch_dtype(*all))
         return network.add_constant((1,), number).get_output(0)
     if isinstance(value, StandIn):
-        raise TypeError(f"{value} has no `_trt`, and no values to make a constant of: nothing made it part of the network")
+        raise TypeError(
+            f"{value} has no `_trt`, and no values to make a constant of: nothing made it part of the network"
+        )
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{type(value).__name__} has no counterpart in the network")
     shape = list(value.shape)

@@ -20,7 +20,7 @@ from typing import Any
 
 from .._core import Size
 from ..trt.layer import ITensor
-from ..trt.values import Dynamic, size_of 
+from ..trt.values import Dynamic, size_of
 from .active import get_conversion_context
 
 

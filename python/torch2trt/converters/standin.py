@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from .._core import Size
 from .sizes import IntWrapper, SizeWrapper, use_shape_wrapping
 
+
 class StandIn(torch.Tensor):
     """A tensor that stands for one of the engine's. `_trt` is its counterpart in the network, once it has one."""
 

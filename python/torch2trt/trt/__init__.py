@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import enums, layers_compute, layers_move, layers_window
+from .dtypes import DataType
 from .enums import *  # noqa: F403  every public name of enums.py is TensorRT's
-from .enums import DataType
 from .layer import ILayer, ITensor
 from .network import INetworkDefinition
 from .values import (
@@ -53,10 +53,10 @@ LAYERS: dict[str, type[ILayer]] = {
     name: value
     for module in (layers_compute, layers_move, layers_window)
     for name, value in sorted(vars(module).items())
-    if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer)
+    if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer) and value is not ILayer
 }
 """The layer classes, by name."""
-globals().update({name: layer for name, layer in LAYERS.items() if name != "ILayer"})
+globals().update(LAYERS)
 
 _ENGINES = {
     "Builder", "Runtime", "OnnxParser", "ICudaEngine", "IExecutionContext", "IBuilderConfig", "Refitter",
@@ -75,9 +75,9 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    *(name for name, value in vars(enums).items() if isinstance(value, type) and value.__module__ == enums.__name__),
+    *(name for name, value in vars(enums).items() if getattr(value, "__module__", "") == enums.__name__ and name[0].isupper()),
     *LAYERS,
-    "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "ILayer", "ILogger", "INetworkDefinition", "ITensor", "Logger",
-    "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32", "int4",
+    "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "ILayer", "ILogger", "INetworkDefinition", "ITensor",
+    "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32", "int4",
     "int64", "int8", "nptype", "uint8", "volume",
 ]  # fmt: skip

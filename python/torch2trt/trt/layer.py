@@ -1,7 +1,7 @@
 """What all layers and tensors of a draft share.
 
 A layer is a draft until the converter that added it has returned: attributes may be set in any order, and a tensor's
-shape is found when it is asked for. `INetworkDefinition` (network.py) owns the drafts and makes them final.
+shape is found when it is asked for. `Drafts` (drafts.py) owns them and makes them final.
 
 This file must not know which layers there are.
 """
@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .._core import TensorInfo
 from .._log import logger
+from .dtypes import DataType, from_network_name, network_name
 from .emit import Emitter, Inference, Ref
-from .enums import DataType, LayerType, TensorLocation, from_network_name, member, network_name
+from .enums import LayerType, TensorLocation, member
 from .values import Dims, unknown
 
 if TYPE_CHECKING:
-    from .network import INetworkDefinition
+    from .drafts import Drafts
 
 
 class Attribute:
@@ -53,7 +54,7 @@ def choice(kind: type) -> Callable[[Any], Any]:
 class ITensor:
     """A tensor of the network: an output of a layer, or one that the network already has."""
 
-    def __init__(self, network: INetworkDefinition, layer: ILayer | None, index: int, id: int | None = None) -> None:
+    def __init__(self, network: Drafts, layer: ILayer | None, index: int, id: int | None = None) -> None:
         self._network, self._layer, self._index, self._id = network, layer, index, id
         self._name: str | None = None
 
@@ -143,7 +144,7 @@ class ILayer:
     """How many inputs `set_input` may add."""
     _outputs = 1
 
-    def __init__(self, network: INetworkDefinition, inputs: list[ITensor | None], **values: Any) -> None:
+    def __init__(self, network: Drafts, inputs: list[ITensor | None], **values: Any) -> None:
         self._network = network
         self._inputs: list[ITensor | None] = list(inputs)
         self._values: dict[str, Any] = {}
@@ -278,7 +279,6 @@ class ILayer:
 
     def _changed(self) -> None:
         self._memo = None
-        self._network._generation += 1
 
     def _infer(self, inputs: list[TensorInfo | None]) -> list[TensorInfo]:
         if self._memo is None or any(a is not b for a, b in zip(self._memo[0], inputs)):
@@ -302,14 +302,14 @@ class ILayer:
             return None
         if self._precision in (DataType.FLOAT, DataType.HALF, DataType.BF16):
             return network_name(self._precision)
-        note(f"layer.precision = {self._precision.name} is left out: types other than floats are explicit in TensorRT 11")
+        note(f"layer.precision = {self._precision.name} is left out: quantization is explicit in TensorRT 11")
         return None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
 
-@lru_cache(maxsize=None)
+@cache
 def note(text: str) -> None:
     """Says something about how a script's words were taken, once."""
     logger.info("%s", text)

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from .._core import Size
+from .dtypes import network_name
 from .emit import Emitter, Ref
 from .enums import (
     ActivationType,
@@ -31,7 +32,6 @@ from .enums import (
     ScaleMode,
     TopKOperation,
     UnaryOperation,
-    network_name,
 )
 from .layer import Attribute, ILayer, choice, note
 from .values import as_tensor
@@ -149,7 +149,7 @@ class IParametricReLULayer(ILayer):
 
 
 class IScaleLayer(ILayer):
-    """`(x * scale + shift) ** power` with constants: one of each, one a channel, or one an element but for the batch."""
+    """`(x * scale + shift) ** power` with constants: one of each, one a channel, or one an element of a sample."""
 
     _kind = LayerType.SCALE
     mode = Attribute("What an element of the weights belongs to.", choice(ScaleMode))
@@ -160,7 +160,11 @@ class IScaleLayer(ILayer):
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         y = inputs[0]
-        steps = (("scale", 1.0, ElementWiseOperation.PROD), ("shift", 0.0, ElementWiseOperation.SUM), ("power", 1.0, ElementWiseOperation.POW))
+        steps = (
+            ("scale", 1.0, ElementWiseOperation.PROD),
+            ("shift", 0.0, ElementWiseOperation.SUM),
+            ("power", 1.0, ElementWiseOperation.POW),
+        )
         for name, neutral, op in steps:
             weights = self._values.get(name)
             if weights is None or weights.numel() == 0 or bool((weights == neutral).all()):

@@ -11,25 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Size
+from .dtypes import network_name
 from .emit import Emitter, Ref
-from .enums import (
-    BoundingBoxFormat,
-    FillOperation,
-    GatherMode,
-    InterpolationMode,
-    LayerType,
-    SampleMode,
-    ScatterMode,
-    network_name,
-)
+from .enums import BoundingBoxFormat, FillOperation, GatherMode, InterpolationMode, LayerType, SampleMode, ScatterMode
 from .layer import Attribute, ILayer, choice
 from .layers_compute import WeightsAttribute, third_from_last
-from .values import Dims, is_dynamic, sizes_of
+from .values import Dims, is_dynamic, is_sequence, sizes_of
 
 
 def ints(values: Any) -> Dims:
     """A sequence of ints, or one, with what they remember of their sizes."""
-    return Dims(values) if hasattr(values, "__iter__") else Dims([values])
+    return Dims(values if is_sequence(values) else [values])
 
 
 def order(values: Any) -> list[int]:
@@ -152,7 +144,9 @@ class ISliceLayer(ILayer):
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         given = [*inputs, *[None] * (6 - len(inputs))]
         fields, tensors = {}, []
-        for field, attribute, tensor in zip(("start", "size", "stride"), (self.start, self.shape, self.stride), given[1:]):
+        for field, attribute, tensor in zip(
+            ("start", "size", "stride"), (self.start, self.shape, self.stride), given[1:]
+        ):
             sizes = e.info(tensor).value if tensor is not None else sizes_of(attribute)
             if sizes is not None and self.axes is not None:
                 sizes, tensor = self._spread(e.dims(given[0]), field, sizes), None

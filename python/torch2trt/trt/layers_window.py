@@ -191,7 +191,9 @@ class IPoolingLayer(_Window):
     type = Attribute("Maximum or average.", choice(PoolingType))
     window_size_nd = Attribute("Sizes of the window.", ints)
     blend_factor = Attribute("Share of the average in MAX_AVERAGE_BLEND. Default: 0.", float)
-    average_count_excludes_padding = Attribute("Whether padding is left out of an average's divisor. Default: True.", bool)
+    average_count_excludes_padding = Attribute(
+        "Whether padding is left out of an average's divisor. Default: True.", bool
+    )
     window_size = Alias("window_size_nd")
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:

@@ -1,29 +1,25 @@
 """`ctx.network`: TensorRT's INetworkDefinition over the network under construction.
 
 Every `add_*` has TensorRT 11's name and argument names; those that TensorRT 8.6 or 10 had under other names are
-there too. What it returns is a draft (layer.py). When the converter has returned, `_finish` adds the drafts that
-lead to the outputs.
+there too. What it returns is a draft (drafts.py).
 
 This file must not know about PyTorch's methods or converters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import torch
-
-from .._core import Size, TensorInfo, UserNetwork
 from ..errors import error
 from . import layers_compute as compute
 from . import layers_move as move
 from . import layers_window as window
-from .emit import Commit
+from .drafts import Drafts
+from .dtypes import DataType
 from .enums import (
     BoundingBoxFormat,
     CumulativeOperation,
-    DataType,
     GatherMode,
     InterpolationMode,
     PaddingMode,
@@ -32,54 +28,11 @@ from .enums import (
     ResizeSelector,
     SampleMode,
 )
-from .layer import ILayer, ITensor
+from .layer import ITensor
 
 
-class INetworkDefinition:
+class INetworkDefinition(Drafts):
     """The network that a converter adds layers to."""
-
-    def __init__(self, lent: UserNetwork, operator: str, conversion: Any = None) -> None:
-        """`lent` is the network, `operator` what its layers come from; tensors go with one `conversion`."""
-        self._lent = lent
-        self._operator = operator
-        self._conversion = conversion
-        self._layers: list[ILayer] = []
-        self._generation = 0
-        self._known: dict[int, TensorInfo] = {}
-        self._owned: list[torch.Tensor] = []
-        """Tensors of the model that were given a `_trt`, for whoever runs the converter to take it back."""
-
-    # What TensorRT's network has besides layers
-
-    @property
-    def name(self) -> str:
-        """The operator being converted."""
-        return self._operator
-
-    @property
-    def num_layers(self) -> int:
-        """Number of layers this converter has added so far."""
-        return len(self._layers)
-
-    @property
-    def has_implicit_batch_dimension(self) -> bool:
-        """False: batch is an axis like any other since TensorRT 10."""
-        return False
-
-    @property
-    def _network(self) -> INetworkDefinition:
-        """Itself: the original wrapped TensorRT's network in one of its own."""
-        return self
-
-    def get_layer(self, index: int) -> ILayer:
-        """A layer this converter has added."""
-        return self._layers[index]
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-    def __getitem__(self, index: int) -> ILayer:
-        return self._layers[index]
 
     # Layers that compute
 
@@ -93,9 +46,7 @@ class INetworkDefinition:
 
     def add_elementwise(self, input1: ITensor, input2: ITensor, op: Any) -> compute.IElementWiseLayer:
         """A function of two tensors of equal rank, element by element."""
-        return self._add(
-            compute.IElementWiseLayer, "add_elementwise", input1=input1, input2=input2, values={"op": op}
-        )
+        return self._add(compute.IElementWiseLayer, "add_elementwise", input1=input1, input2=input2, values={"op": op})
 
     def add_select(self, condition: ITensor, then_input: ITensor, else_input: ITensor) -> compute.ISelectLayer:
         """`condition ? then_input : else_input`."""
@@ -119,9 +70,7 @@ class INetworkDefinition:
         values = {"mode": mode, "shift": shift, "scale": scale, "power": power, "channel_axis": channel_axis}
         return self._add(compute.IScaleLayer, "add_scale_nd", input=input, values=values)
 
-    def add_matrix_multiply(
-        self, input0: ITensor, op0: Any, input1: ITensor, op1: Any
-    ) -> compute.IMatrixMultiplyLayer:
+    def add_matrix_multiply(self, input0: ITensor, op0: Any, input1: ITensor, op1: Any) -> compute.IMatrixMultiplyLayer:
         """The product of the last two axes."""
         values = {"op0": op0, "op1": op1}
         return self._add(
@@ -158,7 +107,12 @@ class INetworkDefinition:
         return self._with_indices(layer, 1, indices_type)
 
     def add_cumulative(
-        self, input: ITensor, axis: ITensor, op: Any = CumulativeOperation.SUM, exclusive: bool = False, reverse: bool = False
+        self,
+        input: ITensor,
+        axis: ITensor,
+        op: Any = CumulativeOperation.SUM,
+        exclusive: bool = False,
+        reverse: bool = False,
     ) -> compute.ICumulativeLayer:
         """A running sum along the axis that a constant names."""
         values = {"op": op, "exclusive": exclusive, "reverse": reverse}
@@ -187,9 +141,7 @@ class INetworkDefinition:
         """The tensor itself."""
         return self._add(compute.IIdentityLayer, "add_identity", input=input)
 
-    def add_quantize(
-        self, input: ITensor, scale: ITensor, output_type: Any = DataType.INT8
-    ) -> compute.IQuantizeLayer:
+    def add_quantize(self, input: ITensor, scale: ITensor, output_type: Any = DataType.INT8) -> compute.IQuantizeLayer:
         """Quantizes with a scale."""
         given = {"input": input, "scale": scale}
         return self._add(compute.IQuantizeLayer, "add_quantize", **given, values={"to_type": output_type})
@@ -214,7 +166,9 @@ class INetworkDefinition:
         self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any = None, bias: Any = None
     ) -> window.IConvolutionLayer:
         """A convolution."""
-        return self._convolution(window.IConvolutionLayer, "add_convolution_nd", input, num_output_maps, kernel_shape, kernel, bias)
+        return self._convolution(
+            window.IConvolutionLayer, "add_convolution_nd", input, num_output_maps, kernel_shape, kernel, bias
+        )
 
     add_convolution = add_convolution_nd
 
@@ -222,7 +176,9 @@ class INetworkDefinition:
         self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any = None, bias: Any = None
     ) -> window.IDeconvolutionLayer:
         """A transposed convolution."""
-        return self._convolution(window.IDeconvolutionLayer, "add_deconvolution_nd", input, num_output_maps, kernel_shape, kernel, bias)
+        return self._convolution(
+            window.IDeconvolutionLayer, "add_deconvolution_nd", input, num_output_maps, kernel_shape, kernel, bias
+        )
 
     add_deconvolution = add_deconvolution_nd
 
@@ -306,7 +262,9 @@ class INetworkDefinition:
 
     def add_one_hot(self, indices: ITensor, values: ITensor, depth: ITensor, axis: int) -> move.IOneHotLayer:
         """One-hot vectors along a new axis."""
-        tensors = [self._checked(t, "add_one_hot", n) for n, t in (("indices", indices), ("values", values), ("depth", depth))]
+        tensors = [
+            self._checked(t, "add_one_hot", n) for n, t in (("indices", indices), ("values", values), ("depth", depth))
+        ]
         return move.IOneHotLayer(self, tensors, axis=axis)
 
     def add_non_zero(self, input: ITensor, indices_type: Any = None) -> move.INonZeroLayer:
@@ -372,7 +330,7 @@ class INetworkDefinition:
             raise error("E0108", f"network.{name} is not supported: {_ABSENT[name]}", _ABSENT_HELP)
         raise AttributeError(f"the network has no `{name}`; docs/network-api.md lists what there is")
 
-    # Drafts
+    # What calls have in common
 
     def _convolution(
         self, kind: type, method: str, input: ITensor, maps: int, shape: Any, kernel: Any, bias: Any
@@ -388,102 +346,10 @@ class INetworkDefinition:
         }
         return self._add(kind, method, input=input, values=values)
 
-    def _add(
-        self, kind: type, method: str, values: dict[str, Any] | None = None, optional: Any = (), **tensors: Any
-    ) -> Any:
-        inputs = [*optional, *(self._checked(tensor, method, name) for name, tensor in tensors.items())]
-        return kind(self, inputs, **(values or {}))
-
-    def _add_many(self, kind: type, method: str, tensors: Iterable[Any], values: dict[str, Any]) -> Any:
-        inputs = [self._checked(tensor, method, f"inputs[{k}]") for k, tensor in enumerate(tensors)]
-        if not inputs:
-            raise TypeError(f"{method}(): `inputs` is empty")
-        return kind(self, inputs, **values)
-
     def _with_indices(self, layer: Any, output: int, indices_type: Any) -> Any:
         if indices_type is not None:
             layer.set_output_type(output, indices_type)
         return layer
-
-    def _adopt(self, layer: ILayer) -> int:
-        self._layers.append(layer)
-        return len(self._layers) - 1
-
-    def _sizes(self, sizes: list[Size]) -> ITensor:
-        """A 1-D int64 tensor that holds sizes."""
-        return move.SizesLayer(self, [], sizes=sizes).get_output(0)
-
-    def _tensor(self, id: int) -> ITensor:
-        """A tensor that the network already has."""
-        return ITensor(self, None, 0, id)
-
-    def _checked(self, tensor: Any, method: str, argument: str) -> ITensor:
-        """The tensor, if it is one of this network.
-
-        Raises:
-            TypeError: it is no tensor of a network.
-            torch2trt.Error: E0108, it belongs to another conversion.
-        """
-        if not isinstance(tensor, ITensor):
-            raise TypeError(f"{method}(): `{argument}` must be a tensor of the network, got {_described(tensor)}")
-        if tensor._network is self:
-            return tensor
-        if tensor._network._conversion is self._conversion is not None and tensor._id is not None:
-            return self._tensor(tensor._id)
-        raise error(
-            "E0108",
-            f"{method}(): `{argument}` ({tensor.name}) never became part of this network",
-            "a converter's tensors last until it returns, and only those that lead to an output are kept: "
-            "make it again, or pass it through the model",
-        )
-
-    def _infer(self, tensor: ITensor) -> TensorInfo:
-        """What is known of a tensor, for the attributes as they are now."""
-        for layer in self._needed([tensor]):
-            layer._infer([None if t is None else self._inferred(t) for t in layer._inputs])
-        return self._inferred(tensor)
-
-    def _inferred(self, tensor: ITensor) -> TensorInfo:
-        if tensor._layer is not None:
-            return tensor._layer._memo[1][tensor._index]
-        if tensor._id not in self._known:
-            self._known[tensor._id] = self._lent.tensor(tensor._id)
-        return self._known[tensor._id]
-
-    def _needed(self, tensors: Iterable[ITensor]) -> list[ILayer]:
-        """The drafts behind tensors, each after those it uses."""
-        order: dict[ILayer, None] = {}
-        stack = [(tensor._layer, False) for tensor in tensors if tensor._layer is not None]
-        while stack:
-            layer, ready = stack.pop()
-            if ready:
-                order[layer] = None
-            elif layer not in order:
-                stack.append((layer, True))
-                inputs = (tensor._layer for tensor in layer._inputs if tensor is not None)
-                stack.extend((used, False) for used in inputs if used is not None and used not in order)
-        return list(order)
-
-    def _finish(self, outputs: list[ITensor | None]) -> list[int | None]:
-        """Adds the drafts that lead to outputs, and those that have none; gives the outputs' ids."""
-        ids: dict[tuple[ILayer, int], int] = {}
-        wanted = [output for output in outputs if output is not None]
-        effects = [layer for layer in self._layers if layer.num_outputs == 0]
-        used = [tensor for layer in effects for tensor in layer._inputs if tensor is not None]
-        for layer in [*self._needed([*used, *wanted]), *effects]:
-            inputs = [None if t is None else self._id(t, ids) for t in layer._inputs]
-            operator = self._operator if layer._name is None else f"{self._operator} [{layer._name}]"
-            try:
-                made = layer._typed(Commit(self._lent, operator), inputs)
-            except (TypeError, ValueError) as problem:
-                raise type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}") from None
-            for index, id in enumerate(made):
-                ids[layer, index] = layer._made[index]._id = id
-        return [None if output is None else self._id(output, ids) for output in outputs]
-
-    @staticmethod
-    def _id(tensor: ITensor, ids: dict[tuple[ILayer, int], int]) -> int:
-        return tensor._id if tensor._layer is None else ids[tensor._layer, tensor._index]
 
 
 _NO_PADDING = {
@@ -509,17 +375,6 @@ _ABSENT = {
     "add_dist_collective": "engines here run on one GPU",
 }
 _ABSENT_HELP = "leave the call to the built-in converters, or write it with the layers that docs/network-api.md lists"
-
-
-def _described(value: Any) -> str:
-    if value is None:
-        return "None: the `_trt` of something that no converter made"
-    if isinstance(value, torch.Tensor):
-        hint = "pass its `_trt`" if hasattr(value, "_trt") else "make a constant of it with add_missing_trt_tensors"
-        return f"a torch.Tensor: {hint}"
-    if isinstance(value, ILayer):
-        return "a layer: pass its get_output(0)"
-    return type(value).__name__
 
 
 __all__ = ["INetworkDefinition"]

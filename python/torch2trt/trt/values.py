@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from .._core import Size
-from .enums import DataType, dtype_from_torch, dtype_to_torch
+from .dtypes import DataType, dtype_from_torch, dtype_to_torch
 
 
 class Dynamic(int):
@@ -44,7 +44,12 @@ def size_of(value: Any) -> Size:
 
 def sizes_of(values: Any) -> list[Size]:
     """The sizes behind a sequence of ints, or one int."""
-    return [size_of(value) for value in (values if isinstance(values, Iterable) else [values])]
+    return [size_of(value) for value in (values if is_sequence(values) else [values])]
+
+
+def is_sequence(values: Any) -> bool:
+    """Whether there is more than a number: TensorRT's own Dims has items, but is no collection."""
+    return isinstance(values, Iterable) or hasattr(values, "__getitem__")
 
 
 def is_dynamic(values: Iterable[Size]) -> bool:
@@ -58,8 +63,8 @@ class Dims(tuple):
     MAX_DIMS = 8
 
     def __new__(cls, *shape: Any) -> Dims:
-        items = shape[0] if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
-        return super().__new__(cls, items)
+        items = shape[0] if len(shape) == 1 and is_sequence(shape[0]) else shape
+        return super().__new__(cls, iter(items))
 
     def __repr__(self) -> str:
         return f"({', '.join(map(str, self))})"

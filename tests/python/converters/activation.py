@@ -171,7 +171,14 @@ X, Y = floats((2, 4, 3)), floats((5, 4, 3))
 
 CASES = [
     Case("ReLU module", ("torch.nn.ReLU.forward",), torch.nn.ReLU(), X, N, Y),
-    Case("ReLU in place", ("torch.nn.ReLU.forward",), torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(inplace=True)), X, N, Y),
+    Case(
+        "ReLU in place",
+        ("torch.nn.ReLU.forward",),
+        torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(inplace=True)),
+        X,
+        N,
+        Y,
+    ),
     Case("relu inside F.relu", (NF + "relu",), lambda x: F.relu(x), X, N, Y),
     Case("torch.relu", ("torch.relu",), lambda x: torch.relu(x), X),
     Case("leaky_relu", (NF + "leaky_relu",), lambda x: F.leaky_relu(x, 0.2), X, N, Y),
@@ -194,6 +201,12 @@ CASES = [
     Case("softmax of 2-D", ("torch.Tensor.softmax",), lambda x: x.softmax(1), floats((3, 7))),
     Case("log_softmax", (NF + "log_softmax",), lambda x: F.log_softmax(x, dim=1), X),
     Case("glu", (NF + "glu",), lambda x: F.glu(x, 1), X, N, Y),
-    Case("glu over a dynamic axis", (NF + "glu",), lambda x: F.glu(x, 0), floats((4, 3)),
-         (({0: 2 * torch.export.Dim("half", min=1, max=64)},),), floats((10, 3))),
-]  # fmt: skip
+    Case(
+        "glu over a dynamic axis",
+        (NF + "glu",),
+        lambda x: F.glu(x, 0),
+        floats((4, 3)),
+        (({0: 2 * torch.export.Dim("half", min=1, max=64)},),),
+        floats((10, 3)),
+    ),
+]

@@ -69,11 +69,17 @@ def convert_gate(ctx):
     assert get_conversion_context() is ctx and ctx.method_str == "converters.composite.Gate.forward"
     gain = get_arg(ctx, "gain", 2, 1.0)
     kernel, bias = (trt_(ctx.network, x, t)[1] for t in (module.linear.weight, module.linear.bias))
-    y = ctx.network.add_matrix_multiply(x._trt, trt.MatrixOperation.NONE, kernel, trt.MatrixOperation.TRANSPOSE).get_output(0)
+    y = ctx.network.add_matrix_multiply(
+        x._trt, trt.MatrixOperation.NONE, kernel, trt.MatrixOperation.TRANSPOSE
+    ).get_output(0)
     y = ctx.network.add_elementwise(y, bias, trt.ElementWiseOperation.SUM).get_output(0)
     y = ctx.network.add_activation(y, trt.ActivationType.SIGMOID).get_output(0)
     y = ctx.network.add_elementwise(y, x._trt, trt.ElementWiseOperation.PROD).get_output(0)
-    y, gain = trt_(ctx.network, ctx.method_return, gain) if hasattr(ctx.method_return, "_trt") else (y, trt_(ctx.network, x, gain)[1])
+    y, gain = (
+        trt_(ctx.network, ctx.method_return, gain)
+        if hasattr(ctx.method_return, "_trt")
+        else (y, trt_(ctx.network, x, gain)[1])
+    )
     ctx.method_return._trt = ctx.network.add_elementwise(y, gain, trt.ElementWiseOperation.PROD).get_output(0)
 
 
@@ -147,9 +153,22 @@ HERE = "converters.composite."
 X, Y = floats((2, 5, 4)), floats((6, 5, 4))
 
 CASES = [
-    Case("model", (HERE + "Gate.forward", HERE + "Recurrent.forward", HERE + "scaled_sum", "torch.nn.functional.softplus"),
-         Model(), X, dims({0: "n"}), Y),
+    Case(
+        "model",
+        (HERE + "Gate.forward", HERE + "Recurrent.forward", HERE + "scaled_sum", "torch.nn.functional.softplus"),
+        Model(),
+        X,
+        dims({0: "n"}),
+        Y,
+    ),
     Case("module alone", (HERE + "Gate.forward",), Gate(), X, dims({0: "n", 1: "t"}), floats((3, 7, 4))),
     Case("not real", ("torch.abs",), lambda x: torch.abs(x) + 1, X, dims({0: "n"}), Y),
-    Case("passed through", ("torch.nn.Dropout.forward",), torch.nn.Sequential(torch.nn.Dropout(0.3), torch.nn.Linear(4, 2)), X, dims({0: "n"}), Y),
-]  # fmt: skip
+    Case(
+        "passed through",
+        ("torch.nn.Dropout.forward",),
+        torch.nn.Sequential(torch.nn.Dropout(0.3), torch.nn.Linear(4, 2)),
+        X,
+        dims({0: "n"}),
+        Y,
+    ),
+]

@@ -21,7 +21,10 @@ def convert_Linear(ctx):
     if module.bias is not None:
         bias = module.bias.detach().cpu().numpy()
     layer = ctx.network.add_fully_connected(
-        input=layer.get_output(0), num_outputs=module.out_features, kernel=module.weight.detach().cpu().numpy(), bias=bias
+        input=layer.get_output(0),
+        num_outputs=module.out_features,
+        kernel=module.weight.detach().cpu().numpy(),
+        bias=bias,
     )
     layer = ctx.network.add_shuffle(layer.get_output(0))
     layer.reshape_dims = tuple([0] * ctx.method_return.ndim)
@@ -94,13 +97,40 @@ HEADS = dims({0: "n", 2: "t"}, {0: "n", 2: "s"}, {0: "n", 2: "s"})
 
 CASES = [
     Case("Linear", ("torch.nn.Linear.forward",), torch.nn.Linear(4, 3), floats((2, 4)), dims({0: "n"}), floats((7, 4))),
-    Case("Linear of rank 3", ("torch.nn.Linear.forward",), torch.nn.Linear(4, 3, bias=False), floats((2, 5, 4)), dims({0: "n", 1: "t"}), floats((3, 7, 4))),
+    Case(
+        "Linear of rank 3",
+        ("torch.nn.Linear.forward",),
+        torch.nn.Linear(4, 3, bias=False),
+        floats((2, 5, 4)),
+        dims({0: "n", 1: "t"}),
+        floats((3, 7, 4)),
+    ),
     Case("linear", ("torch.nn.functional.linear",), lambda x: F.linear(x, torch.ones(3, 4)), floats((2, 5, 4))),
-    Case("matmul", ("torch.matmul",), torch.matmul, floats((2, 3, 4), (2, 4, 5)), dims({0: "n", 1: "t"}, {0: "n"}), floats((6, 7, 4), (6, 4, 5))),
-    Case("matmul with a parameter", ("torch.Tensor.__matmul__",), Projected(), floats((2, 4)), dims({0: "n"}), floats((5, 4))),
+    Case(
+        "matmul",
+        ("torch.matmul",),
+        torch.matmul,
+        floats((2, 3, 4), (2, 4, 5)),
+        dims({0: "n", 1: "t"}, {0: "n"}),
+        floats((6, 7, 4), (6, 4, 5)),
+    ),
+    Case(
+        "matmul with a parameter",
+        ("torch.Tensor.__matmul__",),
+        Projected(),
+        floats((2, 4)),
+        dims({0: "n"}),
+        floats((5, 4)),
+    ),
     Case("bmm", ("torch.bmm",), torch.bmm, floats((2, 3, 4), (2, 4, 5))),
     Case("mv", ("torch.mv",), torch.mv, floats((3, 4), (4,))),
     Case("einsum", ("torch.einsum",), lambda x, y: torch.einsum("bij, bjk -> bik", x, y), floats((2, 3, 4), (2, 4, 5))),
-    Case("attention", ("torch.nn.functional.scaled_dot_product_attention",), lambda q, k, v: F.scaled_dot_product_attention(q, k, v),
-         floats((2, 2, 5, 8), (2, 2, 7, 8), (2, 2, 7, 8)), HEADS, floats((3, 2, 4, 8), (3, 2, 9, 8), (3, 2, 9, 8))),
-]  # fmt: skip
+    Case(
+        "attention",
+        ("torch.nn.functional.scaled_dot_product_attention",),
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v),
+        floats((2, 2, 5, 8), (2, 2, 7, 8), (2, 2, 7, 8)),
+        HEADS,
+        floats((3, 2, 4, 8), (3, 2, 9, 8), (3, 2, 9, 8)),
+    ),
+]

@@ -12,7 +12,9 @@ from torch2trt import trt
 
 @tensorrt_converter("torch.nn.functional.batch_norm")
 def convert_batch_norm(ctx):
-    x, mean, var, weight, bias = (get_arg(ctx, n, k, None) for k, n in enumerate(("input", "running_mean", "running_var", "weight", "bias")))
+    x, mean, var, weight, bias = (
+        get_arg(ctx, n, k, None) for k, n in enumerate(("input", "running_mean", "running_var", "weight", "bias"))
+    )
     eps = get_arg(ctx, "eps", 7, 1e-5)
     scale = weight.detach().cpu().numpy() / np.sqrt(var.detach().cpu().numpy() + eps)
     shift = bias.detach().cpu().numpy() - mean.detach().cpu().numpy() * scale
@@ -23,7 +25,9 @@ def convert_batch_norm(ctx):
 @tensorrt_converter("torch.nn.functional.layer_norm")
 def convert_layer_norm(ctx):
     x, shape = ctx.method_args[:2]
-    weight, bias, eps = (get_arg(ctx, n, k, d) for k, n, d in ((2, "weight", None), (3, "bias", None), (4, "eps", 1e-5)))
+    weight, bias, eps = (
+        get_arg(ctx, n, k, d) for k, n, d in ((2, "weight", None), (3, "bias", None), (4, "eps", 1e-5))
+    )
     dim = torch_dim_resolve_negative(tuple(-i - 1 for i in range(len(shape))), x.ndim)
     constant_shape = (1,) * (x.ndim - len(shape)) + tuple(shape)
     scale = np.ones(shape, np.float32) if weight is None else weight.detach().cpu().numpy()
@@ -37,7 +41,9 @@ def convert_layer_norm(ctx):
 @tensorrt_converter("torch.nn.functional.group_norm")
 def convert_group_norm(ctx):
     x, groups = ctx.method_args[:2]
-    weight, bias, eps = (get_arg(ctx, n, k, d) for k, n, d in ((2, "weight", None), (3, "bias", None), (4, "eps", 1e-5)))
+    weight, bias, eps = (
+        get_arg(ctx, n, k, d) for k, n, d in ((2, "weight", None), (3, "bias", None), (4, "eps", 1e-5))
+    )
     x_trt, eps_trt = add_missing_trt_tensors(ctx.network, [x, eps])
     shape = list(x.shape)
     split = shape[:1] + [groups, shape[1] // groups] + shape[2:]
@@ -52,7 +58,9 @@ def convert_group_norm(ctx):
     var, eps_trt = broadcast_trt_tensors(ctx.network, [var, eps_trt], len(split))
     var = ctx.network.add_elementwise(var, eps_trt, trt.ElementWiseOperation.SUM).get_output(0)
     deviation = ctx.network.add_unary(var, trt.UnaryOperation.SQRT).get_output(0)
-    layer = ctx.network.add_shuffle(ctx.network.add_elementwise(centred, deviation, trt.ElementWiseOperation.DIV).get_output(0))
+    layer = ctx.network.add_shuffle(
+        ctx.network.add_elementwise(centred, deviation, trt.ElementWiseOperation.DIV).get_output(0)
+    )
     layer.reshape_dims = shape
     scale, shift = weight.detach().cpu().numpy(), bias.detach().cpu().numpy()
     layer = ctx.network.add_scale_nd(layer.get_output(0), trt.ScaleMode.CHANNEL, shift, scale, np.ones_like(scale), 1)
@@ -78,7 +86,9 @@ def convert_normalize(ctx):
     x_trt, eps, p, inverse = broadcast_trt_tensors(ctx.network, tensors, x.ndim)
     norm = ctx.network.add_unary(x_trt, trt.UnaryOperation.ABS).get_output(0)
     norm = ctx.network.add_elementwise(norm, p, trt.ElementWiseOperation.POW).get_output(0)
-    norm = ctx.network.add_reduce(norm, trt.ReduceOperation.SUM, torch_dim_to_trt_axes(dim), keep_dims=True).get_output(0)
+    norm = ctx.network.add_reduce(norm, trt.ReduceOperation.SUM, torch_dim_to_trt_axes(dim), keep_dims=True).get_output(
+        0
+    )
     norm = ctx.network.add_elementwise(norm, inverse, trt.ElementWiseOperation.POW).get_output(0)
     norm = ctx.network.add_elementwise(norm, eps, trt.ElementWiseOperation.MAX).get_output(0)
     ctx.method_return._trt = ctx.network.add_elementwise(x_trt, norm, trt.ElementWiseOperation.DIV).get_output(0)
@@ -105,11 +115,22 @@ SIZES = dims({0: "n", 2: "h", 3: "w"}, least=2)
 
 CASES = [
     Case("batch_norm 2d", (NF + "batch_norm",), filled(torch.nn.BatchNorm2d(4)), IMAGE, SIZES, OTHER),
-    Case("batch_norm 1d", (NF + "batch_norm",), filled(torch.nn.BatchNorm1d(4)), floats((3, 4)), dims({0: "n"}), floats((8, 4))),
-    Case("layer_norm", (NF + "layer_norm",), filled(torch.nn.LayerNorm(5)), IMAGE, dims({0: "n"}), floats((5, 4, 6, 5))),
+    Case(
+        "batch_norm 1d",
+        (NF + "batch_norm",),
+        filled(torch.nn.BatchNorm1d(4)),
+        floats((3, 4)),
+        dims({0: "n"}),
+        floats((8, 4)),
+    ),
+    Case(
+        "layer_norm", (NF + "layer_norm",), filled(torch.nn.LayerNorm(5)), IMAGE, dims({0: "n"}), floats((5, 4, 6, 5))
+    ),
     Case("layer_norm of two axes", (NF + "layer_norm",), torch.nn.LayerNorm((6, 5), elementwise_affine=False), IMAGE),
     Case("group_norm", (NF + "group_norm",), filled(torch.nn.GroupNorm(2, 4)), IMAGE, SIZES, OTHER, tolerance=1e-4),
     Case("instance_norm", (NF + "instance_norm",), lambda x: F.instance_norm(x), IMAGE, SIZES, OTHER, tolerance=1e-4),
     Case("normalize", (NF + "normalize",), lambda x: F.normalize(x, dim=1), IMAGE, SIZES, OTHER),
-    Case("local response", ("torch.nn.LocalResponseNorm.forward",), torch.nn.LocalResponseNorm(3, 0.5, 0.7, 1.5), IMAGE),
-]  # fmt: skip
+    Case(
+        "local response", ("torch.nn.LocalResponseNorm.forward",), torch.nn.LocalResponseNorm(3, 0.5, 0.7, 1.5), IMAGE
+    ),
+]

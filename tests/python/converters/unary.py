@@ -86,13 +86,25 @@ def method(name):
 
 CASES = [
     *(
-        Case(name, (f"torch.{name}",), lambda x, f=getattr(torch, name): f(x), inputs(name)[0], dims({0: "n"}), inputs(name)[1])
+        Case(
+            name,
+            (f"torch.{name}",),
+            lambda x, f=getattr(torch, name): f(x),
+            inputs(name)[0],
+            dims({0: "n"}),
+            inputs(name)[1],
+        )
         for name in UNARY
     ),
     *(Case(f"Tensor.{name}", (f"torch.Tensor.{name}",), method(name), inputs(name)[0]) for name in UNARY),
     Case("rsqrt", ("torch.rsqrt",), torch.rsqrt, positive((2, 3))),
     Case("log1p", ("torch.log1p",), torch.log1p, positive((2, 3)), dims({0: "n"}), positive((7, 3))),
     Case("square", ("torch.square",), torch.square, floats((2, 3, 4, 5))),
-    Case("there and back", ("torch.Tensor.half", "torch.Tensor.float"), lambda x: x.half().float(), floats((2, 3)),
-         tolerance=1e-3),
-]  # fmt: skip
+    Case(
+        "there and back",
+        ("torch.Tensor.half", "torch.Tensor.float"),
+        lambda x: x.half().float(),
+        floats((2, 3)),
+        tolerance=1e-3,
+    ),
+]

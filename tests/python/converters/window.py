@@ -40,7 +40,10 @@ def convert_conv(ctx):
     bias = get_arg(ctx, "bias", 2, None)
     n = x.dim() - 2
     kernel = tuple(weight.shape[2:])
-    stride, padding, dilation = (tupled(get_arg(ctx, name, pos, d), n) for name, pos, d in (("stride", 3, 1), ("padding", 4, 0), ("dilation", 5, 1)))
+    stride, padding, dilation = (
+        tupled(get_arg(ctx, name, pos, d), n)
+        for name, pos, d in (("stride", 3, 1), ("padding", 4, 0), ("dilation", 5, 1))
+    )
     y = x._trt
     if n == 1:
         kernel, stride, padding, dilation = kernel + (1,), stride + (1,), padding + (0,), dilation + (1,)
@@ -157,7 +160,9 @@ def convert_grid_sample(ctx):
     x, grid = ctx.method_args[:2]
     layer = ctx.network.add_grid_sample(x._trt, grid._trt)
     layer.align_corners = bool(get_arg(ctx, "align_corners", 4, False))
-    layer.sample_mode = trt.SampleMode.CLAMP if get_arg(ctx, "padding_mode", 3, "zeros") == "border" else trt.SampleMode.FILL
+    layer.sample_mode = (
+        trt.SampleMode.CLAMP if get_arg(ctx, "padding_mode", 3, "zeros") == "border" else trt.SampleMode.FILL
+    )
     ctx.method_return._trt = layer.get_output(0)
 
 
@@ -191,26 +196,78 @@ SIZES = dims({0: "n", 2: "h", 3: "w"}, least=6)
 
 CASES = [
     Case("Conv2d", ("torch.nn.Conv2d.forward",), conv(4, 6, 3, 2, 1), IMAGE, SIZES, WIDE),
-    Case("Conv2d groups dilated", ("torch.nn.Conv2d.forward",), conv(4, 8, 3, groups=4, dilation=2, bias=False), IMAGE, SIZES, WIDE),
-    Case("conv1d", (NF + "conv1d",), torch.nn.Conv1d(4, 6, 3, 2, 1), floats((2, 4, 11)), dims({0: "n", 2: "l"}, least=4), floats((5, 4, 20))),
+    Case(
+        "Conv2d groups dilated",
+        ("torch.nn.Conv2d.forward",),
+        conv(4, 8, 3, groups=4, dilation=2, bias=False),
+        IMAGE,
+        SIZES,
+        WIDE,
+    ),
+    Case(
+        "conv1d",
+        (NF + "conv1d",),
+        torch.nn.Conv1d(4, 6, 3, 2, 1),
+        floats((2, 4, 11)),
+        dims({0: "n", 2: "l"}, least=4),
+        floats((5, 4, 20)),
+    ),
     Case("conv2d rectangular", (NF + "conv2d",), lambda x: F.conv2d(x, torch.ones(5, 4, 1, 3), padding=(0, 1)), IMAGE),
     Case("conv3d", (NF + "conv3d",), torch.nn.Conv3d(2, 3, 3, padding=1), floats((1, 2, 5, 6, 7))),
-    Case("ConvTranspose2d", ("torch.nn.ConvTranspose2d.forward",), torch.nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2), IMAGE, SIZES, WIDE),
+    Case(
+        "ConvTranspose2d",
+        ("torch.nn.ConvTranspose2d.forward",),
+        torch.nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2),
+        IMAGE,
+        SIZES,
+        WIDE,
+    ),
     Case("max_pool2d", (NF + "max_pool2d",), torch.nn.MaxPool2d(3, 2, 1), IMAGE, SIZES, WIDE),
     Case("max_pool2d ceil", (NF + "max_pool2d",), lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True), IMAGE),
     Case("max_pool1d", (NF + "max_pool1d",), lambda x: F.max_pool1d(x, 3, 2, 1), floats((2, 4, 11))),
     Case("max_pool3d", (NF + "max_pool3d",), lambda x: F.max_pool3d(x, 2), floats((1, 2, 4, 6, 8))),
-    Case("avg_pool2d", (NF + "avg_pool2d",), lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), IMAGE, SIZES, WIDE),
+    Case(
+        "avg_pool2d",
+        (NF + "avg_pool2d",),
+        lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        IMAGE,
+        SIZES,
+        WIDE,
+    ),
     Case("avg_pool2d counts padding", (NF + "avg_pool2d",), lambda x: F.avg_pool2d(x, 3, 2, 1), IMAGE),
-    Case("adaptive_avg_pool2d", (NF + "adaptive_avg_pool2d",), torch.nn.AdaptiveAvgPool2d((3, 2)), IMAGE, dims({0: "n"}), floats((6, 4, 12, 10))),
+    Case(
+        "adaptive_avg_pool2d",
+        (NF + "adaptive_avg_pool2d",),
+        torch.nn.AdaptiveAvgPool2d((3, 2)),
+        IMAGE,
+        dims({0: "n"}),
+        floats((6, 4, 12, 10)),
+    ),
     Case("nearest by scale", (NF + "interpolate",), lambda x: F.interpolate(x, scale_factor=2), IMAGE, SIZES, WIDE),
-    Case("bilinear to a size", (NF + "interpolate",), lambda x: F.interpolate(x, (7, 9), mode="bilinear"), IMAGE, SIZES, WIDE),
-    Case("bilinear to another's size", (NF + "interpolate",),
-         lambda x, y: F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True), floats((2, 3, 5, 6), (2, 1, 8, 9)),
-         dims({2: "h", 3: "w"}, {2: "p", 3: "q"}, least=2), floats((2, 3, 4, 9), (2, 1, 13, 6))),
+    Case(
+        "bilinear to a size",
+        (NF + "interpolate",),
+        lambda x: F.interpolate(x, (7, 9), mode="bilinear"),
+        IMAGE,
+        SIZES,
+        WIDE,
+    ),
+    Case(
+        "bilinear to another's size",
+        (NF + "interpolate",),
+        lambda x, y: F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True),
+        floats((2, 3, 5, 6), (2, 1, 8, 9)),
+        dims({2: "h", 3: "w"}, {2: "p", 3: "q"}, least=2),
+        floats((2, 3, 4, 9), (2, 1, 13, 6)),
+    ),
     Case("bicubic", (NF + "interpolate",), lambda x: F.interpolate(x, scale_factor=2.0, mode="bicubic"), IMAGE),
-    Case("grid_sample", (NF + "grid_sample",), lambda x, g: F.grid_sample(x, g.tanh(), align_corners=False), floats((2, 3, 5, 6), (2, 4, 7, 2)),
-         tolerance=1e-4),
+    Case(
+        "grid_sample",
+        (NF + "grid_sample",),
+        lambda x, g: F.grid_sample(x, g.tanh(), align_corners=False),
+        floats((2, 3, 5, 6), (2, 4, 7, 2)),
+        tolerance=1e-4,
+    ),
     Case("pad", (NF + "pad",), lambda x: F.pad(x, (1, 2, 3, 0)), IMAGE, SIZES, WIDE),
     Case("pixel_shuffle", ("torch.pixel_shuffle",), lambda x: torch.pixel_shuffle(x, 2), IMAGE, SIZES, WIDE),
-]  # fmt: skip
+]

@@ -63,4 +63,8 @@ CASES = [
     Case("dynamic bool mask", attend, qkv(mask=some_dead),
          dynamic=dims({0: "n", 2: "l"}, {0: "n", 2: "s"}, {0: "n", 2: "s"}, {0: "n", 2: "l", 3: "s"}),
          other=qkv(3, 9, batch=4, mask=some_dead)),
+    Case("flash on a CPU", lambda q, k, v: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, is_causal=True)[0], qkv(6, 6)),
+    Case("flash on a CPU masked", lambda q, k, v, m: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=m)[0],
+         qkv(mask=lambda b, h, q, k: randn(b, 1, q, k))),
+    Case("math", lambda q, k, v: torch.ops.aten._scaled_dot_product_attention_math(q, k, v, is_causal=True)[0], qkv(6, 6)),
 ]

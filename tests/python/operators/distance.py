@@ -28,4 +28,6 @@ CASES = [
     Case("cosine similarity", F.cosine_similarity, pair((5, 3), (5, 3))),
     Case("cosine similarity broadcast", lambda x, y: F.cosine_similarity(x, y, dim=-1), pair((5, 1, 3), (4, 3))),
     Case("cosine similarity of zeros", lambda x, y: F.cosine_similarity(x * 0, y, eps=0.1), pair((5, 3), (5, 3))),
+    Case("cdist forward", lambda x, y: torch.ops.aten._cdist_forward(x, y, 2.0, None), pair((5, 3), (4, 3))),
+    Case("pdist forward", lambda x: torch.ops.aten._pdist_forward(x, 3.0), lambda: (randn(5, 3),)),
 ]

@@ -53,4 +53,8 @@ CASES = [
     Case("fold", lambda x: F.fold(x, (9, 6), 3), image(2, 27, 28)),
     Case("fold all", lambda x: F.fold(x, (9, 6), (3, 2), dilation=(1, 2), padding=(1, 2), stride=(2, 1)), image(2, 18, 40)),
     Case("fold batchless", lambda x: F.fold(x, (6, 4), 2, stride=2), image(12, 6)),
+    Case("native channel shuffle", lambda x: torch.ops.aten.native_channel_shuffle(x, 3), image(2, 6, 5, 4)),
+    Case("grid sampler 2d", lambda x, g: torch.ops.aten.grid_sampler_2d(x, g, 0, 0, True), sampled()),
+    Case("grid sampler 3d", lambda x, g: torch.ops.aten.grid_sampler_3d(x, g, 0, 0, True),
+         lambda: (randn(1, 2, 4, 5, 6), rand(1, 3, 3, 3, 3)), refused="volume"),
 ]

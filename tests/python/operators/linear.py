@@ -68,4 +68,6 @@ CASES = [
     Case("tensordot", lambda x, y: torch.tensordot(x, y, ([1, 2], [0, 1])), random((2, 3, 4), (3, 4, 5))),
     Case("tensordot order", lambda x, y: torch.tensordot(x, y, ([2, 0], [1, 2])), random((2, 3, 4), (5, 4, 2))),
     Case("tensordot none", lambda x, y: torch.tensordot(x, y, 0), random((2, 3), (4,))),
+    Case("ger", torch.ger, random((3,), (5,))),
+    Case("chain_matmul", torch.chain_matmul, random((3, 4), (4, 5), (5, 2))),
 ]

@@ -21,6 +21,11 @@ def trained(module: nn.Module) -> nn.Module:
     return module
 
 
+def channels():
+    """Draws an image, and weight, bias, mean and variance of its channels."""
+    return randn(2, 6, 5, 4), randn(6), randn(6), randn(6), torch.rand(6) + 0.5
+
+
 CASES = [
     Case("batch norm 2d", trained(nn.BatchNorm2d(6)), image(2, 6, 5, 4)),
     Case("batch norm 1d", trained(nn.BatchNorm1d(6)), image(2, 6, 5)),
@@ -58,4 +63,11 @@ CASES = [
     Case("rms norm epsilon", trained(nn.RMSNorm((5, 8), eps=0.1)), image(2, 5, 8)),
     Case("rms norm of tiny values", lambda x: F.rms_norm(x * 1e-4, (8,)), image(2, 5, 8)),
     Case("local response norm", nn.LocalResponseNorm(3), image(2, 6, 5, 4)),
+    Case("native batch norm", lambda x, *p: torch.ops.aten.native_batch_norm(x, *p, False, 0.1, 1e-5)[0], channels),
+    Case("legit batch norm", lambda x, *p: torch.ops.aten._native_batch_norm_legit(x, *p, False, 0.1, 1e-5)[0], channels),
+    Case("batch norm without update", lambda x, *p: torch.ops.aten._batch_norm_no_update(x, *p, 0.1, 1e-5)[0], channels),
+    Case("native layer norm", lambda x, w, b: torch.ops.aten.native_layer_norm(x, (8,), w, b, 1e-5)[0], lambda: (randn(2, 5, 8), randn(8), randn(8))),
+    Case("native layer norm statistics", lambda x: torch.ops.aten.native_layer_norm(x, (8,), None, None, 1e-5), image(2, 5, 8), refused="statistics"),
+    Case("native group norm", lambda x, w, b: torch.ops.aten.native_group_norm(x, w, b, 2, 6, 20, 3, 1e-5)[0], lambda: (randn(2, 6, 5, 4), randn(6), randn(6))),
+    Case("fused rms norm", lambda x, w: torch.ops.aten._fused_rms_norm(x, (8,), w, None)[0], lambda: (randn(2, 5, 8), randn(8))),
 ]

@@ -83,4 +83,6 @@ CASES = [
          other=image(4, 3, 4, 17)),
     Case("adaptive max dynamic", lambda x: F.adaptive_max_pool2d(x, (5, 3)), image(2, 3, 12, 8), dynamic=SIZES,
          other=image(4, 3, 4, 17)),
+    Case("_adaptive_avg_pool2d", lambda x: torch.ops.aten._adaptive_avg_pool2d(x, [5, 4]), image(2, 3, 12, 8)),
+    Case("_adaptive_avg_pool3d", lambda x: torch.ops.aten._adaptive_avg_pool3d(x, [2, 3, 5]), image(2, 3, 6, 7, 8)),
 ]

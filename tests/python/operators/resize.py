@@ -75,4 +75,27 @@ CASES = [
          other=lambda: (randn(2, 3, 5, 11), randn(2, 1, 10, 22))),
     Case("bicubic by two dynamic", resize("bicubic", scale_factor=2), SMALL, dynamic=SIZES, other=TALL),
     Case("antialiased dynamic", resize("bilinear", size=(5, 4), antialias=True), SMALL, dynamic=SIZES, refused="antialiased"),
+    *(
+        Case(f"{name}{rank}d sizes and factors {given}",
+             lambda x, op=getattr(torch.ops.aten, f"{name}{rank}d"), corners=corners, given=given, n=rank:
+             op.default(x, [7, 11, 4][:n], *corners, *([1.5, 2.2, 0.7][:n] if given else [])),
+             image(2, 3, *(5, 5, 6)[:rank]))
+        for given in (False, True)
+        for name, ranks, corners in (
+            ("upsample_nearest", (1, 2, 3), ()),
+            ("_upsample_nearest_exact", (1, 2, 3), ()),
+            ("upsample_linear", (1,), (False,)),
+            ("upsample_bilinear", (2,), (False,)),
+            ("upsample_trilinear", (3,), (False,)),
+            ("upsample_bicubic", (2,), (False,)),
+        )
+        for rank in ranks
+    ),
+    *(
+        Case(f"{name} antialiased sizes and factors", lambda x, op=getattr(torch.ops.aten, f"_upsample_{name}2d_aa").default:
+             op(x, [7, 4], False, 1.5, 0.7), image(2, 3, 5, 6))
+        for name in ("bilinear", "bicubic")
+    ),
+    Case("nearest-exact 1d", resize("nearest-exact", size=13), image(2, 3, 9)),
+    Case("nearest-exact 3d", resize("nearest-exact", size=(5, 6, 14)), image(2, 3, 4, 9, 7)),
 ]

@@ -59,4 +59,6 @@ CASES = [
     Case("gru cell no bias", nn.GRUCell(6, 4, bias=False), sequence(3, 6)),
     Case("tanh cell", nn.RNNCell(6, 4), sequence(3, 6)),
     Case("relu cell", nn.RNNCell(6, 4, nonlinearity="relu"), sequence(3, 6)),
+    Case("packed", lambda x, h, w, v: torch.ops.aten.gru.data(x, torch.tensor([2, 2, 1]), h, [w, v], False, 1, 0.0, False, False),
+         lambda: (randn(5, 6), randn(1, 2, 4), randn(12, 6), randn(12, 4)), refused="packed"),
 ]

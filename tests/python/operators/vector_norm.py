@@ -41,4 +41,10 @@ CASES = [
     Case("weight norm given", lambda v, g: torch._weight_norm(v, g, 0), lambda: (randn(3, 4), randn(3, 1))),
     Case("spectral norm", nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4)), image(3, 6)),
     Case("dynamic", lambda x: torch.linalg.vector_norm(x, dim=0), image(3, 4), dynamic=dims({0: "n"}), other=image(7, 4)),
+    Case("norm overloads", lambda x: (torch.ops.aten.norm.Scalar(x, 3), torch.ops.aten.norm.ScalarOpt_dim(x, 1, [0], True)), image(3, 4)),
+    Case("norm dtype overloads", lambda x: (torch.ops.aten.norm.ScalarOpt_dtype(x, 3, dtype=torch.float32),
+                                            torch.ops.aten.norm.ScalarOpt_dim_dtype(x, None, [0], True, dtype=torch.float32)),
+         lambda: (randn(3, 4).half(),)),
+    Case("linalg.norm fro", lambda x: torch.linalg.norm(x, "fro"), image(3, 4)),
+    Case("weight norm interface", lambda v, g: torch.ops.aten._weight_norm_interface(v, g, 0), lambda: (randn(3, 4), randn(3, 1))),
 ]

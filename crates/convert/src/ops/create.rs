@@ -227,3 +227,16 @@ fn triangle_indices(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let weights = Weights::from_i64(call.output_dtype(0)?, &[2, count], row.into_iter().chain(column));
     Ok(b.constant(weights)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_reach_both_ends_exactly() {
+        let points: Vec<f64> = points(0.1, 0.7, 7).collect();
+        assert_eq!((points[0], points[6]), (0.1, 0.7));
+        assert!(points.windows(2).all(|w| (w[1] - w[0] - 0.1).abs() < 1e-15));
+        assert_eq!(super::points(3.0, 9.0, 1).collect::<Vec<_>>(), [3.0]);
+    }
+}

@@ -6,7 +6,7 @@
 //! | `torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned)` | Gather, ElementWise, Reduce |
 //! | `torchvision::deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, …)` | Gather, ElementWise, MatrixMultiply |
 //!
-//! Dtypes: one float type; `nms` gives int64. How many boxes `nms` keeps depends on data: its size is a symbol, bound
+//! Dtypes: one float type, coordinates are computed in float32; `nms` gives int64. How many boxes `nms` keeps depends on data: its size is a symbol, bound
 //! to its output. `roi_align` needs a positive `sampling_ratio`, because otherwise the number of samples depends on
 //! data. Samples between pixels are sums over their four neighbours, gathered by index: exact, whatever the size of
 //! the image, where the grid sample layer would round normalized coordinates.
@@ -99,6 +99,7 @@ fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2
             let value = b.gather(pixels.table, index, 0)?;
             let weight = b.prod(vertical, horizontal)?;
             let weight = b.unsqueeze(weight, &[b.rank(weight)])?;
+            let weight = b.cast(weight, b.dtype(value))?;
             terms.push(b.prod(value, weight)?);
         }
     }
@@ -134,6 +135,7 @@ fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let bins = [call.int("pooled_height")?, call.int("pooled_width")?];
     let (scale, offset) = (call.float("spatial_scale")?, if call.bool("aligned")? { 0.5 } else { 0.0 });
     let pixels = pixels(b, x)?;
+    let rois = b.cast(rois, DType::Float32)?;
     let column = |b: &mut Builder, k: i64| b.slice_axis(rois, 1, Dim::Static(k), Dim::Static(1), 1);
     let axis = |b: &mut Builder, first: i64, bins: i64| {
         let (start, end) = (column(b, first)?, column(b, first + 2)?);
@@ -152,6 +154,7 @@ fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let samples = sample(b, &pixels, base, [y, x])?;
     let on = b.prod(on_y, on_x)?;
     let on = b.unsqueeze(on, &[3])?;
+    let on = b.cast(on, b.dtype(samples))?;
     let samples = b.prod(samples, on)?;
     let dims = b.dims(samples);
     let split = [bins[0], ratio, bins[1], ratio].map(Dim::Static);
@@ -248,6 +251,7 @@ fn deform_conv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// Sampling points `[images, places, height, width]` along both axes.
 fn deformed_points(b: &mut Builder, offset: TensorId, d: &Deformed, shape: &[Dim; 4]) -> Result<[TensorId; 2]> {
     let [images, places, height, width] = shape.clone();
+    let offset = b.cast(offset, DType::Float32)?;
     let offset = b.reshape(offset, &[images, places, Dim::Static(2), height.clone(), width.clone()])?;
     let [_, _, kh, kw] = d.kernel;
     let mut points = Vec::with_capacity(2);

@@ -305,3 +305,18 @@ fn shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn unshift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     shifted(b, call, |n| n.ceil_div(&Dim::Static(2)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_of_unity_have_the_sign_and_the_scale_of_their_direction() {
+        let forward = Direction { inverse: false, scale: 0.0 };
+        let (real, imaginary) = forward.root(3, 5, 4);
+        assert!((real - 0.0).abs() < 1e-12 && (imaginary - 1.0).abs() < 1e-12, "exp(-2 pi i 15/4) is i");
+        let inverse = Direction { inverse: true, scale: 1.0 };
+        let (real, imaginary) = inverse.root(1, 1, 4);
+        assert!((real - 0.0).abs() < 1e-12 && (imaginary - 0.25).abs() < 1e-12);
+    }
+}

@@ -231,3 +231,22 @@ fn one_hot(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let hit = b.elementwise(E::Equal, x, classes)?;
     Ok(b.cast(hit, call.output_dtype(0)?)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_the_end_where_negative_and_stay_inside() {
+        let at =
+            |position: &str, size: &str| bound(&Dim::parse(position).unwrap(), &Dim::parse(size).unwrap()).to_string();
+        assert_eq!(at("-2", "7"), "5");
+        assert_eq!(at("-9", "7"), "0");
+        assert_eq!(at("9", "7"), "7");
+        assert_eq!(at("3", "s0"), "3");
+        assert_eq!(at("-1", "s0"), Dim::parse("s0 - 1").unwrap().to_string());
+        // The size itself is no negative number, its opposite is.
+        assert_eq!(at("s0", "2*s0"), "s0");
+        assert_eq!(at("0 - s0", "2*s0"), "s0");
+    }
+}

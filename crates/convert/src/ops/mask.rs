@@ -119,3 +119,17 @@ fn masked_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let y = b.select(mask, values, x)?;
     Ok(b.reshape(y, call.output_dims(0)?)?.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_a_known_mask_come_row_by_row() {
+        let mask = Weights::bool(&[2, 3], &[false, true, false, true, false, true]);
+        let found = known_positions(&mask);
+        assert_eq!(found.dims, [2, 3]);
+        assert_eq!(found.to_i64(), Some(vec![0, 1, 1, 1, 0, 2]));
+        assert_eq!(known_positions(&Weights::bool(&[4], &[false; 4])).dims, [1, 0]);
+    }
+}

@@ -215,15 +215,13 @@ impl TensorRtEngine {
     #[allow(unsafe_code)]
     fn run_captured(&self, shapes: Shapes<'_>, addresses: Addresses<'_>, stream: Stream) -> Result<()> {
         let _relaxed = RelaxedCapture::begin()?;
-        let prepared = self.pool.take(|slot| slot.is_done() && slot.plain.is_warm_for(shapes));
-        let mut slot = match prepared {
-            Some(slot) => slot,
-            None => {
-                let mut slot = Slot::new(&self.parts)?;
-                slot.warm_up(&self.parts, shapes)?;
-                slot
-            }
-        };
+        let warm = self.pool.take(|slot| slot.is_done() && slot.plain.is_warm_for(shapes));
+        // Making a context while a stream is captured is allowed, but what exists already is safer.
+        let idle = warm.or_else(|| self.pool.take(Slot::is_done));
+        let mut slot = idle.map_or_else(|| Slot::new(&self.parts), Ok)?;
+        if !slot.plain.is_warm_for(shapes) {
+            slot.warm_up(&self.parts, shapes)?;
+        }
         // SAFETY: the views vouch for the addresses, which the caller keeps as long as the graph, as for every kernel
         // it captures. The slot is used by nothing else any more.
         unsafe { slot.plain.enqueue(&self.parts, shapes, addresses, stream) }?;

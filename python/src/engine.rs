@@ -89,6 +89,7 @@ impl Engine {
         stream: Option<usize>,
         out: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let _flight = crate::closing::Flight::begin(py)?;
         let options = RunOptions { stream, profile: None };
         let inputs = self.read(py, &inputs)?;
         let dims: Vec<&[i64]> = inputs.iter().map(|t| t.dims.as_slice()).collect();

@@ -5,6 +5,7 @@
 //! calls the facade and wraps the result.
 
 mod builder;
+mod closing;
 mod converter;
 mod device;
 mod engine;
@@ -35,6 +36,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<user_network::UserNetwork>()?;
     module.add_function(wrap_pyfunction!(user_network::infer, module)?)?;
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
+    let close = wrap_pyfunction!(closing::close, module)?;
+    module.py().import("atexit")?.call_method1("register", (close,))?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;

@@ -21,7 +21,8 @@ from .backend import choose, cuda_index, site_packages
 from .capture import Captured, capture
 from .dynamic import check_captured
 from .errors import error
-from .converters import CONVERTERS, Calls, listed
+from .converters import CONVERTERS, Calls
+from .converters.calls import listed
 from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report

@@ -104,6 +104,17 @@ class Engine:
         """Runs on the inputs in order; enqueued on the CUDA stream of that address where it runs on a GPU."""
     def __getattr__(self, name: str) -> Any: ...
 
+class CallSite:
+    """One call that a user's converter takes: its node's arguments, and where in the model it is."""
+
+    key: int
+    ids: list[int]
+    tensors: list[tuple[str, list[Size]]]
+    sizes: list[Size]
+    outputs: list[tuple[str, list[Size]] | None]
+    hints: dict[str, int]
+    place: tuple[str, str, int, str]
+
 class Size:
     """A size: a number, or an expression of dynamic sizes."""
 
@@ -127,6 +138,11 @@ class Size:
 class TensorInfo:
     """What is known of a tensor of a network: dtype, sizes, and its value where that is known."""
 
+    def __init__(self, dtype: str, sizes: list[Size]) -> None: ...
+    @staticmethod
+    def constant(tensor: torch.Tensor) -> TensorInfo: ...
+    @staticmethod
+    def sizes(sizes: list[Size]) -> TensorInfo: ...
     @property
     def dtype(self) -> str: ...
     @property

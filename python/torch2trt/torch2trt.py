@@ -1,11 +1,15 @@
 """The original's import path of the call, the converters' tools and the classes around them.
 
 Nothing is defined here: `_convert.py` has the call, `converters/` the tools, `dataset.py`, `flattener.py` and
-`module.py` the classes. The package's attribute of the same name is the function, as it was in the original.
+`module.py` the classes. `np`, `torch` and `trt` are here because scripts take them from here with a star. The package's attribute of the same name is the function, as it was in the original.
 """
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
+from . import trt
 from ._convert import coverage, torch2trt
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
 from .converters import __all__ as _converters
@@ -18,6 +22,6 @@ from .version_utils import Version, torch_version, trt_version
 
 __all__ = [
     "DEFAULT_CALIBRATION_ALGORITHM", "Dataset", "DatasetCalibrator", "Flatten", "Flattener", "FolderDataset",
-    "ListDataset", "TRTModule", "TensorBatchDataset", "Unflatten", "Version", "coverage", "torch2trt", "torch_version",
-    "trt_version", *_converters,
+    "ListDataset", "TRTModule", "TensorBatchDataset", "Unflatten", "Version", "coverage", "np", "torch", "torch2trt",
+    "torch_version", "trt", "trt_version", *_converters,
 ]  # fmt: skip

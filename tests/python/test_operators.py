@@ -33,12 +33,11 @@ def module_of(case: Case) -> torch.nn.Module:
     return case.fn.eval() if isinstance(case.fn, torch.nn.Module) else Function(case.fn)
 
 
-def tolerance_of(case: Case, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> float:
+def tolerance_of(case: Case, operators: dict[str, int]) -> float:
     """The case's own, or the largest of its operators'."""
     if case.tolerance is not None:
         return case.tolerance
-    used = torch2trt.coverage(module, inputs, dynamic_shapes=case.dynamic)
-    return max((table()[overload] for overload, _, _ in used), default=0.0)
+    return max((table()[overload] for overload in operators), default=0.0)
 
 
 def tensors(result: object) -> list[torch.Tensor]:
@@ -75,30 +74,28 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_cpu_engine(case: Case) -> None:
+def test_operator(case: Case) -> None:
     module, inputs = module_of(case), case.inputs()
+    options = {"backend": "cpu", "target": TARGET, "dynamic_shapes": case.dynamic, "verify": False, "progress": False}
     if case.refused is not None:
         with pytest.raises(torch2trt.Error, match=case.refused):
-            torch2trt.torch2trt(module, inputs, backend="cpu", dynamic_shapes=case.dynamic)
+            torch2trt.torch2trt(module, inputs, **options)
         return
-    tolerance = tolerance_of(case, module, inputs)
-    converted = torch2trt.torch2trt(module, inputs, backend="cpu", dynamic_shapes=case.dynamic, verify=False)
+    converted = torch2trt.torch2trt(module, inputs, **options)
+    tolerance = tolerance_of(case, converted.report.operators)
     for draw in (case.inputs, case.other or case.inputs):
         fresh = draw()
         with torch.no_grad():
             expected = module(*fresh)
         compare(converted(*fresh), expected, tolerance)
+    if BUILDER:
+        build(case, converted.network)
 
 
-@pytest.mark.skipif(not BUILDER, reason="tensorrt-rtx is not installed")
-@pytest.mark.parametrize("case", CASES)
-def test_plan_builds(case: Case) -> None:
-    if case.refused is not None:
-        pytest.skip("the case is refused")
-    module, inputs = module_of(case), case.inputs()
-    options = {"backend": "tensorrt", "target": TARGET, "dynamic_shapes": case.dynamic}
+def build(case: Case, network: _core.Network) -> None:
+    """TensorRT-RTX builds the same network, or refuses it in the words that the case expects."""
     if case.unbuilt is not None:
         with pytest.raises(torch2trt.Error, match=case.unbuilt):
-            torch2trt.torch2trt(module, inputs, **options)
+            network.build(_core.ProgressBar(False))
         return
-    assert torch2trt.torch2trt(module, inputs, **options).report.plan
+    assert network.build(_core.ProgressBar(False)).size > 0

@@ -380,6 +380,36 @@ def test_a_method_that_returns_no_tensor_is_just_called():
     assert convert(lambda x: x.view(x.size(0), 2, 2), x)(x).shape == (3, 2, 2)
 
 
+def test_a_call_that_nothing_of_the_model_goes_into_is_just_made():
+    def never(ctx):
+        raise AssertionError("a constant")
+
+    tensorrt_converter("torch.tensor")(never)
+    tensorrt_converter("torch.arange")(never)
+    x = torch.randn(3, 4)
+    assert torch.equal(convert(lambda x: x * torch.tensor(2.0) + torch.arange(4), x)(x), x * 2 + torch.arange(4))
+
+
+def test_a_script_with_stars():
+    names: dict = {}
+    script = """
+        from torch2trt.torch2trt import *
+
+        @tensorrt_converter('torch.nn.functional.elu')
+        def convert_elu(ctx):
+            input = get_arg(ctx, 'input', pos=0, default=None)
+            input_trt = add_missing_trt_tensors(ctx.network, [input])[0]
+            layer = ctx.network.add_activation(input_trt, trt.ActivationType.ELU)
+            layer.alpha = get_arg(ctx, 'alpha', pos=1, default=1.0)
+            assert trt_version() >= '8.0' and np.float32 and torch.float32 and not ctx.torch2trt_kwargs['int8_mode']
+            set_layer_precision(ctx, layer)
+            ctx.method_return._trt = layer.get_output(0)
+    """
+    exec(compile(inspect.cleandoc(script), "script.py", "exec"), names)
+    x = torch.randn(3, 4)
+    torch.testing.assert_close(convert(lambda x: F.elu(x, 0.3), x)(x), F.elu(x, 0.3))
+
+
 def test_models_that_cannot_be_exported_are_traced_with_converters():
     class Decides(nn.Module):
         def forward(self, x):

@@ -20,17 +20,20 @@ import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
+from torch._guards import detect_fake_mode
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
+
+from .symbols import is_unbacked
 
 TARGET = "torch2trt.call.default"
 """The target of a kept call in a program."""
@@ -100,8 +103,20 @@ def _run(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.
 
 
 def _run_fake(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.Tensor]:
-    made = _KEPT[key].samples
-    return [torch.empty_strided(s.shape, s.stride(), dtype=s.dtype, device=s.device) for s in made]
+    return [_hollow(sample) for sample in _KEPT[key].samples]
+
+
+def _hollow(sample: torch.Tensor) -> torch.Tensor:
+    """A fake tensor like a sample. A size that only data decides is another one on each run of the node."""
+    if not any(map(_is_found, sample.shape)):
+        return torch.empty_strided(sample.shape, sample.stride(), dtype=sample.dtype, device=sample.device)
+    context = torch.library.get_ctx()
+    shape = [context.new_dynamic_size() if _is_found(size) else size for size in sample.shape]
+    return torch.empty(shape, dtype=sample.dtype, device=sample.device)
+
+
+def _is_found(size: int | torch.SymInt) -> bool:
+    return isinstance(size, torch.SymInt) and any(map(is_unbacked, size.node.expr.free_symbols))
 
 
 _LIBRARY.impl("call", _run, "CompositeExplicitAutograd")
@@ -163,7 +178,7 @@ class Interceptor:
     def call(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The call as one node, where the model makes it and it returns tensors; otherwise the call itself."""
         # Without a tracer at the top, it is torch that calls, on its way through some operator.
-        if self._inside or get_proxy_mode() is None:
+        if self._inside or get_proxy_mode() is None or _is_constant(args, kwargs):
             return method.function(*args, **kwargs)
         if not method.hides:
             return self._beside(method, args, kwargs)
@@ -234,7 +249,7 @@ class _Found(NamedTuple):
 
 def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
     """Runs the original on copies, unrecorded."""
-    with disable_proxy_modes_tracing(), torch.no_grad():
+    with disable_proxy_modes_tracing(), torch.no_grad(), _unnamed_sizes(args, kwargs):
         encoded = _encode((args, kwargs), tensors := [], sizes := [])
         copies = [tensor.clone() for tensor in tensors]
         versions = [copy._version for copy in copies]
@@ -255,9 +270,23 @@ def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
     return _Found(pytree.tree_unflatten(slots, spec), tuple(samples), written)
 
 
+def _unnamed_sizes(args: tuple, kwargs: dict[str, Any]) -> AbstractContextManager[Any]:
+    """Sizes found in data need not come from a node here: the node will have its own."""
+    mode = detect_fake_mode(pytree.tree_leaves((args, kwargs)))
+    shapes = mode.shape_env if mode is not None else None
+    return shapes.ignore_fresh_unbacked_symbols() if shapes is not None else nullcontext()
+
+
 def _was_written(copy: torch.Tensor) -> bool:
     """Whether a functional tensor, which has no version counter of its own, was written to since it was made."""
     return isinstance(copy, FunctionalTensor) and torch._functionalize_has_data_mutation(copy.elem)
+
+
+def _is_constant(args: tuple, kwargs: dict[str, Any]) -> bool:
+    """Whether nothing of the model goes into a call: `torch.tensor(3.0)`, whose result is a constant as it is."""
+    _encode((args, kwargs), tensors := [], sizes := [])
+    modules = (isinstance(leaf, torch.nn.Module) for leaf in pytree.tree_leaves((args, kwargs)))
+    return not tensors and not sizes and not any(modules)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:

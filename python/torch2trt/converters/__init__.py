@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from .active import get_conversion_context
-from .calls import Calls, listed
+from .calls import Calls
 from .context import ConversionContext, get_arg
 from .helpers import (
     add_missing_trt_tensors,

@@ -75,7 +75,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    *(name for name, value in vars(enums).items() if getattr(value, "__module__", "") == enums.__name__ and name[0].isupper()),
+    *(name for name, value in vars(enums).items() if name[0].isupper() and value in enums.ALL),
     *LAYERS,
     "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "ILayer", "ILogger", "INetworkDefinition", "ITensor",
     "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32", "int4",

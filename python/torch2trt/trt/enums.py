@@ -332,3 +332,6 @@ class DeviceType(Enum):
 
 SliceMode = SampleMode
 ResizeMode = InterpolationMode
+
+ALL = tuple(kind for kind in list(globals().values()) if isinstance(kind, type) and kind.__module__ == __name__)
+"""Every enumeration here."""

@@ -32,6 +32,7 @@ class Case:
         dynamic: dynamic sizes, as for `torch.export.export`.
         other: draws inputs of other sizes, for a dynamic case's second run.
         tolerance: largest error relative to the largest output.
+        rtx: whether TensorRT-RTX has the layers; it has no sizes that depend on data.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Case:
     dynamic: Any = None
     other: Inputs | None = None
     tolerance: float = 1e-5
+    rtx: bool = True
 
 
 def floats(*shapes: tuple[int, ...]) -> Inputs:

@@ -57,7 +57,10 @@ class Function(torch.nn.Module):
 
 
 def dims(*axes: dict[int, str], least: int = 1) -> tuple[tuple[dict[int, Any], ...]]:
-    """Dynamic sizes for `Function`: for each input a dict from axis to symbol name. All but the batch `n` from `least` up."""
+    """Dynamic sizes for `Function`: for each input a dict from axis to symbol name.
+
+    All symbols but the batch `n` start at `least`.
+    """
     symbols: dict[str, Any] = {}
 
     def symbol(name: str) -> Any:

@@ -32,7 +32,9 @@ def regions(count: int = 6, images: int = 3):
     return draw
 
 
-def deformed(*, channels: int = 6, out: int = 4, groups: int = 1, offset_groups: int = 1, mask: bool = False, **options):
+def deformed(
+    *, channels: int = 6, out: int = 4, groups: int = 1, offset_groups: int = 1, mask: bool = False, **options
+):
     """A deformable convolution with a window of 3 by 2, and what draws its inputs."""
     weight = randn(out, channels // groups, 3, 2)
     plain = torch.nn.functional.conv2d(randn(1, channels // groups, 9, 8), weight, **options).shape[2:]
@@ -49,17 +51,32 @@ def deformed(*, channels: int = 6, out: int = 4, groups: int = 1, offset_groups:
 CASES = [
     Case("nms", lambda b, s: nms(b, s, 0.3), boxes(), unbuilt=UNBUILT),
     Case("nms then boxes", lambda b, s: b[nms(b, s, 0.3)] * 2, boxes(), unbuilt=UNBUILT),
-    Case("nms dynamic", lambda b, s: nms(b, s, 0.5), boxes(), dynamic=dims({0: "k"}, {0: "k"}, least=2), other=boxes(50),
-         unbuilt=UNBUILT),
+    Case(
+        "nms dynamic",
+        lambda b, s: nms(b, s, 0.5),
+        boxes(),
+        dynamic=dims({0: "k"}, {0: "k"}, least=2),
+        other=boxes(50),
+        unbuilt=UNBUILT,
+    ),
     Case("roi align", lambda x, r: roi_align(x, r, (4, 3), 0.4, 2), regions()),
     Case("roi align aligned", lambda x, r: roi_align(x, r, (4, 3), 0.4, 2, aligned=True), regions()),
     Case("roi align three samples", lambda x, r: roi_align(x, r, 2, 0.5, 3), regions()),
-    Case("roi align dynamic", lambda x, r: roi_align(x, r, 3, 0.4, 2), regions(), dynamic=dims({0: "n"}, {0: "k"}),
-         other=regions(9, 2)),
+    Case(
+        "roi align dynamic",
+        lambda x, r: roi_align(x, r, 3, 0.4, 2),
+        regions(),
+        dynamic=dims({0: "n"}, {0: "k"}),
+        other=regions(9, 2),
+    ),
     Case("roi align adaptive", lambda x, r: roi_align(x, r, 3), regions(), refused="sampling_ratio"),
     Case("deformable convolution", *deformed()),
     Case("deformable convolution strided", *deformed(stride=2, padding=1, dilation=(2, 1))),
     Case("deformable convolution masked", *deformed(mask=True)),
     Case("deformable convolution grouped", *deformed(groups=2, offset_groups=3, mask=True)),
-    Case("deformable convolution module", torchvision.ops.DeformConv2d(6, 4, (3, 2), bias=False), lambda: (randn(2, 6, 9, 8), randn(2, 12, 7, 7))),
+    Case(
+        "deformable convolution module",
+        torchvision.ops.DeformConv2d(6, 4, (3, 2), bias=False),
+        lambda: (randn(2, 6, 9, 8), randn(2, 12, 7, 7)),
+    ),
 ]

@@ -15,12 +15,24 @@ def pair(x: tuple[int, ...], y: tuple[int, ...]):
 
 
 CASES = [
-    *(Case(f"cdist {p}", lambda x, y, p=p: torch.cdist(x, y, p), pair((2, 5, 3), (2, 4, 3))) for p in (0, 1, 2, 3, math.inf)),
+    *(
+        Case(f"cdist {p}", lambda x, y, p=p: torch.cdist(x, y, p), pair((2, 5, 3), (2, 4, 3)))
+        for p in (0, 1, 2, 3, math.inf)
+    ),
     Case("cdist many", torch.cdist, pair((30, 4), (40, 4))),
     Case("cdist broadcast", torch.cdist, pair((2, 1, 5, 3), (3, 4, 3))),
-    Case("cdist no product", lambda x, y: torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist"), pair((30, 4), (40, 4))),
-    Case("cdist dynamic", lambda x, y: torch.cdist(x, y, 1), pair((5, 3), (4, 3)), dynamic=dims({0: "p"}, {0: "r"}, least=2),
-         other=pair((2, 3), (7, 3))),
+    Case(
+        "cdist no product",
+        lambda x, y: torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist"),
+        pair((30, 4), (40, 4)),
+    ),
+    Case(
+        "cdist dynamic",
+        lambda x, y: torch.cdist(x, y, 1),
+        pair((5, 3), (4, 3)),
+        dynamic=dims({0: "p"}, {0: "r"}, least=2),
+        other=pair((2, 3), (7, 3)),
+    ),
     Case("pdist", F.pdist, lambda: (randn(5, 3),)),
     Case("pdist 1", lambda x: F.pdist(x, 1), lambda: (randn(5, 3),)),
     Case("pairwise distance", F.pairwise_distance, pair((5, 3), (5, 3))),

@@ -37,7 +37,16 @@ CASES = [
     einsum("ij,kj->ik", (2, 1), (3, 4)),
     einsum("ij,jk,ik->", (2, 3), (3, 4), (2, 4)),
     einsum(" n c , c d -> d n ", (2, 3), (3, 4)),
-    einsum("bqd,bkd->bqk", (2, 3, 4), (2, 5, 4), dynamic=dims({0: "b", 1: "q"}, {0: "b", 1: "k"}),
-           other=lambda: (randn(3, 2, 4), randn(3, 7, 4))),
-    Case("int64", lambda x, y: torch.einsum("ij,kj->ki", x, y), lambda: tuple(randint(-(10**5), 10**5, s) for s in ((2, 3), (4, 3)))),
+    einsum(
+        "bqd,bkd->bqk",
+        (2, 3, 4),
+        (2, 5, 4),
+        dynamic=dims({0: "b", 1: "q"}, {0: "b", 1: "k"}),
+        other=lambda: (randn(3, 2, 4), randn(3, 7, 4)),
+    ),
+    Case(
+        "int64",
+        lambda x, y: torch.einsum("ij,kj->ki", x, y),
+        lambda: tuple(randint(-(10**5), 10**5, s) for s in ((2, 3), (4, 3))),
+    ),
 ]

@@ -38,22 +38,51 @@ CASES = [
         for mode in ("reflect", "replicate", "circular")
     ),
     Case("reflect batchless", nn.ReflectionPad2d(1), image(3, 5, 6)),
-    Case("replicate int64", lambda x: F.pad(x.float(), (2, 1), mode="replicate").long(), lambda: (randint(0, 99, (2, 3, 5)),)),
-    Case("dynamic", lambda x: F.pad(x, (1, 2, 3, 0), value=2), image(2, 3, 9, 6), dynamic=SIZES, other=image(3, 3, 4, 7)),
+    Case(
+        "replicate int64",
+        lambda x: F.pad(x.float(), (2, 1), mode="replicate").long(),
+        lambda: (randint(0, 99, (2, 3, 5)),),
+    ),
+    Case(
+        "dynamic", lambda x: F.pad(x, (1, 2, 3, 0), value=2), image(2, 3, 9, 6), dynamic=SIZES, other=image(3, 3, 4, 7)
+    ),
     *(
-        Case(f"{mode} dynamic", lambda x, m=mode: F.pad(x, (2, 1, 0, 3), mode=m), image(2, 3, 9, 6), dynamic=SIZES,
-             other=image(3, 3, 4, 7))
+        Case(
+            f"{mode} dynamic",
+            lambda x, m=mode: F.pad(x, (2, 1, 0, 3), mode=m),
+            image(2, 3, 9, 6),
+            dynamic=SIZES,
+            other=image(3, 3, 4, 7),
+        )
         for mode in ("reflect", "replicate", "circular")
     ),
-    Case("to a multiple", lambda x: F.pad(x, (0, -x.shape[1] % 4)), image(2, 6), dynamic=dims({1: "t"}, least=2), other=image(2, 9)),
+    Case(
+        "to a multiple",
+        lambda x: F.pad(x, (0, -x.shape[1] % 4)),
+        image(2, 6),
+        dynamic=dims({1: "t"}, least=2),
+        other=image(2, 9),
+    ),
     Case("constant_pad_nd", lambda x: torch.ops.aten.constant_pad_nd(x, [1, 2, 0, -1], 3), image(2, 3, 5)),
     Case("_pad_circular", lambda x: torch.ops.aten._pad_circular(x, [1, 2]), image(2, 3, 5)),
-    *(Case(f"_pad_enum {mode}", lambda x, m=mode: torch.ops.aten._pad_enum(x, [1, 2], m), image(2, 3, 5)) for mode in range(4)),
     *(
-        Case(f"{name}{rank}d", lambda x, f=f"{name}{rank}d", n=rank: getattr(torch.ops.aten, f)(x, [1, 2, 0, 1, 2, 1][: 2 * n]),
-             image(2, 3, 4, 5, 6)) if rank == 3 else
-        Case(f"{name}{rank}d", lambda x, f=f"{name}{rank}d", n=rank: getattr(torch.ops.aten, f)(x, [1, 2, 0, 1][: 2 * n]),
-             image(2, 3, *(5, 6)[:rank]))
+        Case(f"_pad_enum {mode}", lambda x, m=mode: torch.ops.aten._pad_enum(x, [1, 2], m), image(2, 3, 5))
+        for mode in range(4)
+    ),
+    *(
+        (
+            Case(
+                f"{name}{rank}d",
+                lambda x, f=f"{name}{rank}d", n=rank: getattr(torch.ops.aten, f)(x, [1, 2, 0, 1, 2, 1][: 2 * n]),
+                image(2, 3, 4, 5, 6),
+            )
+            if rank == 3
+            else Case(
+                f"{name}{rank}d",
+                lambda x, f=f"{name}{rank}d", n=rank: getattr(torch.ops.aten, f)(x, [1, 2, 0, 1][: 2 * n]),
+                image(2, 3, *(5, 6)[:rank]),
+            )
+        )
         for name in ("reflection_pad", "replication_pad")
         for rank in (1, 2, 3)
     ),

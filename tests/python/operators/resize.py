@@ -61,25 +61,59 @@ CASES = [
     Case("trilinear", resize("trilinear", size=(5, 6, 14)), image(2, 3, 4, 9, 7)),
     Case("trilinear aligned", resize("trilinear", size=(5, 6, 14), align_corners=True), image(2, 3, 4, 9, 7)),
     Case("area", resize("area", size=(5, 4)), SMALL),
-    Case("nearest uint8", resize("nearest", size=(13, 20)), lambda: (torch.randint(0, 255, (2, 3, 9, 6), dtype=torch.uint8),)),
+    Case(
+        "nearest uint8",
+        resize("nearest", size=(13, 20)),
+        lambda: (torch.randint(0, 255, (2, 3, 9, 6), dtype=torch.uint8),),
+    ),
     Case("bilinear by two dynamic", resize("bilinear", scale_factor=2), SMALL, dynamic=SIZES, other=TALL),
-    Case("bilinear by a half dynamic", resize("bilinear", scale_factor=0.5), SMALL, dynamic=dims({0: "n", 2: "h", 3: "w"}, least=4), other=TALL),
+    Case(
+        "bilinear by a half dynamic",
+        resize("bilinear", scale_factor=0.5),
+        SMALL,
+        dynamic=dims({0: "n", 2: "h", 3: "w"}, least=4),
+        other=TALL,
+    ),
     Case("bilinear to a size dynamic", resize("bilinear", size=(13, 20)), SMALL, dynamic=SIZES, other=TALL),
-    Case("bilinear aligned dynamic", resize("bilinear", scale_factor=3, align_corners=True), SMALL, dynamic=SIZES, other=TALL),
-    Case("bilinear to another's size", lambda x, y: F.interpolate(x, size=y.shape[2:], mode="bilinear"),
-         lambda: (randn(2, 3, 9, 6), randn(2, 1, 13, 20)), dynamic=dims({2: "h", 3: "w"}, {2: "a", 3: "b"}, least=2),
-         other=lambda: (randn(2, 3, 5, 11), randn(2, 1, 4, 7))),
+    Case(
+        "bilinear aligned dynamic",
+        resize("bilinear", scale_factor=3, align_corners=True),
+        SMALL,
+        dynamic=SIZES,
+        other=TALL,
+    ),
+    Case(
+        "bilinear to another's size",
+        lambda x, y: F.interpolate(x, size=y.shape[2:], mode="bilinear"),
+        lambda: (randn(2, 3, 9, 6), randn(2, 1, 13, 20)),
+        dynamic=dims({2: "h", 3: "w"}, {2: "a", 3: "b"}, least=2),
+        other=lambda: (randn(2, 3, 5, 11), randn(2, 1, 4, 7)),
+    ),
     Case("nearest by two dynamic", resize("nearest", scale_factor=2), SMALL, dynamic=SIZES, other=TALL),
-    Case("nearest to another's size", lambda x, y: F.interpolate(x, size=y.shape[2:], mode="nearest"),
-         lambda: (randn(2, 3, 9, 6), randn(2, 1, 18, 12)), dynamic=dims({2: "h", 3: "w"}, {2: "a", 3: "b"}, least=2),
-         other=lambda: (randn(2, 3, 5, 11), randn(2, 1, 10, 22))),
+    Case(
+        "nearest to another's size",
+        lambda x, y: F.interpolate(x, size=y.shape[2:], mode="nearest"),
+        lambda: (randn(2, 3, 9, 6), randn(2, 1, 18, 12)),
+        dynamic=dims({2: "h", 3: "w"}, {2: "a", 3: "b"}, least=2),
+        other=lambda: (randn(2, 3, 5, 11), randn(2, 1, 10, 22)),
+    ),
     Case("bicubic by two dynamic", resize("bicubic", scale_factor=2), SMALL, dynamic=SIZES, other=TALL),
-    Case("antialiased dynamic", resize("bilinear", size=(5, 4), antialias=True), SMALL, dynamic=SIZES, refused="antialiased"),
+    Case(
+        "antialiased dynamic",
+        resize("bilinear", size=(5, 4), antialias=True),
+        SMALL,
+        dynamic=SIZES,
+        refused="antialiased",
+    ),
     *(
-        Case(f"{name}{rank}d sizes and factors {given}",
-             lambda x, op=getattr(torch.ops.aten, f"{name}{rank}d"), corners=corners, given=given, n=rank:
-             op.default(x, [7, 11, 4][:n], *corners, *([1.5, 2.2, 0.7][:n] if given else [])),
-             image(2, 3, *(5, 5, 6)[:rank]))
+        Case(
+            f"{name}{rank}d sizes and factors {given}",
+            lambda x, op=getattr(torch.ops.aten, f"{name}{rank}d"), corners=corners, given=given, n=rank: op.default(
+                x, [7, 11, 4][:n], *corners, *([1.5, 2.2, 0.7][:n] if given else [])
+            ),
+            image(2, 3, *(5, 5, 6)[:rank]),
+            tolerance=1e-5,
+        )  # torch.export takes some of them apart
         for given in (False, True)
         for name, ranks, corners in (
             ("upsample_nearest", (1, 2, 3), ()),
@@ -92,9 +126,22 @@ CASES = [
         for rank in ranks
     ),
     *(
-        Case(f"{name} antialiased sizes and factors", lambda x, op=getattr(torch.ops.aten, f"_upsample_{name}2d_aa").default:
-             op(x, [7, 4], False, 1.5, 0.7), image(2, 3, 5, 6))
+        Case(
+            f"{name} antialiased sizes and factors",
+            lambda x, op=getattr(torch.ops.aten, f"_upsample_{name}2d_aa").default: op(x, [7, 4], False, 1.5, 0.7),
+            image(2, 3, 5, 6),
+        )
         for name in ("bilinear", "bicubic")
+    ),
+    Case(
+        "lanczos antialiased smaller",
+        lambda x: torch.ops.aten._upsample_lanczos2d_aa(x, [5, 7], False),
+        image(2, 3, 17, 12),
+    ),
+    Case(
+        "lanczos antialiased by factors",
+        lambda x: torch.ops.aten._upsample_lanczos2d_aa.vec(x, None, False, [0.4, 1.7]),
+        image(2, 3, 17, 12),
     ),
     Case("nearest-exact 1d", resize("nearest-exact", size=13), image(2, 3, 9)),
     Case("nearest-exact 3d", resize("nearest-exact", size=(5, 6, 14)), image(2, 3, 4, 9, 7)),

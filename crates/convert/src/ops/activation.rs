@@ -10,6 +10,8 @@
 //! | `hardsigmoid(Tensor self)`, `hardswish(Tensor self)` | Activation(HardSigmoid), ElementWise |
 //! | `elu(Tensor self, Scalar alpha, Scalar scale, Scalar input_scale)`, `selu`, `celu` | Activation(Elu), ElementWise |
 //! | `leaky_relu(Tensor self, Scalar negative_slope)` | Activation(LeakyRelu) |
+//! | `rrelu(Tensor self, Scalar lower, Scalar upper, bool training, …)` | Activation(LeakyRelu) |
+//! | `glu(Tensor self, int dim)` | Slice, Activation, ElementWise |
 //! | `prelu(Tensor self, Tensor weight)` | ParametricRelu |
 //! | `softplus(Tensor self, Scalar beta, Scalar threshold)` | Activation(Softplus), Select |
 //! | `log_sigmoid(Tensor self)`, `hardshrink`, `softshrink`, `threshold` | ElementWise, Select |
@@ -37,6 +39,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.selu.default", selu, "Activation", 1e-6),
     operator("aten.celu.default", celu, "Activation, ElementWise", 1e-6),
     operator("aten.leaky_relu.default", leaky_relu, "Activation", 1e-6),
+    operator("aten.rrelu.default", rrelu, "Activation", 1e-6),
+    operator("aten.glu.default", glu, "Slice, Activation, ElementWise", 1e-6),
     operator("aten.prelu.default", prelu, "ParametricRelu", 1e-6),
     operator("aten._prelu_kernel.default", prelu, "ParametricRelu", 1e-6),
     operator("aten.softplus.default", softplus, "Activation, Select", 1e-6),
@@ -56,7 +60,7 @@ fn relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 fn relu6(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    plain(b, call, A::Clip, 0.0, 6.0)
+    clipped(b, call, 0.0, 6.0)
 }
 
 fn sigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -94,7 +98,17 @@ fn mish(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 fn hardtanh(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    plain(b, call, A::Clip, call.float("min_val")?, call.float("max_val")?)
+    clipped(b, call, call.float("min_val")?, call.float("max_val")?)
+}
+
+/// Between two bounds; TensorRT's activation takes floats only.
+fn clipped(b: &mut Builder, call: &Call<'_>, low: f64, high: f64) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    if b.dtype(x).is_float() {
+        return Ok(b.activation(A::Clip, low, high, x)?.into());
+    }
+    let above = b.with_scalar(E::Max, x, low)?;
+    Ok(b.with_scalar(E::Min, above, high)?.into())
 }
 
 fn hardsigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -137,6 +151,25 @@ fn celu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 fn leaky_relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     plain(b, call, A::LeakyRelu, call.float("negative_slope")?, 0.0)
+}
+
+/// In evaluation the slope is the middle of its range.
+fn rrelu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    if call.bool("training")? {
+        return unsupported("rrelu in training mode draws its slopes at random; call model.eval() before converting");
+    }
+    plain(b, call, A::LeakyRelu, f64::midpoint(call.float("lower")?, call.float("upper")?), 0.0)
+}
+
+/// The first half of an axis times the sigmoid of the second.
+fn glu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let x = call.tensor("self")?;
+    let axis = call.axis("dim", b.rank(x))?;
+    let half = call.output_dims(0)?[axis].clone();
+    let value = b.slice_axis(x, axis, Dim::Static(0), half.clone(), 1)?;
+    let gate = b.slice_axis(x, axis, half.clone(), half, 1)?;
+    let gate = b.activation(A::Sigmoid, 0.0, 0.0, gate)?;
+    Ok(b.prod(value, gate)?.into())
 }
 
 /// The slope belongs to axis 1, or to all elements.

@@ -15,6 +15,7 @@
 //! a size that depends on data, under the symbol that PyTorch gave it.
 
 use super::mask::positions;
+use super::scatter::with_axis;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
@@ -155,11 +156,6 @@ pub(super) fn index(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         Some(indexed) => b.gather(indexed.data, indexed.index, indexed.axis)?,
     }
     .into())
-}
-
-/// A 0-D tensor counts as one of a single element.
-fn with_axis(b: &mut Builder, x: TensorId) -> Result<TensorId> {
-    if b.rank(x) == 0 { b.reshape(x, &[Dim::Static(1)]) } else { Ok(x) }
 }
 
 fn gather(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

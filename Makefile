@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rust tests call the same Python and find the same libraries as the Python tests.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
-.PHONY: demo test develop bench lint rust-test python-test clean
+.PHONY: demo test test-full develop bench lint rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -30,11 +30,16 @@ lint: $(VENV)/.installed
 	cargo run -q -p xtask -- check
 
 rust-test: $(VENV)/.installed
-	TORCH2TRT_TEST_RTX_1_7=$$(echo $(abspath $(VENV))/lib/python*/site-packages/tensorrt_rtx_libs) \
-	TORCH2TRT_TEST_RTX_1_4=$(abspath $(VENV))/rtx-1.4/tensorrt_rtx_libs \
 	cargo nextest run --workspace
 
 python-test: develop
+	$(BIN)/pytest -n 2 tests/python/test_call.py tests/python/test_capture.py tests/python/test_capture_structure.py tests/python/test_docs.py tests/python/test_seed.py
+
+# Everything: each operator and model on every engine, each layer with both TensorRT-RTX families.
+test-full: lint develop
+	TORCH2TRT_TEST_RTX_1_7=$$(echo $(abspath $(VENV))/lib/python*/site-packages/tensorrt_rtx_libs) \
+	TORCH2TRT_TEST_RTX_1_4=$(abspath $(VENV))/rtx-1.4/tensorrt_rtx_libs \
+	cargo nextest run --workspace
 	$(BIN)/pytest -n 2
 
 bench: develop

@@ -34,10 +34,14 @@ pub(super) const OPERATORS: &[Operator] = &[
 fn diff(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
+    let times = call.int("n")?;
+    if times == 0 {
+        return Ok(x.into());
+    }
     let ends = [call.optional_tensor("prepend")?, Some(x), call.optional_tensor("append")?];
     let parts: Vec<TensorId> = ends.into_iter().flatten().collect();
     let mut x = b.concat(&parts, axis)?;
-    for _ in 0..call.int("n")? {
+    for _ in 0..times {
         let one = Dim::Static(1);
         let size = b.dims(x)[axis].clone();
         let left = if size.is(0) { size } else { size - one.clone() };

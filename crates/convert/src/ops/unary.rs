@@ -250,8 +250,15 @@ fn sinc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// `log(x / (1 - x))`, with x kept `eps` away from both ends.
 fn logit(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let mut x = float(b, call)?;
-    if let Some(eps) = call.optional_float("eps")? {
-        x = b.activation(ActivationType::Clip, eps, 1.0 - eps, x)?;
+    match call.optional_float("eps")? {
+        Some(eps) if eps <= 0.5 => x = b.activation(ActivationType::Clip, eps, 1.0 - eps, x)?,
+        Some(eps) => {
+            // The ends have passed each other: nothing stays between them.
+            let (low, high) = (b.scalar(b.dtype(x), eps, b.rank(x))?, b.scalar(b.dtype(x), 1.0 - eps, b.rank(x))?);
+            let below = b.elementwise(E::Less, x, low)?;
+            x = b.select(below, low, high)?;
+        }
+        None => {}
     }
     let one = b.scalar(b.dtype(x), 1.0, b.rank(x))?;
     let rest = b.sub(one, x)?;

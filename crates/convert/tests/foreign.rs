@@ -1,4 +1,5 @@
 //! Converters from outside the crate: which calls they get, and what becomes of what they say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use convert::{Builder, Call, Error, Foreign, Options, Outputs, convert, coverage};
 use indexmap::IndexMap;

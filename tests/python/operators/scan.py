@@ -28,6 +28,6 @@ CASES = [
     Case("diff twice", lambda x: x.diff(n=2, dim=0), X),
     Case("diff with ends", lambda x: x.diff(dim=1, prepend=x[:, :2], append=x[:, -1:]), X),
     Case("diff bools", lambda x: x.diff(), bools((3, 9))),
-    Case("diff dynamic", lambda x: x.diff(dim=1), X, dynamic=dims({1: "m"}), other=floats((3, 9, 5))),
+    Case("diff dynamic", lambda x: x.diff(dim=1), X, dynamic=dims({1: "m"}, least=3), other=floats((3, 9, 5))),
     Case("cumprod of unknown length", lambda x: x.cumprod(1), X, dynamic=dims({1: "m"}), refused="depends on input sizes"),
 ]

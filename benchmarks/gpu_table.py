@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_table.py [--models resnet18,vgg16] [--types float16,float32] [--rows gpu_table.jsonl]
 
-Every model has fresh random weights, batch 1, 3x224x224. Times are medians of 200 calls after 20 warm-ups, in
+Every model has fresh random weights that keep the scale of the signal (tests/python/models.py), batch 1, 3x224x224. Times are medians of 200 calls after 20 warm-ups, in
 milliseconds between two CUDA events around a call. Columns:
 
     eager       PyTorch, model(x)
@@ -162,14 +162,14 @@ def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bo
 def measure(name: str, kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """One row."""
     import torch
-    import torchvision
 
-    torch.manual_seed(int.from_bytes(os.urandom(4), "little"))
-    row: dict[str, Any] = {"model": name, "type": kind}
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "python"))
+    from models import build
+
+    row: dict[str, Any] = {"model": name, "type": kind, "gpu": torch.cuda.get_device_name()}
     dtype = getattr(torch, kind)
-    # torchvision's initialization is random; the larger GoogLeNet-like ones draw from scipy, none of these do.
-    model = torchvision.models.get_model(name, weights=None).eval().cuda()
-    x = torch.randn(1, 3, 224, 224, device="cuda")
+    model, (x,), _ = build(name)
+    model, x = model.cuda(), x.cuda()
     with torch.inference_mode():
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         expected = model(x)

@@ -81,6 +81,12 @@ impl Network {
         Ok(Engine::new(py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?))
     }
 
+    /// An engine with the weights of this network in place of its own, without a rebuild.
+    fn refitted(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> PyResult<Engine> {
+        let artifact = &engine.get().executable.artifact;
+        Ok(Engine::new(py.detach(|| torch2trt::refit(artifact, &self.network, &self.options)).or_raise(py)?))
+    }
+
     /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.
     fn save_onnx(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         py.detach(|| torch2trt::save_onnx(&self.network, &path)).or_raise(py)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -117,53 +118,98 @@ def torch2trt(
         torch2trt.Error: with a stable `code` and `help`; see docs/errors.md.
     """
     given = dict(locals())
-    take_legacy(
-        {**legacy, "strict_type_constraints": strict_type_constraints}, list(inspect.signature(torch2trt).parameters)
-    )
-    if fp16_mode and bf16_mode:
+    return _made(convert(given))
+
+
+@dataclass
+class Conversion:
+    """One call of `torch2trt`, up to the network.
+
+    Attributes:
+        module: the model.
+        sampled: the sample inputs and ranges.
+        captured: what was captured of the model.
+        network: what TensorRT will be told.
+        options: the options, as the Rust half reads them.
+        weights: the model's tensors that the network may borrow.
+        report: what is known so far.
+        bar: shows progress.
+        given: the arguments of the call but the model.
+    """
+
+    module: Any
+    sampled: Samples
+    captured: Captured
+    network: _core.Network
+    options: dict[str, Any]
+    weights: list[torch.Tensor]
+    report: Report
+    bar: _core.ProgressBar
+    given: dict[str, Any]
+
+    def verify(self, made: TRTModule) -> None:
+        """Compares with the model on the samples, or at the ends of every range.
+
+        Raises:
+            torch2trt.Error: E0702 where they differ by more than the precision explains.
+        """
+        with _timed(made.report, "verify"):
+            for label, tensors in self.sampled.cases(self.captured):
+                check(self.module, made, self.captured, label, tensors)
+
+
+def convert(given: dict[str, Any]) -> Conversion:
+    """Model → network, for the arguments of `torch2trt` by name."""
+    given = dict(given)
+    module, legacy = given.pop("module"), given.pop("legacy")
+    named = {**legacy, "strict_type_constraints": given["strict_type_constraints"]}
+    take_legacy(named, list(inspect.signature(torch2trt).parameters))
+    if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
-    show(arguments.log_level(log_level))
-    report = Report()
-    bar = _core.ProgressBar(progress)
-    shapes = ShapeOptions(min_shapes, opt_shapes, max_shapes, max_batch_size, dynamic_shapes)
-    sampled = collect(module, inputs, kwargs, shapes)
+    show(arguments.log_level(given["log_level"]))
+    report, bar = Report(), _core.ProgressBar(given["progress"])
+    shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
+    sampled = collect(module, given["inputs"], given["kwargs"], shapes)
     with _timed(report, "capture"):
         captured, program = _captured(module, sampled, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
-    calls = Calls(captured, CONVERTERS, given)
-    weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
-    options = {
-        "input_names": list(input_names or captured.input_names),
-        "output_names": list(output_names or captured.output_names),
-        "backend": backend,
-        "half": "float16" if fp16_mode else "bfloat16" if bf16_mode else None,
-        "keep_fp32": list(keep_fp32),
-        "target": target,
-        "max_workspace_size": max_workspace_size,
-        "optimization_level": optimization_level,
-        "avg_timing_iterations": avg_timing_iterations,
-        "threads": threads,
-        "tensorrt": tensorrt,
-        "onnxruntime": onnxruntime,
-        "use_cuda_graph": use_cuda_graph,
-        "version_compatible": version_compatible,
-        "hardware_compatible": hardware_compatible,
-        "refittable": refittable,
-        "timing_cache": timing_cache,
-        "device": cuda_index(captured.inputs.samples, module),
-        "site_packages": site_packages(),
-        "profiles": sampled.ranges(captured),
-    }
+    calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
+    options = _options(given, captured, sampled, module)
     with _timed(report, "convert"):
         network = program.convert(options, calls)
         if options["half"]:
-            network = network.narrowed(magnitudes(network, captured.inputs.samples) if fp16_mode else {})
+            network = network.narrowed(magnitudes(network, captured.inputs.samples) if given["fp16_mode"] else {})
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
     report.half, report.half_layers, report.kept_float32 = options["half"], network.half_layers, network.kept_float32
     for pattern in network.unmatched:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
-    report.backend, report.reason = choose(backend, target, options, captured.inputs.samples, module)
+    weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
+    return Conversion(module, sampled, captured, network, options, weights, report, bar, given)
+
+
+def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:
+    """The options as the Rust half reads them."""
+    half = "float16" if given["fp16_mode"] else "bfloat16" if given["bf16_mode"] else None
+    return {
+        **{name: given[name] for name in _PASSED_ON},
+        "input_names": list(given["input_names"] or captured.input_names),
+        "output_names": list(given["output_names"] or captured.output_names),
+        "half": half,
+        "keep_fp32": list(given["keep_fp32"]),
+        "device": cuda_index(captured.inputs.samples, module),
+        "site_packages": site_packages(),
+        "profiles": sampled.ranges(captured),
+    }
+
+
+def _made(conversion: Conversion) -> TRTModule:
+    """Network → module: chooses the backend, makes the engine, compares."""
+    network, captured, report = conversion.network, conversion.captured, conversion.report
+    options, target = conversion.options, conversion.given["target"]
+    report.backend, report.reason = choose(
+        conversion.given["backend"], target, options, captured.inputs.samples, conversion.module
+    )
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     engine, plan = None, None
     with _timed(report, "engine"):
@@ -171,23 +217,40 @@ def torch2trt(
             engine = network.cpu_engine()
             report.engine = engine.description
         else:
-            plan = network.build(bar)
+            plan = network.build(conversion.bar)
             report.plan, report.engine = plan.summary, f"TensorRT plan for {target}"
     if plan and target is None:
         with _timed(report, "load"):
             engine, plan = plan.engine(), None
             report.engine = engine.description
     addresses = set(engine.borrowed) if engine else set()
-    borrowed = [weight for weight in weights if weight.data_ptr() in addresses]
-    kept = network if keep_network else None
+    borrowed = [weight for weight in conversion.weights if weight.data_ptr() in addresses]
+    kept = network if conversion.given["keep_network"] else None
+    report.options = {name: options[name] for name in _RECORDED if options.get(name)}
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, borrowed, kept)
-    made.build_options = {name: options[name] for name in _RECORDED if options.get(name)}
-    if verify and engine:
-        with _timed(report, "verify"):
-            for label, tensors in sampled.cases(captured):
-                check(module, made, captured, label, tensors)
+    if conversion.given["refittable"]:
+        made.conversion_arguments = conversion.given
+    if conversion.given["verify"] and engine:
+        conversion.verify(made)
     return made
 
+
+_PASSED_ON = (
+    "backend",
+    "target",
+    "max_workspace_size",
+    "optimization_level",
+    "avg_timing_iterations",
+    "threads",
+    "tensorrt",
+    "onnxruntime",
+    "use_cuda_graph",
+    "version_compatible",
+    "hardware_compatible",
+    "refittable",
+    "timing_cache",
+)
+"""The arguments that are options of the Rust half under the same names."""
 
 _RECORDED = (
     "half",
@@ -229,4 +292,4 @@ def _timed(report: Report, stage: str) -> Iterator[None]:
     report.seconds[stage] = time.perf_counter() - start
 
 
-__all__ = ["coverage", "torch2trt"]
+__all__ = ["Conversion", "convert", "coverage", "torch2trt"]

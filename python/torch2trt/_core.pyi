@@ -60,6 +60,8 @@ class Network:
         """The network with the largest magnitudes of what flows in it as further outputs, and what these are of."""
     def narrowed(self, ranges: dict[str, float]) -> Network:
         """The network in half precision where the options ask for it and it is safe."""
+    def refitted(self, engine: Engine) -> Engine:
+        """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...
     def save_onnx(self, path: str | PathLike[str]) -> None:
         """Writes an ONNX file; weights beyond protobuf's limit go to a file beside it."""

@@ -71,6 +71,7 @@ def engine_from(
         reason="as saved",
         engine=engine.description,
         difference=manifest.get("accuracy", {}),
+        options=manifest.get("options", {}),
         plan=[("built by", built["tensorrt"]), ("built for", built["gpu"])] if built else [],
     )
     return engine, inputs, outputs, report

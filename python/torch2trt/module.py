@@ -59,7 +59,6 @@ class TRTModule(torch.nn.Module):
             output_names: names of its outputs in the order of the return value.
         """
         super().__init__()
-        self.build_options: dict[str, Any] = {}
         self._fill(None, inputs, outputs, report, plan, network)
         if hasattr(engine, "serialize"):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
@@ -82,6 +81,8 @@ class TRTModule(torch.nn.Module):
         self._inputs, self._outputs = inputs, outputs
         self._cuda = engine.device_index if engine else None
         self._borrowed: list[tuple[torch.Tensor, int]] = []
+        # What a refit converts the new model with; only where the plan takes new weights.
+        self.conversion_arguments: dict[str, Any] | None = None
 
     @property
     def input_names(self) -> list[str]:
@@ -126,6 +127,25 @@ class TRTModule(torch.nn.Module):
             return self.engine.run(tensors, None, out)
         return self.engine.run(tensors, _current_stream(self._cuda), out)
 
+    def refit(self, model: Any, inputs: Any = None, verify: bool = True, **arguments: Any) -> None:
+        """Puts the weights of a model of the same layers into the engine, without a rebuild.
+
+        The plan must have been built with `refittable=True`. Calls under way end with the old weights.
+
+        Args:
+            model: the model with new weights.
+            inputs: sample inputs, as for `torch2trt`. Default: those of the conversion, where it was in this process.
+            verify: compare with the model afterwards, as `torch2trt` does.
+            arguments: further arguments of the conversion, for a module that was loaded from a file: shapes, names and
+                precision must be the same as then.
+
+        Raises:
+            torch2trt.Error: E0606 where the engine takes no new weights, or the model's are others than those it has.
+        """
+        from .refit import refit  # knows how engines are made, which this file must not
+
+        refit(self, model, inputs, verify, arguments)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an engine file: everything that `torch2trt.load(path)` needs, in a process that never saw the model.
 
@@ -151,7 +171,7 @@ class TRTModule(torch.nn.Module):
     def _description(self) -> str:
         model = tree_file.to_json(self._inputs, self._outputs)
         accuracy = {name: value for name, value in self.report.difference.items() if value < float("inf")}
-        return json.dumps({"model": model, "options": self.build_options, "accuracy": accuracy})
+        return json.dumps({"model": model, "options": self.report.options, "accuracy": accuracy})
 
     def _not_runnable(self) -> Error:
         if self.plan is None:

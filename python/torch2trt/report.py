@@ -6,6 +6,7 @@ This file must not know how any of it was done.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Report:
     """One line: what runs."""
     difference: dict[str, float] = field(default_factory=dict)
     """Largest difference to PyTorch on the sample inputs, relative to the largest output, by output name."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The options of the build that were not left at their defaults."""
     plan: list[tuple[str, str]] = field(default_factory=list)
     """What TensorRT built, as (name, value) pairs."""
 

@@ -24,9 +24,9 @@ from .errors import error
 class ShapeOptions:
     """The arguments of `torch2trt` that say which sizes the engine takes."""
 
-    minimum: Any = None
-    best: Any = None
-    maximum: Any = None
+    min_shapes: Any = None
+    opt_shapes: Any = None
+    max_shapes: Any = None
     max_batch_size: int | None = None
     dynamic_shapes: Any = None
 
@@ -79,7 +79,7 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     tree = InputTree(signature, *normalized(inputs, kwargs))
     if dataset is not None:
         options = _with_dataset(tree, dataset, kwargs, options)
-    profiles = profiles_from(tree.names, tree.samples, options.minimum, options.best, options.maximum)
+    profiles = profiles_from(tree.names, tree.samples, options.min_shapes, options.opt_shapes, options.max_shapes)
     if options.max_batch_size is not None:
         profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size)
     if not profiles or options.dynamic_shapes is not None:
@@ -95,9 +95,9 @@ def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | No
     rows = [
         [tuple(tensor.shape) for tensor in tree.flatten(*normalized(dataset[index], kwargs))] for index in range(len(dataset))
     ]
-    given = (options.minimum, options.best, options.maximum)
+    given = (options.min_shapes, options.opt_shapes, options.max_shapes)
     found = [own if asked is None else asked for asked, own in zip(given, profiles_of(rows))]
-    return replace(options, minimum=found[0], best=found[1], maximum=found[2])
+    return replace(options, min_shapes=found[0], opt_shapes=found[1], max_shapes=found[2])
 
 
 def _from_dims(captured: Captured) -> list[Ranges]:

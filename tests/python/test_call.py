@@ -244,12 +244,15 @@ def test_ctrl_c_cancels_a_build():
     start = time.perf_counter()
     network.build(_core.ProgressBar(False))
     whole = time.perf_counter() - start
-    timer = threading.Timer(whole / 8, _thread.interrupt_main)
-    timer.start()
-    start = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
-        network.build(_core.ProgressBar(False))
-    assert time.perf_counter() - start < whole
+    taken = []
+    for _ in range(3):  # another process may take the processor from one of them
+        timer = threading.Timer(whole / 8, _thread.interrupt_main)
+        timer.start()
+        start = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            network.build(_core.ProgressBar(False))
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < whole
     # The next build is not affected.
     assert network.build(_core.ProgressBar(False)).size > 1000
 

@@ -8,6 +8,8 @@ Skipped where no GPU or no TensorRT that builds for it is there. Runs without py
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -27,6 +29,19 @@ def _reason() -> str | None:
     backend, why = choose("auto", None, load_options(), [torch.zeros(1, device="cuda")], None)
     return None if backend == "tensorrt" else why
 
+
+_LOADS = """
+import sys, torch, torch2trt
+folder, library, trusted = sys.argv[1:]
+args, expected = torch.load(folder + "/call.pt")
+try:
+    made = torch2trt.load(folder + "/net.engine", tensorrt=library, trusted=trusted == "True")
+except torch2trt.Error as refused:
+    print(refused.code, refused)
+else:
+    worst = max((made(*args)[name] - expected[name]).abs().max().item() for name in expected)
+    print(made.report.engine, "same" if worst < 1e-4 else f"off by {worst}")
+"""
 
 SKIP = _reason()
 BATCH = 8
@@ -97,20 +112,25 @@ class OnTheGpu(unittest.TestCase):
 
     def test_threads_with_streams_of_their_own(self) -> None:
         failures: list[BaseException] = []
+        calls = [sample(1 + k % BATCH) for k in range(4 * BATCH)]
+        with torch.no_grad():
+            expected = [self.model(*args) for args in calls]
+        torch.cuda.synchronize()
 
-        def work(made: TRTModule) -> None:
+        def work(made: TRTModule, first: int) -> None:
             try:
                 with torch.cuda.stream(torch.cuda.Stream()), torch.inference_mode():
-                    for k in range(200):
-                        args = sample(1 + k % BATCH)
-                        got = made(*args)
-                        if k % 10 == 0:
-                            self.agree(made, args, got)
+                    worst = torch.zeros((), device="cuda")
+                    for k in range(first, first + 1000):
+                        got, wanted = made(*calls[k % len(calls)]), expected[k % len(calls)]
+                        for name in wanted:
+                            worst = torch.maximum(worst, (got[name] - wanted[name]).abs().max())
+                    self.assertLess(worst.item(), 5e-3)
             except BaseException as failure:  # noqa: BLE001  told by the main thread
                 failures.append(failure)
 
         for mode, made in self.made.items():
-            threads = [threading.Thread(target=work, args=(made,)) for _ in range(8)]
+            threads = [threading.Thread(target=work, args=(made, k)) for k in range(8)]
             [thread.start() for thread in threads]
             [thread.join() for thread in threads]
             self.assertFalse(failures, mode)
@@ -197,7 +217,55 @@ class OnTheGpu(unittest.TestCase):
             self.agree(made, args, filled(*args))
             made.save_plan(os.path.join(folder, "net.plan"))
             plain = package.load_plan(os.path.join(folder, "net.plan"))
-            self.agree(made, args, dict(zip(("logits", "features"), plain(*args))))
+            self.agree(made, args, dict(zip(plain.output_names, plain(*args))))
+
+    def test_new_weights_without_a_rebuild(self) -> None:
+        args, fresh = sample(4), Net().cuda().eval()
+        made = torch2trt(self.model, sample(4), refittable=True, progress=False)
+        old = made(*args)
+        with tempfile.TemporaryDirectory() as folder:
+            made.save(os.path.join(folder, "net.engine"))
+            loaded = package.load(os.path.join(folder, "net.engine"))
+        made.refit(fresh)
+        loaded.refit(fresh, sample(4), progress=False)
+        with torch.no_grad():
+            expected = fresh(*args)
+        self.assertGreater((expected["logits"] - old["logits"]).abs().max().item(), 0.05)
+        for refitted in (made, loaded):
+            self.assertLess(max(refitted.report.difference.values()), 1e-2)
+            got = refitted(*args)
+            for name in expected:
+                torch.testing.assert_close(got[name], expected[name], rtol=5e-3, atol=5e-3)
+
+    def test_refits_that_cannot_be(self) -> None:
+        made, args = torch2trt(self.model, sample(4), refittable=True, progress=False), sample(4)
+        with self.assertRaises(Error) as raised:
+            made.refit(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)).cuda().eval(), [args[0]])
+        self.assertEqual(raised.exception.code, "E0606", raised.exception)
+        with self.assertRaises(Error) as raised:
+            self.made[False].refit(self.model, sample(4))
+        self.assertEqual(raised.exception.code, "E0606", raised.exception)
+        self.agree(made, args)
+
+    def test_version_compatible_plans_run_on_lean_runtimes(self) -> None:
+        """TORCH2TRT_TEST_LEAN: libnvinfer_lean of a later version that runs such plans; _REFUSING: of one that does not."""
+        runs, refuses = (os.environ.get(f"TORCH2TRT_TEST_LEAN{end}") for end in ("", "_REFUSING"))
+        if not runs and not refuses:
+            self.skipTest("TORCH2TRT_TEST_LEAN is not set")
+        made = torch2trt(self.model, sample(4), version_compatible=True, progress=False)
+        args = sample(4)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "net.engine")
+            made.save(path)
+            torch.save((args, made(*args)), os.path.join(folder, "call.pt"))
+            for library, trusted, wanted in ((runs, True, "same"), (runs, False, "trusted=True"), (refuses, True, "help:")):
+                if library:
+                    with self.subTest(library=library, trusted=trusted):
+                        said = subprocess.run(
+                            [sys.executable, "-c", _LOADS, folder, library, str(trusted)], capture_output=True, text=True
+                        )
+                        print(said.stdout)
+                        self.assertIn(wanted, said.stdout, said.stderr)
 
     def test_integers_keep_their_type(self) -> None:
         class Tokens(torch.nn.Module):

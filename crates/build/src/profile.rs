@@ -2,7 +2,7 @@
 
 use crate::{Error, Profile, SizeRange};
 use dims::{Dim, Range};
-use network::Network;
+use network::{Network, Op};
 use nvinfer as trt;
 
 /// The ranges of every axis of every input, in one profile.
@@ -14,7 +14,8 @@ pub struct InputRanges {
     pub axes: Vec<SizeRange>,
 }
 
-/// What each profile says of every input. A network of static sizes has none, unless some are asked for.
+/// What each profile says of every input. A network of static sizes has none, unless some are asked for, or sizes in it
+/// depend on data: TensorRT 8.6 makes no execution context of such an engine without a profile.
 ///
 /// # Errors
 /// [`Error::Unbounded`] for a size without an upper bound, [`Error::BadProfile`] for a contradiction.
@@ -22,10 +23,14 @@ pub(crate) fn resolve(network: &Network, profiles: &[Profile]) -> Result<Vec<Vec
     let declared = [Profile::default()];
     let dynamic = |port: &network::Port| network.tensor(port.tensor).dims.iter().any(|d| !d.is_static());
     let profiles = match profiles {
-        [] if network.inputs().iter().any(dynamic) => &declared[..],
+        [] if network.inputs().iter().any(dynamic) || depends_on_data(network) => &declared[..],
         profiles => profiles,
     };
     profiles.iter().enumerate().map(|(index, profile)| Resolver { network, profile, index }.inputs()).collect()
+}
+
+fn depends_on_data(network: &Network) -> bool {
+    network.layers().iter().any(|layer| matches!(layer.op, Op::NonZero { .. } | Op::Nms { .. }))
 }
 
 struct Resolver<'a> {

@@ -26,17 +26,25 @@ pub(crate) struct Teller<'n, 'w> {
     pub(crate) definition: &'n trt::Network<'w>,
     /// Small constants that the telling itself needs.
     store: &'w Bump,
+    /// Whether weights get the names of their constants, by which a refit finds them; those that have theirs.
+    names: Option<HashSet<TensorId>>,
     /// TensorRT's tensors, by our ids.
     tensors: Vec<Option<trt::Tensor<'n>>>,
 }
 
-/// Tells all of a network: inputs, layers, outputs.
+/// Tells all of a network: inputs, layers, outputs. `named`: weights get the names of their constants.
 ///
 /// # Errors
 /// [`Error::Refused`] and [`Error::NotInThisVersion`] with the layer that TensorRT does not take, [`Error::Layer`]
 /// where it infers another type or other sizes than the network has.
-pub(crate) fn tell<'w>(network: &'w Network, definition: &trt::Network<'w>, store: &'w Bump) -> Result<()> {
-    let mut teller = Teller { network, definition, store, tensors: vec![None; network.tensor_count()] };
+pub(crate) fn tell<'w>(
+    network: &'w Network,
+    definition: &trt::Network<'w>,
+    store: &'w Bump,
+    named: bool,
+) -> Result<()> {
+    let tensors = vec![None; network.tensor_count()];
+    let mut teller = Teller { network, definition, store, names: named.then(HashSet::new), tensors };
     teller.inputs()?;
     for layer in network.layers() {
         if !matches!(layer.op, Op::Constant(_)) {
@@ -75,6 +83,7 @@ impl<'n, 'w> Teller<'n, 'w> {
 
     fn layer(&mut self, layer: &'w Layer) -> Result<()> {
         let told = layers::tell(self, layer).and_then(|told| self.finish(layer, told));
+        let told = told.and_then(|()| if takes_weights(&layer.op) { self.name_weights(layer.used()) } else { Ok(()) });
         told.map_err(|e| self.fault(e, Place::layer(self.network, layer)))
     }
 
@@ -161,9 +170,21 @@ impl<'n, 'w> Teller<'n, 'w> {
         let told = self.weights(weights).and_then(|told| Ok(self.definition.add_constant(&weights.dims, told)?));
         let done = told.and_then(|told| {
             self.finish(layer, told)?;
+            self.name_weights([id])?;
             Ok(told.output(0)?)
         });
         Ok(done.map_err(|e| self.fault(e, Place::layer(network, layer)))?)
+    }
+
+    /// Gives weights the names of the constants they are.
+    fn name_weights(&mut self, ids: impl IntoIterator<Item = TensorId>) -> Told<()> {
+        for id in ids {
+            let (Some(layer), Some(weights)) = (self.network.producer(id), self.network.constant(id)) else { continue };
+            if self.names.as_mut().is_some_and(|names| names.insert(id)) {
+                self.definition.set_weights_name(self.weights(weights)?, &layer.name)?;
+            }
+        }
+        Ok(())
     }
 
     /// TensorRT's view of a constant's bytes: where they are, unless they are not aligned for their type.
@@ -236,6 +257,11 @@ impl<'n, 'w> Teller<'n, 'w> {
         }
         Ok(())
     }
+}
+
+/// Whether TensorRT's layer takes constants as weights, not as tensors.
+fn takes_weights(op: &Op) -> bool {
+    matches!(op, Op::Convolution(_) | Op::Deconvolution(_) | Op::Scale { .. })
 }
 
 fn too_wide(value: i64) -> Fault {

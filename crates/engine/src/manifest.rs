@@ -44,6 +44,10 @@ pub struct Built {
     /// The plan runs on other GPUs too.
     #[serde(default)]
     pub hardware_compatible: bool,
+    /// XXH3 of the network that TensorRT was told, without the values of its weights, in hexadecimal; only where the
+    /// plan takes new ones. A refit is with a network of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure: Option<String>,
 }
 
 /// One weight of an ONNX model.

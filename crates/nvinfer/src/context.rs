@@ -188,12 +188,15 @@ impl ExecutionContext {
     /// # Safety
     /// `memory` is `size` bytes of device memory that only this context uses while it runs.
     pub unsafe fn set_device_memory(&mut self, memory: *mut c_void, size: usize) -> Result<()> {
+        let host = self.object.host();
+        let (newer, older) = (host.has(&table::SET_DEVICE_MEMORY_V2), host.has(&table::SET_DEVICE_MEMORY));
         // SAFETY: the context is alive; the memory is the caller's promise. A size of memory fits in 63 bits.
         unsafe {
-            if self.object.host().has(&table::SET_DEVICE_MEMORY_V2) {
-                raw::set_device_memory_v2(self.raw(), memory, size as i64)
-            } else {
-                raw::set_device_memory(self.raw(), memory)
+            match newer.then(|| raw::set_device_memory_v2(self.raw(), memory, size as i64)) {
+                Some(Ok(())) => Ok(()),
+                // A version-compatible plan brings a runtime of its own, older than the table: 8.6's under 10 refuses.
+                Some(Err(error)) if !older => Err(error),
+                _ => raw::set_device_memory(self.raw(), memory),
             }
         }
     }

@@ -109,15 +109,18 @@ impl Engine {
     /// # Errors
     /// None in practice; one of the calls is in every version.
     pub fn device_memory_size(&self) -> Result<usize> {
+        let host = self.object.host();
+        let newer = host.has(&table::GET_DEVICE_MEMORY_SIZE_V2);
+        let older = host.has(&table::GET_DEVICE_MEMORY_SIZE);
         // SAFETY: the engine is alive.
-        let size = unsafe {
-            if self.object.host().has(&table::GET_DEVICE_MEMORY_SIZE_V2) {
-                raw::device_memory_size_v2(self.raw())
-            } else {
-                raw::device_memory_size(self.raw())
-            }
+        let size = newer.then(|| unsafe { raw::device_memory_size_v2(self.raw()) }).transpose()?;
+        // A version-compatible plan brings a runtime of its own, older than the table, which may not know the newer call.
+        let size = match size {
+            Some(size) if size > 0 || !older => size,
+            // SAFETY: as above.
+            _ => unsafe { raw::device_memory_size(self.raw()) }?,
         };
-        Ok(usize::try_from(size?).unwrap_or(0))
+        Ok(usize::try_from(size).unwrap_or(0))
     }
 
     /// Whether its weights can be replaced.

@@ -11,11 +11,11 @@ use crate::eval;
 use network::{Dim, Error, Layer, Network, Op, Rewrite, TensorId, Weights, rewrite};
 
 /// Bytes a result may always have.
-const SMALL_RESULT: i64 = 16 << 20;
+const SMALL_RESULT: usize = 16 << 20;
 /// Bytes a layer without inputs may be turned into: a ramp is cheaper to make than to store.
-const SMALL_FILL: i64 = 64 << 10;
+const SMALL_FILL: usize = 64 << 10;
 /// Multiplications a product of constants may take.
-const MAX_OPERATIONS: i64 = 1 << 24;
+const MAX_OPERATIONS: usize = 1 << 24;
 
 /// Turns layers of constants, and sizes that are known, into constants. Large results and quantization stay.
 ///
@@ -49,7 +49,7 @@ fn folded(state: &Rewrite<'_>, layer: &Layer) -> Result<Option<Vec<Weights>>, Er
     let inputs = state.inputs(layer)?;
     let constants: Vec<Option<&Weights>> = inputs.iter().map(|id| state.new.constant((*id)?)).collect();
     let all = inputs.iter().zip(&constants).all(|(id, constant)| id.is_none() || constant.is_some());
-    if !all || !affordable(state.old, layer, &constants) {
+    if !all || !affordable(&layer.op, &constants) {
         return Ok(None);
     }
     Ok(eval::evaluate(&layer.op, &constants).ok())
@@ -76,17 +76,26 @@ fn foldable(op: &Op) -> bool {
     )
 }
 
-fn affordable(network: &Network, layer: &Layer, inputs: &[Option<&Weights>]) -> bool {
-    let count = |id: &TensorId| Dim::product(&network.tensor(*id).dims).as_static();
-    let bytes = |id: &TensorId| count(id)?.checked_mul(network.tensor(*id).dtype.size() as i64);
-    let Some(made) = layer.outputs.iter().map(bytes).sum::<Option<i64>>() else { return false };
+fn affordable(op: &Op, inputs: &[Option<&Weights>]) -> bool {
     let taken: usize = inputs.iter().flatten().map(|w| w.data.len()).sum();
-    let small = if matches!(layer.op, Op::Fill { .. }) { SMALL_FILL } else { SMALL_RESULT.max(taken as i64) };
-    if let Op::MatrixMultiply { .. } = layer.op {
+    let counts: Vec<(usize, usize)> = match (op, inputs) {
+        // What a mask finds has sizes once it is found: at most an int32 for each element and axis.
+        (Op::NonZero { .. }, [Some(x)]) => vec![(x.count() * x.dims.len(), 4)],
+        _ => match eval::shapes(op, inputs) {
+            Ok(shapes) => shapes.iter().map(|shape| (count(&shape.dims), shape.dtype.size())).collect(),
+            Err(_) => return false,
+        },
+    };
+    let most = if matches!(op, Op::Fill { .. }) { SMALL_FILL } else { SMALL_RESULT.max(taken) };
+    if let Op::MatrixMultiply { .. } = op {
         let shared = inputs.first().copied().flatten().and_then(|w| w.dims.iter().copied().max()).unwrap_or(0);
-        if layer.outputs.iter().any(|o| count(o).is_none_or(|n| n.saturating_mul(shared) > MAX_OPERATIONS)) {
+        if counts.iter().any(|(n, _)| n.saturating_mul(shared as usize) > MAX_OPERATIONS) {
             return false;
         }
     }
-    made <= small
+    counts.iter().map(|(n, size)| n.saturating_mul(*size)).fold(0, usize::saturating_add) <= most
+}
+
+fn count(dims: &[usize]) -> usize {
+    dims.iter().fold(1, |n, size| n.saturating_mul(*size))
 }

@@ -32,6 +32,25 @@ fn layers_of_constants_become_constants() {
 }
 
 #[test]
+fn a_constant_mask_gives_its_size_to_what_follows() {
+    becomes(
+        all(&[Pass::Fold, Pass::Simplify, Pass::Dce]),
+        "symbol u0 in 0..=6 opt 0
+         input %0 \"x\": float32[2,3,4]
+         %1: bool[2,3] = Constant([false, true, true, true, false, false])
+         %2: int32[2,u0] = NonZero(count: \"u0\")(%1)
+         %3: int32[u0,2] = Shuffle(first_transpose: [1, 0], reshape: None, second_transpose: None)(%2)
+         %4: float32[u0,4] = Gather(mode: Nd, axis: 0, elementwise_dims: 0)(%0, %3)
+         output \"y\": %4",
+        "symbol u0 in 0..=6 opt 0
+         input %0 \"x\": float32[2,3,4]
+         %1: int32[3,2] = Constant([0, 1, 0, 2, 1, 0])
+         %2: float32[3,4] = Gather(mode: Nd, axis: 0, elementwise_dims: 0)(%0, %1)
+         output \"y\": %2",
+    );
+}
+
+#[test]
 fn shape_arithmetic_with_known_results_vanishes() {
     becomes(
         all(&[Pass::Fold, Pass::Simplify, Pass::Dce]),

@@ -351,3 +351,42 @@ fn random_float16_is_drawn_in_float32_where_it_must_be() {
     assert_eq!((old.layers().len(), count(&old, "Cast")), (2, 1), "{old}");
     assert_eq!(legalize(&network, Target::Rtx(1, 5)).unwrap().layers().len(), 1);
 }
+
+/// A product of float16 with weights of these sizes, by a target.
+fn product(rows: i64, depth: i64, columns: i64, transposed: bool) -> Network {
+    let mut network = Network::new();
+    let origin = std::sync::Arc::new(network::Origin::default());
+    let x = network.add_input("x", DType::Float16, vec![1.into(), rows.into(), depth.into()]);
+    let dims = if transposed { [1, columns, depth] } else { [1, depth, columns] };
+    let weights = network.add_one(network::Op::Constant(values(DType::Float16, &dims, 7)), &[], &origin).unwrap();
+    let op1 = if transposed { network::MatrixOperation::Transpose } else { network::MatrixOperation::None };
+    let op = network::Op::MatrixMultiply { op0: network::MatrixOperation::None, op1 };
+    let y = network.add_one(op, &[x, weights], &origin).unwrap();
+    network.add_output("y", y);
+    network
+}
+
+#[test]
+fn long_sums_of_float16_are_cut_or_made_in_float32() {
+    // (rows, depth, columns), and the layer that tells which way was taken.
+    for (rows, depth, columns, taken) in
+        [(1, 512, 40, "Cast"), (3, 1024, 2304, "Reduce"), (1, 1031, 2304, "Cast"), (1, 128, 40, ""), (9, 512, 40, "")]
+    {
+        for transposed in [false, true] {
+            let network = product(rows, depth, columns, transposed);
+            let made = legalize(&network, OLD).unwrap();
+            made.verify().unwrap();
+            let text = made.to_string();
+            assert_eq!(count(&made, "Reduce") > 0, taken == "Reduce", "{text}");
+            assert_eq!(count(&made, "Cast") > 0, !taken.is_empty(), "{text}");
+            assert_eq!(legalize(&network, Target::TensorRt(10, 0)).unwrap().layers().len(), 2);
+            let x = values(DType::Float16, &[1, rows, depth], 3);
+            let (wanted, found) = (eval::run(&network, &[x.clone()]).unwrap(), eval::run(&made, &[x]).unwrap());
+            let (wanted, found) = (&wanted[0], &found[0]);
+            assert_eq!((wanted.dtype, &wanted.dims), (found.dtype, &found.dims), "{text}");
+            let largest = wanted.to_f64().into_iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            let off = wanted.to_f64().into_iter().zip(found.to_f64()).map(|(w, f)| (w - f).abs());
+            assert!(off.fold(0.0, f64::max) <= 1e-3 * largest, "{text}");
+        }
+    }
+}

@@ -13,7 +13,7 @@
 //! | [`EngineSpec`], [`IoSpec`], [`Profile`], [`SizeRange`] | the interface and its shape check |
 //! | [`TensorView`], [`TensorViewMut`], [`Tensor`], [`Device`], [`DataType`] | tensors, borrowed and owned |
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
-//! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`] | the TensorRT engine |
+//! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`], [`refit`] | the TensorRT engine |
 //!
 //! `unsafe` is confined to `tensor.rs` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime) and `tensorrt/`
 //! (device addresses and streams).
@@ -39,4 +39,4 @@ pub use error::{
 };
 pub use spec::{EngineSpec, IoSpec, Profile, SizeRange};
 pub use tensor::{Device, Tensor, TensorView, TensorViewMut};
-pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions};
+pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions, refit};

@@ -58,6 +58,7 @@ codes! {
     WeightsChanged "E0603" "The model's weights changed after the conversion that borrowed them."
     NotRunnable "E0604" "A plan that was built for another machine and cannot run here."
     EngineFile "E0605" "An engine file that is damaged, cut off, of another format, or not an engine file."
+    Refit "E0606" "New weights that a plan does not take."
     BadOption "E0701" "An option that does not exist, or a value it does not take."
     Accuracy "E0702" "The converted model's outputs differ from PyTorch's by more than allowed."
 }
@@ -184,9 +185,11 @@ impl From<runtime::Error> for Error {
             E::LibraryLoaded { .. } => Code::OnnxRuntimeLoaded,
             E::OnnxRuntime { stage: runtime::Stage::Run, .. } | E::Cuda { .. } => Code::RunFailed,
             E::TensorRt { doing: "run the engine", .. } => Code::RunFailed,
+            E::TensorRt { doing: "put new weights into the plan", .. } => Code::Refit,
             E::TensorRt { source, .. } if source.is_not_found() => Code::TensorRtNotFound,
             E::NoCuda { .. } | E::TensorRt { .. } | E::PlanInterface { .. } => Code::NotRunnable,
             E::OnnxRuntime { .. } | E::Interface { .. } | E::UnknownType { .. } => Code::OnnxRuntimeRefused,
+            E::NotRefittable | E::Refit { .. } => Code::Refit,
             E::Count { .. } => Code::InputCount,
             E::Type { .. } => Code::TensorDtype,
             E::Device { .. } | E::NotHostMemory { .. } | E::Stream => Code::TensorDevice,

@@ -18,6 +18,8 @@ pub struct Artifact {
     pub payload: Payload,
     /// What the plan was built by and for.
     pub built: Option<Built>,
+    /// Digest of the network that it was made from, where that is known.
+    pub source: Option<String>,
 }
 
 /// A plan, or an ONNX model.

@@ -21,21 +21,19 @@ pub struct Description {
     pub options: BTreeMap<String, serde_json::Value>,
     /// Differences to PyTorch that were seen, by output.
     pub accuracy: BTreeMap<String, f64>,
-    /// Hash of the network that it was made from.
-    pub source: Option<String>,
 }
 
 impl Artifact {
     /// The engine file with this content. Nothing is copied before it is written.
     pub fn to_file(&self, description: Description) -> EngineFile {
-        let Description { model, options, accuracy, source } = description;
+        let Description { model, options, accuracy } = description;
         let mut file = EngineFile::new(Manifest {
             made_by: format!("torch2trt {}", env!("CARGO_PKG_VERSION")),
             built: self.built.clone(),
             interface: self.declared.clone(),
             weights: Vec::new(),
             model,
-            source,
+            source: self.source.clone(),
             options,
             accuracy,
         });
@@ -61,7 +59,12 @@ pub fn load(file: EngineFile, options: &Options) -> Result<(Executable, Manifest
         Payload::Onnx { model: file.section(Kind::Onnx)?, weights: file.weights()? }
     };
     let EngineFile { manifest, .. } = file;
-    let artifact = Artifact { declared: manifest.interface.clone(), payload, built: manifest.built.clone() };
+    let artifact = Artifact {
+        declared: manifest.interface.clone(),
+        payload,
+        built: manifest.built.clone(),
+        source: manifest.source.clone(),
+    };
     Ok((artifact.load(options)?, manifest))
 }
 
@@ -75,7 +78,7 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
     let declared = runtime::Engine::spec(&engine).clone();
     Ok(Executable {
         engine: Arc::new(engine),
-        artifact: Artifact { declared, payload: Payload::Plan(plan), built: None },
+        artifact: Artifact { declared, payload: Payload::Plan(plan), built: None, source: None },
     })
 }
 
@@ -120,7 +123,7 @@ impl Artifact {
     }
 
     /// Refuses a plan of another version before TensorRT does, which says less.
-    fn same_version(&self, library: nvinfer::Library) -> Result<()> {
+    pub(crate) fn same_version(&self, library: nvinfer::Library) -> Result<()> {
         let Some(built) = self.built.as_ref().filter(|built| !built.version_compatible) else { return Ok(()) };
         let found = library.version().to_string();
         if built.tensorrt == found {
@@ -132,6 +135,23 @@ impl Artifact {
             "install {}, name it with tensorrt=\"/path/to/its/library\", or convert with version_compatible=True",
             built.tensorrt
         )))
+    }
+
+    /// Refuses new weights of a network of other layers.
+    pub(crate) fn same_structure(&self, found: &str) -> Result<()> {
+        let own = self.built.as_ref().and_then(|built| built.structure.as_deref());
+        match own {
+            Some(own) if own == found => Ok(()),
+            Some(_) => Err(Error::new(
+                Code::Refit,
+                "the model becomes another network than the one the plan was built for",
+            )
+            .with_help(
+                "refit with the model that was converted, with other weights in it, and with the arguments of that \
+                     conversion (names, shapes, precision); convert a changed model again",
+            )),
+            None => Err(runtime::Error::NotRefittable.into()),
+        }
     }
 
     /// Names the GPU of the plan beside TensorRT's refusal, where it is another one.

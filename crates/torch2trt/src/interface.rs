@@ -46,6 +46,26 @@ pub(crate) fn weight(weight: onnx::ExternalWeight) -> Weight {
     Weight { name: weight.name, dtype: data_type(weight.dtype), dims: weight.dims, data: weight.data }
 }
 
+/// Every constant under its layer's name, for a refit: the same memory.
+pub(crate) fn weights(network: &Network) -> Vec<Weight> {
+    let constant = |layer: &network::Layer| {
+        let weights = network.constant(*layer.outputs.first()?)?;
+        let (dtype, dims, data) = (data_type(weights.dtype), weights.dims.clone(), weights.data.clone());
+        Some(Weight { name: layer.name.clone(), dtype, dims, data })
+    };
+    network.layers().iter().filter_map(constant).collect()
+}
+
+/// The digest of a network, by which an engine file tells what it was made from.
+pub(crate) fn source(network: &Network) -> String {
+    format!("{:016x}", network.digest())
+}
+
+/// The digest of a network but for the values of its weights: what a refit has to keep to.
+pub(crate) fn structure(network: &Network) -> String {
+    format!("{:016x}", network.structure_digest())
+}
+
 /// The options of a build.
 pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
     let range = |r: &runtime::SizeRange| build::SizeRange { min: r.min, opt: r.opt, max: r.max };

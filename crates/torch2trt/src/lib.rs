@@ -26,7 +26,7 @@ pub use network::Network;
 pub use options::{Backend, Options};
 pub use passes::{Half, Kept, PrecisionReport, Reason, observe};
 pub use pipeline::{
-    build_plan, convert, coverage, cpu_engine, narrow, operators, save_onnx, tensorrt, tensorrt_engine,
+    build_plan, convert, coverage, cpu_engine, narrow, operators, refit, save_onnx, tensorrt, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use timing_cache::TimingCache;

@@ -49,7 +49,7 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
     let declared = interface::spec(network, &options.profiles);
     let weights = model.weights.into_iter().map(interface::weight).collect();
     let payload = Payload::Onnx { model: model.proto.into(), weights };
-    Artifact { declared, payload, built: None }.into_cpu(options)
+    Artifact { declared, payload, built: None, source: Some(interface::source(network)) }.into_cpu(options)
 }
 
 /// Network → TensorRT plan, by whichever TensorRT is installed.
@@ -78,8 +78,9 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         gpu: options.target.clone().or(gpu).unwrap_or_default(),
         version_compatible: options.version_compatible,
         hardware_compatible: options.hardware_compatible,
+        structure: options.refittable.then(|| interface::structure(&legal)),
     };
-    Ok(Plan::new(plan, declared, built))
+    Ok(Plan::new(plan, declared, built, interface::source(network)))
 }
 
 /// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
@@ -90,6 +91,23 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     let library = nvinfer::Library::open(&plan.report().library)?;
     // A plan of this process is as trusted as the process.
     plan.artifact().clone().into_tensorrt(library, options, options.version_compatible)
+}
+
+/// Engine → engine with the weights of another network of the same layers, without a rebuild.
+///
+/// # Errors
+/// E0606 where the engine takes no new weights, or others than these; E0604 where its plan cannot run here.
+pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Result<Executable> {
+    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    artifact.same_version(library)?;
+    let legal = legalize(network, library.version())?;
+    artifact.same_structure(&interface::structure(&legal))?;
+    let run = crate::file::run_options(options, options.version_compatible);
+    let plan = artifact.plan().map_or(&[][..], |plan| plan);
+    let plan = runtime::refit(library, plan, &interface::weights(&legal), &run)?;
+    let source = Some(interface::source(network));
+    let artifact = Artifact { payload: Payload::Plan(plan.into()), source, ..artifact.clone() };
+    artifact.into_tensorrt(library, options, options.version_compatible)
 }
 
 /// Finds TensorRT and loads it.

@@ -23,11 +23,16 @@ impl AsRef<[u8]> for Memory {
 }
 
 impl Plan {
-    pub(crate) fn new(plan: build::Plan, declared: EngineSpec, built: Built) -> Self {
+    pub(crate) fn new(plan: build::Plan, declared: EngineSpec, built: Built, source: String) -> Self {
         let report = plan.report.clone();
         let bytes = Bytes::from_owner(Memory(plan));
         Self {
-            artifact: Artifact { declared, payload: Payload::Plan(bytes.clone()), built: Some(built) },
+            artifact: Artifact {
+                declared,
+                payload: Payload::Plan(bytes.clone()),
+                built: Some(built),
+                source: Some(source),
+            },
             bytes,
             report,
         }

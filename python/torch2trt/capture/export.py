@@ -152,13 +152,16 @@ def _bounds(bounds: Any) -> tuple[int, int | None]:
 
 @contextmanager
 def _quiet_export() -> Iterator[None]:
-    """Holds back what torch.export logs about a failure before raising: the exception says it too."""
+    """Holds back what torch.export logs about a failure before raising, since the exception says it too, and what
+    torch 2.11 warns itself of."""
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels):
             logger.setLevel(level)

@@ -6,21 +6,23 @@ use std::fmt;
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let printer = Printer { network: self, numbers: numbers(self) };
-        writeln!(f, "network")?;
-        for (name, symbol) in self.symbols() {
-            writeln!(f, "  symbol {}", symbol_text(name, *symbol)?)?;
-        }
-        for port in self.inputs() {
-            writeln!(f, "  input {} {}: {}", printer.id(port.tensor), quoted(&port.name)?, printer.ty(port.tensor))?;
-        }
-        for layer in self.layers() {
-            writeln!(f, "  {}", printer.layer(layer)?)?;
-        }
-        for port in self.outputs() {
-            writeln!(f, "  output {}: {}", quoted(&port.name)?, printer.id(port.tensor))?;
-        }
-        Ok(())
+        Printer { network: self, numbers: numbers(self), structure_only: false }.print(f)
+    }
+}
+
+impl Network {
+    /// XXH3 of the canonical text: equal for equal networks.
+    pub fn digest(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(self.to_string().as_bytes())
+    }
+
+    /// XXH3 of the text without the elements of constants and without origins: equal for networks that differ in the
+    /// values of their weights only.
+    pub fn structure_digest(&self) -> u64 {
+        let mut text = String::new();
+        // Writing to a string fails nowhere but in a printer that has no words for an operator.
+        let _ = Printer { network: self, numbers: numbers(self), structure_only: true }.print(&mut text);
+        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
     }
 }
 
@@ -47,9 +49,28 @@ fn quoted(text: &str) -> Result<String, fmt::Error> {
 struct Printer<'a> {
     network: &'a Network,
     numbers: Vec<usize>,
+    /// Leaves out the elements of constants, and where layers come from.
+    structure_only: bool,
 }
 
 impl Printer<'_> {
+    fn print(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        writeln!(f, "network")?;
+        for (name, symbol) in self.network.symbols() {
+            writeln!(f, "  symbol {}", symbol_text(name, *symbol)?)?;
+        }
+        for port in self.network.inputs() {
+            writeln!(f, "  input {} {}: {}", self.id(port.tensor), quoted(&port.name)?, self.ty(port.tensor))?;
+        }
+        for layer in self.network.layers() {
+            writeln!(f, "  {}", self.layer(layer)?)?;
+        }
+        for port in self.network.outputs() {
+            writeln!(f, "  output {}: {}", quoted(&port.name)?, self.id(port.tensor))?;
+        }
+        Ok(())
+    }
+
     fn id(&self, id: TensorId) -> String {
         format!("%{}", self.numbers[id.0 as usize])
     }
@@ -70,10 +91,13 @@ impl Printer<'_> {
             }
         };
         let origin = match &*layer.origin {
-            o if *o == crate::Origin::default() => String::new(),
+            o if self.structure_only || *o == crate::Origin::default() => String::new(),
             o => format!(" from {} {} {}", quoted(&o.operator)?, quoted(&o.module)?, quoted(&o.position)?),
         };
-        let op = op_text(&layer.op)?;
+        let op = match &layer.op {
+            Op::Constant(_) if self.structure_only => "Constant".to_owned(),
+            op => op_text(op)?,
+        };
         Ok(format!("{}{equals}{op}{inputs} {}{origin}", outputs.join(", "), quoted(&layer.name)?))
     }
 }

@@ -130,7 +130,8 @@ pub fn guarded<R>(callback: &'static str, otherwise: R, run: impl FnOnce() -> R)
     })
 }
 
-/// Text from TensorRT; null reads as empty.
+/// Text from TensorRT; null reads as empty, and control characters, which some messages have where a number was meant,
+/// as escapes.
 ///
 /// # Safety
 /// `text` is null or NUL-terminated.
@@ -139,5 +140,10 @@ pub unsafe fn text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: the caller's promise.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let strange = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    if !text.contains(strange) {
+        return text.into_owned();
+    }
+    text.chars().map(|c| if strange(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -6,7 +6,7 @@ use network::{DType, Weights};
 
 /// Type and sizes of an output.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub dtype: DType,
     pub dims: Vec<usize>,
 }

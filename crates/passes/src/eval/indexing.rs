@@ -2,7 +2,7 @@
 
 use super::array::{Shape, sizes, strides};
 use super::{Call, EvalError, Result};
-use network::{GatherMode, Op, ScatterMode, Weights};
+use network::{DType, GatherMode, Op, ScatterMode, Weights};
 
 pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
     let shape = call.shape()?;
@@ -54,6 +54,17 @@ pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
         }
         other => Err(EvalError::Unsupported(other.name())),
     }
+}
+
+/// The positions of the elements that are not zero, in row-major order: a row an axis, a column an element.
+pub(super) fn non_zero(x: &Weights) -> Weights {
+    let found = x.to_f64().into_iter().enumerate().filter(|(_, v)| *v != 0.0).map(|(k, _)| k);
+    let found: Vec<usize> = found.collect();
+    let dims = sizes(x);
+    let axes = dims.iter().zip(strides(&dims));
+    let rows = axes.flat_map(|(size, stride)| found.iter().map(move |k| (k / stride % size) as i64));
+    let rows: Vec<i64> = rows.collect();
+    Weights::from_i64(DType::Int32, &[x.dims.len() as i64, found.len() as i64], rows)
 }
 
 /// An index, negative ones counted from the end.

@@ -35,6 +35,8 @@ pub enum Feature {
     DeconvolutionStridedDilated,
     /// Random fills of float16.
     FillRandomFloat16,
+    /// Products of float16 that add up in float32.
+    Float16Sums,
     /// Normalization over groups of channels with a scale and bias for each channel.
     GroupNormalization,
     /// Tensors of int64.
@@ -60,6 +62,7 @@ impl Feature {
             Self::DynamicQuantize => ((10, 8), EVER),
             Self::FillRandomFloat16 => (EVER, (1, 5)),
             Self::Float8 => ((9, 0), EVER),
+            Self::Float16Sums => ((10, 0), EVER),
             Self::Gelu => ((10, 0), EVER),
             Self::GroupNormalization => ((10, 15), EVER),
             Self::Int64 => ((10, 0), EVER),

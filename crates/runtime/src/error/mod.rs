@@ -271,6 +271,21 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// New weights for a plan that takes none.
+    #[error(
+        "the plan was not built to take new weights\nhelp: convert with refittable=True; until then, convert again"
+    )]
+    NotRefittable,
+    /// New weights that are not those of the plan.
+    #[error(
+        "the new weights are not those of the plan: it has {} that the model does not: {}\n\
+         help: refit with the model that was converted, with other values in it, and with the options of that conversion; \
+         a changed model is converted again", missing.len(), some(missing)
+    )]
+    Refit {
+        /// Weights of the plan that were not given.
+        missing: Vec<String>,
+    },
     /// A caller's CUDA graph cannot hold a call whose output sizes are not known beforehand.
     #[error(
         "a call whose output shapes depend on data cannot be captured into a CUDA graph\n\
@@ -294,11 +309,19 @@ impl Error {
     }
 }
 
+/// The first few names.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+}
+
 /// What to do about a refusal by TensorRT's runtime, where its words say which it is.
 fn plan_help(error: &nvinfer::Error) -> &'static str {
     let nvinfer::Error::Refused { said, .. } = error else { return "" };
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if says(&["ersion tag", "ersionTag", "current version", "Version mismatch", "kVERSION_MISMATCH"]) {
+    if says(&["ersion tag", "ersionTag", "current version", "Version mismatch", "kVERSION_MISMATCH", "Version Forward"])
+    {
         "\nhelp: another TensorRT built this plan; use that version (tensorrt=\"/path/to/libnvinfer.so\"), or convert again"
     } else if says(&["kEnableHostCode", "HostCode", "host code", "lean runtime"]) {
         "\nhelp: the plan brings host code of its own; where it comes from people you trust, load it with trusted=True"

@@ -12,6 +12,7 @@
 //! | `slot.rs` | what one call at a time uses; capture and replay |
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
+//! | `refit.rs` | new weights for a plan |
 
 #[allow(unsafe_code)]
 mod cuda;
@@ -20,11 +21,14 @@ mod interface;
 mod outputs;
 mod pool;
 #[allow(unsafe_code)]
+mod refit;
+#[allow(unsafe_code)]
 mod runner;
 #[allow(unsafe_code)]
 mod slot;
 
 pub use cuda::{CudaDevice, Entered};
+pub use refit::refit;
 
 use crate::check::Checked;
 use crate::{
@@ -87,6 +91,15 @@ impl Default for TensorRtOptions {
     }
 }
 
+/// TensorRT's engine of a plan. The device must be current.
+fn deserialize(library: nvinfer::Library, plan: &[u8], options: &TensorRtOptions) -> Result<nvinfer::Engine> {
+    let mut runtime = nvinfer::Runtime::new(library).map_err(|e| Error::tensorrt("start its runtime", e))?;
+    if options.host_code {
+        runtime.set_engine_host_code_allowed(true).map_err(|e| Error::tensorrt("allow host code", e))?;
+    }
+    runtime.deserialize(plan).map_err(|e| Error::tensorrt("load the plan", e))
+}
+
 /// An engine on a GPU.
 ///
 /// Inputs and outputs lie in the memory of its GPU. With a stream in [`RunOptions`] a call enqueues and returns; a
@@ -119,11 +132,7 @@ impl TensorRtEngine {
     ) -> Result<Self> {
         let device = CudaDevice::new(options.device)?;
         let _here = device.enter()?;
-        let mut runtime = nvinfer::Runtime::new(library).map_err(|e| Error::tensorrt("start its runtime", e))?;
-        if options.host_code {
-            runtime.set_engine_host_code_allowed(true).map_err(|e| Error::tensorrt("allow host code", e))?;
-        }
-        let engine = runtime.deserialize(plan).map_err(|e| Error::tensorrt("load the plan", e))?;
+        let engine = deserialize(library, plan, options)?;
         let read = |e| Error::tensorrt("read the engine's interface", e);
         let spec = match spec {
             Some(spec) => interface::agree(spec, &engine.io_tensors().map_err(read)?)?,

@@ -4,7 +4,7 @@
 //! A slot goes from call to call and from stream to stream; the event at the end of its last work keeps the order
 //! on the GPU. It must not know how slots are shared out.
 
-use super::cuda::{DeviceMemory, Event, Graph, OwnedStream, RelaxedCapture, Stream};
+use super::cuda::{Copy, DeviceMemory, Event, Graph, OwnedStream, RelaxedCapture, Stream};
 use super::pool::Fit;
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
 use crate::tensor::byte_len;
@@ -59,6 +59,8 @@ struct Buffers {
     outputs: Spans,
 }
 
+/// Copies of the inputs, or of the outputs.
+type Copies = SmallVec<[Copy; 4]>;
 /// Address and length of tensors.
 type Spans = SmallVec<[(*mut c_void, usize); 4]>;
 
@@ -235,12 +237,14 @@ impl Slot {
         // SAFETY: the buffers are as large as the shapes say; the scratch memory is this slot's, whose turn it is on
         // `stream`. What is captured does not run, and is launched only in the slot's turn.
         let graph = unsafe {
-            buffers.read(addresses, stream)?;
+            buffers.reading(addresses).try_for_each(|copy| stream.copy(copy))?;
             runner.enqueue(parts, shapes, inner, stream)?;
-            buffers.write(addresses, stream)?;
+            buffers.writing(addresses).try_for_each(|copy| stream.copy(copy))?;
             // TensorRT prepares itself for new shapes in the first run, which must not fall into the capture.
             stream.synchronize()?;
-            own.capture(|| runner.enqueue(parts, shapes, inner, own.get()))?
+            let (before, after) = (buffers.reading(addresses), buffers.writing(addresses));
+            let (before, after): (Copies, Copies) = (before.collect(), after.collect());
+            own.capture(&before, &after, || runner.enqueue(parts, shapes, inner, own.get()))?
         };
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
@@ -287,12 +291,9 @@ impl Captured {
     /// # Safety
     /// As for [`Slot::run`].
     unsafe fn replay(&mut self, addresses: Addresses<'_>, stream: Stream) -> Result<()> {
+        let copies = self.buffers.reading(addresses).chain(self.buffers.writing(addresses));
         // SAFETY: the caller's promise; buffers and context are alive as long as the graph, in the slot's turn.
-        unsafe {
-            self.buffers.read(addresses, stream)?;
-            self.graph.launch(stream)?;
-            self.buffers.write(addresses, stream)
-        }
+        unsafe { self.graph.launch(copies, stream) }
     }
 }
 
@@ -342,21 +343,15 @@ impl Buffers {
         (addresses(&self.inputs), addresses(&self.outputs))
     }
 
-    /// Enqueues copying a caller's inputs into the buffers.
-    ///
-    /// # Safety
-    /// The addresses are as long as the buffers, and stay until the stream passed the copies.
-    unsafe fn read(&self, from: Addresses<'_>, stream: Stream) -> Result<()> {
-        // SAFETY: the caller's promise.
-        self.inputs.iter().zip(from.inputs).try_for_each(|((to, n), from)| unsafe { stream.copy(*to, *from, *n) })
+    /// Copies of a caller's inputs into the buffers.
+    fn reading(&self, from: Addresses<'_>) -> impl Iterator<Item = Copy> {
+        let pairs = self.inputs.iter().zip(from.inputs);
+        pairs.map(|((to, bytes), from)| Copy { to: *to, from: *from, bytes: *bytes })
     }
 
-    /// Enqueues copying the buffers into a caller's outputs.
-    ///
-    /// # Safety
-    /// As for `read`.
-    unsafe fn write(&self, to: Addresses<'_>, stream: Stream) -> Result<()> {
-        // SAFETY: the caller's promise.
-        self.outputs.iter().zip(to.outputs).try_for_each(|((from, n), to)| unsafe { stream.copy(*to, *from, *n) })
+    /// Copies of the buffers into a caller's outputs.
+    fn writing(&self, to: Addresses<'_>) -> impl Iterator<Item = Copy> {
+        let pairs = self.outputs.iter().zip(to.outputs);
+        pairs.map(|((from, bytes), to)| Copy { to: *to, from: *from, bytes: *bytes })
     }
 }

@@ -381,7 +381,8 @@ fn long_sums_of_float16_are_cut_or_made_in_float32() {
             assert_eq!(count(&made, "Cast") > 0, !taken.is_empty(), "{text}");
             assert_eq!(legalize(&network, Target::TensorRt(10, 0)).unwrap().layers().len(), 2);
             let x = values(DType::Float16, &[1, rows, depth], 3);
-            let (wanted, found) = (eval::run(&network, &[x.clone()]).unwrap(), eval::run(&made, &[x]).unwrap());
+            let x = [x];
+            let (wanted, found) = (eval::run(&network, &x).unwrap(), eval::run(&made, &x).unwrap());
             let (wanted, found) = (&wanted[0], &found[0]);
             assert_eq!((wanted.dtype, &wanted.dims), (found.dtype, &found.dims), "{text}");
             let largest = wanted.to_f64().into_iter().fold(0.0, |m: f64, v| m.max(v.abs()));

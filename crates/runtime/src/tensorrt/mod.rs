@@ -6,7 +6,8 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `cuda.rs` | devices, streams, events, memory, graphs: the CUDA edge |
+//! | `cuda.rs` | devices, streams, events, memory: the CUDA edge |
+//! | `graph.rs` | captured work between copies of inputs and outputs |
 //! | `interface.rs` | the plan's inputs and outputs against the spec |
 //! | `runner.rs` | one execution context and what it is bound to |
 //! | `slot.rs` | what one call at a time uses; capture and replay |
@@ -16,6 +17,8 @@
 
 #[allow(unsafe_code)]
 mod cuda;
+#[allow(unsafe_code)]
+mod graph;
 mod interface;
 #[allow(unsafe_code)]
 mod outputs;

@@ -4,7 +4,8 @@
 //! A slot goes from call to call and from stream to stream; the event at the end of its last work keeps the order
 //! on the GPU. It must not know how slots are shared out.
 
-use super::cuda::{Copy, DeviceMemory, Event, Graph, OwnedStream, RelaxedCapture, Stream};
+use super::cuda::{DeviceMemory, Event, OwnedStream, RelaxedCapture, Stream};
+use super::graph::{Copy, Graph};
 use super::pool::Fit;
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
 use crate::tensor::byte_len;

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Rust tests call the same Python and find the same libraries as the Python tests.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
-.PHONY: demo test test-full develop bench lint rust-test python-test clean
+.PHONY: demo test develop bench lint rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -29,17 +29,13 @@ lint: $(VENV)/.installed
 	cargo clippy --workspace --all-targets -q -- -D warnings
 	cargo run -q -p xtask -- check
 
+# With both TensorRT-RTX families, by which every layer is built for real.
 rust-test: $(VENV)/.installed
-	cargo nextest run --workspace
-
-python-test: develop
-	$(BIN)/pytest -n 2 tests/python/test_call.py tests/python/test_capture.py tests/python/test_capture_structure.py tests/python/test_docs.py tests/python/test_seed.py
-
-# Everything: each operator and model on every engine, each layer with both TensorRT-RTX families.
-test-full: lint develop
 	TORCH2TRT_TEST_RTX_1_7=$$(echo $(abspath $(VENV))/lib/python*/site-packages/tensorrt_rtx_libs) \
 	TORCH2TRT_TEST_RTX_1_4=$(abspath $(VENV))/rtx-1.4/tensorrt_rtx_libs \
-	cargo nextest run --workspace
+	cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail
+
+python-test: develop
 	$(BIN)/pytest -n 2
 
 bench: develop

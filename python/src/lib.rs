@@ -11,6 +11,7 @@ mod device;
 mod engine;
 mod error;
 mod file;
+mod logs;
 mod network;
 mod options;
 mod progress;
@@ -38,6 +39,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
     let close = wrap_pyfunction!(closing::close, module)?;
     module.py().import("atexit")?.call_method1("register", (close,))?;
+    logs::install(module.py())?;
+    module.add_function(wrap_pyfunction!(logs::set_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;

@@ -43,6 +43,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "hardware_compatible" => options.hardware_compatible = value.extract().map_err(wrong)?,
             "refittable" => options.refittable = value.extract().map_err(wrong)?,
             "timing_cache" => options.timing_cache = timing_cache(&value).map_err(wrong)?,
+            "verbose" => options.verbose = value.extract().map_err(wrong)?,
             "trusted" => options.trusted = value.extract().map_err(wrong)?,
             "profiles" => options.profiles = profiles(&value).map_err(wrong)?,
             _ => return Err(bad_option(py, format!("there is no option `{name}`"))),

@@ -74,7 +74,8 @@ def torch2trt(
             `Dataset` of samples, whose shapes are then the ranges.
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
-        log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`).
+        log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`); what TensorRT
+            itself says from `logging.DEBUG` on.
         fp16_mode: compute in float16 where that is safe. The report says what stays float32, and why.
         max_workspace_size: bytes of device memory that a layer may use while it runs.
         strict_type_constraints: accepted; every network is strongly typed.
@@ -196,6 +197,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "input_names": list(given["input_names"] or captured.input_names),
         "output_names": list(given["output_names"] or captured.output_names),
         "half": half,
+        "verbose": arguments.log_level(given["log_level"]) < logging.DEBUG,
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
         "site_packages": site_packages(),

@@ -22,6 +22,9 @@ class ProgressBar:
     def __init__(self, shown: bool = True) -> None: ...
     def __call__(self, stage: str, done: int, total: int) -> None: ...
 
+def set_log_level(level: int) -> None:
+    """Lets what the Rust half and TensorRT say through to Python's logging, from this level on."""
+
 class ProgramBuilder:
     """Takes the records of a captured program; see `capture/program.py`."""
 

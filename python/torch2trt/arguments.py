@@ -12,7 +12,7 @@ import difflib
 import logging
 from typing import Any
 
-from ._log import logger
+from ._log import VERBOSE, logger
 from .errors import error
 
 _LEVELS = {
@@ -20,7 +20,7 @@ _LEVELS = {
     "ERROR": logging.ERROR,
     "WARNING": logging.WARNING,
     "INFO": logging.INFO,
-    "VERBOSE": logging.DEBUG,
+    "VERBOSE": VERBOSE,
 }
 
 _MAPPED = {
@@ -48,8 +48,8 @@ def log_level(level: Any) -> int:
     name = getattr(level, "name", None)
     if name in _LEVELS:
         return _LEVELS[name]
-    # TensorRT counts its severities from 0 to 4, Python its levels from 10.
-    return int(level) if int(level) >= 10 or int(level) == 0 else list(_LEVELS.values())[min(int(level), 4)]
+    # TensorRT counts its severities from 0 to 4, Python its levels in tens.
+    return int(level) if int(level) >= VERBOSE or int(level) == 0 else list(_LEVELS.values())[int(level)]
 
 
 def take_legacy(given: dict[str, Any], known: list[str]) -> None:

@@ -6,6 +6,7 @@ Every error is checked for its code and for the words that let a user act on it.
 import _thread
 import collections
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -261,3 +262,15 @@ def test_every_code_is_documented():
     text = open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "errors.md"), encoding="utf-8").read()
     assert all(code in text for code, _ in _core.error_codes())
     assert package.__version__
+
+
+@needs_rtx
+def test_what_tensorrt_says_is_logged_for_those_who_debug(caplog):
+    for level, wanted in ((logging.DEBUG, True), (logging.INFO, False)):
+        caplog.clear()
+        model_trt = torch2trt(
+            nn.Linear(4, 2).eval(), [torch.randn(1, 4)], target="sm_89", backend="tensorrt", log_level=level, progress=False
+        )
+        said = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
+        assert bool(said) == wanted
+    assert {"layers told", "plan", "memory"} <= {name for name, _ in model_trt.report.plan}

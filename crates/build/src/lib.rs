@@ -33,9 +33,10 @@ mod target;
 mod tell;
 mod watch;
 
+pub use dims::{Profile, SizeRange};
 pub use error::{Error, Place, Refusal, Result};
 pub use inspect::{Inspection, inspect};
-pub use options::{BuildOptions, Profile, SizeRange};
+pub use options::BuildOptions;
 pub use profile::InputRanges;
 pub use progress::{Progress, Silent};
 pub use report::{Plan, Report};
@@ -81,7 +82,8 @@ struct Build<'a> {
 impl Build<'_> {
     fn run(self) -> Result<Plan> {
         let (started, version) = (Instant::now(), self.library.version());
-        let said = self.library.logger().count();
+        let logger = self.library.logger();
+        let (said, told) = (logger.count(), logger.info_count());
         let other = |e| Error::from_trt(e, version, Vec::new());
         let builder = trt::Builder::new(self.library).map_err(other)?;
         let (mut config, mut warnings) = self.config(&builder)?;
@@ -109,6 +111,7 @@ impl Build<'_> {
             layers: definition.num_layers().map_err(other)?,
             plan_bytes: bytes.len(),
             weight_bytes: self.network.weight_bytes(),
+            activation_bytes: report::activation_bytes(&logger.info_since(told)),
             time: started.elapsed(),
             warnings,
             profiles: self.profiles,

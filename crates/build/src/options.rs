@@ -1,6 +1,6 @@
 //! What the caller may decide about a build. Everything has TensorRT's default.
 
-use std::collections::BTreeMap;
+use dims::Profile;
 
 /// The options of one build.
 #[derive(Clone, Debug, Default)]
@@ -29,31 +29,4 @@ pub struct BuildOptions {
     pub strict_float32: bool,
     /// The engine remembers its layers with all their attributes, for the inspector and profilers.
     pub detailed: bool,
-}
-
-/// The sizes that an engine profile is for. What is not named here has the range that the network declares.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Ranges of size symbols.
-    pub symbols: BTreeMap<String, SizeRange>,
-    /// Ranges of an input's axes, by input name, one an axis; they win over `symbols`.
-    pub axes: BTreeMap<String, Vec<SizeRange>>,
-}
-
-/// Sizes from `min` to `max`, both included, best at `opt`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SizeRange {
-    /// Smallest size.
-    pub min: i64,
-    /// The size that tactics are timed with.
-    pub opt: i64,
-    /// Largest size.
-    pub max: i64,
-}
-
-impl SizeRange {
-    /// One size only.
-    pub fn exactly(size: i64) -> Self {
-        Self { min: size, opt: size, max: size }
-    }
 }

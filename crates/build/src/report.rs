@@ -39,6 +39,8 @@ pub struct Report {
     pub plan_bytes: usize,
     /// Size of the network's constants.
     pub weight_bytes: usize,
+    /// Device memory that an execution context takes beside the weights, in bytes, where TensorRT told.
+    pub activation_bytes: Option<usize>,
     /// How long telling and building took.
     pub time: Duration,
     /// What TensorRT warned of, without repetitions, and which options were not met.
@@ -52,4 +54,24 @@ pub(crate) fn warnings(library: trt::Library, said: u64) -> Vec<String> {
     let mut seen = HashSet::new();
     let messages = library.logger().since(said).into_iter().filter(|m| m.severity == trt::Severity::Warning);
     messages.map(|m| m.text.trim().to_owned()).filter(|text| seen.insert(text.clone())).collect()
+}
+
+/// TensorRT's own count of the memory that running takes. It is told in words only; an engine for another GPU cannot be
+/// asked.
+pub(crate) fn activation_bytes(told: &[String]) -> Option<usize> {
+    let rest = |line: &String| line.trim().strip_prefix("Total Activation Memory: ").map(str::to_owned);
+    let digits = |rest: String| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    told.iter().rev().find_map(rest).and_then(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::activation_bytes;
+
+    #[test]
+    fn the_last_count_of_memory_is_taken() {
+        let told = ["Total Activation Memory: 7", "Total Activation Memory: 12808192 bytes", "Engine generation"];
+        assert_eq!(activation_bytes(&told.map(str::to_owned)), Some(12_808_192));
+        assert_eq!(activation_bytes(&["Total Weights Memory: 3 bytes".to_owned()]), None);
+    }
 }

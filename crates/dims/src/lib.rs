@@ -9,9 +9,11 @@
 
 mod expr;
 mod parse;
+mod profile;
 
 pub use expr::{Atom, Expr, Range};
 pub use parse::ParseError;
+pub use profile::{Profile, SizeRange};
 
 use std::fmt;
 use std::ops::{Add, Mul, Sub};

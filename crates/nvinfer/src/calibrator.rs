@@ -116,7 +116,7 @@ extern "C" fn batch(this: *mut c_void, bindings: *mut *mut c_void, names: *const
             return false;
         };
         if addresses.len() != count {
-            tracing::error!(target: "tensorrt", "a calibration batch has {} inputs instead of {count}", addresses.len());
+            tracing::error!(target: "torch2trt::tensorrt", "a calibration batch has {} inputs instead of {count}", addresses.len());
             return false;
         }
         for (i, address) in addresses.into_iter().enumerate() {

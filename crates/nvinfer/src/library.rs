@@ -322,7 +322,7 @@ fn load(path: &Path) -> std::result::Result<Library, Found> {
     let fresh: &'static Loaded = Box::leak(Box::new(read(&library, path)?));
     std::mem::forget(library);
     loaded.push((resolved, fresh));
-    tracing::debug!(target: "tensorrt", version = %fresh.entry.version, path = %path.display(), "loaded");
+    tracing::debug!(target: "torch2trt::tensorrt", version = %fresh.entry.version, path = %path.display(), "loaded");
     Ok(Library(fresh))
 }
 

@@ -35,6 +35,9 @@ struct Recent {
     /// Warnings and errors so far.
     count: u64,
     messages: VecDeque<Message>,
+    /// What TensorRT calls info, so far, and the last of it.
+    info_count: u64,
+    info: VecDeque<String>,
 }
 
 impl Logger {
@@ -48,7 +51,7 @@ impl Logger {
         self.object.as_ptr()
     }
 
-    /// Forwards messages up to this severity to `tracing` (target `tensorrt`); the default is [`Severity::Info`].
+    /// Forwards messages up to this severity to `tracing` (target `torch2trt::tensorrt`); the default is [`Severity::Info`].
     pub fn set_level(&self, least: Severity) {
         self.object.state.level.store(least as i32, Ordering::Relaxed);
     }
@@ -61,9 +64,18 @@ impl Logger {
     /// Warnings and errors logged after `count`, as far as they are kept.
     pub fn since(&self, count: u64) -> Vec<Message> {
         let recent = self.object.state.recent();
-        let fresh = usize::try_from(recent.count - count).unwrap_or(KEPT);
-        let skip = recent.messages.len().saturating_sub(fresh);
-        recent.messages.iter().skip(skip).cloned().collect()
+        last(&recent.messages, recent.count - count)
+    }
+
+    /// Messages of [`Severity::Info`] so far.
+    pub fn info_count(&self) -> u64 {
+        self.object.state.recent().info_count
+    }
+
+    /// Messages of [`Severity::Info`] after `count`, as far as they are kept.
+    pub fn info_since(&self, count: u64) -> Vec<String> {
+        let recent = self.object.state.recent();
+        last(&recent.info, recent.info_count - count)
     }
 }
 
@@ -76,24 +88,41 @@ impl State {
         if severity as i32 <= self.level.load(Ordering::Relaxed) {
             trace(severity, &text);
         }
-        if severity <= Severity::Warning {
-            let mut recent = self.recent();
-            recent.count += 1;
-            if recent.messages.len() == KEPT {
-                recent.messages.pop_front();
+        let mut recent = self.recent();
+        match severity {
+            Severity::Verbose => {}
+            Severity::Info => {
+                recent.info_count += 1;
+                keep(&mut recent.info, text);
             }
-            recent.messages.push_back(Message { severity, text });
+            _ => {
+                recent.count += 1;
+                keep(&mut recent.messages, Message { severity, text });
+            }
         }
     }
+}
+
+fn keep<T>(kept: &mut VecDeque<T>, item: T) {
+    if kept.len() == KEPT {
+        kept.pop_front();
+    }
+    kept.push_back(item);
+}
+
+/// The last `count` of what is kept.
+fn last<T: Clone>(kept: &VecDeque<T>, count: u64) -> Vec<T> {
+    let fresh = usize::try_from(count).unwrap_or(KEPT);
+    kept.iter().skip(kept.len().saturating_sub(fresh)).cloned().collect()
 }
 
 /// What TensorRT calls info is a dozen lines for every build, so it is our debug.
 fn trace(severity: Severity, text: &str) {
     match severity {
-        Severity::InternalError | Severity::Error => tracing::error!(target: "tensorrt", "{text}"),
-        Severity::Warning => tracing::warn!(target: "tensorrt", "{text}"),
-        Severity::Info => tracing::debug!(target: "tensorrt", "{text}"),
-        Severity::Verbose => tracing::trace!(target: "tensorrt", "{text}"),
+        Severity::InternalError | Severity::Error => tracing::error!(target: "torch2trt::tensorrt", "{text}"),
+        Severity::Warning => tracing::warn!(target: "torch2trt::tensorrt", "{text}"),
+        Severity::Info => tracing::debug!(target: "torch2trt::tensorrt", "{text}"),
+        Severity::Verbose => tracing::trace!(target: "torch2trt::tensorrt", "{text}"),
     }
 }
 
@@ -126,13 +155,15 @@ mod tests {
             let log = unsafe { std::mem::transmute::<*const (), Log>(function) };
             log(logger.as_ptr(), 2, c"first".as_ptr());
             let mark = logger.count();
-            log(logger.as_ptr(), 3, c"not kept".as_ptr());
+            log(logger.as_ptr(), 3, c"by the way".as_ptr());
             log(logger.as_ptr(), 1, c"second".as_ptr());
             log(logger.as_ptr(), 0, std::ptr::null());
             let said = logger.since(mark);
             assert_eq!(said.len(), 2, "{version}: {said:?}");
             assert_eq!((said[0].severity, said[0].text.as_str()), (Severity::Error, "second"));
             assert_eq!(said[1].severity, Severity::InternalError);
+            assert_eq!(logger.info_since(0), ["by the way"]);
+            assert!(logger.info_since(logger.info_count()).is_empty());
         }
     }
 

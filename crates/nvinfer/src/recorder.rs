@@ -119,7 +119,7 @@ pub(crate) extern "C" fn report_error(this: *mut c_void, code: i32, description:
         // SAFETY: TensorRT passes NUL-terminated text.
         let text = unsafe { text(description) };
         // Not an error here: the call that it fails returns it, and whoever handles that decides.
-        tracing::debug!(target: "tensorrt", code, "{text}");
+        tracing::debug!(target: "torch2trt::tensorrt", code, "{text}");
         // SAFETY: called by TensorRT on its recorder.
         let mut errors = unsafe { errors(this) };
         errors.count += 1;

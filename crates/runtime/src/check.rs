@@ -146,7 +146,7 @@ impl EngineSpec {
     ) -> Option<(usize, Vec<AxisFault>)> {
         self.inputs.iter().zip(inputs).enumerate().find_map(|(index, (io, got))| {
             let out_of_range = |(axis, &size): (usize, &i64)| {
-                let range = profile.range(io, axis)?;
+                let range = range_of(profile, io, axis)?;
                 (!range.contains(size)).then_some(AxisFault { axis, got: size, reason: Reason::Range(range) })
             };
             let mut faults: Vec<AxisFault> = got.iter().enumerate().filter_map(out_of_range).collect();
@@ -160,28 +160,32 @@ impl EngineSpec {
     fn shape_error(&self, io: &IoSpec, got: &[i64], profile: Option<usize>, faults: Vec<AxisFault>) -> Error {
         // Which profile to show where the fault lies before any profile: the only one, if there is only one.
         let shown = profile.or((self.profiles.len() == 1).then_some(0));
-        let allowed = io.dims.iter().enumerate().map(|(axis, dim)| {
-            match shown.and_then(|index| self.profiles[index].range(io, axis)) {
-                Some(range) => range.to_string(),
-                None => dim.to_string(),
-            }
-        });
+        let others = (0..self.profiles.len()).filter(|index| profile.is_some_and(|shown| shown != *index));
         Error::Shape(Box::new(ShapeError {
             input: io.name.clone(),
             got: got.to_vec(),
-            allowed: allowed.collect(),
+            allowed: self.allowed(io, shown),
             profile: shown,
             faults,
+            others: others.map(|index| (index, self.allowed(io, Some(index)))).collect(),
         }))
+    }
+
+    /// What an input's axes may be under a profile, or at all.
+    fn allowed(&self, io: &IoSpec, profile: Option<usize>) -> Vec<String> {
+        let axis =
+            |(axis, dim): (usize, &Dim)| match profile.and_then(|index| range_of(&self.profiles[index], io, axis)) {
+                Some(range) => range.to_string(),
+                None => dim.to_string(),
+            };
+        io.dims.iter().enumerate().map(axis).collect()
     }
 }
 
-impl Profile {
-    /// The range of one axis: its own, or that of the symbol it is.
-    fn range(&self, io: &IoSpec, axis: usize) -> Option<SizeRange> {
-        let own = self.axes.get(&io.name).and_then(|ranges| ranges.get(axis)).copied();
-        own.or_else(|| plain_symbol(&io.dims[axis]).and_then(|name| self.symbols.get(name)).copied())
-    }
+/// The range that a profile has for one axis: its own, or that of the symbol it is.
+fn range_of(profile: &Profile, io: &IoSpec, axis: usize) -> Option<SizeRange> {
+    let own = profile.axes.get(&io.name).and_then(|ranges| ranges.get(axis)).copied();
+    own.or_else(|| plain_symbol(&io.dims[axis]).and_then(|name| profile.symbols.get(name)).copied())
 }
 
 /// The name, where a size is one symbol and nothing else.

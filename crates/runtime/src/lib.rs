@@ -31,12 +31,12 @@ mod tensorrt;
 
 pub use check::Checked;
 pub use cpu::{CpuEngine, CpuOptions, Library, MIN_VERSION, OnnxRuntime, Weight};
-pub use dims::{Dim, Dims};
+pub use dims::{Dim, Dims, Profile, SizeRange};
 pub use dtype::DataType;
 pub use engine::{Engine, RunOptions};
 pub use error::{
     AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage,
 };
-pub use spec::{EngineSpec, IoSpec, Profile, SizeRange};
+pub use spec::{EngineSpec, IoSpec};
 pub use tensor::{Device, Tensor, TensorView, TensorViewMut};
 pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions, refit};

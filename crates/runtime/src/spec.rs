@@ -3,7 +3,7 @@
 //! It is plain data and goes into the engine file as it is. The check of a call against it is in `check.rs`.
 
 use crate::{DataType, Dim};
-use std::collections::BTreeMap;
+use dims::Profile;
 
 /// Inputs, outputs and profiles of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,45 +34,5 @@ impl IoSpec {
     /// An input or output of these sizes.
     pub fn new(name: impl Into<String>, dtype: DataType, dims: impl IntoIterator<Item = Dim>) -> Self {
         Self { name: name.into(), dtype, dims: dims.into_iter().collect() }
-    }
-}
-
-/// One set of size ranges that an engine was optimized for (TensorRT `IOptimizationProfile`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Profile {
-    /// Ranges of symbols.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub symbols: BTreeMap<String, SizeRange>,
-    /// Ranges of single axes, by input name, one range an axis: what a plan of unknown origin reports.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub axes: BTreeMap<String, Vec<SizeRange>>,
-}
-
-/// Sizes from `min` to `max`, both included, best at `opt`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SizeRange {
-    /// Smallest size.
-    pub min: i64,
-    /// The size that kernels are tuned for.
-    pub opt: i64,
-    /// Largest size.
-    pub max: i64,
-}
-
-impl SizeRange {
-    /// One size only.
-    pub fn exactly(size: i64) -> Self {
-        Self { min: size, opt: size, max: size }
-    }
-
-    /// Whether the size lies within.
-    pub fn contains(&self, size: i64) -> bool {
-        (self.min..=self.max).contains(&size)
-    }
-}
-
-impl std::fmt::Display for SizeRange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.min == self.max { write!(f, "{}", self.min) } else { write!(f, "{}..{}", self.min, self.max) }
     }
 }

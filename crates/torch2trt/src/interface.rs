@@ -34,8 +34,7 @@ pub(crate) fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
 
 /// The sizes that a plan was built for.
 pub(crate) fn profiles(report: &build::Report) -> Vec<Profile> {
-    let range = |r: &build::SizeRange| runtime::SizeRange { min: r.min, opt: r.opt, max: r.max };
-    let axes = |input: &build::InputRanges| (input.input.clone(), input.axes.iter().map(range).collect());
+    let axes = |input: &build::InputRanges| (input.input.clone(), input.axes.clone());
     let profile =
         |inputs: &Vec<build::InputRanges>| Profile { axes: inputs.iter().map(axes).collect(), ..Profile::default() };
     report.profiles.iter().map(profile).collect()
@@ -68,17 +67,12 @@ pub(crate) fn structure(network: &Network) -> String {
 
 /// The options of a build.
 pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
-    let range = |r: &runtime::SizeRange| build::SizeRange { min: r.min, opt: r.opt, max: r.max };
-    let profile = |p: &Profile| build::Profile {
-        symbols: p.symbols.iter().map(|(name, r)| (name.clone(), range(r))).collect(),
-        axes: p.axes.iter().map(|(name, axes)| (name.clone(), axes.iter().map(range).collect())).collect(),
-    };
     build::BuildOptions {
         target: options.target.clone(),
         max_workspace_size: options.max_workspace_size,
         optimization_level: options.optimization_level,
         avg_timing_iterations: options.avg_timing_iterations,
-        profiles: options.profiles.iter().map(profile).collect(),
+        profiles: options.profiles.clone(),
         version_compatible: options.version_compatible,
         hardware_compatible: options.hardware_compatible,
         refittable: options.refittable,

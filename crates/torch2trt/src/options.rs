@@ -72,6 +72,8 @@ pub struct Options {
     pub timing_cache: TimingCache,
     /// Whether an engine file's plan may bring host code of its own, as version-compatible ones do.
     pub trusted: bool,
+    /// TensorRT says all that it does, to `tracing` at its trace level (target `torch2trt::tensorrt`).
+    pub verbose: bool,
     /// Input ranges of symbolic sizes: for each input, least, best and largest shape.
     pub profiles: Vec<runtime::Profile>,
 }

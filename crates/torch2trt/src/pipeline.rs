@@ -121,7 +121,9 @@ pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer:
         purpose,
         ..nvinfer::Discovery::default()
     };
-    Ok(nvinfer::Library::find(&discovery)?)
+    let library = nvinfer::Library::find(&discovery)?;
+    library.logger().set_level(if options.verbose { nvinfer::Severity::Verbose } else { nvinfer::Severity::Info });
+    Ok(library)
 }
 
 /// Network → Network: what this TensorRT lacks is said with what it has.

@@ -65,6 +65,7 @@ impl Plan {
             ("plan", format!("{}, {} of it weights", megabytes(report.plan_bytes), megabytes(report.weight_bytes))),
             ("build", seconds(report.time)),
         ];
+        rows.extend(report.activation_bytes.map(|bytes| ("memory", format!("{} for each context", megabytes(bytes)))));
         rows.extend(report.warnings.iter().map(|warning| ("warning", warning.clone())));
         rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

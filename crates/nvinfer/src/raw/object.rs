@@ -125,7 +125,7 @@ pub fn guarded<R>(callback: &'static str, otherwise: R, run: impl FnOnce() -> R)
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        tracing::error!(target: "tensorrt", callback, reason = text.as_deref(), "a callback panicked");
+        tracing::error!(target: "torch2trt::tensorrt", callback, reason = text.as_deref(), "a callback panicked");
         otherwise
     })
 }

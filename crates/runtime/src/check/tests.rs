@@ -117,6 +117,7 @@ fn the_first_profile_that_accepts_is_taken_unless_one_is_asked_for() {
     assert!(matches!(chosen(&[4, 4], Some(2)), Err(Error::Profile { asked: 2, count: 2 })));
     // Refused by both: the one with fewer faults explains.
     assert!(matches!(chosen(&[4, 65], None), Err(Error::Shape(e)) if e.profile == Some(0) && e.faults.len() == 1));
+    assert!(message(&spec, &[&[4, 65]]).contains("allowed 1..4\n  profile 1 accepts [1..64, 1..64]\nhelp: "));
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl OnnxRuntime {
         let runtime = start(&library)?;
         // `ort` holds its own handle by now; ours has kept the file from being unloaded in between.
         drop(probe);
-        tracing::debug!(path = %library.path.display(), version = library.version, "ONNX Runtime loaded");
+        tracing::debug!(target: "torch2trt::runtime", path = %library.path.display(), version = library.version, "ONNX Runtime loaded");
         Ok(loaded.insert(runtime).clone())
     }
 
@@ -108,9 +108,9 @@ fn start(library: &Library) -> Result<OnnxRuntime> {
 /// inner life (a weight that was folded away): neither is for users to act on.
 fn log(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {
     match level {
-        LogLevel::Verbose | LogLevel::Info => tracing::trace!(target: "onnxruntime", location, "{message}"),
-        LogLevel::Warning => tracing::info!(target: "onnxruntime", location, "{message}"),
-        LogLevel::Error | LogLevel::Fatal => tracing::debug!(target: "onnxruntime", location, "{message}"),
+        LogLevel::Verbose | LogLevel::Info => tracing::trace!(target: "torch2trt::onnxruntime", location, "{message}"),
+        LogLevel::Warning => tracing::info!(target: "torch2trt::onnxruntime", location, "{message}"),
+        LogLevel::Error | LogLevel::Fatal => tracing::debug!(target: "torch2trt::onnxruntime", location, "{message}"),
     }
 }
 

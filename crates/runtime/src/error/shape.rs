@@ -16,6 +16,8 @@ pub struct ShapeError {
     pub profile: Option<usize>,
     /// The axes that do not fit; empty where the number of axes differs.
     pub faults: Vec<AxisFault>,
+    /// The other profiles, and what each accepts of this input.
+    pub others: Vec<(usize, Vec<String>)>,
 }
 
 /// An axis that does not fit.
@@ -95,6 +97,9 @@ impl fmt::Display for ShapeError {
         }
         for fault in &self.faults {
             write!(f, "\n  {fault}")?;
+        }
+        for (index, allowed) in &self.others {
+            write!(f, "\n  profile {index} accepts [{}]", allowed.join(", "))?;
         }
         let above = self.faults.iter().find_map(|fault| match &fault.reason {
             Reason::Range(range) => Some(fault.got > range.max),

@@ -82,7 +82,7 @@ impl<T> Pool<T> {
                     if state.made == 0 {
                         return Err(error);
                     }
-                    tracing::debug!(%error, contexts = state.made, "no further execution context could be made");
+                    tracing::debug!(target: "torch2trt::runtime", %error, contexts = state.made, "no further execution context could be made");
                     state.limit = state.made;
                 }
             }

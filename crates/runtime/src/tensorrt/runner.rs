@@ -74,10 +74,19 @@ pub(super) struct Parts {
 impl Runner {
     /// A context that works in the given memory, which must outlive it and be used by nobody else while it runs.
     pub(super) fn new(parts: &Parts, scratch: &DeviceMemory) -> Result<Self> {
-        let told = |e| Error::tensorrt("make an execution context", e);
-        let mut context = parts.engine.create_context_with_strategy(Strategy::UserManaged).map_err(told)?;
-        // SAFETY: the memory is as long as the engine asks for; who makes a runner promises the rest.
-        unsafe { context.set_device_memory(scratch.as_ptr(), scratch.len()) }.map_err(told)?;
+        let managed = parts.engine.create_context_with_strategy(Strategy::UserManaged).and_then(|mut context| {
+            // SAFETY: the memory is as long as the engine asks for; who makes a runner promises the rest.
+            unsafe { context.set_device_memory(scratch.as_ptr(), scratch.len()) }.map(|()| context)
+        });
+        let context = match managed {
+            Ok(context) => context,
+            // A version-compatible plan runs on a runtime of its own, older than the library around it, which may not
+            // take memory the newer way. The context then allocates its own.
+            Err(error) => {
+                tracing::debug!(target: "torch2trt::runtime", %error, "the execution context has memory of its own");
+                parts.engine.create_context().map_err(|e| Error::tensorrt("make an execution context", e))?
+            }
+        };
         let (inputs, outputs) = (parts.spec.inputs.len(), parts.spec.outputs.len());
         Ok(Self {
             context,

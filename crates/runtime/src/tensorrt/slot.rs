@@ -158,7 +158,7 @@ impl Slot {
             match unsafe { self.capture(parts, shapes, addresses, stream) } {
                 Ok(()) => return Ok(()),
                 Err(error) if mode == CudaGraph::Auto => {
-                    tracing::debug!(%error, "the engine is not run by CUDA graphs");
+                    tracing::debug!(target: "torch2trt::runtime", %error, "the engine is not run by CUDA graphs");
                     self.refused = true;
                 }
                 Err(error) => return Err(error),

@@ -44,8 +44,9 @@ def test_a_model_replays_bit_for_bit(name):
     recorder = assert_replays(captured, module, fresh(args), kwargs)
     assert captured.traced_because is None
     owned = {tensor.data_ptr() for tensor in [*module.parameters(), *module.buffers()]}
-    copied = [name for name, tensor, _ in recorder.weights.values() if tensor.data_ptr() not in owned]
-    assert copied == []
+    others = [(tensor.numel(), kind) for _, tensor, kind in recorder.weights.values() if tensor.data_ptr() not in owned]
+    # Numbers that the model's code makes tensors of are nobody's.
+    assert set(others) <= {(1, "constant")}
     assert not any("num_batches_tracked" in name for name, _, _ in recorder.weights.values())
 
 

@@ -11,6 +11,7 @@ import inspect
 from pathlib import Path
 
 from torch2trt import converters, trt
+from torch2trt.trt.control import CONSTRUCTS
 from torch2trt.trt.layer import Attribute
 from torch2trt.trt.network import _ABSENT
 
@@ -89,6 +90,18 @@ def layers() -> str:
     return "".join(rows)
 
 
+def constructs() -> str:
+    """Conditionals and loops: their methods."""
+    rows = ["\n## Conditionals and loops\n\nThey have a `name`, which messages show, and make boundary layers.\n"]
+    for name, kind in CONSTRUCTS.items():
+        rows.append(f"\n### {name}\n\n{inspect.getdoc(kind)}\n\n| | |\n|---|---|\n")
+        for member, value in vars(kind).items():
+            if not member.startswith("_"):
+                text = " ".join((inspect.getdoc(value) or "").partition("\n\nRaises:")[0].split())
+                rows.append(f"| `{member}({signature(value)})` | {text} |\n")
+    return "".join(rows)
+
+
 def helpers() -> str:
     """The functions that converters are written with."""
     rows = ["\n## Helpers\n\nAll of them are importable from `torch2trt`.\n\n| | |\n|---|---|\n"]
@@ -122,7 +135,7 @@ def first(value: object) -> str:
 
 def document() -> str:
     """The whole document."""
-    return HEAD + methods() + layers() + enumerations() + helpers()
+    return HEAD + methods() + layers() + constructs() + enumerations() + helpers()
 
 
 if __name__ == "__main__":

@@ -232,11 +232,11 @@ def test_values_are_not_known():
 
 
 def test_layers_and_attributes_that_are_not_there():
-    def loops(ctx):
-        ctx.network.add_loop()
+    def plugs(ctx):
+        ctx.network.add_plugin_v3([], [], None)
 
-    error = failure(loops)
-    assert "network.add_loop is not supported: networks here have no loops" in str(error)
+    error = failure(plugs)
+    assert "network.add_plugin_v3 is not supported: networks here have no plugins" in str(error)
     CONVERTERS.clear()
 
     def misspells(ctx):
@@ -679,6 +679,319 @@ def test_padding_modes_of_convolutions():
     shapes = inside(body)
     assert shapes["EXPLICIT_ROUND_DOWN"] == (2, 2)
     assert shapes["EXPLICIT_ROUND_UP"] == shapes["SAME_UPPER"] == shapes["SAME_LOWER"] == (3, 3)
+
+
+# Conditionals, loops and other composites
+
+
+class Halved(nn.Module):
+    """A ReLU of floats [n, 4] in a model whose first size may vary."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(x / 2)
+
+
+def refused(body, **options):
+    """The error of a converter that returns `body(network, x)`, without its first lines, and its help."""
+
+    def composes(ctx):
+        made = body(ctx.network, ctx.method_args[1]._trt)
+        ctx.method_return._trt = made if isinstance(made, trt.ITensor) else made.get_output(0)
+
+    try:
+        error = failure(composes, Halved(), **options)
+    finally:
+        CONVERTERS.clear()
+    return f"{str(error).splitlines()[0]} help: {error.help}"
+
+
+def number(network, value, dtype=np.int32):
+    return network.add_constant(np.shape(value), np.array(value, dtype)).get_output(0)
+
+
+def positive(network, x):
+    """Whether a tensor [n, 4] is positive on the whole."""
+    total = network.add_reduce(x, trt.ReduceOperation.SUM, 3, False).get_output(0)
+    zero = number(network, 0, np.float32)
+    return network.add_elementwise(total, zero, trt.ElementWiseOperation.GREATER).get_output(0)
+
+
+def other(network, x):
+    return network.add_unary(x, trt.UnaryOperation.NEG).get_output(0)
+
+
+def test_conditionals_that_are_wrong():
+    def without_a_condition(network, x):
+        return network.add_if_conditional().add_output(x, other(network, x))
+
+    assert "failed: the conditional has no condition help: give it one" in refused(without_a_condition)
+
+    def on(condition, yes=lambda n, x: x, no=other):
+        def body(network, x):
+            conditional = network.add_if_conditional()
+            conditional.name = "gate"
+            conditional.set_condition(condition(network, x))
+            return conditional.add_output(yes(network, x), no(network, x))
+
+        return refused(body)
+
+    words = "condition of conditional `gate` must be a bool tensor without axes, got "
+    assert words + "float32[2,4]" in on(lambda n, x: x)
+    assert words + "bool[1]" in on(lambda n, x: number(n, [True], bool))
+
+    def cut(network, x):
+        return network.add_slice(x, (0, 0), (2, 3), (1, 1)).get_output(0)
+
+    def summed(network, x):
+        return network.add_reduce(x, trt.ReduceOperation.SUM, 1, False).get_output(0)
+
+    def halved(network, x):
+        return network.add_cast(x, trt.float16).get_output(0)
+
+    for no, got in ((cut, "float32[2,3]"), (summed, "float32[4]"), (halved, "float16[2,4]")):
+        text = on(positive, no=no)
+        assert f"branches of conditional `gate` differ: float32[2,4] where true, {got} where false" in text
+        assert "must have one type and shape" in text
+    with pytest.raises(Error, match="TypeError: add_output.*`false_subgraph_output` must be a tensor .*, got float"):
+        inside(lambda ctx, x: ctx.network.add_if_conditional().add_output(x, 1.0))
+
+
+def looped(network, x, *, limit=3, step=other, kind=trt.LoopOutput.LAST_VALUE, length=None, tensor=None):
+    """A loop around `step`; `tensor` gives what leaves it for the state and the next one."""
+    loop = network.add_loop()
+    loop.name = "steps"
+    if limit is not None:
+        loop.add_trip_limit(limit if isinstance(limit, trt.ITensor) else number(network, limit), trt.TripLimit.COUNT)
+    state = loop.add_recurrence(x)
+    after = step(network, state.get_output(0))
+    if after is not None:
+        state.set_input(1, after)
+    output = loop.add_loop_output(tensor(loop, state, after) if tensor else state.get_output(0), kind)
+    if length is not None:
+        output.set_input(1, number(network, length))
+    return output
+
+
+def test_loops_whose_trip_count_is_not_known():
+    def until(network, x):
+        loop = network.add_loop()
+        loop.add_trip_limit(positive(network, x), trt.TripLimit.WHILE)
+
+    text = refused(until)
+    assert "failed: the loop ends by a condition (TripLimit.WHILE)" in text
+    assert "write a Python loop over a known number of steps, or move the loop out of the model" in text
+
+    def by_size(network, x):
+        sizes = network.add_shape(x).get_output(0)
+        return looped(network, x, limit=network.add_slice(sizes, (0,), (1,), (1,)).get_output(0))
+
+    text = refused(by_size, dynamic_shapes={"x": {0: torch.export.Dim("n", min=1, max=8)}})
+    assert "failed: loop `steps`: the trip count must be one known integer, got int64[1] with the value s" in text
+    assert "write a Python loop over a known number of steps; or move the loop out of the model" in text
+
+    def by_data(network, x):
+        count = network.add_cast(network.add_reduce(x, trt.ReduceOperation.MAX, 3, False).get_output(0), trt.int32)
+        return looped(network, x, limit=count.get_output(0))
+
+    assert "the trip count must be one known integer, got int32[] help:" in refused(by_data)
+    assert "loop `steps` has no trip limit help: count its" in refused(lambda n, x: looped(n, x, limit=None))
+    assert "loop `steps`: the trip count is -1" in refused(lambda n, x: looped(n, x, limit=-1))
+
+    def twice(network, x):
+        looped(network, x).loop.add_trip_limit(number(network, 2), trt.TripLimit.COUNT)
+
+    assert "loop `steps` has a trip limit help: a loop has at most one COUNT" in refused(twice)
+
+
+def test_recurrences_and_iterators_that_are_wrong():
+    def wrong(**options):
+        return refused(lambda network, x: looped(network, x, **options))
+
+    assert "of loop `steps` has no next value" in wrong(step=lambda n, x: None)
+
+    def halved(network, x):
+        return network.add_cast(x, trt.float16).get_output(0)
+
+    def wider(network, x):
+        return network.add_concatenation([x, x]).get_output(0)
+
+    for step, got in ((halved, "float16[2,4]"), (wider, "float32[4,4]")):
+        assert f"is float32[2,4], its next value {got} help: a recurrence keeps its type" in wrong(step=step)
+
+    def inner(network, x):
+        output = looped(network, x)
+        output.loop._recurrences[0].set_input(1, output.get_output(0))
+        return output
+
+    assert "loop `steps`: an output of the loop is used inside it" in refused(inner)
+
+    def started_inside(network, x):
+        output = looped(network, x)
+        again = output.loop.add_recurrence(output.get_input(0))
+        again.set_input(1, again.get_output(0))
+        return output
+
+    assert "the initial value of a recurrence must come from outside the loop" in refused(started_inside)
+
+    def left_open(network, x):
+        looped(network, x)
+        return network.add_loop().add_recurrence(x)
+
+    assert "of the loop is used outside the loop help: only loop.add_loop_output" in refused(left_open)
+
+    def beyond(network, x):
+        output = looped(network, x, limit=5)
+        rows = output.loop.add_iterator(x, 1).get_output(0)
+        output.loop.add_loop_output(rows, trt.LoopOutput.CONCATENATE).set_input(1, number(network, 5))
+        return output
+
+    assert "reads element 4 along axis 1 of float32[2,4] help: the trip count must not be larger" in refused(beyond)
+
+
+def test_outputs_of_loops_that_are_wrong():
+    kinds = trt.LoopOutput
+
+    def wrong(**options):
+        return refused(lambda network, x: looped(network, x, **options))
+
+    assert "asks for the last value of" in wrong(tensor=lambda loop, state, after: after)
+    assert "the length of `loop_output" in wrong(kind=kinds.CONCATENATE)
+    for kind, length in ((kinds.CONCATENATE, 4), (kinds.REVERSE, 2), (kinds.CONCATENATE, 0)):
+        assert f"` is {length}, the loop has 3 iterations help: give the trip count" in wrong(kind=kind, length=length)
+    with pytest.raises(Error, match="raised IndexError: .* is the LAST_VALUE of a recurrence, which takes no length"):
+        inside(lambda ctx, x: looped(ctx.network, x, length=3))
+    with pytest.raises(Error, match="raised TypeError: .* is not a LoopOutput"):
+        inside(lambda ctx, x: ctx.network.add_loop().add_loop_output(x, trt.TripLimit.COUNT))
+
+
+def test_layers_that_use_their_own_output():
+    def body(network, x):
+        layer = network.add_unary(x, trt.UnaryOperation.NEG)
+        layer.set_input(0, layer.get_output(0))
+        return layer
+
+    assert "IUnaryLayer `unary 0` uses its own output" in refused(body)
+
+
+def test_shapes_of_loops_follow_their_attributes():
+    def body(ctx, x):
+        network, shapes = ctx.network, []
+        loop = network.add_loop()
+        iterator = loop.add_iterator(x, 2)
+        inner = network.add_reduce(iterator.get_output(0), trt.ReduceOperation.SUM, 1, True)
+        count = number(network, 3)
+        output = loop.add_loop_output(inner.get_output(0), trt.LoopOutput.CONCATENATE)
+        limit, _ = loop.add_trip_limit(count, trt.TripLimit.COUNT), output.set_input(1, count)
+        shapes.append(tuple(output.get_output(0).shape))
+        output.axis = -1
+        shapes.append(tuple(output.get_output(0).shape))
+        inner.keep_dims = False
+        shapes.append(tuple(output.get_output(0).shape))
+        iterator.axis = 1
+        shapes.append(tuple(output.get_output(0).shape))
+        two_steps = number(network, 2)
+        limit.set_input(0, two_steps), output.set_input(1, two_steps)
+        shapes.append(tuple(output.get_output(0).shape))
+        assert (limit.kind, output.kind) == (trt.TripLimit.COUNT, trt.LoopOutput.CONCATENATE)
+        assert limit.num_outputs == 0 and output.get_input(0) is inner.get_output(0) and iterator.loop is loop
+        assert all(isinstance(layer, trt.ILayer) and "Unrolled" not in repr(layer) for layer in network)
+        return shapes
+
+    assert inside(body) == [(3, 1, 3, 8), (1, 3, 8, 3), (3, 8, 3), (8, 8, 3), (8, 8, 2)]
+
+
+def test_loops_show_their_iterations_and_may_have_none():
+    class Kept(nn.Module):
+        def forward(self, x):
+            return torch.clone(x) + 1
+
+    x = torch.randn(2, 4)
+    for steps, expected in ((0, x + 1), (3, 1 - x)):
+
+        def repeats(ctx, steps=steps):
+            x = ctx.method_args[0]._trt
+            ctx.method_return._trt = looped(ctx.network, x, limit=steps).get_output(0)
+
+        tensorrt_converter("torch.clone")(repeats)
+        model_trt = convert(Kept(), x, verify=False)
+        assert torch.equal(model_trt(x), expected)
+        assert ("iteration 2" in str(model_trt.network)) == (steps == 3)
+        CONVERTERS.clear()
+
+
+def test_attention_that_is_wrong():
+    def body(ctx, x):
+        network, norm, kinds = ctx.network, trt.AttentionNormalizationOp, trt.CausalMaskKind
+        attention = network.add_attention(x, x, x, norm.SOFTMAX, True)
+        assert attention.causal and attention.causal_kind is kinds.UPPER_LEFT and attention.num_ranks == 1
+        assert attention.get_output(0).shape == (2, 4, 6, 8)
+        attention.mask = network.add_constant((1, 1, 6, 6), np.ones((1, 1, 6, 6), bool)).get_output(0)
+        with pytest.raises(Error, match="E0107.*has a mask and is causal"):
+            _ = attention.get_output(0).shape
+        attention.causal = False
+        assert attention.causal_kind is kinds.NONE and attention.get_output(0).shape == (2, 4, 6, 8)
+        attention.norm_op = norm.NONE
+        with pytest.raises(Error, match="cannot hide keys"):
+            _ = attention.get_output(0).shape
+        attention.mask = network.add_constant((6, 6), np.ones((6, 6), np.float32)).get_output(0)
+        with pytest.raises(Error, match=r"mask has four axes.*float32\[6,6\]"):
+            _ = attention.get_output(0).shape
+        attention.mask = None
+        assert attention.mask is None and attention.get_output(0).shape == (2, 4, 6, 8)
+        three = network.add_slice(x, (0, 0, 0, 0), (2, 3, 6, 8), (1, 1, 1, 1)).get_output(0)
+        with pytest.raises(Error, match="4 heads of the query for 3 of key and value"):
+            _ = network.add_attention_v2(x, three, three, norm.SOFTMAX, kinds.NONE).get_output(0).shape
+        flat = network.add_reduce(x, trt.ReduceOperation.SUM, 1, False).get_output(0)
+        with pytest.raises(Error, match=r"key is float32\[4,6,8\]"):
+            _ = network.add_attention(x, flat, x, norm.SOFTMAX, False).get_output(0).shape
+        attention.query_form, attention.num_ranks, attention.query_lengths = trt.AttentionIOForm.PADDED_BHND, 1, None
+        for name, value, why in (
+            ("query_form", trt.AttentionIOForm.PACKED_NHD, "sequences are padded here"),
+            ("key_value_lengths", number(network, [6, 6]), "sequences are padded here"),
+            ("num_ranks", 2, "one GPU"),
+            ("normalization_quantize_to_type", trt.int8, "add_quantize"),
+        ):
+            with pytest.raises(Error, match=f"E0108.*IAttention.{name} = .* is not supported: .*{why}"):
+                setattr(attention, name, value)
+        with pytest.raises(TypeError, match="is not a CausalMaskKind"):
+            network.add_attention_v2(x, x, x, norm.SOFTMAX, True)
+        return True
+
+    assert inside(body, x=torch.randn(2, 4, 6, 8))
+
+
+def test_rotary_embeddings_that_are_wrong():
+    def body(ctx, x):
+        network = ctx.network
+
+        def made(*shape, count=0, ids=None):
+            cache = network.add_constant(shape, np.zeros(shape, np.float32)).get_output(0)
+            layer = network.add_rotary_embedding(x, cache, cache, interleaved=False, rotary_embedding_dim=count)
+            if ids is not None:
+                layer.set_input(3, network.add_constant(ids, np.zeros(ids, np.int64)).get_output(0))
+            return layer.get_output(0).shape
+
+        assert made(2, 6, 4) == made(2, 6, 2, count=4) == made(9, 4, ids=(2, 6)) == (2, 4, 6, 8)
+        for words, given in (
+            (r"\[batch, tokens, 4\] here, got float32\[2,6,8\]", {"shape": (2, 6, 8)}),
+            (r"\[batch, tokens, 4\] here, got float32\[9,4\]", {"shape": (9, 4)}),
+            (r"\[positions, 4\] here, got float32\[2,6,4\]", {"shape": (2, 6, 4), "ids": (2, 6)}),
+            (r"position ids are \[batch, tokens\], got int64\[6\]", {"shape": (9, 4), "ids": (6,)}),
+            ("an even number of the last 8 elements, not 3", {"shape": (2, 6, 4), "count": 3}),
+            ("an even number of the last 8 elements, not 10", {"shape": (2, 6, 5), "count": 10}),
+        ):
+            with pytest.raises(Error, match=words):
+                made(*given.pop("shape"), **given)
+        return True
+
+    assert inside(body, x=torch.randn(2, 4, 6, 8))
+
+
+# The documents
 
 
 def test_every_layer_of_the_api_can_be_described():

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import enums, layers_compute, layers_move, layers_window
+from . import control, enums, layers_attention, layers_compute, layers_move, layers_window
+from .control import IIfConditional, ILoop
 from .dtypes import DataType
 from .enums import *  # noqa: F403  every public name of enums.py is TensorRT's
 from .layer import ILayer, ITensor
@@ -51,7 +52,7 @@ e8m0 = DataType.E8M0
 
 LAYERS: dict[str, type[ILayer]] = {
     name: value
-    for module in (layers_compute, layers_move, layers_window)
+    for module in (layers_compute, layers_move, layers_window, layers_attention, control)
     for name, value in sorted(vars(module).items())
     if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer) and value is not ILayer
 }
@@ -77,7 +78,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     *(name for name, value in vars(enums).items() if name[0].isupper() and value in enums.ALL),
     *LAYERS,
-    "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "ILayer", "ILogger", "INetworkDefinition", "ITensor",
-    "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32", "int4",
-    "int64", "int8", "nptype", "uint8", "volume",
+    "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer", "ILogger", "ILoop",
+    "INetworkDefinition", "ITensor", "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16",
+    "float32", "fp4", "fp8", "int32", "int4", "int64", "int8", "nptype", "uint8", "volume",
 ]  # fmt: skip

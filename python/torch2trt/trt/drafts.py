@@ -80,7 +80,8 @@ class Drafts:
         return kind(self, inputs, **values)
 
     def _adopt(self, layer: ILayer) -> int:
-        self._layers.append(layer)
+        if not layer._hidden:
+            self._layers.append(layer)
         return len(self._layers) - 1
 
     def _sizes(self, sizes: list[Size]) -> ITensor:
@@ -114,7 +115,7 @@ class Drafts:
     def _infer(self, tensor: ITensor) -> TensorInfo:
         """What is known of a tensor, for the attributes as they are now."""
         for layer in self._needed([tensor]):
-            layer._infer([None if t is None else self._inferred(t) for t in layer._inputs])
+            layer._infer([None if t is None else self._inferred(t) for t in layer._needs()])
         return self._inferred(tensor)
 
     def _inferred(self, tensor: ITensor) -> TensorInfo:
@@ -125,16 +126,24 @@ class Drafts:
         return self._known[tensor._id]
 
     def _needed(self, tensors: Iterable[ITensor]) -> list[ILayer]:
-        """The drafts behind tensors, each after those it uses."""
+        """The drafts behind tensors, each after those it uses.
+
+        Raises:
+            torch2trt.Error: E0107, a layer uses its own output.
+        """
         order: dict[ILayer, None] = {}
+        begun: set[ILayer] = set()
         stack = [(tensor._layer, False) for tensor in tensors if tensor._layer is not None]
         while stack:
             layer, ready = stack.pop()
             if ready:
                 order[layer] = None
             elif layer not in order:
+                if layer in begun:
+                    raise error("E0107", f"{type(layer).__name__} `{layer.name}` uses its own output")
+                begun.add(layer)
                 stack.append((layer, True))
-                inputs = (tensor._layer for tensor in layer._inputs if tensor is not None)
+                inputs = (tensor._layer for tensor in layer._needs() if tensor is not None)
                 stack.extend((used, False) for used in inputs if used is not None and used not in order)
         return list(order)
 
@@ -142,13 +151,12 @@ class Drafts:
         """Adds the drafts that lead to outputs, and those that have none; gives the outputs' ids."""
         ids: dict[tuple[ILayer, int], int] = {}
         wanted = [output for output in outputs if output is not None]
-        effects = [layer for layer in self._layers if layer.num_outputs == 0]
+        effects = [layer for layer in self._layers if layer._effect]
         used = [tensor for layer in effects for tensor in layer._inputs if tensor is not None]
         for layer in [*self._needed([*used, *wanted]), *effects]:
-            inputs = [None if t is None else self._id(t, ids) for t in layer._inputs]
-            operator = self._operator if layer._name is None else f"{self._operator} [{layer._name}]"
+            inputs = [None if t is None else self._id(t, ids) for t in layer._needs()]
             try:
-                made = layer._typed(Commit(self._lent, operator), inputs)
+                made = layer._typed(Commit(self._lent, self._operator).within(layer._name), inputs)
             except (TypeError, ValueError) as problem:
                 raise type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}") from None
             for index, id in enumerate(made):

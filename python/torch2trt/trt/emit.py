@@ -49,6 +49,10 @@ class Emitter:
         """A layer with one output."""
         return self.layer(kind, inputs, **fields)[0]
 
+    def within(self, name: str | None) -> Emitter:
+        """Takes the layers of a part, which say that they come from it where it has a name."""
+        return self
+
     def add(self, op: str, inputs: list[Ref | None]) -> list[Ref]:
         """A layer in JSON."""
         raise NotImplementedError
@@ -144,6 +148,9 @@ class Commit(Emitter):
     def __init__(self, network: UserNetwork, operator: str) -> None:
         self.network = network
         self.operator = operator
+
+    def within(self, name: str | None) -> Commit:
+        return self if name is None else Commit(self.network, f"{self.operator} [{name}]")
 
     def add(self, op: str, inputs: list[int | None]) -> list[int]:
         return self.network.add(op, inputs, self.operator)

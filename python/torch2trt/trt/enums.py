@@ -88,6 +88,9 @@ class LayerType(Enum):
     CUMULATIVE = 49
     DYNAMIC_QUANTIZE = 50
     FULLY_CONNECTED = 51
+    ATTENTION_INPUT = 52
+    ATTENTION_OUTPUT = 53
+    ROTARY_EMBEDDING = 54
 
 
 class ActivationType(Enum):
@@ -289,8 +292,30 @@ class BoundingBoxFormat(Enum):
     CENTER_SIZES = 1
 
 
+class AttentionNormalizationOp(Enum):
+    """What attention makes of scores. In TensorRT since 10.14."""
+
+    NONE = 0
+    SOFTMAX = 1
+
+
+class CausalMaskKind(Enum):
+    """Which keys query i may attend to: all, those up to key i, or the same counted from the last query and key."""
+
+    NONE = 0
+    UPPER_LEFT = 1
+    LOWER_RIGHT = 2
+
+
+class AttentionIOForm(Enum):
+    """How sequences of different lengths lie in memory."""
+
+    PADDED_BHND = 0
+    PACKED_NHD = 1
+
+
 class LoopOutput(Enum):
-    """What a loop gives."""
+    """What a loop gives: a recurrence's last value, or the values of all iterations, forward or backward."""
 
     LAST_VALUE = 0
     CONCATENATE = 1
@@ -298,7 +323,7 @@ class LoopOutput(Enum):
 
 
 class TripLimit(Enum):
-    """What ends a loop."""
+    """What ends a loop: a number of iterations, or a condition."""
 
     COUNT = 0
     WHILE = 1

@@ -143,6 +143,10 @@ class ILayer:
     _optional_inputs = 0
     """How many inputs `set_input` may add."""
     _outputs = 1
+    _effect = False
+    """Whether it is kept though nothing uses it."""
+    _hidden = False
+    """Whether scripts do not count it as a layer of the network."""
 
     def __init__(self, network: Drafts, inputs: list[ITensor | None], **values: Any) -> None:
         self._network = network
@@ -151,6 +155,7 @@ class ILayer:
         self._types: dict[int, str] = {}
         self._precision: DataType | None = None
         self._name: str | None = None
+        self._revision = 0
         self._number = network._adopt(self)
         self._memo: tuple[list[Any], list[TensorInfo]] | None = None
         self._made = [ITensor(network, self, index) for index in range(self._outputs)]
@@ -165,6 +170,10 @@ class ILayer:
         super().__setattr__(name, value)
 
     # What layers differ in
+
+    def _needs(self) -> list[ITensor | None]:
+        """The tensors that `_emit` is given: the inputs, but for layers that are part of something larger."""
+        return self._inputs
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         """What the layer is made of; gives its outputs."""
@@ -279,9 +288,15 @@ class ILayer:
 
     def _changed(self) -> None:
         self._memo = None
+        self._revision += 1
+
+    def _state(self) -> Any:
+        """Differs from an earlier one where the layer has changed since."""
+        return self._revision
 
     def _infer(self, inputs: list[TensorInfo | None]) -> list[TensorInfo]:
-        if self._memo is None or any(a is not b for a, b in zip(self._memo[0], inputs)):
+        known = self._memo[0] if self._memo is not None and len(self._memo[0]) == len(inputs) else None
+        if known is None or any(a is not b for a, b in zip(known, inputs)):
             self._memo = (inputs, self._typed(Inference(), inputs))
         return self._memo[1]
 

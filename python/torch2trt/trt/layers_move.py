@@ -339,6 +339,7 @@ class IAssertionLayer(ILayer):
 
     _kind = LayerType.ASSERTION
     _outputs = 0
+    _effect = True
     message = Attribute("What is said then.", str)
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:

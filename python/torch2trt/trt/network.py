@@ -1,7 +1,7 @@
 """`ctx.network`: TensorRT's INetworkDefinition over the network under construction.
 
 Every `add_*` has TensorRT 11's name and argument names; those that TensorRT 8.6 or 10 had under other names are
-there too. What it returns is a draft (drafts.py).
+there too. What it returns is a draft (drafts.py). Those that are several layers here are in composites.py.
 
 This file must not know about PyTorch's methods or converters.
 """
@@ -15,7 +15,7 @@ from ..errors import error
 from . import layers_compute as compute
 from . import layers_move as move
 from . import layers_window as window
-from .drafts import Drafts
+from .composites import Composites
 from .dtypes import DataType
 from .enums import (
     BoundingBoxFormat,
@@ -31,7 +31,7 @@ from .enums import (
 from .layer import ITensor
 
 
-class INetworkDefinition(Drafts):
+class INetworkDefinition(Composites):
     """The network that a converter adds layers to."""
 
     # Layers that compute
@@ -360,17 +360,12 @@ _NO_PADDING = {
 }
 
 _ABSENT = {
-    "add_loop": "networks here have no loops",
-    "add_if_conditional": "networks here have no branches",
     "add_plugin": "networks here have no plugins",
     "add_plugin_v2": "networks here have no plugins",
     "add_plugin_v3": "networks here have no plugins",
     "add_plugin_ext": "networks here have no plugins",
     "add_rnn_v2": "TensorRT dropped it in version 10",
-    "add_attention": "write it as MatrixMultiply, SoftMax, MatrixMultiply, which TensorRT fuses",
-    "add_attention_v2": "write it as MatrixMultiply, SoftMax, MatrixMultiply, which TensorRT fuses",
     "add_kv_cache_update": "networks here keep no state",
-    "add_rotary_embedding": "write it with slices and products, which TensorRT fuses",
     "add_moe": "write it with TopK, Gather and MatrixMultiply",
     "add_dist_collective": "engines here run on one GPU",
 }

@@ -177,6 +177,9 @@ def convert(given: dict[str, Any]) -> Conversion:
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
     options = _options(given, captured, sampled, module)
+    report.backend, report.reason = choose(given["backend"], given["target"], options, captured.inputs.samples, module)
+    options["backend"] = report.backend
+    logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     with _timed(report, "convert"):
         network = program.convert(options, calls)
         if options["half"]:
@@ -206,13 +209,9 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
 
 
 def _made(conversion: Conversion) -> TRTModule:
-    """Network → module: chooses the backend, makes the engine, compares."""
+    """Network → module: makes the engine, compares."""
     network, captured, report = conversion.network, conversion.captured, conversion.report
     options, target = conversion.options, conversion.given["target"]
-    report.backend, report.reason = choose(
-        conversion.given["backend"], target, options, captured.inputs.samples, conversion.module
-    )
-    logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     engine, plan = None, None
     with _timed(report, "engine"):
         if report.backend == "cpu":

@@ -28,7 +28,7 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
             "the module was loaded from a file, which keeps no sample inputs",
             "pass those of the conversion: model_trt.refit(model, [x])",
         )
-    conversion = convert({**given, "module": model})
+    conversion = convert({**given, "module": model, "backend": "tensorrt"})
     made.engine = conversion.network.refitted(made.engine)
     if made.network is not None:
         made.network = conversion.network

@@ -23,6 +23,7 @@ mod config;
 mod enums;
 mod error;
 mod inspect;
+mod kernels;
 mod layers;
 mod options;
 mod profile;
@@ -95,6 +96,7 @@ impl Build<'_> {
         if self.relay.cancelled() {
             return Err(Error::Cancelled);
         }
+        let _watched = kernels::watch(self.library, self.network, &mut config).map_err(other)?;
         let mut built = builder.build(&definition, &config);
         if let Err(error) = &built
             && let Some(warning) = config::without_cuda_libraries(&mut config, error)

@@ -6,14 +6,15 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use crate::algorithms::{AlgorithmSelector, Selector};
 use crate::calibrator::{Calibrator, Int8Calibrator};
 use crate::error::{Error, Result};
-use crate::memory::HostMemory;
 use crate::profile::OptimizationProfile;
 use crate::progress::{Monitor, Progress};
-use crate::raw::build::{config as raw, timing_cache as raw_cache};
+use crate::raw::build::config as raw;
 use crate::raw::{Keep, Owned, Ref};
 use crate::sys::tables::builder_config as table;
+use crate::timing_cache::TimingCache;
 use crate::types::{
     BuilderFlag, ComputeCapability, EngineCapability, HardwareCompatibilityLevel, MemoryPoolType, PreviewFeature,
     ProfilingVerbosity, RuntimePlatform, TacticSource, TilingOptimizationLevel,
@@ -29,19 +30,14 @@ pub struct BuilderConfig {
     progress: Option<Monitor>,
     timing_cache: Option<TimingCache>,
     calibrator: Option<Calibrator>,
+    selector: Option<Selector>,
     /// The builder must be deleted after what it made.
     _builder: Keep,
 }
 
-/// Measured times of tactics, to be reused by later builds (`ITimingCache`).
-#[derive(Debug)]
-pub struct TimingCache {
-    object: Owned,
-}
-
 impl BuilderConfig {
     pub(crate) fn new(object: Owned, builder: Keep) -> Self {
-        Self { object, progress: None, timing_cache: None, calibrator: None, _builder: builder }
+        Self { object, progress: None, timing_cache: None, calibrator: None, selector: None, _builder: builder }
     }
 
     fn raw(&self) -> Ref<'_> {
@@ -309,6 +305,18 @@ impl BuilderConfig {
         Ok(())
     }
 
+    /// Sets who has a say in which kernels are tried (`setAlgorithmSelector`, 8.6 and 10).
+    ///
+    /// # Errors
+    /// [`Error::NotInThisVersion`] from 11 on and in TensorRT-RTX.
+    pub fn set_algorithm_selector(&mut self, selector: Box<dyn AlgorithmSelector>) -> Result<()> {
+        let selector = Selector::new(self.object.host().clone(), selector);
+        // SAFETY: the selector lives as long as the configuration, or until another takes its place.
+        unsafe { raw::set_algorithm_selector(self.raw(), selector.as_ptr())? };
+        self.selector = Some(selector);
+        Ok(())
+    }
+
     /// Sets who is told how a build goes, and may cancel it (`setProgressMonitor`, from 10).
     ///
     /// # Errors
@@ -330,7 +338,7 @@ impl BuilderConfig {
         // SAFETY: the configuration is alive; TensorRT copies the bytes.
         let made = unsafe { raw::create_timing_cache(self.raw(), bytes.as_ptr(), bytes.len()) }?;
         // SAFETY: a new cache, ours to delete.
-        Ok(TimingCache { object: unsafe { Owned::new(made, self.object.host().clone()) } })
+        Ok(TimingCache::new(unsafe { Owned::new(made, self.object.host().clone()) }))
     }
 
     /// Uses a timing cache, and adds to it (`setTimingCache`).
@@ -339,7 +347,7 @@ impl BuilderConfig {
     /// [`Error::Refused`] for a cache of another device, unless `ignore_mismatch`.
     pub fn set_timing_cache(&mut self, cache: TimingCache, ignore_mismatch: bool) -> Result<()> {
         // SAFETY: the cache lives as long as the configuration, or until another takes its place.
-        unsafe { raw::set_timing_cache(self.raw(), cache.object.as_ptr(), ignore_mismatch)? };
+        unsafe { raw::set_timing_cache(self.raw(), cache.as_ptr(), ignore_mismatch)? };
         self.timing_cache = Some(cache);
         Ok(())
     }
@@ -366,35 +374,5 @@ impl BuilderConfig {
     pub fn build_routes(&self) -> Result<String> {
         // SAFETY: the configuration is alive.
         unsafe { raw::all_build_routes(self.raw()) }
-    }
-}
-
-impl TimingCache {
-    /// Its bytes (`serialize`).
-    ///
-    /// # Errors
-    /// [`Error::Refused`].
-    pub fn serialize(&self) -> Result<HostMemory> {
-        // SAFETY: the cache is alive; what it makes is ours to delete.
-        let object = unsafe { Owned::new(raw_cache::serialize(self.object.handle())?, self.object.host().clone()) };
-        HostMemory::new(object)
-    }
-
-    /// Adds the entries of another cache (`combine`).
-    ///
-    /// # Errors
-    /// [`Error::Refused`] for a cache of another device, unless `ignore_mismatch`.
-    pub fn combine(&mut self, other: &Self, ignore_mismatch: bool) -> Result<()> {
-        // SAFETY: both caches are alive.
-        unsafe { raw_cache::combine(self.object.handle(), other.object.as_ptr(), ignore_mismatch) }
-    }
-
-    /// Empties it (`reset`).
-    ///
-    /// # Errors
-    /// [`Error::Refused`].
-    pub fn reset(&mut self) -> Result<()> {
-        // SAFETY: the cache is alive.
-        unsafe { raw_cache::reset(self.object.handle()) }
     }
 }

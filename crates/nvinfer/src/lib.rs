@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod algorithms;
 mod allocator;
 mod builder;
 mod calibrator;
@@ -57,21 +58,23 @@ mod stream;
 mod sys;
 #[cfg(test)]
 mod testing;
+mod timing_cache;
 mod types;
 mod version;
 mod weights;
 
+pub use algorithms::{Algorithm, AlgorithmSelector};
 pub use allocator::{OutputAllocator, Request};
 pub use builder::{Builder, Typing};
 pub use calibrator::{CalibrationAlgorithm, Int8Calibrator};
-pub use config::{BuilderConfig, TimingCache};
+pub use config::BuilderConfig;
 pub use context::ExecutionContext;
 pub use dims::Dims;
 pub use engine::{Engine, IoTensor};
 pub use error::{Error, Message, Result, Said};
 pub use inspector::EngineInspector;
 pub use library::{Discovery, ENVIRONMENT, Found, Library, Place, Purpose, Search};
-pub use logger::Logger;
+pub use logger::{Listener, Logger};
 pub use memory::HostMemory;
 pub use network::{Layer, Network, Tensor};
 pub use profile::{OptimizationProfile, Range};
@@ -81,6 +84,7 @@ pub use refit::Refitter;
 pub use runtime::{InvalidityReason, Runtime, Validity};
 pub use runtime_config::{RuntimeCache, RuntimeConfig};
 pub use stream::{CopyToDevice, ReadSeek};
+pub use timing_cache::TimingCache;
 pub use types::*;
 pub use version::{Family, SUPPORTED, Unsupported, Version};
 pub use weights::{Axes, Element, Weights};

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Message;
@@ -17,17 +17,28 @@ use crate::version::Version;
 /// Messages kept; more than a failing call ever says.
 const KEPT: usize = 256;
 
+/// Takes the text of every message.
+pub type Listener = Box<dyn FnMut(&str) + Send>;
+
 /// The logger of one loaded library.
 #[derive(Debug)]
 pub struct Logger {
     object: Box<Object<State>>,
 }
 
-#[derive(Debug)]
 struct State {
     /// Messages graver than or as grave as this go to `tracing`.
     level: AtomicI32,
     recent: Mutex<Recent>,
+    listener: Mutex<Option<Listener>>,
+    /// Whether there is a listener, so that the many verbose messages need no lock otherwise.
+    heard: AtomicBool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("level", &self.level).field("recent", &self.recent).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +53,12 @@ struct Recent {
 
 impl Logger {
     pub(crate) fn new(version: Version) -> Self {
-        let state = State { level: AtomicI32::new(Severity::Info as i32), recent: Mutex::default() };
+        let state = State {
+            level: AtomicI32::new(Severity::Info as i32),
+            recent: Mutex::default(),
+            listener: Mutex::default(),
+            heard: AtomicBool::new(false),
+        };
         let methods = [(&logger::LOG, log as *const ())];
         Self { object: Object::new(version, logger::ALL, c"ILogger", &methods, state) }
     }
@@ -54,6 +70,13 @@ impl Logger {
     /// Forwards messages up to this severity to `tracing` (target `torch2trt::tensorrt`); the default is [`Severity::Info`].
     pub fn set_level(&self, least: Severity) {
         self.object.state.level.store(least as i32, Ordering::Relaxed);
+    }
+
+    /// Hands every message to `listener`, verbose ones included, in place of an earlier listener.
+    pub fn listen(&self, listener: Option<Listener>) {
+        let state = &self.object.state;
+        state.heard.store(listener.is_some(), Ordering::Relaxed);
+        *state.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
     }
 
     /// Warnings and errors logged so far.
@@ -87,6 +110,11 @@ impl State {
     fn take(&self, severity: Severity, text: String) {
         if severity as i32 <= self.level.load(Ordering::Relaxed) {
             trace(severity, &text);
+        }
+        if self.heard.load(Ordering::Relaxed)
+            && let Some(listener) = &mut *self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+        {
+            listener(&text);
         }
         let mut recent = self.recent();
         match severity {
@@ -131,7 +159,8 @@ extern "C" fn log(this: *mut c_void, severity: i32, message: *const c_char) {
         // SAFETY: TensorRT passes back the object that it was given, which lives as long as the process.
         let state = unsafe { Object::<State>::state(this) };
         let severity = Severity::from_raw(severity);
-        if severity == Severity::Verbose && state.level.load(Ordering::Relaxed) < severity as i32 {
+        let wanted = state.level.load(Ordering::Relaxed) >= severity as i32 || state.heard.load(Ordering::Relaxed);
+        if severity == Severity::Verbose && !wanted {
             return;
         }
         // SAFETY: TensorRT passes NUL-terminated text.
@@ -165,6 +194,19 @@ mod tests {
             assert_eq!(logger.info_since(0), ["by the way"]);
             assert!(logger.info_since(logger.info_count()).is_empty());
         }
+    }
+
+    #[test]
+    fn a_listener_hears_all_until_it_is_taken_away() {
+        let (sender, heard) = std::sync::mpsc::channel();
+        let logger = Logger::new(crate::testing::versions()[0]);
+        logger.listen(Some(Box::new(move |text| sender.send(text.to_owned()).unwrap())));
+        log(logger.as_ptr(), 4, c"Tactic: 0x1 Time: 0.5".as_ptr());
+        log(logger.as_ptr(), 2, c"careful".as_ptr());
+        assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["Tactic: 0x1 Time: 0.5", "careful"]);
+        logger.listen(None);
+        log(logger.as_ptr(), 2, c"again".as_ptr());
+        assert!(heard.try_recv().is_err());
     }
 
     #[test]

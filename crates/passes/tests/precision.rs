@@ -4,7 +4,7 @@
 mod common;
 
 use common::{count, read, write};
-use network::{DType, Network, Weights};
+use network::{DType, Network, Op, Weights};
 use passes::{Half, PrecisionOptions, PrecisionReport, Reason, Target, eval, for_target, observe, precision, run};
 
 const HALVES: [Half; 2] = [Half::Float16, Half::BFloat16];
@@ -173,6 +173,66 @@ fn weights_that_vanish_or_overflow_keep_their_layer() {
         ));
         assert_eq!(report.kept.len(), usize::from(kept), "{weight}: {report:?}");
     }
+}
+
+/// Two convolutions over some channels, in residual branches or in a row, then a linear layer.
+fn convolutions(channels: i64, residual: bool) -> Network {
+    let mut network = Network::new();
+    let origin = std::sync::Arc::new(network::Origin::default());
+    let add = |network: &mut Network, op: Op, inputs: &[_]| network.add_one(op, inputs, &origin).unwrap();
+    let x = network.add_input("x", DType::Float32, vec![1.into(), channels.into(), 2.into(), 2.into()]);
+    let relu = Op::Activation { kind: network::ActivationType::Relu, alpha: 0.0, beta: 0.0 };
+    let mut last = add(&mut network, Op::Unary { op: network::UnaryOperation::Abs }, &[x]);
+    for _ in 0..2 {
+        let weights = random(&[channels, channels, 3, 3], (9.0 * channels as f64).sqrt().recip());
+        let weights = add(&mut network, Op::Constant(weights), &[]);
+        let same = network::ConvolutionAttributes {
+            stride: vec![1, 1],
+            pre_padding: vec![1, 1],
+            post_padding: vec![1, 1],
+            dilation: vec![1, 1],
+            groups: 1,
+        };
+        let y = add(&mut network, Op::Convolution(same), &[last, weights]);
+        let sum = Op::ElementWise { op: network::ElementWiseOperation::Sum };
+        let y = if residual { add(&mut network, sum, &[y, last]) } else { y };
+        last = add(&mut network, relu.clone(), &[y]);
+    }
+    let flat = Op::Shuffle {
+        first_transpose: None,
+        reshape: Some(vec![network::ReshapeDim::Is(1), network::ReshapeDim::Infer]),
+        second_transpose: None,
+    };
+    let flat = add(&mut network, flat, &[last]);
+    let weights = add(&mut network, Op::Constant(random(&[4 * channels, 3], 0.1)), &[]);
+    let none = network::MatrixOperation::None;
+    let y = add(&mut network, Op::MatrixMultiply { op0: none, op1: none }, &[flat, weights]);
+    network.add_output("y", y);
+    network
+}
+
+#[test]
+fn long_sums_stay_float32_where_they_would_be_float16() {
+    let float16 = PrecisionOptions::new(Half::Float16);
+    let rounding = PrecisionOptions { rounds_sums: true, ..float16.clone() };
+    let sums = |network: &Network, options: &PrecisionOptions| {
+        let (network, report) = precision(network, options).unwrap();
+        network.verify().unwrap();
+        let sums = |kept: &passes::Kept| match kept.reason {
+            Reason::Sums(count) => Some(count),
+            _ => None,
+        };
+        (report.kept.iter().filter_map(sums).collect::<Vec<_>>(), casts(&network))
+    };
+    let (long, short, residual) = (convolutions(128, false), convolutions(65, false), convolutions(128, true));
+    // What comes before is cast to float16 and back; all that comes after stays float32.
+    assert_eq!(sums(&long, &rounding), (vec![1152, 1152, 512], 2));
+    // The product's weights are small, so that it alone is no loss.
+    assert_eq!(sums(&short, &rounding), (vec![260], 2));
+    assert_eq!(sums(&residual, &rounding), (vec![512], 2));
+    assert_eq!(sums(&long, &float16), (vec![], 2));
+    let bfloat16 = PrecisionOptions { half: Half::BFloat16, ..rounding };
+    assert_eq!(sums(&long, &bfloat16), (vec![], 2), "nothing rounds sums of bfloat16");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
-use crate::{Artifact, Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
+use crate::{Artifact, Backend, Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
 use convert::Foreign;
 use engine::Built;
 use network::Network;
-use passes::{PrecisionOptions, PrecisionReport, Target};
+use passes::{Feature, PrecisionOptions, PrecisionReport, Target};
 use program::Program;
 use runtime::CudaDevice;
 use std::collections::HashMap;
@@ -25,17 +25,23 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
 }
 
 /// Network → Network: half precision where it is safe, where the options ask for it, and what stays float32. `ranges`
-/// are the largest magnitudes seen, by the names that [`passes::observe`] gives.
+/// are the largest magnitudes seen, by the names that [`passes::observe`] gives. Where the options name TensorRT, what
+/// is safe with the one that is installed.
 ///
 /// # Errors
-/// E0202, which is a fault of ours.
+/// E0301 where there is no TensorRT to ask; E0202, which is a fault of ours.
 pub fn narrow(
     network: &Network,
     options: &Options,
     ranges: HashMap<String, f32>,
 ) -> Result<(Network, PrecisionReport)> {
     let Some(half) = options.half else { return Ok((network.clone(), PrecisionReport::default())) };
-    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges };
+    let target = match options.backend {
+        Backend::TensorRt => target(tensorrt(options, nvinfer::Purpose::Build)?.version()),
+        Backend::Cpu | Backend::Auto => Target::Cpu,
+    };
+    let rounds_sums = !target.has(Feature::Float16Sums);
+    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
     Ok(passes::precision(network, &wanted)?)
 }
 
@@ -128,11 +134,14 @@ pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer:
 
 /// Network → Network: what this TensorRT lacks is said with what it has.
 fn legalize(network: &Network, version: nvinfer::Version) -> Result<Network> {
-    let (major, minor) = (version.major(), version.minor());
-    let target = if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) };
-    let (network, reports) = passes::run(network, &passes::for_target(target))?;
+    let (network, reports) = passes::run(network, &passes::for_target(target(version)))?;
     log(&reports);
     Ok(network)
+}
+
+fn target(version: nvinfer::Version) -> Target {
+    let (major, minor) = (version.major(), version.minor());
+    if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) }
 }
 
 fn log(reports: &[passes::PassReport]) {

@@ -10,11 +10,8 @@ use super::names::{screaming, snake};
 use super::{Cell, FAMILIES, Result, cell, encode};
 
 /// Classes that no part of the binding calls.
-const UNUSED_CLASSES: [&str; 13] = [
-    "VAlgorithm",
-    "VAlgorithmContext",
+const UNUSED_CLASSES: [&str; 10] = [
     "VAlgorithmIOInfo",
-    "VAlgorithmVariant",
     "VDimensionExpr",
     "VExprBuilder",
     "VFullyConnectedLayer",
@@ -27,7 +24,7 @@ const UNUSED_CLASSES: [&str; 13] = [
 ];
 
 /// Interfaces that the binding implements, so that TensorRT calls us.
-const CALLBACKS: [&str; 10] = [
+const CALLBACKS: [&str; 11] = [
     "ILogger",
     "IErrorRecorder",
     "IProgressMonitor",
@@ -38,6 +35,7 @@ const CALLBACKS: [&str; 10] = [
     "IProfiler",
     "IInt8EntropyCalibrator2",
     "IInt8MinMaxCalibrator",
+    "IAlgorithmSelector",
 ];
 
 /// Methods whose signature differs between families, or that are overloaded: (class, method, signature, constant).

@@ -32,6 +32,7 @@ pub mod config {
         fn set_avg_timing_iterations(count: i32) -> () = SET_AVG_TIMING_ITERATIONS;
         fn set_engine_capability(capability: i32) -> () = SET_ENGINE_CAPABILITY;
         fn set_int8_calibrator(calibrator: Object) -> () = SET_INT8_CALIBRATOR;
+        fn set_algorithm_selector(selector: Object) -> () = SET_ALGORITHM_SELECTOR;
         fn set_calibration_profile(profile: Object) -> Done = SET_CALIBRATION_PROFILE;
         fn clear_flag(flag: i32) -> () = CLEAR_FLAG;
         fn set_flag(flag: i32) -> () = SET_FLAG;
@@ -83,6 +84,29 @@ pub mod timing_cache {
         fn serialize() -> Made = SERIALIZE;
         fn combine(other: Object, ignore_mismatch: bool) -> Done = COMBINE;
         fn reset() -> Done = RESET;
+    } }
+}
+
+pub mod algorithm_context {
+    use crate::raw::call::Text;
+
+    calls! { algorithm_context at IMPL {
+        fn name() -> Text = GET_NAME;
+    } }
+}
+
+pub mod algorithm {
+    use crate::raw::call::Made;
+
+    calls! { algorithm at IMPL {
+        fn variant() -> Made = GET_ALGORITHM_VARIANT;
+    } }
+}
+
+pub mod algorithm_variant {
+    calls! { algorithm_variant at IMPL {
+        fn implementation() -> i64 = GET_IMPLEMENTATION;
+        fn tactic() -> i64 = GET_TACTIC;
     } }
 }
 

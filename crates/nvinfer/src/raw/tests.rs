@@ -4,16 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
-use std::ptr::NonNull;
 
-use super::{Entry, Host, Ref, build, engine, layers, made, network};
+use super::{build, engine, layers, made, network};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
-use crate::logger::Logger;
 use crate::sys::layout::{Dims32, Dims64};
 use crate::sys::{Method, tables};
-use crate::testing::versions;
-use crate::version::{Family, Version};
+use crate::testing::{Fake, host, versions};
+use crate::version::Family;
 
 fn declared() -> Vec<(&'static Method, String)> {
     [
@@ -21,6 +19,9 @@ fn declared() -> Vec<(&'static Method, String)> {
         build::config::declared(),
         build::profile::declared(),
         build::timing_cache::declared(),
+        build::algorithm::declared(),
+        build::algorithm_context::declared(),
+        build::algorithm_variant::declared(),
         build::host_memory::declared(),
         engine::runtime::declared(),
         engine::runtime_config::declared(),
@@ -76,34 +77,6 @@ fn every_way_to_add_a_layer_is_declared() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// An object as TensorRT lays it out: a vtable pointer, then a pointer to the implementation, whose own vtable holds one
-/// function.
-struct Fake {
-    object: Box<[*const c_void; 3]>,
-    _implementation: Box<[*const *const (); 1]>,
-    _table: Vec<*const ()>,
-}
-
-impl Fake {
-    /// With the implementation pointer where a plain object and a layer have it.
-    fn new(version: Version, method: &Method, function: *const ()) -> Self {
-        let mut table = vec![std::ptr::null(); 128];
-        table[method.slot(version).unwrap().index] = function;
-        let implementation = Box::new([table.as_ptr()]);
-        let at: *const c_void = implementation.as_ptr().cast();
-        Self { object: Box::new([std::ptr::null(), at, at]), _implementation: implementation, _table: table }
-    }
-
-    fn handle<'a>(&'a self, host: &'a Host) -> Ref<'a> {
-        // SAFETY: the fake has the layout that calls rely on, and lives as long as its borrow.
-        unsafe { Ref::new(NonNull::from(&*self.object).cast(), host) }
-    }
-}
-
-fn host(version: Version) -> std::sync::Arc<Host> {
-    Host::new(Box::leak(Box::new(Entry { version, reported: 0, logger: Logger::new(version) })))
-}
-
 thread_local! {
     /// What a fake was called with.
     static SEEN: RefCell<Vec<Vec<i64>>> = const { RefCell::new(Vec::new()) };
@@ -129,7 +102,7 @@ fn dims_arrive_by_value_in_8_and_by_reference_later() -> Result<()> {
     for version in versions() {
         let old = version.family() == Family::Trt8;
         let function = if old { slice_value_32 as *const () } else { slice_reference_64 as *const () };
-        let fake = Fake::new(version, &tables::network_definition::ADD_SLICE, function);
+        let fake = Fake::new(version, &[(&tables::network_definition::ADD_SLICE, function)]);
         let host = host(version);
         let (start, size) = (Dims::new(&[0, 1, 2])?, Dims::new(&[3, -1, 5, 6, 7, 8, 9, 10])?);
         let huge = Dims::new(&[1 << 40])?;
@@ -166,11 +139,11 @@ fn dims_return_with_each_versions_width() -> Result<()> {
         let old = version.family() == Family::Trt8;
         let method = &tables::convolution_layer::GET_STRIDE_ND;
         let host = host(version);
-        let fake = Fake::new(version, method, if old { stride_32 as *const () } else { stride_64 as *const () });
+        let fake = Fake::new(version, &[(method, if old { stride_32 as *const () } else { stride_64 as *const () })]);
         // SAFETY: the fake returns what the call reads.
         assert_eq!(unsafe { layers::convolution::stride_nd(fake.handle(&host)) }?, [3, 4], "{version}");
         if !old {
-            let fake = Fake::new(version, method, no_dims_64 as *const ());
+            let fake = Fake::new(version, &[(method, no_dims_64 as *const ())]);
             // SAFETY: as above.
             let none = unsafe { layers::convolution::stride_nd(fake.handle(&host)) };
             assert!(matches!(none, Err(Error::Refused { .. })), "{none:?}");
@@ -189,7 +162,7 @@ extern "C" fn complain(_: *mut c_void, axis: i32) {
 #[test]
 fn a_setter_that_records_an_error_is_refused() {
     for version in versions() {
-        let fake = Fake::new(version, &tables::concatenation_layer::SET_AXIS, complain as *const ());
+        let fake = Fake::new(version, &[(&tables::concatenation_layer::SET_AXIS, complain as *const ())]);
         let host = host(version);
         RECORDER.set(host.recorder.as_ptr());
         let set = |axis| {
@@ -208,7 +181,7 @@ fn a_setter_that_records_an_error_is_refused() {
 fn a_missing_call_is_not_made() -> Result<()> {
     let old = versions()[0];
     // A table without a single function: any call would crash.
-    let fake = Fake::new(old, &tables::network_definition::ADD_INPUT, std::ptr::null());
+    let fake = Fake::new(old, &[(&tables::network_definition::ADD_INPUT, std::ptr::null())]);
     let host = host(old);
     let (input, handle) = (std::ptr::null_mut(), fake.handle(&host));
     // SAFETY: the call is refused before it is made.

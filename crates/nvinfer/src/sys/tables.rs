@@ -19,6 +19,26 @@ class! { activation_layer = "IActivationLayer";
     GET_BETA            "getBeta"            "f()"  [s(7), s(7), s(7), s(7), s(7)];
 }
 
+class! { algorithm = "IAlgorithm";
+    GET_ALGORITHM_IO_INFO          "getAlgorithmIOInfo"        "p(i)" [s(2), __, __, __, __];
+    GET_ALGORITHM_VARIANT          "getAlgorithmVariant"       "p()"  [s(3), s(2), __, __, __];
+    GET_TIMING_M_SEC               "getTimingMSec"             "f()"  [s(4), s(3), __, __, __];
+    GET_WORKSPACE_SIZE             "getWorkspaceSize"          "l()"  [s(5), s(4), __, __, __];
+    GET_ALGORITHM_IO_INFO_BY_INDEX "getAlgorithmIOInfoByIndex" "p(i)" [s(6), s(5), __, __, __];
+}
+
+class! { algorithm_context = "IAlgorithmContext";
+    GET_NAME            "getName"            "p()"   [s(2), s(2), __, __, __];
+    GET_DIMENSIONS      "getDimensions"      "D(ii)" [s(3), s(3), __, __, __];
+    GET_NB_INPUTS       "getNbInputs"        "i()"   [s(4), s(4), __, __, __];
+    GET_NB_OUTPUTS      "getNbOutputs"       "i()"   [s(5), s(5), __, __, __];
+}
+
+class! { algorithm_variant = "IAlgorithmVariant";
+    GET_IMPLEMENTATION  "getImplementation"  "l()" [s(2), s(2), __, __, __];
+    GET_TACTIC          "getTactic"          "l()" [s(3), s(3), __, __, __];
+}
+
 class! { assertion_layer = "IAssertionLayer";
     SET_MESSAGE         "setMessage"         "v(p)" [s(2), s(2), s(2), s(2), s(2)];
     GET_MESSAGE         "getMessage"         "p()"  [s(3), s(3), s(3), s(3), s(3)];
@@ -1140,24 +1160,34 @@ class! { int8_min_max_calibrator = "IInt8MinMaxCalibrator";
     GET_INTERFACE_INFO      "getInterfaceInfo"      "I()"    [__, s(1), __, __, __];
 }
 
+class! { algorithm_selector = "IAlgorithmSelector";
+    SELECT_ALGORITHMS   "selectAlgorithms"   "i(ppip)" [s(0), s(4), __, __, __];
+    REPORT_ALGORITHMS   "reportAlgorithms"   "v(ppi)"  [s(1), s(5), __, __, __];
+    COMPLETE_DESTRUCTOR "completeDestructor" "v()"     [s(2), s(2), __, __, __];
+    DELETING_DESTRUCTOR "deletingDestructor" "v()"     [s(3), s(3), __, __, __];
+    GET_API_LANGUAGE    "getAPILanguage"     "i()"     [__, s(0), __, __, __];
+    GET_INTERFACE_INFO  "getInterfaceInfo"   "I()"     [__, s(1), __, __, __];
+}
+
 /// Every class, for checks that walk the whole table.
 pub const CLASSES: &[&[Method]] = &[
-    activation_layer::ALL, assertion_layer::ALL, attention::ALL, attention_boundary_layer::ALL,
-    builder::ALL, builder_config::ALL, cast_layer::ALL, concatenation_layer::ALL,
-    if_conditional_boundary_layer::ALL, constant_layer::ALL, convolution_layer::ALL, cuda_engine::ALL,
-    cumulative_layer::ALL, deconvolution_layer::ALL, dequantize_layer::ALL, dynamic_quantize_layer::ALL,
-    einsum_layer::ALL, element_wise_layer::ALL, engine_inspector::ALL, execution_context::ALL,
-    fill_layer::ALL, gather_layer::ALL, grid_sample_layer::ALL, host_memory::ALL,
-    if_conditional::ALL, iterator_layer::ALL, kv_cache_update_layer::ALL, lrn_layer::ALL,
-    layer::ALL, loop_::ALL, loop_boundary_layer::ALL, loop_output_layer::ALL,
-    matrix_multiply_layer::ALL, moe_layer::ALL, nms_layer::ALL, network_definition::ALL,
-    non_zero_layer::ALL, normalization_layer::ALL, one_hot_layer::ALL, optimization_profile::ALL,
-    padding_layer::ALL, pooling_layer::ALL, quantize_layer::ALL, reduce_layer::ALL,
-    refitter::ALL, resize_layer::ALL, reverse_sequence_layer::ALL, rotary_embedding_layer::ALL,
-    runtime::ALL, runtime_cache::ALL, runtime_config::ALL, scale_layer::ALL,
-    scatter_layer::ALL, serialization_config::ALL, shuffle_layer::ALL, slice_layer::ALL,
-    soft_max_layer::ALL, tensor::ALL, timing_cache::ALL, topk_layer::ALL,
-    trip_limit_layer::ALL, unary_layer::ALL, logger::ALL, error_recorder::ALL,
-    progress_monitor::ALL, output_allocator::ALL, stream_reader::ALL, stream_reader_v2::ALL,
-    stream_writer::ALL, profiler::ALL, int8_entropy_calibrator2::ALL, int8_min_max_calibrator::ALL,
+    activation_layer::ALL, algorithm::ALL, algorithm_context::ALL, algorithm_variant::ALL,
+    assertion_layer::ALL, attention::ALL, attention_boundary_layer::ALL, builder::ALL,
+    builder_config::ALL, cast_layer::ALL, concatenation_layer::ALL, if_conditional_boundary_layer::ALL,
+    constant_layer::ALL, convolution_layer::ALL, cuda_engine::ALL, cumulative_layer::ALL,
+    deconvolution_layer::ALL, dequantize_layer::ALL, dynamic_quantize_layer::ALL, einsum_layer::ALL,
+    element_wise_layer::ALL, engine_inspector::ALL, execution_context::ALL, fill_layer::ALL,
+    gather_layer::ALL, grid_sample_layer::ALL, host_memory::ALL, if_conditional::ALL,
+    iterator_layer::ALL, kv_cache_update_layer::ALL, lrn_layer::ALL, layer::ALL,
+    loop_::ALL, loop_boundary_layer::ALL, loop_output_layer::ALL, matrix_multiply_layer::ALL,
+    moe_layer::ALL, nms_layer::ALL, network_definition::ALL, non_zero_layer::ALL,
+    normalization_layer::ALL, one_hot_layer::ALL, optimization_profile::ALL, padding_layer::ALL,
+    pooling_layer::ALL, quantize_layer::ALL, reduce_layer::ALL, refitter::ALL,
+    resize_layer::ALL, reverse_sequence_layer::ALL, rotary_embedding_layer::ALL, runtime::ALL,
+    runtime_cache::ALL, runtime_config::ALL, scale_layer::ALL, scatter_layer::ALL,
+    serialization_config::ALL, shuffle_layer::ALL, slice_layer::ALL, soft_max_layer::ALL,
+    tensor::ALL, timing_cache::ALL, topk_layer::ALL, trip_limit_layer::ALL,
+    unary_layer::ALL, logger::ALL, error_recorder::ALL, progress_monitor::ALL,
+    output_allocator::ALL, stream_reader::ALL, stream_reader_v2::ALL, stream_writer::ALL,
+    profiler::ALL, int8_entropy_calibrator2::ALL, int8_min_max_calibrator::ALL, algorithm_selector::ALL,
 ];

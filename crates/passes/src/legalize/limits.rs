@@ -19,7 +19,6 @@ impl Site<'_> {
         Ok(match (&self.layer.op, x) {
             (Op::Deconvolution(a), Some(x)) => self.deconvolution(state, x, a)?.map(|y| vec![y]),
             (Op::Fill { op, dtype: DType::Float16, .. }, _) if random(op) => Some(vec![self.random_float16(state)?]),
-            (Op::MatrixMultiply { .. }, Some(x)) => self.accumulated(state, x)?.map(|y| vec![y]),
             (Op::SoftMax { .. } | Op::TopK { .. }, Some(x)) if rank < self.target.smallest_rank() => {
                 Some(self.in_a_row(state, x)?)
             }

@@ -1,12 +1,10 @@
 //! Says the network in the words its target knows. The only place that knows what a target lacks.
 //!
 //! Layers that came after the target's version are written with older ones ([`decompose`]), forms of layers that
-//! it refuses with forms it takes ([`limits`]), products whose sums it would round with ones it does not
-//! ([`accumulate`]); without int64, indices and sizes become int32 ([`narrow`]); what
+//! it refuses with forms it takes ([`limits`]); without int64, indices and sizes become int32 ([`narrow`]); what
 //! cannot be said is an error that names the layer. Results stay what they were, but for the rounding of the
 //! layers that are taken apart.
 
-mod accumulate;
 mod decompose;
 mod limits;
 mod narrow;

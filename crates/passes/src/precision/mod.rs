@@ -8,7 +8,8 @@
 //!    bounds it (a softmax, a sine);
 //! 3. the layer: sums over many elements, powers, exponentials, squares and coordinates stay float32;
 //! 4. constants that rounding would change by more than half precision's own rounding explains;
-//! 5. else contractions compute in half precision, and all other layers follow their operands.
+//! 5. sums of many products, where whoever runs the network would add them up in float16;
+//! 6. else contractions compute in half precision, and all other layers follow their operands.
 //!
 //! SoftMax and Normalization follow their operands too, because TensorRT's kernels for them read half precision and
 //! accumulate in float32 (the compute precision of `INormalizationLayer` is float32 unless set otherwise). A float32
@@ -27,6 +28,7 @@ mod observe;
 mod report;
 mod round;
 mod rules;
+mod sums;
 
 pub use observe::observe;
 pub use report::{Kept, PrecisionReport, Reason};
@@ -96,12 +98,14 @@ pub struct PrecisionOptions {
     /// The largest magnitudes that were seen, by the name of the layer whose first output it is, or of the input.
     /// Values above half of [`Half::max`] keep what makes and uses them float32.
     pub ranges: HashMap<String, f32>,
+    /// Whether products of float16 are added up in float16 too, as [`Feature::Float16Sums`](crate::Feature) tells.
+    pub rounds_sums: bool,
 }
 
 impl PrecisionOptions {
     /// Half precision wherever it is safe.
     pub fn new(half: Half) -> Self {
-        Self { half, keep_fp32: Vec::new(), ranges: HashMap::new() }
+        Self { half, keep_fp32: Vec::new(), ranges: HashMap::new(), rounds_sums: false }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::report::{Kept, PrecisionReport, Reason};
 use super::round::{self, Rounded};
 use super::rules::{self, Rule};
+use super::sums;
 use super::{Half, PrecisionOptions};
 use network::{DType, Dim, Error, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
@@ -27,6 +28,8 @@ struct Narrowing<'a> {
     rounded: HashMap<TensorId, Rounded>,
     /// Whether a tensor's values are lost in half precision.
     delicate: Vec<bool>,
+    /// The layers that must not add up products in half precision, and how many they add up; by their first output.
+    sums: HashMap<TensorId, i64>,
     report: PrecisionReport,
 }
 
@@ -50,6 +53,7 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         typed: HashMap::new(),
         rounded: HashMap::new(),
         delicate: vec![false; old.tensor_count()],
+        sums: if options.rounds_sums && options.half == Half::Float16 { sums::long(old) } else { HashMap::new() },
         report: PrecisionReport::default(),
     };
     narrowing.inputs();
@@ -127,7 +131,7 @@ impl Narrowing<'_> {
             (_, _, Some(value), _) => Some(Reason::Seen(value)),
             (.., Rule::Keep(reason)) => Some(reason),
             (.., Rule::Follow) => self.follows(layer).map(Reason::Follows),
-            _ => None,
+            _ => layer.outputs.first().and_then(|y| self.sums.get(y)).map(|count| Reason::Sums(*count)),
         };
         let kept = kept.or_else(|| self.unfit(layer));
         let carries = lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, &kept);

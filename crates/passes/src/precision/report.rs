@@ -40,6 +40,8 @@ pub enum Reason {
     Underflows(f64),
     /// It adds or multiplies this many elements; `None` where the number depends on the call.
     Accumulates(Option<i64>),
+    /// It adds up this many products, which the target does in float16.
+    Sums(i64),
     /// The function named leaves half precision's range, or magnifies its rounding.
     Steep(&'static str),
     /// It squares: in float16 that overflows from 256 on.
@@ -68,6 +70,7 @@ impl fmt::Display for Reason {
             Self::Underflows(share) => write!(f, "rounding its constants would change them by {:.2} %", share * 100.0),
             Self::Accumulates(Some(count)) => write!(f, "accumulates {count} elements"),
             Self::Accumulates(None) => f.write_str("accumulates as many elements as the call has"),
+            Self::Sums(count) => write!(f, "adds up {count} products, which this TensorRT does in float16"),
             Self::Steep(name) => write!(f, "{name} leaves the range or magnifies rounding"),
             Self::Squares => f.write_str("squares overflow early"),
             Self::Integers(limit) => write!(f, "integers above {limit} would be rounded"),

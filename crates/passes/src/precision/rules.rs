@@ -23,7 +23,7 @@ pub(super) enum Rule {
 
 /// Sums of up to this many elements are exact enough in half precision whatever the kernel accumulates in; it takes in
 /// the averages at the end of image classifiers (7 x 7), not the statistics of a normalization.
-const FEW: i64 = 256;
+pub(super) const FEW: i64 = 256;
 
 /// The rule for a layer.
 pub(super) fn rule(network: &Network, layer: &Layer) -> Rule {

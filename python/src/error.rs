@@ -1,15 +1,18 @@
 //! Errors of the facade as Python exceptions that carry their code and help.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use torch2trt::{CODES, Code, Error};
 
-pyo3::create_exception!(
-    torch2trt,
-    Torch2TrtError,
-    PyRuntimeError,
-    "Whatever torch2trt could not do.\n\nAttributes:\n    code: stable code, such as \"E0101\".\n    help: what to do, or None."
-);
+/// In a module of its own, because Python knows it by the name that the facade's error has here.
+mod exception {
+    pyo3::create_exception!(
+        torch2trt,
+        Error,
+        pyo3::exceptions::PyRuntimeError,
+        "Whatever torch2trt could not do.\n\nAttributes:\n    code: stable code, such as \"E0101\".\n    help: what to do, or None."
+    );
+}
+pub(crate) use exception::Error as Exception;
 
 /// The exception for an error; a cancelled build is a `KeyboardInterrupt` raised by the caller instead.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
@@ -17,7 +20,7 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 fn make(py: Python<'_>, code: Code, text: &str, help: Option<&str>) -> PyErr {
-    let exception = Torch2TrtError::new_err(text.to_owned());
+    let exception = Exception::new_err(text.to_owned());
     let value = exception.value(py);
     let attributes = value.setattr("code", code.number()).and_then(|()| value.setattr("help", help));
     attributes.err().unwrap_or(exception)

@@ -12,13 +12,58 @@ code and a help line.
 
 from __future__ import annotations
 
+from . import converters, trt
 from ._core import Error, __version__
-from .torch2trt import *  # noqa: F403  what scripts for NVIDIA's torch2trt take from here
-from .torch2trt import __all__ as _names
+from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .torch2trt import (
+    DEFAULT_CALIBRATION_ALGORITHM,
+    Dataset,
+    DatasetCalibrator,
+    Flatten,
+    Flattener,
+    FolderDataset,
+    ListDataset,
+    TensorBatchDataset,
+    TRTModule,
+    Unflatten,
+    Version,
+    coverage,
+    np,
+    torch,
+    torch_version,
+    trt_version,
+)
 from ._convert import torch2trt  # after the submodule of that name, so that the attribute is the function
 from .alias import install_trt_alias
-from .file import inspect
-from .loading import load, load_plan
+from .file import inspect as inspect
+from .loading import load as load
+from .loading import load_plan
 from .report import Report
 
-__all__ = ["Error", "Report", "__version__", "inspect", "install_trt_alias", "load", "load_plan", *_names]
+# What a star takes: the names that scripts for NVIDIA's torch2trt take, and none that Python's own modules have.
+__all__ = [
+    "DEFAULT_CALIBRATION_ALGORITHM",
+    "Dataset",
+    "DatasetCalibrator",
+    "Error",
+    "Flatten",
+    "Flattener",
+    "FolderDataset",
+    "ListDataset",
+    "Report",
+    "TRTModule",
+    "TensorBatchDataset",
+    "Unflatten",
+    "Version",
+    "__version__",
+    "coverage",
+    "install_trt_alias",
+    "load_plan",
+    "np",
+    "torch",
+    "torch2trt",
+    "torch_version",
+    "trt",
+    "trt_version",
+]
+__all__ += converters.__all__

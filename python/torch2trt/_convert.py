@@ -163,11 +163,11 @@ def convert(given: dict[str, Any]) -> Conversion:
     """Model → network, for the arguments of `torch2trt` by name."""
     given = dict(given)
     module, legacy = given.pop("module"), given.pop("legacy")
+    show(arguments.log_level(given["log_level"]))
     named = {**legacy, "strict_type_constraints": given["strict_type_constraints"]}
     take_legacy(named, list(inspect.signature(torch2trt).parameters))
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
-    show(arguments.log_level(given["log_level"]))
     report, bar = Report(), _core.ProgressBar(given["progress"])
     shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
@@ -176,6 +176,7 @@ def convert(given: dict[str, Any]) -> Conversion:
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
+    arguments.check_names(given, captured.input_names, captured.output_names)
     options = _options(given, captured, sampled, module)
     report.backend, report.reason = choose(given["backend"], given["target"], options, captured.inputs.samples, module)
     options["backend"] = report.backend
@@ -224,11 +225,9 @@ def _made(conversion: Conversion) -> TRTModule:
         with _timed(report, "load"):
             engine, plan = plan.engine(), None
             report.engine = engine.description
-    addresses = set(engine.borrowed) if engine else set()
-    borrowed = [weight for weight in conversion.weights if weight.data_ptr() in addresses]
     kept = network if conversion.given["keep_network"] else None
     report.options = {name: options[name] for name in _RECORDED if options.get(name)}
-    made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, borrowed, kept)
+    made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
     if conversion.given["refittable"]:
         made.conversion_arguments = conversion.given
     if conversion.given["verify"] and engine:

@@ -52,6 +52,23 @@ def log_level(level: Any) -> int:
     return int(level) if int(level) >= VERBOSE or int(level) == 0 else list(_LEVELS.values())[int(level)]
 
 
+def check_names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> None:
+    """Looks through the names that the caller wants for inputs and outputs; fewer than there are is fine.
+
+    Raises:
+        torch2trt.Error: E0701 for more names than there are tensors, or a name that stands twice.
+    """
+    chosen = []
+    for argument, own in (("input_names", inputs), ("output_names", outputs)):
+        names = list(given[argument] or [])
+        if len(names) > len(own):
+            raise error("E0701", f"`{argument}` has {len(names)} names, the model has {len(own)}: {', '.join(own)}", "give one for each")
+        chosen += [*names, *own[len(names) :]]
+    twice = next((name for name in chosen if chosen.count(name) > 1), None)
+    if twice is not None:
+        raise error("E0701", f"two tensors would be named `{twice}`", "give each input and output a name of its own")
+
+
 def take_legacy(given: dict[str, Any], known: list[str]) -> None:
     """Looks through the keyword arguments that `torch2trt` does not act on itself.
 

@@ -5,7 +5,12 @@ This file must not know who raises them.
 
 from __future__ import annotations
 
+import linecache
+import sys
+
 from ._core import Error
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 def error(code: str, message: str, help: str | None = None) -> Error:
@@ -14,3 +19,16 @@ def error(code: str, message: str, help: str | None = None) -> Error:
     made = Error(text)
     made.code, made.help = code, help
     return made
+
+
+def outside() -> tuple[str, int]:
+    """File and line of the innermost call that is not of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def line_of(file: str, line: int) -> str:
+    """`file:line: what stands there`."""
+    return f"{file}:{line}: {linecache.getline(file, line).strip()}".removesuffix(": ")

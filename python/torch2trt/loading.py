@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .errors import error
 from .file import engine_from, load_options
 from .module import TRTModule
 
@@ -39,10 +40,15 @@ def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
         options: as for `load`.
 
     Raises:
-        torch2trt.Error: E0604 for a plan that cannot run here, E0301 without TensorRT.
+        torch2trt.Error: E0605 for a file that cannot be read, E0604 for a plan that cannot run here, E0301 without
+            TensorRT.
     """
-    with open(path, "rb") as file:
-        return TRTModule(*engine_from(file.read(), None, None, load_options(**options)))
+    try:
+        with open(path, "rb") as file:
+            plan = file.read()
+    except OSError as refused:
+        raise error("E0605", f"the plan cannot be read: {refused}", "give the path of a plan file") from refused
+    return TRTModule(*engine_from(plan, None, None, load_options(**options)))
 
 
 __all__ = ["load", "load_plan"]

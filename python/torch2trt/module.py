@@ -46,7 +46,7 @@ class TRTModule(torch.nn.Module):
         outputs: OutputTree | None = None,
         report: Report | None = None,
         plan: Plan | None = None,
-        borrowed: list[torch.Tensor] | None = None,
+        weights: list[torch.Tensor] | None = None,
         network: Any = None,
         *,
         input_names: list[str] | None = None,
@@ -64,8 +64,14 @@ class TRTModule(torch.nn.Module):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
         elif engine is not None:
             self._fill(engine, inputs, outputs, report, plan, network)
-        # The CPU engine reads the model's weights in place: their version counters tell when somebody wrote to them.
-        self._borrowed = [(weight, weight._version) for weight in borrowed or [] if not weight.is_inference()]
+            self.become(engine, weights or [])
+
+    def become(self, engine: Engine, weights: list[torch.Tensor]) -> None:
+        """Runs this engine from now on; `weights` are the model's, some of which it may read where they are."""
+        addresses = set(engine.borrowed)
+        # Their version counters tell when somebody wrote to them.
+        borrowed = [weight for weight in weights if weight.data_ptr() in addresses and not weight.is_inference()]
+        self.engine, self._borrowed = engine, [(weight, weight._version) for weight in borrowed]
 
     def _fill(
         self,
@@ -155,12 +161,19 @@ class TRTModule(torch.nn.Module):
         self._saved().save(self._description(), os.fspath(path))
 
     def save_plan(self, path: str | os.PathLike[str]) -> None:
-        """Writes the TensorRT plan as TensorRT serialized it (for trtexec, Triton or another machine)."""
+        """Writes the TensorRT plan as TensorRT serialized it (for trtexec, Triton or another machine).
+
+        Raises:
+            torch2trt.Error: E0605 where the file cannot be written, E0701 where the model runs on the CPU engine.
+        """
         plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
-        with open(path, "wb") as file:
-            file.write(plan)
+        try:
+            with open(path, "wb") as file:
+                file.write(plan)
+        except OSError as refused:
+            raise error("E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists") from refused
 
     def _saved(self) -> Engine | Plan:
         saved = self.plan or self.engine
@@ -178,7 +191,7 @@ class TRTModule(torch.nn.Module):
             return error("E0604", "this TRTModule is empty", "fill it with load_state_dict, or convert a model")
         return error(
             "E0604",
-            f"this plan was built ahead of time for {self.report.engine} and cannot run here",
+            f"this {self.report.engine} was built ahead of time and cannot run here",
             "write it with model_trt.save(path) and load it on a machine with that GPU: torch2trt.load(path)",
         )
 
@@ -207,9 +220,21 @@ class TRTModule(torch.nn.Module):
         names = [state_dict.get(prefix + key) for key in ("input_names", "output_names")]
         self._fill(*engine_from(data, *names))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold the engine file, as `save` writes it."""
+        if self.engine is None and self.plan is None:
+            return TRTModule, ()
+        if self.engine is None:
+            raise self._not_runnable()
+        return _unpickled, (bytes(self._saved().save(self._description())),)
+
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""
         return str(self.report)
+
+
+def _unpickled(data: bytes) -> TRTModule:
+    return TRTModule(*engine_from(data, None, None))
 
 
 __all__ = ["Error", "TRTModule"]

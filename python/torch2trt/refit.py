@@ -10,15 +10,18 @@ import inspect
 from typing import Any
 
 from ._convert import convert, torch2trt
+from ._core import Engine
 from .errors import error
 from .module import TRTModule
 
 
 def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dict[str, Any]) -> None:
     """See `TRTModule.refit`."""
-    if made.engine is None or made.engine.plan is None:
-        what = "runs on the CPU engine" if made.engine else "has no engine on this machine"
-        raise error("E0606", f"there is no TensorRT engine to refit: the module {what}", "convert the model again")
+    if made.engine is None:
+        raise error("E0606", "there is no engine to refit on this machine", "load the plan where it runs, or convert again")
+    on_cpu = made.engine.device_index is None
+    if on_cpu and not (made.conversion_arguments or made.report.options.get("refittable")):
+        raise error("E0606", "the engine was not made for new weights", "convert with refittable=True")
     given = {**_defaults(), **(made.conversion_arguments or _recorded(made)), **arguments}
     if inputs is not None:
         given["inputs"] = inputs
@@ -28,13 +31,27 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
             "the module was loaded from a file, which keeps no sample inputs",
             "pass those of the conversion: model_trt.refit(model, [x])",
         )
-    conversion = convert({**given, "module": model, "backend": "tensorrt"})
-    made.engine = conversion.network.refitted(made.engine)
+    conversion = convert({**given, "module": model, "backend": "cpu" if on_cpu else "tensorrt"})
+    if on_cpu:
+        made.become(_alike(conversion.network.cpu_engine(), made.engine), conversion.weights)
+    else:
+        made.engine = conversion.network.refitted(made.engine)
     if made.network is not None:
         made.network = conversion.network
     made.report.difference.clear()
     if verify:
         conversion.verify(made)
+
+
+def _alike(engine: Engine, old: Engine) -> Engine:
+    """A CPU engine in the place of another. It is made anew: that takes no build worth saving."""
+    if (engine.inputs, engine.outputs) != (old.inputs, old.outputs):
+        raise error(
+            "E0606",
+            "the model becomes another network than that of the engine: its inputs or outputs differ",
+            "refit with a model of the same layers, and the arguments of the first conversion",
+        )
+    return engine
 
 
 def _defaults() -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Report:
         rows = [
             ("backend", f"{self.backend} ({self.reason})"),
             ("engine", self.engine),
-            ("network", f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"),
+            ("network", self.layers and f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"),
             ("time", ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())),
         ]
         if self.half:

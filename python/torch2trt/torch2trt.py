@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from . import trt
+from . import converters, trt
 from ._convert import coverage, torch2trt
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
-from .converters import __all__ as _converters
 from .dataset import Dataset, FolderDataset, ListDataset, TensorBatchDataset
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM, DatasetCalibrator
 from .flatten_module import Flatten, Unflatten
@@ -23,5 +22,6 @@ from .version_utils import Version, torch_version, trt_version
 __all__ = [
     "DEFAULT_CALIBRATION_ALGORITHM", "Dataset", "DatasetCalibrator", "Flatten", "Flattener", "FolderDataset",
     "ListDataset", "TRTModule", "TensorBatchDataset", "Unflatten", "Version", "coverage", "np", "torch", "torch2trt",
-    "torch_version", "trt", "trt_version", *_converters,
+    "torch_version", "trt", "trt_version",
 ]  # fmt: skip
+__all__ += converters.__all__

@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from .capture import Captured
 from .capture.errors import one_line
-from .capture.preserve import as_module, preserved
+from .capture.preserve import as_module, preserved, settle_mode
 from .errors import error
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
@@ -68,6 +68,14 @@ def _called(module: Any, args: Any, kwargs: dict[str, Any], label: str, tensors:
         ) from refused
 
 
+def _suspects(captured: Captured) -> str | None:
+    """What to look at first where the user's own converters took part."""
+    names = dict.fromkeys(kept.method.name for kept in captured.kept.values())
+    if not names:
+        return None
+    return f"look at your own converters first, which made parts of the network: {', '.join(names)}; verify=False skips the comparison"
+
+
 def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, tensors: list[torch.Tensor]) -> None:
     """Runs both on these input tensors and notes the differences in the report, under names that end in the label.
 
@@ -78,6 +86,7 @@ def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, te
     module = as_module(module)
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
+        settle_mode(module, say=False)
         expected = _tensors(captured, _called(module, args, kwargs, label, tensors))
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
@@ -92,6 +101,6 @@ def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, te
             raise error(
                 "E0702",
                 f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{at}, {allowed:.0e} is allowed",
-                "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
+                _suspects(captured) or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
                 "or pass verify=False",
             )

@@ -143,3 +143,23 @@ def test_types_are_there():
         if not name.startswith("_"):
             kind = "class" if inspect.isclass(value) else "def"
             assert f"{kind} {name}" in stub, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"input_names": ["a", "b"]}, "`input_names` has 2 names, the model has 1: input"),
+        ({"output_names": ["a", "b"]}, "`output_names` has 2 names"),
+        ({"input_names": ["y"], "output_names": ["y"]}, "two tensors would be named `y`"),
+    ],
+)
+def test_names_that_cannot_be(arguments, words):
+    with pytest.raises(Error, match=f"E0701.*{words}"):
+        torch2trt(torch.nn.ReLU(), [torch.ones(2)], backend="cpu", **arguments)
+
+
+def test_a_star_hides_nothing_of_pythons_own():
+    names: dict = {}
+    exec("import inspect\nfrom torch2trt import *", names)
+    assert inspect.ismodule(names["inspect"]) and names["torch2trt"] is torch2trt
+    assert set(names) >= {"tensorrt_converter", "TRTModule", "trt", "np", "torch", "coverage"}

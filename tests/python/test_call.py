@@ -5,14 +5,17 @@ Every error is checked for its code and for the words that let a user act on it.
 
 import _thread
 import collections
+import copy
 import importlib.util
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +23,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 import torch2trt as package
-from torch2trt import Error, _core, torch2trt
+from torch2trt import Error, TRTModule, _core, tensorrt_converter, torch2trt
+from torch2trt.verify import difference
 
 needs_rtx = pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx_libs") is None, reason="no TensorRT-RTX")
 Point = collections.namedtuple("Point", ["x", "y"])
@@ -274,3 +278,78 @@ def test_what_tensorrt_says_is_logged_for_those_who_debug(caplog):
         said = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
         assert bool(said) == wanted
     assert {"layers told", "plan", "memory"} <= {name for name, _ in model_trt.report.plan}
+
+
+def test_a_model_in_training_mode_is_converted_and_compared_in_evaluation_mode():
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Dropout(0.5))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.warns(package.capture.CaptureWarning, match="training mode") as warned:
+        model_trt = torch2trt(model, [torch.randn(2, 3, 8, 8)], backend="cpu")
+    assert [Path(warning.filename).name for warning in warned] == ["test_call.py"], "the warning is at the user's line"
+    assert model.training and all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    x = torch.randn(2, 3, 8, 8)
+    assert difference(model.eval()(x), model_trt(x)) < 1e-5
+
+
+def test_copies_and_pickles_are_converted_models():
+    model, x = torch.nn.Linear(3, 2), torch.randn(4, 3)
+    model_trt = torch2trt(model.eval(), [x], backend="cpu", max_batch_size=4)
+    for other in (copy.deepcopy(model_trt), pickle.loads(pickle.dumps(model_trt))):
+        assert torch.equal(other(x[:2]), model_trt(x[:2]))
+    assert isinstance(copy.copy(TRTModule()), TRTModule)
+
+
+def test_new_weights_without_a_gpu():
+    first, second, x = torch.nn.Linear(600, 700).eval(), torch.nn.Linear(600, 700).eval(), torch.randn(2, 600)
+    model_trt = torch2trt(first, [x], backend="cpu", refittable=True)
+    model_trt.refit(second)
+    assert difference(second(x), model_trt(x)) < 1e-5
+    with torch.no_grad():
+        first.weight.add_(1)  # no longer borrowed
+    model_trt(x)
+    with torch.no_grad():
+        second.weight.add_(1)
+    with pytest.raises(Error, match="E0603"):
+        model_trt(x)
+    model_trt.refit(second)
+    assert difference(second(x), model_trt(x)) < 1e-5
+    with pytest.raises(Error, match="E0606"):
+        model_trt.refit(torch.nn.Linear(600, 701).eval())
+    with pytest.raises(Error, match="E0606.*\n.*refittable=True"):
+        torch2trt(first, [x], backend="cpu").refit(second)
+
+
+def test_sparse_inputs_are_refused():
+    with pytest.raises(Error, match="E0602.*layout torch.sparse_coo"):
+        torch2trt(torch.nn.Linear(3, 3).eval(), [torch.eye(3).to_sparse()], backend="cpu")
+
+
+def test_files_that_cannot_be_read_or_written_are_errors(tmp_path):
+    with pytest.raises(Error, match="E0605"):
+        package.load_plan(tmp_path / "none.plan")
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: torch.linalg.svd(x)[1], "torch.linalg.svd"),
+        (lambda x: torch.special.zeta(x, x), "torch.special.zeta"),
+        (lambda x: torch.lgamma(x).mode(0)[0], "torch.mode"),
+    ],
+)
+def test_the_name_to_register_a_converter_for_exists(function, name):
+    with pytest.raises(Error, match="E0101") as raised:
+        torch2trt(function, [torch.rand(3, 3)], backend="cpu")
+    assert f'@tensorrt_converter("{name}")' in raised.value.help
+    tensorrt_converter(name, enabled=True)(lambda ctx: None)
+    del package.CONVERTERS[name]
+
+
+def test_one_shape_asked_for_twice():
+    model, x = torch.nn.Linear(3, 2).eval(), torch.randn(2, 3)
+    with pytest.raises(Error, match="E0307.*max_batch_size is 8, and max_shapes has 4"):
+        torch2trt(model, [x], backend="cpu", max_shapes=[(4, 3)], max_batch_size=8)
+    dims = {"input": {0: torch.export.Dim("n", min=1, max=8)}}
+    with pytest.raises(Error, match="E0601") as raised:
+        torch2trt(model, [x[:1]], backend="cpu", dynamic_shapes=dims)
+    assert "at least 2 along dynamic axes" in raised.value.help

@@ -80,7 +80,7 @@ def test_a_call_may_spell_the_same_arguments_differently():
     ("args", "kwargs", "message"),
     [
         ((), {}, "missing"),
-        ((torch.ones(3),), {}, "`mask` must be a tensor, got NoneType"),
+        ((torch.ones(3),), {}, "`mask` is left out; the sample inputs had a tensor there"),
         ((torch.ones(3), 1.0), {}, "`mask` must be a tensor, got float"),
         ((torch.ones(3), (torch.ones(3),)), {}, "`mask` has another structure"),
         ((torch.ones(3), torch.ones(3)), {"mode": "none"}, "`mode` is 'none'; the model was captured with 'relu'"),

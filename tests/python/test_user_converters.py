@@ -104,6 +104,36 @@ def test_a_converter_that_sets_a_layer():
     assert "IIdentityLayer" in str(error) and "get_output(0)" in error.help
 
 
+def test_a_layer_that_does_not_fit_its_inputs():
+    def adds_wrongly(ctx):
+        one = ctx.network.add_constant((1,), [1.0]).get_output(0)
+        total = ctx.network.add_elementwise(ctx.method_args[1]._trt, one, trt.ElementWiseOperation.SUM)
+        ctx.method_return._trt = total.get_output(0)
+
+    def reshapes_wrongly(ctx):
+        layer = ctx.network.add_shuffle(ctx.method_args[1]._trt)
+        layer.reshape_dims = (3, 3)
+        ctx.method_return._trt = layer.get_output(0)
+
+    for converter, words, line in (
+        (adds_wrongly, "ranks differ", "total = ctx.network.add_elementwise"),
+        (reshapes_wrongly, "[2,3] has 6 elements, [3,3] has 9", "layer = ctx.network.add_shuffle"),
+    ):
+        error = failure(converter)
+        assert words in str(error) and f"layer added at: {__file__}" in str(error) and line in str(error)
+        assert "network-api.md" in error.help
+
+
+def test_a_converter_with_wrong_values_is_the_first_suspect():
+    @tensorrt_converter("torch.nn.ReLU.forward")
+    def does_nothing(ctx):
+        ctx.method_return._trt = ctx.network.add_identity(ctx.method_args[1]._trt).get_output(0)
+
+    with pytest.raises(Error, match="E0702") as caught:
+        convert()
+    assert "your own converters" in caught.value.help and "torch.nn.ReLU.forward" in caught.value.help
+
+
 def test_a_converter_that_raises():
     def raises(ctx):
         raise LookupError("nothing fits")

@@ -61,8 +61,8 @@ pub enum Error {
 
     /// A size that has no upper bound; an engine needs one for each.
     #[error(
-        "axis {axis} of input `{input}` has the size {size}, which has no upper bound\nhelp: bound it, with the largest \
-         shape of the input in a profile or with torch.export.Dim(\"{size}\", max=…)"
+        "axis {axis} of input `{input}` has the size {size}, which has no upper bound\nhelp: bound it: give the \
+         input's largest shape (max_shapes), or the axis's torch.export.Dim a max"
     )]
     Unbounded {
         /// The input.

@@ -41,8 +41,8 @@ codes! {
     BuildRefused "E0303" "TensorRT refused to build the network."
     Cancelled "E0304" "The build was cancelled."
     BadTarget "E0305" "A target that is not a compute capability, or that this TensorRT cannot build for."
-    BadProfile "E0307" "Ranges of sizes that are missing, or contradict the model or themselves."
     TensorRt "E0306" "TensorRT failed in another way."
+    BadProfile "E0307" "Ranges of sizes that are missing, or contradict the model or themselves."
     InputCount "E0401" "A call with too few or too many tensors."
     InputShape "E0402" "A call with a shape that the engine does not accept."
     TensorDtype "E0403" "A call with a tensor of another dtype."
@@ -166,8 +166,25 @@ impl From<convert::Error> for Error {
 fn missing_help(missing: &[convert::Missing]) -> String {
     let name = missing.first().map_or("torch.nn.functional.relu", |m| m.target.as_str());
     let short = name.split('.').nth(1).unwrap_or(name);
-    format!("register one with @tensorrt_converter(\"torch.{short}\"), or see torch2trt.coverage(model, inputs)")
+    let python = public_name(short);
+    format!("register one with @tensorrt_converter(\"{python}\"), or see torch2trt.coverage(model, inputs)")
 }
+
+/// Where Python code finds what an operator is called: `linalg_svd` is `torch.linalg.svd`.
+fn public_name(operator: &str) -> String {
+    let spaces = [("linalg_", "linalg"), ("special_", "special"), ("fft_", "fft")];
+    let within = spaces.iter().find_map(|(prefix, space)| Some((space, operator.strip_prefix(prefix)?)));
+    match within {
+        Some((space, name)) => format!("torch.{space}.{}", name.strip_prefix('_').unwrap_or(name)),
+        None if FUNCTIONAL.iter().any(|part| operator.contains(part)) => {
+            format!("torch.nn.functional.{operator}")
+        }
+        None => format!("torch.{operator}"),
+    }
+}
+
+/// Parts of the names of operators that only `torch.nn.functional` has.
+const FUNCTIONAL: [&str; 5] = ["_pool2d", "_pool3d", "_loss", "unfold", "upsample"];
 
 fn dtype_help(dtype: &str) -> String {
     match dtype {

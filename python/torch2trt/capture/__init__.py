@@ -15,7 +15,7 @@ This package must not know about TensorRT, engines or conversion.
 from __future__ import annotations
 
 import inspect
-import warnings
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .constants import constant_arguments
-from .errors import CaptureError, CaptureWarning, InputError, one_line
+from .errors import CaptureError, CaptureWarning, InputError, one_line, warn
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
@@ -172,11 +172,9 @@ def _graph(
             facts=(f"torch.export: {reason}", f"tracing: {one_line(error)}"),
             help="convert the parts of the model that are tensor computations on their own",
         ) from refusal
-    warnings.warn(
+    warn(
         "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions "
-        f"that depend on values, are fixed to those of the sample inputs\n  reason: {reason}",
-        CaptureWarning,
-        stacklevel=3,
+        f"that depend on values, are fixed to those of the sample inputs\n  reason: {reason}"
     )
     return graph, reason
 
@@ -203,8 +201,18 @@ def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:
 
 def _not_dynamic(refusal: BaseException) -> CaptureError:
     lines = [line.rstrip() for line in str(refusal).splitlines() if line.strip()]
+    text = str(refusal)
+    if re.search(r"specialized it to be a constant \([01]\)", text):
+        help = "give a sample with at least 2 along dynamic axes: torch.export takes sizes of 0 and 1 for constants"
+    elif "Suggested fixes" in text:
+        help = "narrow the ranges as suggested, or make these dimensions static"
+    else:
+        help = (
+            "write what decides by values with torch.where, or convert for fixed shapes: one run on the sample inputs is "
+            "then traced"
+        )
     return CaptureError(
         "the model cannot be captured with these dynamic shapes",
         facts=[f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__, *lines[1:12]],
-        help="narrow the ranges as suggested, or make these dimensions static",
+        help=help,
     )

@@ -8,9 +8,11 @@ This file must not know how capturing works.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 from .._core import Error
+from ..errors import outside
 
 
 class CaptureError(Error):
@@ -48,6 +50,11 @@ class InputError(CaptureError):
 
 class CaptureWarning(UserWarning):
     """The captured program differs from the model in a way the user should know about."""
+
+
+def warn(message: str) -> None:
+    """A CaptureWarning at the user's call: the first line outside of this package."""
+    warnings.warn_explicit(message, CaptureWarning, *outside())
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

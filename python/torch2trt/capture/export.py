@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
-from .errors import CaptureError, CaptureWarning
+from .errors import CaptureError, warn
 from .intercept import Interceptor
 from .limits import Places, watched
 from .preserve import preserved
@@ -135,11 +135,9 @@ def _outputs(program: torch.export.ExportedProgram) -> list[Any]:
     values = next(node for node in reversed(program.graph.nodes) if node.op == "output").args[0]
     written = sorted({spec.target for spec in specs if "MUTATION" in spec.kind.name and spec.target})
     if written:
-        warnings.warn(
+        warn(
             f"the model writes to {', '.join(written[:5])}{' and more' if len(written) > 5 else ''} when it runs; "
-            "the converted model does not: it returns the same outputs and leaves these tensors as they are",
-            CaptureWarning,
-            stacklevel=6,
+            "the converted model does not: it returns the same outputs and leaves these tensors as they are"
         )
     return [value for spec, value in zip(specs, values) if spec.kind is OutputKind.USER_OUTPUT]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import CaptureError, CaptureWarning
+from .errors import CaptureError, warn
 
 
 class FunctionModule(nn.Module):
@@ -88,8 +87,8 @@ def check_weights(module: nn.Module) -> None:
         )
 
 
-def settle_mode(module: nn.Module) -> None:
-    """Puts a model that is in training mode into evaluation mode, and says so where it matters.
+def settle_mode(module: nn.Module, say: bool = True) -> None:
+    """Puts a model that is in training mode into evaluation mode, and says so where it matters (once is enough).
 
     An engine is for inference, and training behaviour (random dropout, statistics of the batch, writes to
     running averages) has no place in one. So `model.training` means that `.eval()` was forgotten. A model in
@@ -99,13 +98,13 @@ def settle_mode(module: nn.Module) -> None:
     sensitive = [name or "(the model)" for name, part in module.named_modules() if part.training and _reads_mode(part)]
     if module.training:
         module.eval()
-        if sensitive:
+        if sensitive and say:
             _warn(
                 "the model is in training mode; it is converted in evaluation mode",
                 sensitive,
                 "call model.eval() first",
             )
-    elif sensitive:
+    elif sensitive and say:
         _warn(
             "some layers are in training mode inside a model in evaluation mode; they are converted as they are",
             sensitive,
@@ -139,13 +138,18 @@ def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
                 table.update(saved)
         with torch.no_grad():
             for buffer, version, copy in copies:
-                if buffer._version != version:
+                if buffer._version != version or not _equal(buffer, copy):
                     buffer.copy_(copy)
 
 
 def _same(left: dict, right: dict) -> bool:
     # By identity: comparing tensors with == would compare their elements.
     return left.keys() == right.keys() and all(left[key] is right[key] for key in left)
+
+
+def _equal(left: torch.Tensor, right: torch.Tensor) -> bool:
+    # Kernels that update statistics do not always count the write.
+    return torch.equal(left, right) or bool(((left == right) | (left.isnan() & right.isnan())).all())
 
 
 def _named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -194,9 +198,7 @@ def _modules_in(values: Mapping[str, object]) -> dict[str, nn.Module]:
 
 
 def _warn(message: str, layers: list[str], help: str) -> None:
-    warnings.warn(
-        "\n".join([message, *(f"  {line}" for line in _some(layers)), f"help: {help}"]), CaptureWarning, stacklevel=4
-    )
+    warn("\n".join([message, *(f"  {line}" for line in _some(layers)), f"help: {help}"]))
 
 
 def _some(names: list[str], limit: int = 5) -> list[str]:

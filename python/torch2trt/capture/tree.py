@@ -57,7 +57,7 @@ class InputTree:
     def __init__(self, signature: inspect.Signature, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """
         Raises:
-            CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind.
+            CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind or sparse tensors.
         """
         self._signature = _without_annotations(signature)
         try:
@@ -86,6 +86,11 @@ class InputTree:
             catch_all = self._signature.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD
             name = ".".join(path if catch_all else (parameter, *path))
             if isinstance(leaf, torch.Tensor):
+                if leaf.layout is not torch.strided:
+                    raise InputError(
+                        f"argument `{name}` is a tensor of layout {leaf.layout}",
+                        help="an engine takes plain tensors: pass x.to_dense(), and make it sparse inside the model if need be",
+                    )
                 self.leaves.append(Leaf(name))
                 self.samples.append(leaf)
             else:
@@ -114,9 +119,14 @@ class InputTree:
                 raise InputError(
                     f"argument `{parameter}` has another structure than the sample input",
                     facts=(f"captured: {_brief(spec)}", f"given:    {_brief(found)}"),
+                    help="pass the same containers as the sample inputs, or convert again with these",
                 )
             tensors.extend(value for value, leaf in zip(flat, leaves) if _accept(leaf, value))
         return tensors
+
+    def _runtime(self, parameter: str) -> bool:
+        """Whether an argument holds tensors."""
+        return any(leaf.is_runtime and leaf.name.partition(".")[0] == parameter for leaf in self.leaves)
 
     def rebuild(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple, dict[str, Any]]:
         """The inverse of `flatten`: positional and keyword arguments holding `tensors`."""
@@ -128,11 +138,22 @@ class InputTree:
         try:
             given = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise InputError(f"the arguments do not fit forward{self._signature}: {error}") from None
+            raise InputError(
+                f"the arguments do not fit forward{self._signature}: {error}",
+                help="call the converted model as the model itself",
+            ) from None
         for name in self._specs.keys() - given.keys():
             default = self._signature.parameters[name].default
             if default is inspect.Parameter.empty:
-                raise InputError(f"argument `{name}` is missing; the model was captured with it")
+                raise InputError(
+                    f"argument `{name}` is missing; the model was captured with it",
+                    help=f"pass `{name}`, or convert again without it",
+                )
+            if default is None and self._runtime(name):
+                raise InputError(
+                    f"argument `{name}` is left out; the sample inputs had a tensor there",
+                    help=f"pass `{name}`, or convert again without it",
+                )
             given[name] = default
         for name in given.keys() - self._specs.keys():
             # An argument left out of the sample call took its default, which is then part of the program.
@@ -246,7 +267,10 @@ def _accept(leaf: Leaf, value: Any) -> bool:
     """Whether `value` is a tensor to feed; constants are compared instead."""
     if leaf.is_runtime:
         if not isinstance(value, torch.Tensor):
-            raise InputError(f"argument `{leaf.name}` must be a tensor, got {type(value).__name__}")
+            raise InputError(
+                f"argument `{leaf.name}` must be a tensor, got {type(value).__name__}",
+                help="pass a tensor, as the sample inputs did: torch.as_tensor(value)",
+            )
         return True
     if not _equal(value, leaf.constant):
         raise InputError(

@@ -20,7 +20,7 @@ from .._core import CallSite, Error, Size, UserNetwork
 from ..capture import Captured, Kept
 from ..capture.intercept import TARGET, decode
 from ..capture.symbols import render
-from ..errors import error
+from ..errors import error, line_of
 from ..trt import INetworkDefinition, ITensor
 from ..trt.dtypes import from_network_name, network_name
 from ..trt.layer import ILayer
@@ -252,6 +252,9 @@ class _Call:
         lines.append(f"  converter: {self.registered.position}")
         if line := _raised_at(failure, converter):
             lines.append(f"  raised at: {line}")
+        elif layer := getattr(failure, "layer", None):
+            lines.append(f"  layer added at: {line_of(*layer._added_at)}")
+            help = help or "docs/network-api.md lists what each layer takes"
         lines += [f"  call: {self.place}", f"  arguments: {self._arguments()}"]
         return error("E0108", "\n".join(lines), help)
 
@@ -278,7 +281,7 @@ def _raised_at(failure: Exception | None, converter: Any) -> str:
     if failure is None or code is None:
         return ""
     frames = [f for f in traceback.extract_tb(failure.__traceback__) if f.filename == code.co_filename]
-    return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    return line_of(frames[-1].filename, frames[-1].lineno) if frames else ""
 
 
 def _brief(value: Any, limit: int = 60) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from .._core import Size, TensorInfo, UserNetwork
+from .._core import Error, Size, TensorInfo, UserNetwork
 from ..errors import error
 from .emit import Commit
 from .layer import ILayer, ITensor
@@ -115,7 +115,11 @@ class Drafts:
     def _infer(self, tensor: ITensor) -> TensorInfo:
         """What is known of a tensor, for the attributes as they are now."""
         for layer in self._needed([tensor]):
-            layer._infer([None if t is None else self._inferred(t) for t in layer._needs()])
+            try:
+                layer._infer([None if t is None else self._inferred(t) for t in layer._needs()])
+            except Error as problem:
+                problem.layer = layer
+                raise
         return self._inferred(tensor)
 
     def _inferred(self, tensor: ITensor) -> TensorInfo:
@@ -158,7 +162,12 @@ class Drafts:
             try:
                 made = layer._typed(Commit(self._lent, self._operator).within(layer._name), inputs)
             except (TypeError, ValueError) as problem:
-                raise type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}") from None
+                told = type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}")
+                told.layer = layer
+                raise told from None
+            except Error as problem:
+                problem.layer = layer
+                raise
             for index, id in enumerate(made):
                 ids[layer, index] = layer._made[index]._id = id
         return [None if output is None else self._id(output, ids) for output in outputs]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import TensorInfo
 from .._log import logger
+from ..errors import outside
 from .dtypes import DataType, from_network_name, network_name
 from .emit import Emitter, Inference, Ref
 from .enums import LayerType, TensorLocation, member
@@ -157,6 +158,7 @@ class ILayer:
         self._name: str | None = None
         self._revision = 0
         self._number = network._adopt(self)
+        self._added_at = outside()
         self._memo: tuple[list[Any], list[TensorInfo]] | None = None
         self._made = [ITensor(network, self, index) for index in range(self._outputs)]
         for name, value in values.items():

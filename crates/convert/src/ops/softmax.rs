@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_softmax(Tensor self, int dim, bool half_to_float)`, `softmin` | SoftMax |
+//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_softmax(Tensor self, int dim, bool half_to_float)` | SoftMax |
 //! | `_safe_softmax(Tensor self, int dim, ScalarType? dtype)` | SoftMax, Select |
 //! | `log_softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_log_softmax` | Reduce, ElementWise, Unary |
 //!
@@ -18,7 +18,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten._softmax.default", softmax, "SoftMax", 1e-6),
     operator("aten.special_softmax.default", softmax, "SoftMax", 1e-6),
     operator("aten._safe_softmax.default", safe_softmax, "SoftMax, Select", 1e-6),
-    operator("aten.softmin.default", softmin, "Unary, SoftMax", 1e-6),
     operator("aten.log_softmax.int", log_softmax, "Reduce, ElementWise, Unary", 1e-5),
     operator("aten._log_softmax.default", log_softmax, "Reduce, ElementWise, Unary", 1e-5),
     operator("aten.special_log_softmax.default", log_softmax, "Reduce, ElementWise, Unary", 1e-5),
@@ -35,13 +34,6 @@ fn read(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, usize)> {
 
 fn softmax(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, axis) = read(b, call)?;
-    let y = b.softmax(x, axis)?;
-    Ok(b.reshape(y, call.output_dims(0)?)?.into())
-}
-
-fn softmin(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let (x, axis) = read(b, call)?;
-    let x = b.unary(U::Neg, x)?;
     let y = b.softmax(x, axis)?;
     Ok(b.reshape(y, call.output_dims(0)?)?.into())
 }

@@ -229,8 +229,8 @@ pub enum Error {
     /// There is no such GPU here, or no CUDA driver.
     #[error(
         "the engine needs the GPU cuda:{index}, and there is none: {reason}\n\
-         help: run on a machine with an NVIDIA GPU and its driver, or name a GPU to build ahead of time for, such as \
-         target=\"sm_89\"; the CPU engine needs neither"
+         help: run where an NVIDIA GPU and its driver are; a conversion can build ahead of time for another machine's \
+         GPU (target=\"sm_89\"), or use the CPU engine (backend=\"cpu\")"
     )]
     NoCuda {
         /// The GPU's index.

@@ -109,6 +109,10 @@ impl fmt::Display for ShapeError {
         f.write_str(match above {
             Some(true) => "\nhelp: split the input, or convert again with larger max_shapes",
             Some(false) => "\nhelp: pad the input, or convert again with smaller min_shapes",
+            None if self.faults.is_empty() => "\nhelp: pass as many axes as the sample input had",
+            None if self.faults.iter().all(|fault| matches!(fault.reason, Reason::Symbol { .. })) => {
+                "\nhelp: give both axes the same size: they are one in the model"
+            }
             None => "\nhelp: pass the accepted shape, or convert again with this axis dynamic (dynamic_shapes)",
         })
     }

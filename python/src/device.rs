@@ -4,6 +4,7 @@ use crate::error::OrRaise;
 use crate::options::read_options;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::sync::{Mutex, PoisonError};
 
 /// Finds the TensorRT that a build would use: (version, path, GPUs it builds for; empty where it takes any).
 ///
@@ -13,4 +14,24 @@ pub(crate) fn find_tensorrt(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyRe
     let options = read_options(options)?;
     let found = py.detach(|| torch2trt::find_tensorrt(&options)).or_raise(py)?;
     Ok((found.version, found.path.display().to_string(), found.targets))
+}
+
+/// TensorRT's builder, kept until it is closed.
+#[pyclass(module = "torch2trt._core", frozen)]
+pub(crate) struct KeptBuilder(Mutex<Option<torch2trt::KeptBuilder>>);
+
+#[pymethods]
+impl KeptBuilder {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let options = read_options(options)?;
+        let kept = py.detach(|| torch2trt::keep_builder(&options)).or_raise(py)?;
+        Ok(Self(Mutex::new(Some(kept))))
+    }
+
+    /// Gives back what it holds.
+    fn close(&self, py: Python<'_>) {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(kept));
+    }
 }

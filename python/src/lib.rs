@@ -31,6 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<network::Plan>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<progress::Bar>()?;
+    module.add_class::<device::KeptBuilder>()?;
     module.add_class::<converter::CallSite>()?;
     module.add_class::<user_network::Size>()?;
     module.add_class::<user_network::TensorInfo>()?;

@@ -35,6 +35,7 @@ from .torch2trt import (
 )
 from ._convert import torch2trt  # after the submodule of that name, so that the attribute is the function
 from .alias import install_trt_alias
+from .building import keep_builder
 from .file import inspect as inspect
 from .loading import load as load
 from .loading import load_plan
@@ -58,6 +59,7 @@ __all__ = [
     "__version__",
     "coverage",
     "install_trt_alias",
+    "keep_builder",
     "load_plan",
     "np",
     "torch",

@@ -291,6 +291,16 @@ def test_a_model_in_training_mode_is_converted_and_compared_in_evaluation_mode()
     assert difference(model.eval()(x), model_trt(x)) < 1e-5
 
 
+@needs_rtx
+def test_a_builder_may_be_kept_between_conversions():
+    model, x = torch.nn.Linear(3, 2).eval(), torch.randn(2, 3)
+    with package.keep_builder(target="sm_89"):
+        plans = [torch2trt(model, [x], target="sm_89", progress=False) for _ in range(2)]
+    assert all(plan.plan is not None for plan in plans)
+    with pytest.raises(Error, match="E0301"), package.keep_builder(tensorrt="/nowhere", target="sm_89"):
+        pass
+
+
 def test_copies_and_pickles_are_converted_models():
     model, x = torch.nn.Linear(3, 2), torch.randn(4, 3)
     model_trt = torch2trt(model.eval(), [x], backend="cpu", max_batch_size=4)

@@ -994,6 +994,46 @@ def test_attention_that_is_wrong():
     assert inside(body, x=torch.randn(2, 4, 6, 8))
 
 
+def test_caches_and_experts_that_are_wrong():
+    def body(ctx, x):
+        network, linear = ctx.network, trt.KVCacheMode.LINEAR
+
+        def zeros(*shape, kind=np.float32):
+            return network.add_constant(shape, np.zeros(shape, kind)).get_output(0)
+
+        ids = zeros(2, kind=np.int32)
+        cache = network.add_kv_cache_update(x, zeros(2, 4, 3, 8), ids, linear)
+        assert cache.get_output(0).shape == x.shape and cache.update_form is trt.AttentionIOForm.PADDED_BHND
+        for words, given in (
+            (r"float tensors \[batch, heads, tokens, size\], got .* and float32\[4,3,8\]", (x, zeros(4, 3, 8), ids)),
+            (r"write indices are integers \[batch\], got float32\[2\]", (x, zeros(2, 4, 3, 8), zeros(2))),
+        ):
+            with pytest.raises(Error, match=f"E0107.*{words}"):
+                _ = network.add_kv_cache_update(*given, linear).get_output(0).shape
+        with pytest.raises(Error, match="E0108.*update_form.*padded"):
+            cache.update_form = trt.AttentionIOForm.PACKED_NHD
+
+        moe = network.add_moe(zeros(2, 3, 6), zeros(2, 3, 1, kind=np.int64), zeros(2, 3, 1))
+        with pytest.raises(Error, match="E0107.*no weights\n.*set_gated_weights"):
+            _ = moe.get_output(0).shape
+        moe.set_gated_weights(zeros(5, 6, 8), zeros(5, 6, 8), zeros(5, 8, 6), trt.MoEActType.SILU)
+        assert moe.get_output(0).shape == (2, 3, 6)
+        wrong = network.add_moe(zeros(2, 3, 6), zeros(2, 3, 1), zeros(2, 3, 1))
+        wrong.set_gated_weights(zeros(5, 6, 8), zeros(5, 6, 8), zeros(5, 8, 6), trt.MoEActType.NONE)
+        with pytest.raises(Error, match="E0107.*selected experts .* are integers of three axes"):
+            _ = wrong.get_output(0).shape
+        for refused in (
+            lambda: moe.set_swiglu_params(7.0, 1.7, 1.0),
+            lambda: moe.set_quantization_static(zeros(1), trt.fp8),
+            lambda: setattr(moe, "swiglu_param_limit", 7.0),
+        ):
+            with pytest.raises(Error, match="E0108"):
+                refused()
+        return True
+
+    assert inside(body, x=torch.randn(2, 4, 6, 8))
+
+
 def test_rotary_embeddings_that_are_wrong():
     def body(ctx, x):
         network = ctx.network

@@ -21,7 +21,7 @@ pub use engine::{EngineFile, Manifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
-pub use found::{Found, find_tensorrt};
+pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
 pub use network::Network;
 pub use options::{Backend, Options};
 pub use passes::{Half, Kept, PrecisionReport, Reason, observe};

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import control, enums, layers_attention, layers_compute, layers_move, layers_window
+from . import control, enums, layers_attention, layers_compute, layers_experts, layers_move, layers_window
 from .control import IIfConditional, ILoop
 from .dtypes import DataType
 from .enums import *  # noqa: F403  every public name of enums.py is TensorRT's
@@ -52,7 +52,7 @@ e8m0 = DataType.E8M0
 
 LAYERS: dict[str, type[ILayer]] = {
     name: value
-    for module in (layers_compute, layers_move, layers_window, layers_attention, control)
+    for module in (layers_compute, layers_move, layers_window, layers_attention, layers_experts, control)
     for name, value in sorted(vars(module).items())
     if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer) and value is not ILayer
 }

@@ -1,6 +1,7 @@
 """The `add_*` of `ctx.network` for what TensorRT has as one operation and networks here as several layers.
 
-Conditionals and loops (control.py), attention and rotary embeddings (layers_attention.py).
+Conditionals and loops (control.py), attention and rotary embeddings (layers_attention.py), caches and mixtures of experts
+(layers_experts.py).
 
 This file must not know what these are made of.
 """
@@ -14,6 +15,7 @@ from .drafts import Drafts
 from .enums import CausalMaskKind
 from .layer import ITensor
 from .layers_attention import IAttention, IRotaryEmbeddingLayer
+from .layers_experts import IKVCacheUpdateLayer, IMoELayer
 
 
 class Composites(Drafts):
@@ -45,6 +47,24 @@ class Composites(Drafts):
         given = {"input": input, "cos_cache": cos_cache, "sin_cache": sin_cache}
         values = {"interleaved": interleaved, "rotary_embedding_dim": rotary_embedding_dim}
         return self._add(IRotaryEmbeddingLayer, "add_rotary_embedding", **given, values=values)
+
+    def add_kv_cache_update(
+        self, cache: ITensor, update: ITensor, write_indices: ITensor, cache_mode: Any
+    ) -> IKVCacheUpdateLayer:
+        """A cache [B, N, Smax, H] with rows [B, N, S, H] written from an index [B] on. TensorRT 10.15's."""
+        given = {"cache": cache, "update": update, "write_indices": write_indices}
+        return self._add(IKVCacheUpdateLayer, "add_kv_cache_update", **given, values={"cache_mode": cache_mode})
+
+    def add_moe(
+        self, hidden_states: ITensor, selected_experts_for_tokens: ITensor, scores_for_selected_experts: ITensor
+    ) -> IMoELayer:
+        """A mixture of experts over [B, S, H]; weights come by `set_gated_weights`. TensorRT 10.16's."""
+        given = {
+            "hidden_states": hidden_states,
+            "selected_experts_for_tokens": selected_experts_for_tokens,
+            "scores_for_selected_experts": scores_for_selected_experts,
+        }
+        return self._add(IMoELayer, "add_moe", **given)
 
     def _attention(self, method: str, tensors: list[ITensor], norm_op: Any, causal_kind: Any) -> IAttention:
         given = dict(zip(("query", "key", "value"), tensors))

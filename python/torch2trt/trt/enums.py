@@ -91,6 +91,8 @@ class LayerType(Enum):
     ATTENTION_INPUT = 52
     ATTENTION_OUTPUT = 53
     ROTARY_EMBEDDING = 54
+    KVCACHE_UPDATE = 55
+    MOE = 56
 
 
 class ActivationType(Enum):
@@ -305,6 +307,19 @@ class CausalMaskKind(Enum):
     NONE = 0
     UPPER_LEFT = 1
     LOWER_RIGHT = 2
+
+
+class KVCacheMode(Enum):
+    """Where new rows of a cache go: from the write index on."""
+
+    LINEAR = 0
+
+
+class MoEActType(Enum):
+    """What experts make of their gate: nothing, or x * sigmoid(x)."""
+
+    NONE = 0
+    SILU = 1
 
 
 class AttentionIOForm(Enum):

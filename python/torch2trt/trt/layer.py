@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import TensorInfo
 from .._log import logger
-from ..errors import outside
+from ..errors import error, outside
 from .dtypes import DataType, from_network_name, network_name
 from .emit import Emitter, Inference, Ref
 from .enums import LayerType, TensorLocation, member
@@ -45,6 +45,21 @@ class Attribute:
         except (TypeError, ValueError) as error:
             raise type(error)(f"{type(layer).__name__}.{self.name}: {error}") from None
         layer._changed()
+
+
+class Fixed(Attribute):
+    """An attribute that TensorRT has and that can only be what it is by default here."""
+
+    def __init__(self, doc: str, value: Any, why: str, read: Any = lambda value: value) -> None:
+        super().__init__(doc, read)
+        self.value, self.why = value, why
+
+    def __get__(self, layer: ILayer | None, owner: type) -> Any:
+        return self if layer is None else self.value
+
+    def __set__(self, layer: ILayer, value: Any) -> None:
+        if (None if value is None else self.read(value)) != self.value:
+            raise error("E0108", f"{type(layer).__name__}.{self.name} = {value} is not supported: {self.why}")
 
 
 def choice(kind: type) -> Callable[[Any], Any]:

@@ -25,29 +25,13 @@ from .enums import (
     AttentionNormalizationOp,
     CausalMaskKind,
     ElementWiseOperation,
-    FillOperation,
     GatherMode,
     LayerType,
     MatrixOperation,
-    SampleMode,
 )
-from .layer import Attribute, ILayer, ITensor, choice
+from .layer import Attribute, Fixed, ILayer, ITensor, choice
+from .pieces import of, product, ramp, sliced
 from .values import is_dynamic
-
-
-class Fixed(Attribute):
-    """An attribute that TensorRT has and that can only be what it is by default here."""
-
-    def __init__(self, doc: str, value: Any, why: str, read: Any = lambda value: value) -> None:
-        super().__init__(doc, read)
-        self.value, self.why = value, why
-
-    def __get__(self, layer: ILayer | None, owner: type) -> Any:
-        return self if layer is None else self.value
-
-    def __set__(self, layer: ILayer, value: Any) -> None:
-        if (None if value is None else self.read(value)) != self.value:
-            raise error("E0108", f"{type(layer).__name__}.{self.name} = {value} is not supported: {self.why}")
 
 
 _QUANTIZED = "write the attention as MatrixMultiply, SoftMax, add_quantize, add_dequantize, MatrixMultiply"
@@ -132,7 +116,7 @@ class IAttention(ILayer):
         weights = e.one("MatrixMultiply", [query, key], op0=none, op1=transpose)
         bias = self._bias(e, weights, mask)
         if bias is not None:
-            weights = _of(e, ElementWiseOperation.SUM, weights, bias)
+            weights = of(e, ElementWiseOperation.SUM, weights, bias)
         if self.norm_op is AttentionNormalizationOp.SOFTMAX:
             weights = e.one("SoftMax", [weights], axis=3)
         return e.layer("MatrixMultiply", [weights, value], op0=none, op1=none)
@@ -170,8 +154,8 @@ class IAttention(ILayer):
             return e.cast(e.constant(bias), e.dtype(scores))
         one = Size(1)
         end = e.reshape(e.sizes([offset + 1]), [one] * 4)
-        ends = _of(e, ElementWiseOperation.SUM, e.reshape(_ramp(e, queries), [one, one, queries, one]), end)
-        seen = _of(e, ElementWiseOperation.LESS, e.reshape(_ramp(e, keys), [one, one, one, keys]), ends)
+        ends = of(e, ElementWiseOperation.SUM, e.reshape(ramp(e, queries), [one, one, queries, one]), end)
+        seen = of(e, ElementWiseOperation.LESS, e.reshape(ramp(e, keys), [one, one, one, keys]), ends)
         return _penalty(e, seen, e.dtype(scores))
 
     def _for_heads(self, e: Emitter, x: Ref, heads: Size) -> Ref:
@@ -182,7 +166,7 @@ class IAttention(ILayer):
         if not is_dynamic([own, heads]) and heads.static_value % own.static_value:
             raise error("E0107", f"attention has {heads} heads of the query for {own} of key and value, not a multiple")
         x = e.reshape(x, [batch, own, Size(1), tokens, size])
-        x = _sliced(e, x, [0] * 5, [batch, own, heads // own, tokens, size], [1, 1, 0, 1, 1])
+        x = sliced(e, x, [0] * 5, [batch, own, heads // own, tokens, size], [1, 1, 0, 1, 1])
         return e.reshape(x, [batch, heads, tokens, size])
 
 
@@ -212,8 +196,8 @@ class IRotaryEmbeddingLayer(ILayer):
         else:
             first, second = (_last(e, x, start, half, 1) for start in (0, count // 2))
         turned = [
-            _of(e, ElementWiseOperation.SUB, _product(e, cos, first), _product(e, sin, second)),
-            _of(e, ElementWiseOperation.SUM, _product(e, sin, first), _product(e, cos, second)),
+            of(e, ElementWiseOperation.SUB, product(e, cos, first), product(e, sin, second)),
+            of(e, ElementWiseOperation.SUM, product(e, sin, first), product(e, cos, second)),
         ]
         if self.interleaved:
             rows = [e.reshape(part, [*e.dims(part), Size(1)]) for part in turned]
@@ -248,33 +232,9 @@ class IRotaryEmbeddingLayer(ILayer):
         return e.like(e.reshape(cache, [batch, Size(1), tokens, half]), x)
 
 
-def _of(e: Emitter, op: ElementWiseOperation, a: Ref, b: Ref) -> Ref:
-    return e.one("ElementWise", [a, b], op=op)
-
-
-def _product(e: Emitter, a: Ref, b: Ref) -> Ref:
-    return _of(e, ElementWiseOperation.PROD, a, b)
-
-
 def _last(e: Emitter, x: Ref, start: int, size: Size, stride: int) -> Ref:
     """A part of the last of four axes."""
-    return _sliced(e, x, [0, 0, 0, start], [*e.dims(x)[:3], size], [1, 1, 1, stride])
-
-
-def _sliced(e: Emitter, x: Ref, start: list[int], size: list[Size], stride: list[int]) -> Ref:
-    """A slice whose sizes may depend on the inputs."""
-    dynamic = is_dynamic(size)
-    given = [x, None, e.sizes(size)] if dynamic else [x]
-    known = [] if dynamic else [n.static_value for n in size]
-    return e.one("Slice", given, start=start, size=known, stride=stride, mode=SampleMode.STRICT_BOUNDS)
-
-
-def _ramp(e: Emitter, size: Size) -> Ref:
-    """0, 1, 2, …: int64."""
-    if size.static_value is not None:
-        return e.constant(torch.arange(size.static_value))
-    fields = {"op": FillOperation.LINSPACE, "dims": [], "dtype": "int64", "alpha": 0.0, "beta": 1.0}
-    return e.one("Fill", [e.sizes([size])], **fields)
+    return sliced(e, x, [0, 0, 0, start], [*e.dims(x)[:3], size], [1, 1, 1, stride])
 
 
 def _penalty(e: Emitter, allowed: Ref, dtype: str) -> Ref:

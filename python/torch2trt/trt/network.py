@@ -365,8 +365,6 @@ _ABSENT = {
     "add_plugin_v3": "networks here have no plugins",
     "add_plugin_ext": "networks here have no plugins",
     "add_rnn_v2": "TensorRT dropped it in version 10",
-    "add_kv_cache_update": "networks here keep no state",
-    "add_moe": "write it with TopK, Gather and MatrixMultiply",
     "add_dist_collective": "engines here run on one GPU",
 }
 _ABSENT_HELP = "leave the call to the built-in converters, or write it with the layers that docs/network-api.md lists"

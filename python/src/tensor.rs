@@ -146,8 +146,18 @@ pub(crate) fn weight_bytes(tensor: &Bound<'_, PyAny>) -> PyResult<Bytes> {
 pub(crate) struct Maker {
     empty: Py<PyAny>,
     keywords: Py<PyDict>,
+    /// What torch.compile's own code allocates with, where this torch has it: a third of the time of `torch.empty`.
+    direct: Option<Direct>,
     dtype: DataType,
     device: Device,
+}
+
+/// `(sizes, strides, dtype)` to a tensor on the CPU, or on the current GPU.
+struct Direct {
+    empty_strided: Py<PyAny>,
+    dtype: Py<PyAny>,
+    /// The current GPU's index; none on the CPU.
+    current: Option<Py<PyAny>>,
 }
 
 impl Maker {
@@ -158,13 +168,46 @@ impl Maker {
         if let Device::Cuda(index) = device {
             keywords.set_item("device", torch.call_method1("device", ("cuda", index))?)?;
         }
-        Ok(Self { empty: torch.getattr("empty")?.unbind(), keywords: keywords.unbind(), dtype, device })
+        let direct = Direct::new(&torch, dtype, device).ok();
+        Ok(Self { empty: torch.getattr("empty")?.unbind(), keywords: keywords.unbind(), direct, dtype, device })
     }
 
     /// A new tensor of these sizes.
     pub(crate) fn make(&self, py: Python<'_>, dims: Vec<i64>) -> PyResult<TorchTensor> {
         let size = PyTuple::new(py, &dims)?;
-        let made = self.empty.bind(py).call((size,), Some(self.keywords.bind(py)))?;
+        let made = match &self.direct {
+            Some(direct) if direct.is_here(py, self.device)? => direct.make(py, &size, &dims)?,
+            _ => self.empty.bind(py).call((size,), Some(self.keywords.bind(py)))?,
+        };
         TorchTensor::known(made, self.dtype, dims, self.device)
+    }
+}
+
+impl Direct {
+    fn new(torch: &Bound<'_, PyModule>, dtype: DataType, device: Device) -> PyResult<Self> {
+        let native = torch.getattr("_C")?;
+        let guards = native.getattr("_dynamo")?.getattr("guards")?;
+        let (name, current) = match device {
+            Device::Cpu => ("_empty_strided_cpu", None),
+            Device::Cuda(_) => ("_empty_strided_cuda", Some(native.getattr("_cuda_getDevice")?.unbind())),
+        };
+        let empty_strided = guards.getattr(name)?.unbind();
+        Ok(Self { empty_strided, dtype: torch.getattr(dtype.name())?.unbind(), current })
+    }
+
+    /// Whether what it makes is on this device.
+    fn is_here(&self, py: Python<'_>, device: Device) -> PyResult<bool> {
+        match (&self.current, device) {
+            (Some(current), Device::Cuda(index)) => Ok(current.bind(py).call0()?.extract::<u32>()? == index),
+            _ => Ok(true),
+        }
+    }
+
+    fn make<'py>(&self, py: Python<'py>, size: &Bound<'py, PyTuple>, dims: &[i64]) -> PyResult<Bound<'py, PyAny>> {
+        let mut strides = vec![1; dims.len()];
+        for axis in (1..dims.len()).rev() {
+            strides[axis - 1] = strides[axis] * dims[axis].max(1);
+        }
+        self.empty_strided.bind(py).call1((size, PyTuple::new(py, strides)?, self.dtype.bind(py)))
     }
 }

@@ -35,10 +35,22 @@ fn operators() -> String {
         all.len()
     );
     for family in families {
-        let _ = write!(text, "\n## {family}\n\n| overload | TensorRT layers | tolerance |\n|---|---|---|\n");
+        let _ = write!(text, "\n## {family}\n\n{}", notes(family));
+        text.push_str("| overload | TensorRT layers | tolerance |\n|---|---|---|\n");
         rows.remove(family).unwrap_or_default().iter().for_each(|row| text.push_str(row));
     }
     text
+}
+
+/// What the family's file says of itself, but for its table of schemas: dtypes, sizes and limits.
+fn notes(family: &str) -> String {
+    let code = fs::read_to_string(format!("crates/convert/src/ops/{family}.rs")).unwrap_or_default();
+    let header = code.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    let text: String = header.filter(|line| !line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
+    let paragraphs: Vec<String> = text.split("\n\n").map(|part| part.trim().replace('\n', " ")).collect();
+    let kept = paragraphs.iter().filter(|part| !part.is_empty());
+    // Links to items of the code are names to whoever reads the document.
+    kept.flat_map(|part| [part.replace("[`", "`").replace("`]", "`"), "\n\n".into()]).collect()
 }
 
 fn errors() -> String {

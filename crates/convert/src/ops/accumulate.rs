@@ -8,7 +8,7 @@
 //! | `index_put(…, bool accumulate=True)` | ElementWise(Equal), MatrixMultiply |
 //!
 //! TensorRT's Scatter overwrites and never adds, so a write is sent to every position and kept where its index says
-//! so. That takes memory in proportion to writes times positions: beyond [`LIMIT`] elements it is refused.
+//! so. That takes memory in proportion to writes times positions: beyond 2²⁸ elements it is refused.
 //!
 //! Dtypes: float, int32, int64. Sizes may be symbolic.
 

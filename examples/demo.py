@@ -15,15 +15,22 @@ from torch2trt import Error, torch2trt
 warnings.simplefilter("ignore")
 
 
-def milliseconds(functions, rounds=20):
-    """Median time of each function, taking turns so that all meet the same disturbances."""
+def milliseconds(functions, rounds=10):
+    """Median time of each function. They take turns of a few calls, so that all meet the same disturbances.
+
+    Threads of the one before spin for a while, hence the pause, and one's own are asleep after it, hence a call that
+    does not count.
+    """
     times = [[] for _ in functions]
     for _ in range(rounds):
         for function, seen in zip(functions, times):
-            start = time.perf_counter()
+            time.sleep(0.05)
             function()
-            seen.append((time.perf_counter() - start) * 1e3)
-    return [statistics.median(seen[2:]) for seen in times]
+            for _ in range(3):
+                start = time.perf_counter()
+                function()
+                seen.append((time.perf_counter() - start) * 1e3)
+    return [statistics.median(seen) for seen in times]
 
 
 def main():

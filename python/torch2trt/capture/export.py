@@ -28,6 +28,7 @@ from .intercept import Interceptor
 from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
+from .repairs import repaired
 from .tree import RUNTIME, InputTree, OutputTree
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
@@ -68,7 +69,7 @@ def export(
     dump = ""
     places: Places = {}
     try:
-        with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export():
+        with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export(), repaired():
             progress("export", 0, 1)
             with interceptor.active(), watched(places):
                 program = torch.export.export(

@@ -30,6 +30,7 @@ from .export import AtenGraph
 from .intercept import Interceptor
 from .origin import is_user_code
 from .program import Progress
+from .repairs import repaired
 from .tree import RUNTIME, InputTree, OutputTree, register_containers
 
 
@@ -38,7 +39,7 @@ def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress, interc
     progress("trace", 0, 1)
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     run = _Run(module, inputs, list(weights))
-    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active():
+    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
         samples = [sample.detach().clone() for sample in inputs.samples]
         functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
         traced = make_fx(functional, tracing_mode="real", pre_dispatch=True, **_lenient())(

@@ -175,16 +175,30 @@ fn weights_that_vanish_or_overflow_keep_their_layer() {
     }
 }
 
-/// Two convolutions over some channels, in residual branches or in a row, then a linear layer.
-fn convolutions(channels: i64, residual: bool) -> Network {
+/// How two convolutions are connected.
+#[derive(Clone, Copy, PartialEq)]
+enum Wiring {
+    /// One after the other.
+    Row,
+    /// Each is added to what it takes.
+    Residual,
+    /// Each takes all that is there, and is put beside it.
+    Dense,
+}
+
+/// Two convolutions over some channels, then a linear layer.
+fn convolutions(channels: i64, wiring: Wiring) -> Network {
     let mut network = Network::new();
     let origin = std::sync::Arc::new(network::Origin::default());
     let add = |network: &mut Network, op: Op, inputs: &[_]| network.add_one(op, inputs, &origin).unwrap();
     let x = network.add_input("x", DType::Float32, vec![1.into(), channels.into(), 2.into(), 2.into()]);
     let relu = Op::Activation { kind: network::ActivationType::Relu, alpha: 0.0, beta: 0.0 };
-    let mut last = add(&mut network, Op::Unary { op: network::UnaryOperation::Abs }, &[x]);
+    let beside = Op::Concatenation { axis: 1 };
+    let mut parts = vec![add(&mut network, Op::Unary { op: network::UnaryOperation::Abs }, &[x])];
+    let mut last = parts[0];
     for _ in 0..2 {
-        let weights = random(&[channels, channels, 3, 3], (9.0 * channels as f64).sqrt().recip());
+        let taken = if wiring == Wiring::Dense { channels * parts.len() as i64 } else { channels };
+        let weights = random(&[channels, taken, 3, 3], (9.0 * taken as f64).sqrt().recip());
         let weights = add(&mut network, Op::Constant(weights), &[]);
         let same = network::ConvolutionAttributes {
             stride: vec![1, 1],
@@ -195,8 +209,17 @@ fn convolutions(channels: i64, residual: bool) -> Network {
         };
         let y = add(&mut network, Op::Convolution(same), &[last, weights]);
         let sum = Op::ElementWise { op: network::ElementWiseOperation::Sum };
-        let y = if residual { add(&mut network, sum, &[y, last]) } else { y };
-        last = add(&mut network, relu.clone(), &[y]);
+        last = match wiring {
+            Wiring::Row => add(&mut network, relu.clone(), &[y]),
+            Wiring::Residual => {
+                let sum = add(&mut network, sum, &[y, last]);
+                add(&mut network, relu.clone(), &[sum])
+            }
+            Wiring::Dense => {
+                parts.push(y);
+                add(&mut network, beside.clone(), &parts)
+            }
+        };
     }
     let flat = Op::Shuffle {
         first_transpose: None,
@@ -204,7 +227,7 @@ fn convolutions(channels: i64, residual: bool) -> Network {
         second_transpose: None,
     };
     let flat = add(&mut network, flat, &[last]);
-    let weights = add(&mut network, Op::Constant(random(&[4 * channels, 3], 0.1)), &[]);
+    let weights = add(&mut network, Op::Constant(random(&[4 * channels * parts.len() as i64, 3], 0.1)), &[]);
     let none = network::MatrixOperation::None;
     let y = add(&mut network, Op::MatrixMultiply { op0: none, op1: none }, &[flat, weights]);
     network.add_output("y", y);
@@ -224,12 +247,14 @@ fn long_sums_stay_float32_where_they_would_be_float16() {
         };
         (report.kept.iter().filter_map(sums).collect::<Vec<_>>(), casts(&network))
     };
-    let (long, short, residual) = (convolutions(128, false), convolutions(65, false), convolutions(128, true));
+    let (long, short) = (convolutions(128, Wiring::Row), convolutions(65, Wiring::Row));
     // What comes before is cast to float16 and back; all that comes after stays float32.
     assert_eq!(sums(&long, &rounding), (vec![1152, 1152, 512], 2));
     // The product's weights are small, so that it alone is no loss.
     assert_eq!(sums(&short, &rounding), (vec![260], 2));
-    assert_eq!(sums(&residual, &rounding), (vec![512], 2));
+    // Of branches, too.
+    assert_eq!(sums(&convolutions(128, Wiring::Residual), &rounding), (vec![512], 2));
+    assert_eq!(sums(&convolutions(128, Wiring::Dense), &rounding), (vec![1536], 2));
     assert_eq!(sums(&long, &float16), (vec![], 2));
     let bfloat16 = PrecisionOptions { half: Half::BFloat16, ..rounding };
     assert_eq!(sums(&long, &bfloat16), (vec![], 2), "nothing rounds sums of bfloat16");

@@ -4,7 +4,7 @@
 //! 4 to 6 times as much as PyTorch's float16; with those above [`LONG`] in float32 (TF32 on the tensor cores), by 1.0
 //! to 1.7 times, at the price of up to a sixth of the time. In residual networks the sums matter less, since the branches
 //! are added to a stream whose own rounding has grown by then (ResNet-50: 1.2 times as it is), and float32 costs
-//! more, since each branch needs casts of its own. They are left alone.
+//! more, since each branch needs casts of its own. They are left alone, and so are those of dense blocks.
 //!
 //! For products of few rows, 8.6 has kernels of both kinds, and a build makes it take the exact ones; that costs
 //! timing them all. Where the weights are small, float32 costs less.
@@ -22,9 +22,9 @@ const FEW_ROWS: i64 = 8;
 
 /// The layers whose sums are too long for float16, and how many products each adds up, by their first output.
 pub(super) fn long(network: &Network) -> HashMap<TensorId, i64> {
-    let residual = residual(network);
+    let branches = branches(network);
     let layers = network.layers().iter().filter_map(|layer| Some((layer, *layer.outputs.first()?)));
-    let long = layers.filter(|(_, y)| !residual.contains(y)).map(|(layer, y)| Some((y, products(network, layer)?)));
+    let long = layers.filter(|(_, y)| !branches.contains(y)).map(|(layer, y)| Some((y, products(network, layer)?)));
     long.flatten().collect()
 }
 
@@ -47,14 +47,16 @@ fn sizes(dims: &[Dim]) -> Option<Vec<i64>> {
     dims.iter().map(Dim::as_static).collect()
 }
 
-/// What is made between a tensor and a sum of two ways from there: a residual branch and what bypasses it.
-fn residual(network: &Network) -> HashSet<TensorId> {
+/// What is made between a tensor and where it meets the tensor again: in a sum of both, as residual branches do, or in
+/// a concatenation with all that the tensor was made of, as in dense blocks.
+fn branches(network: &Network) -> HashSet<TensorId> {
     let uses = network.use_counts();
     let computed = |id: &TensorId| network.constant(*id).is_none();
-    // Back along layers of one operand until a tensor that is used more than once.
-    let walk = |mut id: TensorId| {
+    // Back along layers of one operand until a tensor that joins several, or that has other uses; the first may have
+    // them where it is `shared`.
+    let walk = |mut id: TensorId, shared: bool| {
         let mut way = Vec::new();
-        while uses[id.0 as usize] == 1
+        while (uses[id.0 as usize] == 1 || (shared && way.is_empty()))
             && let Some(layer) = network.producer(id)
             && let [x] = layer.used().filter(computed).collect::<Vec<_>>()[..]
         {
@@ -63,14 +65,29 @@ fn residual(network: &Network) -> HashSet<TensorId> {
         }
         (id, way)
     };
-    let sum = |layer: &&Layer| matches!(layer.op, Op::ElementWise { op: ElementWiseOperation::Sum });
     let mut found = HashSet::new();
-    for layer in network.layers().iter().filter(sum) {
-        if let (Some(a), Some(b)) = (layer.input(0), layer.input(1)) {
-            let ((from, one), (also_from, other)) = (walk(a), walk(b));
-            if from == also_from {
-                found.extend(one.into_iter().chain(other));
+    for layer in network.layers() {
+        match layer.op {
+            Op::ElementWise { op: ElementWiseOperation::Sum } => {
+                if let (Some(a), Some(b)) = (layer.input(0), layer.input(1)) {
+                    let ((from, one), (also_from, other)) = (walk(a, false), walk(b, false));
+                    if from == also_from {
+                        found.extend(one.into_iter().chain(other));
+                    }
+                }
             }
+            Op::Concatenation { .. } => {
+                let joined: HashSet<TensorId> = layer.used().collect();
+                // What a dense block makes is used by all that comes after it.
+                for (from, way) in layer.used().map(|part| walk(part, true)) {
+                    let joins = network.producer(from).filter(|made| matches!(made.op, Op::Concatenation { .. }));
+                    let parts_too = joins.is_some_and(|made| made.used().all(|part| joined.contains(&part)));
+                    if joined.contains(&from) || parts_too {
+                        found.extend(way);
+                    }
+                }
+            }
+            _ => {}
         }
     }
     found

@@ -228,6 +228,8 @@ def _made(conversion: Conversion) -> TRTModule:
     kept = network if conversion.given["keep_network"] else None
     report.options = {name: options[name] for name in _RECORDED if options.get(name)}
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
+    made.run_options = {name: options[name] for name in ("use_cuda_graph", "threads", "tensorrt", "onnxruntime")}
+    made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
     if conversion.given["refittable"]:
         made.conversion_arguments = conversion.given
     if conversion.given["verify"] and engine:

@@ -29,7 +29,9 @@ def load(path: str | os.PathLike[str], **options: Any) -> TRTModule:
         torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0301 and E0501 where the
             library is missing.
     """
-    return TRTModule(*engine_from(os.fspath(path), None, None, load_options(**options)))
+    made = TRTModule(*engine_from(os.fspath(path), None, None, load_options(**options)))
+    made.run_options = {name: value for name, value in options.items() if name != "device"}
+    return made
 
 
 def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:

@@ -15,7 +15,7 @@ from . import tree_file
 from ._core import Engine, Error, Plan
 from .capture.tree import InputTree, OutputTree
 from .errors import error
-from .file import engine_from
+from .file import engine_from, load_options
 from .report import Report
 
 
@@ -87,6 +87,8 @@ class TRTModule(torch.nn.Module):
         self._inputs, self._outputs = inputs, outputs
         self._cuda = engine.device_index if engine else None
         self._borrowed: list[tuple[torch.Tensor, int]] = []
+        # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
+        self.run_options: dict[str, Any] = {}
         # What a refit converts the new model with; only where the plan takes new weights.
         self.conversion_arguments: dict[str, Any] | None = None
 
@@ -226,15 +228,18 @@ class TRTModule(torch.nn.Module):
             return TRTModule, ()
         if self.engine is None:
             raise self._not_runnable()
-        return _unpickled, (bytes(self._saved().save(self._description())),)
+        return _unpickled, (bytes(self._saved().save(self._description())), self._cuda, self.run_options)
 
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""
         return str(self.report)
 
 
-def _unpickled(data: bytes) -> TRTModule:
-    return TRTModule(*engine_from(data, None, None))
+def _unpickled(data: bytes, device: int | None, options: dict[str, Any]) -> TRTModule:
+    here = device if device is not None and device < torch.cuda.device_count() else None
+    made = TRTModule(*engine_from(data, None, None, load_options(device=here, **options)))
+    made.run_options = options
+    return made
 
 
 __all__ = ["Error", "TRTModule"]

@@ -303,9 +303,10 @@ def test_a_builder_may_be_kept_between_conversions():
 
 def test_copies_and_pickles_are_converted_models():
     model, x = torch.nn.Linear(3, 2), torch.randn(4, 3)
-    model_trt = torch2trt(model.eval(), [x], backend="cpu", max_batch_size=4)
+    model_trt = torch2trt(model.eval(), [x], backend="cpu", max_batch_size=4, threads=1)
+    assert "1 thread" in model_trt.engine.description
     for other in (copy.deepcopy(model_trt), pickle.loads(pickle.dumps(model_trt))):
-        assert torch.equal(other(x[:2]), model_trt(x[:2]))
+        assert torch.equal(other(x[:2]), model_trt(x[:2])) and other.engine.description == model_trt.engine.description
     assert isinstance(copy.copy(TRTModule()), TRTModule)
 
 

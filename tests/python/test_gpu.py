@@ -7,7 +7,9 @@ Skipped where no GPU or no TensorRT that builds for it is there. Runs without py
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -218,6 +220,13 @@ class OnTheGpu(unittest.TestCase):
             made.save_plan(os.path.join(folder, "net.plan"))
             plain = package.load_plan(os.path.join(folder, "net.plan"))
             self.agree(made, args, dict(zip(plain.output_names, plain(*args))))
+
+    def test_copies_and_pickles(self) -> None:
+        args = sample(3)
+        for mode in (False, True):
+            for other in (copy.deepcopy(self.made[mode]), pickle.loads(pickle.dumps(self.made[mode]))):
+                self.agree(other, args)
+                self.assertEqual(other.run_options["use_cuda_graph"], mode)
 
     def test_new_weights_without_a_rebuild(self) -> None:
         args, fresh = sample(4), Net().cuda().eval()

@@ -86,17 +86,32 @@ def profiles_of(rows: list[list[Shape]]) -> tuple[list[Shape], list[Shape], list
     return low, middle, high
 
 
-def with_batch(names: list[str], samples: list[torch.Tensor], profiles: list[Ranges], largest: int) -> list[Ranges]:
+def with_batch(
+    names: list[str], samples: list[torch.Tensor], profiles: list[Ranges], largest: int, asked: bool = False
+) -> list[Ranges]:
     """The profiles with any batch from 1 to `largest`.
 
     The batch is the first axis of the first input, and of every other input whose first axis has the same size:
-    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger.
+    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger. `asked` says that the
+    caller gave the profiles' largest shapes, which must not contradict `largest` then.
+
+    Raises:
+        torch2trt.Error: E0307 where they do, or where there is no batch.
     """
     own = [tuple(sample.shape) for sample in samples]
     batch = next((shape[0] for shape in own if shape), None)
     if largest < 1 or batch is None:
         why = "no input has an axis" if largest >= 1 else f"it is {largest}"
         raise error("E0307", f"max_batch_size cannot be met: {why}", "give the largest batch, 1 or more, or leave it out")
+
+    for ranges in profiles if asked else []:
+        for name, shape, sample in zip(names, ranges.maximum, own):
+            if sample and sample[0] == batch and shape[0] not in (batch, largest):
+                raise error(
+                    "E0307",
+                    f"max_batch_size is {largest}, and max_shapes has {shape[0]} on the first axis of `{name}`",
+                    "give one of the two",
+                )
 
     def resize(shapes: list[Shape], size: Callable[[int], int]) -> list[Shape]:
         pairs = zip(shapes, own)

@@ -77,33 +77,18 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
             raise error("E0602", "the data set is empty", "insert at least one sample first")
         inputs = dataset[0]
     tree = InputTree(signature, *normalized(inputs, kwargs))
-    asked = options.max_shapes
+    asked = options.max_shapes is not None
     if dataset is not None:
         options = _with_dataset(tree, dataset, kwargs, options)
     profiles = profiles_from(tree.names, tree.samples, options.min_shapes, options.opt_shapes, options.max_shapes)
     if options.max_batch_size is not None:
-        if asked is not None:
-            _check_batch(options.max_batch_size, profiles, tree)
-        profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size)
+        profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size, asked)
     if not profiles or options.dynamic_shapes is not None:
         return Samples(tree.args, tree.kwargs, profiles, options.dynamic_shapes)
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
     return Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles))
-
-
-def _check_batch(largest: int, profiles: list[Ranges], tree: InputTree) -> None:
-    """Refuses a largest batch that contradicts the shapes given beside it."""
-    own = [tuple(sample.shape) for sample in tree.samples]
-    for profile in profiles:
-        for name, shape, sample in zip(tree.names, profile.maximum, own):
-            if shape and shape[0] not in (largest, sample[0]):
-                raise error(
-                    "E0307",
-                    f"max_batch_size is {largest}, and max_shapes has {shape[0]} on the first axis of `{name}`",
-                    "give one of the two",
-                )
 
 
 def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions) -> ShapeOptions:

@@ -360,6 +360,9 @@ def test_one_shape_asked_for_twice():
     model, x = torch.nn.Linear(3, 2).eval(), torch.randn(2, 3)
     with pytest.raises(Error, match="E0307.*max_batch_size is 8, and max_shapes has 4"):
         torch2trt(model, [x], backend="cpu", max_shapes=[(4, 3)], max_batch_size=8)
+    # An axis that is not the batch is another matter.
+    sizes = torch2trt(lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8)
+    assert sizes(torch.randn(8, 5), torch.randn(5, 4)).shape == (8, 4)
     dims = {"input": {0: torch.export.Dim("n", min=1, max=8)}}
     with pytest.raises(Error, match="E0601") as raised:
         torch2trt(model, [x[:1]], backend="cpu", dynamic_shapes=dims)

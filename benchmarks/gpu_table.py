@@ -131,34 +131,22 @@ def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bo
 
     import torch2trt
 
+    arguments = {
+        "fp16_mode": half,
+        "backend": "tensorrt",
+        "use_cuda_graph": False,
+        "tensorrt": options.tensorrt,
+        "timing_cache": options.timing_cache or True,
+        "verify": False,
+        "progress": False,
+    }
     start = time.perf_counter()
-    made = torch2trt.torch2trt(
-        model,
-        [x],
-        fp16_mode=half,
-        backend="tensorrt",
-        use_cuda_graph=False,
-        tensorrt=options.tensorrt,
-        timing_cache=options.timing_cache or True,
-        verify=False,
-        progress=False,
-    )
+    made = torch2trt.torch2trt(model, [x], **arguments)
     row["convert s"] = round(time.perf_counter() - start, 2)
     row["build s"], row["engine"] = round(made.report.seconds["engine"], 2), made.report.engine
     if options.again:
-        again = torch2trt.torch2trt(
-            model,
-            [x],
-            fp16_mode=half,
-            backend="tensorrt",
-            tensorrt=options.tensorrt,
-            timing_cache=options.timing_cache or True,
-            verify=False,
-            progress=False,
-        )
-        row["again s"] = round(again.report.seconds["engine"], 2)
+        row["again s"] = round(torch2trt.torch2trt(model, [x], **arguments).report.seconds["engine"], 2)
         print(f"  again    built in {row['again s']} s, after {row['build s']} s", flush=True)
-        del again
     row["diff"] = difference(expected, made(x))
     row["enqueue"] = milliseconds(lambda: made(x))
     print(f"  enqueue  {row['enqueue']:.3f} ms, built in {row['build s']} s, difference {row['diff']:.1e}", flush=True)
@@ -335,8 +323,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     """All rows as Markdown, a table a type."""
     lines = []
     for kind in dict.fromkeys(row["type"] for row in rows):
-        lines += ["", f"### {kind}", "", "| model | " + " | ".join(TIMES) + " | × best PyTorch | build s | diff | torch diff | host µs |"]
-        lines += ["|---|" + "---:|" * (len(TIMES) + 5)]
+        lines += ["", f"### {kind}", "", "| model | " + " | ".join(TIMES) + " | × best PyTorch | build s | again s | diff | torch diff | host µs |"]
+        lines += ["|---|" + "---:|" * (len(TIMES) + 6)]
         order = {name: k for k, name in enumerate(MODELS)}
         chosen = sorted((row for row in rows if row["type"] == kind), key=lambda row: order.get(row["model"], len(order)))
         for row in chosen:
@@ -345,7 +333,7 @@ def table(rows: list[dict[str, Any]]) -> str:
                 continue
             times = [f"{row[name]:.3f}" if name in row else "" for name in TIMES]
             ratio = speed_up(row)
-            rest = [f"{ratio:.2f}" if ratio else "", f"{row['build s']:.0f}", f"{row['diff']:.1e}", f"{row['torch diff']:.1e}"]
+            rest = [f"{ratio:.2f}" if ratio else "", f"{row['build s']:.0f}", f"{row['again s']:.1f}" if "again s" in row else "", f"{row['diff']:.1e}", f"{row['torch diff']:.1e}"]
             lines.append("| " + " | ".join([row["model"], *times, *rest, f"{row['host us']:.1f}"]) + " |")
         ratios = [ratio for row in chosen if (ratio := speed_up(row))]
         if ratios:

@@ -34,9 +34,12 @@ pub(crate) fn watch(
     network: &Network,
     config: &mut trt::BuilderConfig,
 ) -> trt::Result<Option<Watched>> {
+    if library.version().family() != trt::Family::Trt8 {
+        return Ok(None);
+    }
     let products: HashSet<String> =
         network.layers().iter().filter(|layer| needs_it(network, layer)).map(|layer| layer.name.clone()).collect();
-    if library.version().family() != trt::Family::Trt8 || products.is_empty() {
+    if products.is_empty() {
         return Ok(None);
     }
     let names = Names::default();

@@ -175,7 +175,7 @@ fn public_name(operator: &str) -> String {
     let spaces = [("linalg_", "linalg"), ("special_", "special"), ("fft_", "fft")];
     let within = spaces.iter().find_map(|(prefix, space)| Some((space, operator.strip_prefix(prefix)?)));
     match within {
-        Some((space, name)) => format!("torch.{space}.{}", name.strip_prefix('_').unwrap_or(name)),
+        Some((space, name)) => format!("torch.{space}.{name}"),
         None if FUNCTIONAL.iter().any(|part| operator.contains(part)) => {
             format!("torch.nn.functional.{operator}")
         }

@@ -21,7 +21,7 @@
 //! Inputs and outputs of the network keep their types, and what is not float32 is left alone.
 //!
 //! Unlike the other passes, this one changes what the network computes: by rounding. It must not know what will run
-//! the network: a target that lacks a type or layer is `legalize`'s business.
+//! the network: a target that lacks a type or layer is `legalize`'s business, and that a target rounds sums is told.
 
 mod narrow;
 mod observe;

@@ -330,6 +330,13 @@ def test_new_weights_without_a_gpu():
         torch2trt(first, [x], backend="cpu").refit(second)
 
 
+def test_a_sparse_buffer_that_nothing_uses_is_no_hindrance():
+    model = torch.nn.Linear(3, 2).eval()
+    model.register_buffer("graph", torch.eye(3).to_sparse())
+    x = torch.randn(4, 3)
+    assert difference(model(x), torch2trt(model, [x], backend="cpu")(x)) < 1e-5
+
+
 def test_sparse_inputs_are_refused():
     with pytest.raises(Error, match="E0602.*layout torch.sparse_coo"):
         torch2trt(torch.nn.Linear(3, 3).eval(), [torch.eye(3).to_sparse()], backend="cpu")

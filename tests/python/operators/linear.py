@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from operators import Case, dims
 from torch import randn
 
+from ._draw import positive
+
 BATCH = dims({0: "n"})
 
 
@@ -72,7 +74,7 @@ CASES = [
     Case("bilinear", torch.nn.Bilinear(5, 6, 7), random((3, 5), (3, 6))),
     Case("bilinear batch", torch.nn.Bilinear(5, 6, 7, bias=False), random((2, 3, 5), (2, 3, 6))),
     Case("multi_dot", lambda x, y, z: torch.linalg.multi_dot([x, y, z]), random((3, 4), (4, 5), (5, 2))),
-    Case("multi_dot vectors", lambda x, y, z: torch.linalg.multi_dot([x, y, z]), random((4,), (4, 5), (5,))),
+    Case("multi_dot vectors", lambda x, y, z: torch.linalg.multi_dot([x, y, z]), positive((4,), (4, 5), (5,))),
     Case("kron", torch.kron, random((2, 3), (4, 5))),
     Case("kron ranks", torch.kron, random((3,), (2, 4, 5))),
     Case("tensordot", lambda x, y: torch.tensordot(x, y, ([1, 2], [0, 1])), random((2, 3, 4), (3, 4, 5))),

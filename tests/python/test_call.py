@@ -246,18 +246,28 @@ def test_targets_are_checked():
 def test_ctrl_c_cancels_a_build():
     layers = [layer for _ in range(60) for layer in (nn.Conv2d(64, 64, 3, padding=1), nn.GELU())]
     network = convert(nn.Sequential(*layers).eval(), [torch.randn(1, 64, 32, 32)], verify=False, target="sm_89").network
-    start = time.perf_counter()
-    network.build(_core.ProgressBar(False))
-    whole = time.perf_counter() - start
-    taken = []
-    for _ in range(3):  # another process may take the processor from one of them
-        timer = threading.Timer(whole / 8, _thread.interrupt_main)
-        timer.start()
-        start = time.perf_counter()
+    said = []
+
+    class Interrupts(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+            if "network tensors" in said[-1]:  # the first that the builder says of the network
+                _thread.interrupt_main()
+
+    logger, interrupts = logging.getLogger("torch2trt.tensorrt"), Interrupts()
+    logger.addHandler(interrupts)
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    _core.set_log_level(logging.DEBUG)
+    try:
         with pytest.raises(KeyboardInterrupt):
             network.build(_core.ProgressBar(False))
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < whole
+    finally:
+        _core.set_log_level(logging.ERROR)
+        logger.setLevel(level)
+        logger.removeHandler(interrupts)
+    assert any("network tensors" in line for line in said)
+    assert not any("completed" in line for line in said), said
     # The next build is not affected.
     assert network.build(_core.ProgressBar(False)).size > 1000
 

@@ -38,6 +38,14 @@ fn content() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 proptest! {
     #[test]
+    fn the_accuracy_is_read_as_it_was_written(accuracy in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
+        let mut file = sample();
+        file.manifest.accuracy = [("y".into(), accuracy)].into();
+        let read = EngineFile::parse(file.to_bytes().unwrap()).unwrap();
+        prop_assert_eq!(read.manifest.accuracy["y"].to_bits(), accuracy.to_bits());
+    }
+
+    #[test]
     fn what_is_written_is_read(
         name in ".*",
         sizes in proptest::collection::vec(0..i64::MAX, 0..5),

@@ -24,7 +24,8 @@ impl Shuffle {
 
     /// This one in its simplest form, for an input of sizes `from` and an output of sizes `to`: transposes that
     /// only move axes of size 1 become part of the reshape, the identity of each kind is left out, a lone
-    /// transpose comes first.
+    /// transpose comes first. Beside a reshape, which can put axes of size 1 anywhere, a transpose leaves them
+    /// where they are: ONNX Runtime is fast where one axis moves, and slow where another of size 1 does too.
     pub fn normal(mut self, from: &[Dim], to: &[Dim]) -> Self {
         let before = self.after_first(from);
         let between = invert(self.second.as_deref(), to);
@@ -38,11 +39,30 @@ impl Shuffle {
             self.second = self.second.filter(|_| !trivial_second);
             self.reshape = (start != end).then_some(reshape);
         }
+        if self.reshape.is_some() {
+            self.leave_ones(from, to);
+        }
         if self.reshape.is_none() {
             self.first = chain(self.first, self.second.take());
         }
         self.first = self.first.filter(|order| !order.is_sorted());
+        self.second = self.second.filter(|order| !order.is_sorted());
         self
+    }
+
+    /// Writes the transposes beside a reshape so that axes of size 1 stay beside their neighbours.
+    fn leave_ones(&mut self, from: &[Dim], to: &[Dim]) {
+        let first = self.first.as_deref().map(|order| ones_stay(order, from));
+        // Seen from its output, the second transpose is one to the sizes after the reshape.
+        let back = self.second.as_deref().map(|order| ones_stay(&inverse(order), to));
+        let permuted = |dims: &[Dim], order: Option<&[usize]>| match order {
+            Some(order) => order.iter().map(|k| dims[*k].clone()).collect(),
+            None => dims.to_vec(),
+        };
+        let (start, end) = (permuted(from, first.as_deref()), permuted(to, back.as_deref()));
+        if let Some(reshape) = express(&start, &end) {
+            *self = Self { first, reshape: Some(reshape), second: back.map(|back| inverse(&back)) };
+        }
     }
 
     /// The sizes between the first transpose and the reshape.
@@ -146,6 +166,30 @@ fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<us
         (Some(a), Some(b)) => Some(b.iter().map(|k| a[*k]).collect()),
         (a, b) => a.or(b),
     }
+}
+
+/// The permutation that undoes one.
+fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut back = vec![0; order.len()];
+    for (k, from) in order.iter().enumerate() {
+        back[*from] = k;
+    }
+    back
+}
+
+/// A permutation that moves the wider axes of `from` as `order` does. Axes of size 1 stay first or last, or before
+/// the wider axis that they were before.
+fn ones_stay(order: &[usize], from: &[Dim]) -> Vec<usize> {
+    let mut stay = Vec::with_capacity(order.len());
+    let first = from.iter().take_while(|d| d.is(1)).count();
+    stay.extend(0..first);
+    for wide in order.iter().copied().filter(|k| !from[*k].is(1)) {
+        let ones = from[first..wide].iter().rev().take_while(|d| d.is(1)).count();
+        stay.extend(wide - ones..=wide);
+    }
+    let last = from[first..].iter().rev().take_while(|d| d.is(1)).count();
+    stay.extend(from.len() - last..from.len());
+    stay
 }
 
 /// The sizes before a permutation, given those after it.

@@ -113,7 +113,31 @@ fn axes_of_one_element_come_and_go_with_a_transpose() {
             "%3: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(12), Is(197), Is(64)], second_transpose: None)(%2)",
         ],
         &[
-            "%1: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(197), Is(12), Is(64), Is(1)], second_transpose: [3, 1, 0, 2])(%0)",
+            "%1: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(197), Is(12), Is(64)], second_transpose: [0, 2, 1, 3])(%0)",
+        ],
+    );
+}
+
+#[test]
+fn beside_a_reshape_axes_of_one_element_stay_where_they_are() {
+    check(
+        "float32[s0,2304]",
+        &[
+            "%1: float32[s0,1,3,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(1), Is(3), Is(768)], second_transpose: None)(%0)",
+            "%2: float32[3,s0,1,768] = Shuffle(first_transpose: [2, 0, 1, 3], reshape: None, second_transpose: None)(%1)",
+        ],
+        &[
+            "%1: float32[3,s0,1,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(3), Is(1), Is(768)], second_transpose: [1, 0, 2, 3])(%0)",
+        ],
+    );
+    check(
+        "float32[1,12,s0,1,64]",
+        &[
+            "%1: float32[s0,1,1,12,64] = Shuffle(first_transpose: [2, 3, 0, 1, 4], reshape: None, second_transpose: None)(%0)",
+            "%2: float32[s0,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(768)], second_transpose: None)(%1)",
+        ],
+        &[
+            "%1: float32[s0,768] = Shuffle(first_transpose: [0, 2, 1, 3, 4], reshape: [Infer, Is(768)], second_transpose: None)(%0)",
         ],
     );
 }

@@ -56,16 +56,17 @@ def geometric_mean(values: list[float]) -> float:
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
-def onnx_route(model, args, folder: str):
+def onnx_route(model, args, kwargs, folder: str):
     """What a user would do by hand: torch.onnx.export, then ONNX Runtime with its defaults."""
     import onnxruntime
 
     path = str(Path(folder) / "model.onnx")
-    torch.onnx.export(model, args, path, dynamo=True, verbose=False)
+    torch.onnx.export(model, args, path, kwargs=kwargs, dynamo=True, verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    feed = {port.name: arg.numpy() for port, arg in zip(session.get_inputs(), args)}
+    tensors = [given for given in (*args, *kwargs.values()) if isinstance(given, torch.Tensor)]
+    feed = {port.name: tensor.numpy() for port, tensor in zip(session.get_inputs(), tensors, strict=True)}
     return lambda: session.run(None, feed)
 
 
@@ -78,11 +79,14 @@ def speed(models: list[str], seconds: float) -> None:
         model, args, kwargs = build(name)
         ours = torch2trt(model, args, kwargs=kwargs, backend="cpu", threads=threads, log_level=30, progress=False)
         with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-            exported = onnx_route(model, args, folder)
-            contestants = {"eager": lambda: model(*args), "onnx": exported, "ours": lambda: ours(*args)}
+            contestants = {
+                "eager": lambda: model(*args, **kwargs),
+                "onnx": onnx_route(model, args, kwargs, folder),
+                "ours": lambda: ours(*args, **kwargs),
+            }
             ms = take_turns(contestants, seconds)
         ratios.append((ms["eager"] / ms["ours"], ms["onnx"] / ms["ours"]))
-        row = " | ".join(f"{ms[key]:.1f}" for key in ("eager", "onnx", "ours"))
+        row = " | ".join(f"{ms[key]:.2f}" for key in ("eager", "onnx", "ours"))
         print(f"| {name} | {row} | {ratios[-1][0]:.2f} | {ratios[-1][1]:.2f} |", flush=True)
     eager, onnx = zip(*ratios)
     print(f"| **geometric mean** | | | | **{geometric_mean(eager):.2f}** | **{geometric_mean(onnx):.2f}** |")

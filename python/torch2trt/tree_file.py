@@ -88,7 +88,7 @@ def _tree(signature: inspect.Signature, specs: dict[str, pytree.TreeSpec]) -> In
     """An input tree without the sample call that it describes: what `InputTree` keeps of itself in a pickle."""
     tree = InputTree.__new__(InputTree)
     tree._signature, tree._specs = signature, specs
-    tree.args, tree.kwargs, tree.samples, tree.spec = (), {}, [], None
+    tree.args, tree.kwargs, tree.samples, tree.spec, tree._orders = (), {}, [], None, {}
     return tree
 
 

@@ -132,6 +132,29 @@ def test_calls_that_do_not_fit():
     assert code == "E0602" and "str" in text
 
 
+def test_every_way_of_calling_is_the_same_again():
+    class Scaled(nn.Module):
+        def forward(self, x, y, scale=2.0, *, negate=False):
+            return (x - y) * scale * (-1 if negate else 1)
+
+    x, y = torch.randn(2, 3), torch.randn(2, 3)
+    model_trt = convert(Scaled().eval(), [x], kwargs={"y": y, "scale": 3.0, "negate": True})
+    calls = [
+        lambda a, b, scale, negate: ((a, b, scale), {"negate": negate}),
+        lambda a, b, scale, negate: ((a,), {"negate": negate, "y": b, "scale": scale}),
+        lambda a, b, scale, negate: ((), {"scale": scale, "y": b, "negate": negate, "x": a}),
+    ]
+    for copy_ in (model_trt, pickle.loads(pickle.dumps(model_trt))):
+        for call in calls * 2:  # the second time, the order of the arguments is remembered
+            a, b = torch.randn(2, 3), torch.randn(2, 3)
+            args, kwargs = call(a, b, 3.0, True)
+            torch.testing.assert_close(copy_(*args, **kwargs), (b - a) * 3)
+            for wrong, name in [((a, b, 3, True), "scale"), ((a, b, 3.0, False), "negate"), ((a, 1.0, 3.0, True), "y")]:
+                args, kwargs = call(*wrong)
+                code, text = code_of(lambda args=args, kwargs=kwargs: copy_(*args, **kwargs))
+                assert code == "E0602" and f"`{name}`" in text
+
+
 def test_changed_weights_are_noticed():
     model = nn.Linear(64, 64).eval()
     x = torch.randn(2, 64)

@@ -54,6 +54,9 @@ class Leaf:
 class InputTree:
     """The arguments of the sample call, and how to take a later call apart in the same way."""
 
+    _orders: dict[tuple[Any, ...], list[int] | None]
+    """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
+
     def __init__(self, signature: inspect.Signature, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """
         Raises:
@@ -74,6 +77,7 @@ class InputTree:
         self.spec = pytree.tree_structure((self.args, self.kwargs))
         tensors_only = not self.kwargs and all(isinstance(arg, torch.Tensor) for arg in self.args)
         self._plain_count = len(self.args) if tensors_only else -1
+        self._orders = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the sample tensors: pickles and copies describe calls, they do not keep data."""
@@ -111,7 +115,28 @@ class InputTree:
         """
         if not kwargs and len(args) == self._plain_count and all(isinstance(arg, torch.Tensor) for arg in args):
             return list(args)
-        given = self._bind(args, kwargs or {})
+        kwargs = kwargs or {}
+        way = (len(args), *kwargs)
+        if order := self._orders.get(way):
+            given = (*args, *kwargs.values())
+            pairs = [(leaf, given[k]) for leaf, k in zip(self.leaves, order)]
+            # What does not fit is looked at again below, which says why.
+            if all(isinstance(v, torch.Tensor) if leaf.is_runtime else v is leaf.constant for leaf, v in pairs):
+                return [value for leaf, value in pairs if leaf.is_runtime]
+        tensors = self._flatten(args, kwargs)
+        if way not in self._orders:
+            self._orders[way] = self._order(*way)
+        return tensors
+
+    def _order(self, count: int, *names: str) -> list[int] | None:
+        """Where each leaf stands among the arguments of a call, if it leaves none out and none is a container."""
+        numbers = self._signature.bind(*range(count), **dict(zip(names, range(count, count + len(names))))).arguments
+        order = [numbers.get(parameter) for parameter in self._specs]
+        flat = all(isinstance(k, int) for k in order) and all(spec.is_leaf() for spec in self._specs.values())
+        return order if flat and len(order) == count + len(names) else None
+
+    def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+        given = self._bind(args, kwargs)
         tensors, leaves = [], iter(self.leaves)
         for parameter, spec in self._specs.items():
             flat, found = pytree.tree_flatten(given[parameter])

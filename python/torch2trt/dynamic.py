@@ -242,6 +242,50 @@ def export_dims(
     return {name: pytree.tree_map(leaf, value) for name, value in bound.arguments.items()}
 
 
+def with_room(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with at least 2 along the axes that `dynamic_shapes` gives a `Dim` or `Dim.DYNAMIC`.
+
+    `Dim.AUTO` leaves it to torch.export, and sizes derived from others (`2 * batch`) would have to grow with them: with
+    any of these the arguments stay as they are.
+    """
+    dims = pytree.tree_leaves(dynamic_shapes)
+    if any("Derived" in type(dim).__name__ for dim in dims):
+        return args, kwargs
+    bound = signature.bind(*args, **kwargs)
+    if isinstance(dynamic_shapes, Mapping):
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = _stretched(value, dynamic_shapes.get(name))
+    elif isinstance(dynamic_shapes, (tuple, list)):
+        for (name, value), dims in zip(bound.arguments.items(), dynamic_shapes):
+            bound.arguments[name] = _stretched(value, dims)
+    return bound.args, bound.kwargs
+
+
+def _stretched(value: Any, dims: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        axes = dims.items() if isinstance(dims, Mapping) else enumerate(dims if isinstance(dims, (tuple, list)) else ())
+        sizes = list(value.shape)
+        for axis, dim in axes:
+            if _must_be_dynamic(dim) and -len(sizes) <= axis < len(sizes) and sizes[axis] < 2:
+                sizes[axis] = 2
+        return value if sizes == list(value.shape) else resized(value, tuple(sizes))
+    if type(value) is dict and isinstance(dims, Mapping):
+        return {key: _stretched(part, dims.get(key)) for key, part in value.items()}
+    if type(value) in (tuple, list) and isinstance(dims, (tuple, list)) and len(value) == len(dims):
+        return type(value)(map(_stretched, value, dims))
+    return value
+
+
+def _must_be_dynamic(dim: Any) -> bool:
+    """Whether torch.export would refuse to make this axis a constant; false for a `Dim` that is never above 1."""
+    if dim is None or isinstance(dim, int) or dim in (torch.export.Dim.AUTO, torch.export.Dim.STATIC):
+        return False
+    largest = getattr(dim, "max", None)
+    return largest is None or largest > 1
+
+
 def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tuple[str, int], str]) -> None:
     """Compares what was asked for with what torch.export found out about the model.
 

@@ -16,7 +16,7 @@ from .capture import Captured, normalized
 from .capture.preserve import as_module
 from .capture.tree import InputTree
 from .dataset import Dataset
-from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, profiles_from, profiles_of, resized, with_batch
+from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, profiles_from, profiles_of, resized, with_batch, with_room
 from .errors import error
 
 
@@ -40,6 +40,8 @@ class Samples:
     profiles: list[Ranges]
     dynamic_shapes: Any = None
     """For torch.export."""
+    own: list[tuple[int, ...]] | None = None
+    """The shapes that were given, where others are exported because of the dynamic shapes."""
 
     def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
         """The profiles by input name, as the Rust options have them."""
@@ -49,7 +51,7 @@ class Samples:
     def settle(self, captured: Captured) -> None:
         """Makes a profile of torch.export's Dims, where those said which sizes there are."""
         if self.dynamic_shapes is not None and not self.profiles:
-            self.profiles = _from_dims(captured)
+            self.profiles = _from_dims(captured, self.own)
 
     def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
         """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
@@ -83,8 +85,12 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     profiles = profiles_from(tree.names, tree.samples, options.min_shapes, options.opt_shapes, options.max_shapes)
     if options.max_batch_size is not None:
         profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size, asked)
-    if not profiles or options.dynamic_shapes is not None:
-        return Samples(tree.args, tree.kwargs, profiles, options.dynamic_shapes)
+    if options.dynamic_shapes is not None:
+        args, kwargs = with_room(signature, tree.args, tree.kwargs, options.dynamic_shapes)
+        own = [tuple(sample.shape) for sample in tree.samples]
+        return Samples(args, kwargs, profiles, options.dynamic_shapes, own)
+    if not profiles:
+        return Samples(tree.args, tree.kwargs, profiles)
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
@@ -101,8 +107,10 @@ def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | No
     return replace(options, min_shapes=found[0], opt_shapes=found[1], max_shapes=found[2])
 
 
-def _from_dims(captured: Captured) -> list[Ranges]:
-    """The profile of what was captured; none where a range is open, or a size is a multiple or the like of another."""
+def _from_dims(captured: Captured, own: list[tuple[int, ...]] | None) -> list[Ranges]:
+    """The profile of what was captured, with the caller's own shapes as the best where they are in range; none where a
+    range is open, or a size is a multiple or the like of another.
+    """
     symbols = {symbol.name: symbol for symbol in captured.program.symbols}
     dims = [given.dims for given in captured.program.inputs]
     used = {dim for shape in dims for dim in shape if not isinstance(dim, int)}
@@ -112,7 +120,9 @@ def _from_dims(captured: Captured) -> list[Ranges]:
     def shapes(end: str) -> list[tuple[int, ...]]:
         return [tuple(d if isinstance(d, int) else getattr(symbols[d], end) for d in shape) for shape in dims]
 
-    return [Ranges(shapes("min"), shapes("hint"), shapes("max"))]
+    low, best, high = shapes("min"), shapes("hint"), shapes("max")
+    ends = [pair for shape in zip(low, own or best, high) for pair in zip(*shape)]
+    return [Ranges(low, own if own and all(a <= size <= b for a, size, b in ends) else best, high)]
 
 
 def _resized(samples: list[torch.Tensor], shapes: list[tuple[int, ...]]) -> list[torch.Tensor]:

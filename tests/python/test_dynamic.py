@@ -214,6 +214,33 @@ def test_torch_export_dims():
     for size in (2, 5, 8):
         agree(model, model_trt, torch.randn(size, 3, 6))
     refused("E0402", lambda: model_trt(torch.randn(9, 3, 6)), "got 9")
+    assert "symbol batch in 2..=8 opt 4" in str(model_trt.network)
+
+
+class Weighted(nn.Module):
+    def forward(self, image, parts):
+        return image * parts["weight"] + parts["more"][0][:, None]
+
+
+def test_torch_export_dims_of_a_sample_of_one():
+    batch, width = Dim("batch", min=1, max=8), Dim("width", max=9)
+    inputs = [torch.randn(1, 1), {"weight": torch.randn(1, 1), "more": [torch.randn(1)]}]
+    each = {0: batch, 1: width}
+    for shapes in [
+        {"image": each, "parts": {"weight": each, "more": [(batch,)]}},
+        (each, {"weight": (batch, width), "more": [{0: batch}]}),
+    ]:
+        model_trt = convert(Weighted().eval(), inputs, dynamic_shapes=shapes)
+        assert "symbol batch in 1..=8" in str(model_trt.network) and "float32[batch,width]" in str(model_trt.network)
+        for b, w in ((1, 1), (8, 1), (1, 9), (3, 4)):
+            agree(Weighted(), model_trt, torch.randn(b, w), {"weight": torch.randn(b, w), "more": [torch.randn(b)]})
+        shape = torch.randn(3, 4), {"weight": torch.randn(3, 4), "more": [torch.randn(2)]}
+        refused("E0402", lambda: model_trt(*shape), "(`batch`, as in axis 0 of `image`)")  # noqa: B023
+
+
+def test_symbols_are_called_by_input_and_axis():
+    model_trt = convert(Weighted().eval(), [torch.randn(2, 3), {"weight": torch.randn(2, 3), "more": [torch.randn(2)]}], max_batch_size=4)
+    assert "float32[image_dim0,3]" in str(model_trt.network)
 
 
 class Fixed(nn.Module):

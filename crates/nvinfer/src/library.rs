@@ -108,7 +108,11 @@ impl fmt::Display for Search {
             }
             write!(f, "{}", place.found)?;
         }
-        write!(f, "\nhelp: pip install tensorrt, or set {ENVIRONMENT}=/path/to/libnvinfer.so.11")
+        write!(
+            f,
+            "\nhelp: pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU), or set \
+             {ENVIRONMENT}=/path/to/libnvinfer.so.11"
+        )
     }
 }
 

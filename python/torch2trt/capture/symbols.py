@@ -25,10 +25,12 @@ import re
 from functools import lru_cache, reduce
 
 import sympy
+import torch
 
 # A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so the division would
 # not give the size that PyTorch computes. Denominators up to this bound are exact for every size below 2**32.
 _LARGEST_DENOMINATOR = 2**20
+_WORDS = {"floordiv", "ceildiv", "mod", "min", "max"}
 _UNBACKED = re.compile(r"z?uf?\d+$")
 
 
@@ -51,6 +53,26 @@ def render(expression: sympy.Basic) -> int | str:
 def is_unbacked(symbol: sympy.Symbol) -> bool:
     """Whether the symbol is a size found in data (`u0`), rather than one given by the inputs (`s0`)."""
     return _UNBACKED.match(symbol.name) is not None
+
+
+def given_name(dim: torch.SymInt) -> str | None:
+    """The name of the `torch.export.Dim` that made a size of an input dynamic; None for `Dim.AUTO` and its like."""
+    environment, symbol = dim.node.shape_env, dim.node.expr
+    # Private: where a version of PyTorch lacks them, or keeps them elsewhere, there is no name.
+    names = getattr(environment, "source_name_to_debug_name", {})
+    for source in getattr(environment, "var_to_sources", {}).get(symbol, ()):
+        name = source.name if isinstance(source.name, str) else source.name()
+        if name in names:
+            return names[name]
+    return None
+
+
+def renamed(symbol: sympy.Symbol, name: str, taken: set[str]) -> sympy.Symbol:
+    """The same symbol under another name, or the closest to it that the grammar allows and is not taken."""
+    name = re.sub(r"\W", "_", name)
+    while name in taken or name in _WORDS or name[:1].isdigit() or _UNBACKED.match(name):
+        name = f"_{name}"
+    return sympy.Symbol(name, **symbol.assumptions0)
 
 
 def _text(expression: sympy.Basic) -> str:

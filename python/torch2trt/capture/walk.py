@@ -30,7 +30,7 @@ from .export import AtenGraph
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
-from .symbols import Inexpressible, is_unbacked, render
+from .symbols import Inexpressible, given_name, is_unbacked, render, renamed
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
 _TENSOR_LISTS = (list, tuple)
@@ -66,6 +66,7 @@ class _Walker:
         self.program = Program()
         self.ids: dict[FxNode, int | list[int | None]] = {}
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
+        self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
         self.count = 0
         self.node: FxNode | None = None
 
@@ -75,8 +76,8 @@ class _Walker:
         for placeholder, name, sample in zip(self.graph.inputs, names, samples, strict=True):
             self.node = self.nodes[placeholder]
             value = self.node.meta["val"]
-            for dim, size in zip(value.shape, sample.shape):
-                self._declare(dim, size)
+            for axis, (dim, size) in enumerate(zip(value.shape, sample.shape)):
+                self._declare(dim, size, f"{name}_dim{axis}")
             dims = self._dims(value)
             if dims is None:
                 raise self._error(f"the shape {list(value.shape)} of input `{name}` cannot be expressed")
@@ -188,28 +189,39 @@ class _Walker:
 
     # Symbols and shapes
 
-    def _declare(self, dim: Any, size: int) -> None:
-        """Makes the symbol of a plain symbolic dimension known, on its first appearance."""
+    def _declare(self, dim: Any, size: int, name: str = "") -> None:
+        """Makes the symbol of a plain symbolic dimension known, on its first appearance.
+
+        It is called as the caller's `torch.export.Dim`, otherwise `name`; without one as torch.export calls it.
+        """
         if type(dim) is int:
             return
         symbol = dim.node.expr
         if symbol.is_Symbol and symbol not in self.bound:
             self.bound.add(symbol)
             lower, upper = self.graph.ranges.get(symbol, (0, None))
-            self.program.symbols.append(Symbol(symbol.name, lower, upper, -1 if is_unbacked(symbol) else size))
+            name = given_name(dim) or name
+            if name:
+                taken = {known.name for known in self.program.symbols}
+                self.symbols[symbol] = renamed(symbol, name, taken)
+            name = self.symbols.get(symbol, symbol).name
+            self.program.symbols.append(Symbol(name, lower, upper, -1 if is_unbacked(symbol) else size))
 
     def _dims(self, value: torch.Tensor) -> Dims | None:
         try:
-            return [dim if type(dim) is int else render(dim.node.expr) for dim in value.shape]
+            return [dim if type(dim) is int else self._text(dim.node.expr) for dim in value.shape]
         except Inexpressible:
             return None
 
     def _symbolic(self, expression: Any) -> Arg:
         try:
-            text = render(expression)
+            text = self._text(expression)
         except Inexpressible as error:
             raise self._inexpressible(expression, str(error)) from None
         return text if type(text) is int else ("sym", text)
+
+    def _text(self, expression: Any) -> int | str:
+        return render(expression.xreplace(self.symbols))
 
     def _dtype(self, value: torch.Tensor) -> str:
         try:

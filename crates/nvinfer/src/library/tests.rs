@@ -77,5 +77,5 @@ fn the_message_names_places_and_help() {
     let text = search(&Discovery { ignore_environment: true, ignore_loader: true, ..Discovery::default() }).to_string();
     assert!(text.starts_with("TensorRT not found (looked for libnvinfer.so.11"), "{text}");
     assert!(text.contains("Python packages: not set"), "{text}");
-    assert!(text.contains("help: pip install tensorrt"), "{text}");
+    assert!(text.contains("help: pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU)"), "{text}");
 }

@@ -296,6 +296,13 @@ impl Network {
         counts
     }
 
+    /// The layer that uses each tensor that is used once, and not as an output.
+    pub fn sole_uses(&self) -> HashMap<TensorId, &Layer> {
+        let counts = self.use_counts();
+        let uses = self.layers.iter().flat_map(|layer| layer.used().map(move |id| (id, layer)));
+        uses.filter(|(id, _)| counts[id.0 as usize] == 1).collect()
+    }
+
     /// Bytes of all constants.
     pub fn weight_bytes(&self) -> usize {
         let bytes = |l: &Layer| if let Op::Constant(w) = &l.op { w.data.len() } else { 0 };

@@ -4,7 +4,8 @@
 //! `(x * W + b) * s + t = x * (W * s) + (b * s + t)`, for any number of scales and shifts in a row whose
 //! intermediate results nothing else uses. Factors are put together in float64 and each weight is rounded once.
 //! A matrix product has no bias of its own: its shift becomes one addition after it. Transposes on the way follow
-//! after. A batch norm that no such layer precedes stays. Only the kernels that change are copied, each once; the old ones are left for `dce`.
+//! after. A batch norm that no such layer precedes stays. Only the kernels that change are copied, each once; the old
+//! ones are left for `dce`.
 
 use crate::affine::{self, Affine};
 use half::{bf16, f16};
@@ -85,27 +86,18 @@ fn weighted<'a>(network: &'a Network, layer: &Layer) -> Option<(usize, usize, &'
 }
 
 fn find(network: &Network) -> Vec<Chain<'_>> {
-    let uses = network.use_counts();
-    let mut consumers: HashMap<TensorId, &Layer> = HashMap::new();
-    for layer in network.layers() {
-        layer.used().for_each(|id| _ = consumers.insert(id, layer));
-    }
-    let next = |id: TensorId| consumers.get(&id).copied().filter(|_| uses[id.0 as usize] == 1);
-    network.layers().iter().filter_map(|root| follow(network, root, next)).collect()
+    let next = network.sole_uses();
+    network.layers().iter().filter_map(|root| follow(network, root, &next)).collect()
 }
 
 /// Follows the results of a layer with constant weights as long as they are only scaled, shifted and transposed.
-fn follow<'a>(
-    network: &'a Network,
-    root: &'a Layer,
-    next: impl Fn(TensorId) -> Option<&'a Layer>,
-) -> Option<Chain<'a>> {
+fn follow<'a>(network: &'a Network, root: &'a Layer, next: &HashMap<TensorId, &'a Layer>) -> Option<Chain<'a>> {
     let (mut axis, channels, kernel) = weighted(network, root)?;
     let mut at = *root.outputs.first()?;
     let mut chain =
         Chain { root, kernel, affine: Affine::identity(channels), transposes: vec![], dropped: vec![], end: at };
     let (mut transposes, mut passed) = (Vec::new(), Vec::new());
-    while let Some(layer) = next(at) {
+    while let Some(&layer) = next.get(&at) {
         passed.push(at);
         if let Some(step) = affine::read(network, layer, at, axis, channels) {
             chain.affine = chain.affine.then(&step);

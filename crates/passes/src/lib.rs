@@ -1,5 +1,6 @@
 //! Passes: `Network → Network`. Each is one file whose module doc is its contract; none changes what the network
-//! computes, but for `precision`, which rounds. `legalize` also says what a target cannot be told.
+//! computes, but for rounding: `gelu` and `fold_batch_norm` put several steps into one, `precision` computes in fewer bits.
+//! `legalize` also says what a target cannot be told.
 //!
 //! A pass reads one network and makes another (`network::rewrite`), so every layer of the result has passed
 //! inference again. [`run`] applies a list of passes and reports what each did; in debug builds it verifies
@@ -13,6 +14,7 @@ mod error;
 pub mod eval;
 mod fold;
 mod fold_batch_norm;
+mod gelu;
 mod legalize;
 mod precision;
 mod reshape;
@@ -23,6 +25,7 @@ pub use dce::dce;
 pub use error::Error;
 pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
+pub use gelu::gelu;
 pub use legalize::{Feature, Target, legalize};
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use simplify::simplify;
@@ -37,6 +40,8 @@ pub enum Pass {
     Fold,
     /// [`simplify`]: layers that do nothing, or can be said more simply.
     Simplify,
+    /// [`gelu`]: GELUs written out become one layer.
+    Gelu,
     /// [`fold_batch_norm`]: per-channel scales and shifts go into the weights before them.
     FoldBatchNorm,
     /// [`cse`]: layers that compute the same become one.
@@ -48,10 +53,12 @@ pub enum Pass {
 }
 
 /// What every network goes through before a target's own passes, in order.
-pub const STANDARD: [Pass; 9] = [
+pub const STANDARD: [Pass; 11] = [
     Pass::Dce,
     Pass::Fold,
     Pass::Simplify,
+    Pass::Dce,
+    Pass::Gelu,
     Pass::Dce,
     Pass::FoldBatchNorm,
     Pass::Fold,
@@ -71,6 +78,7 @@ impl Pass {
         match self {
             Self::Fold => "fold",
             Self::Simplify => "simplify",
+            Self::Gelu => "gelu",
             Self::FoldBatchNorm => "fold_batch_norm",
             Self::Cse => "cse",
             Self::Dce => "dce",
@@ -87,6 +95,7 @@ impl Pass {
         let made = match self {
             Self::Fold => fold(network),
             Self::Simplify => simplify(network),
+            Self::Gelu => gelu(network),
             Self::FoldBatchNorm => fold_batch_norm(network),
             Self::Cse => cse(network),
             Self::Dce => dce(network),

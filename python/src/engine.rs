@@ -1,7 +1,7 @@
 //! Engines: torch tensors in, torch tensors out.
 
 use crate::error::{OrRaise, bad_option};
-use crate::tensor::{Maker, TorchTensor};
+use crate::tensor::{Maker, TorchTensor, current_stream};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -90,7 +90,7 @@ impl Engine {
         out: Option<Vec<Bound<'py, PyAny>>>,
     ) -> PyResult<Bound<'py, PyList>> {
         let _flight = crate::closing::Flight::begin(py)?;
-        let options = RunOptions { stream, profile: None };
+        let options = RunOptions { stream: stream.map(current_stream), profile: None };
         let inputs = self.read(py, &inputs)?;
         let dims: Vec<&[i64]> = inputs.iter().map(|t| t.dims.as_slice()).collect();
         let output_dims = self.engine().output_dims(&dims).or_raise(py)?;

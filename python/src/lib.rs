@@ -3,6 +3,7 @@
 //! Tensors and weights cross it by pointer, errors as `torch2trt.Error` with their code, long work with the
 //! interpreter released and Ctrl-C heard. It holds no conversion logic: every function here reads its arguments,
 //! calls the facade and wraps the result.
+#![deny(unsafe_code)]
 
 mod builder;
 mod closing;

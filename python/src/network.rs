@@ -43,7 +43,7 @@ impl Network {
         self.network.weight_bytes()
     }
 
-    /// The network with further outputs, the largest magnitudes of what flows in it, and what these are of.
+    /// A copy that also outputs the largest magnitude of what each layer makes, and the names of those layers.
     fn observed(&self, py: Python<'_>) -> PyResult<(Self, Vec<String>)> {
         let (network, names) = torch2trt::observe(&self.network).map_err(torch2trt::Error::from).or_raise(py)?;
         Ok((Self::new(network, self.options.clone()), names))

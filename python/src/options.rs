@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use torch2trt::{Backend, Half, Options, TimingCache};
 
-/// Reads options; the names are those of [`Options`]. Unknown ones are the Python side's to refuse.
+/// Reads options; the names are those of [`Options`].
+///
+/// # Errors
+/// E0701 for a name that is none, or a value of another type.
 pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
     let py = given.py();
     let mut options = Options::default();
@@ -36,7 +39,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "tensorrt" => options.tensorrt = value.extract().map_err(wrong)?,
             "onnxruntime" => options.onnxruntime = value.extract().map_err(wrong)?,
             "site_packages" => options.site_packages = value.extract().map_err(wrong)?,
-            "threads" => options.threads = NonZeroUsize::new(value.extract().map_err(wrong)?),
+            "threads" => options.threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),
             "device" => options.device = value.extract().map_err(wrong)?,
             "use_cuda_graph" => options.cuda_graph = cuda_graph(&value)?,
             "version_compatible" => options.version_compatible = value.extract().map_err(wrong)?,

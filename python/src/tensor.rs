@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
-use runtime::{DataType, Device, TensorView, TensorViewMut};
+use runtime::{CallerStream, DataType, Device, TensorView, TensorViewMut};
 
 /// A torch tensor and what its memory holds.
 pub(crate) struct TorchTensor {
@@ -66,11 +66,17 @@ impl TorchTensor {
 
     /// The memory as an output of an engine.
     pub(crate) fn view_mut<'a>(&'a mut self, py: Python<'_>) -> PyResult<TensorViewMut<'a>> {
-        // SAFETY: as in `view`; the tensor is either freshly made by `torch.empty` for this call, or was given by the
-        // caller as `out=` to be overwritten.
+        // SAFETY: as in `view`; the tensor was made for this call, and nobody else has it yet.
         unsafe { TensorViewMut::from_raw(self.dtype, &self.dims, self.address as *mut u8, self.bytes, self.device) }
             .or_raise(py)
     }
+}
+
+/// The stream at an address that `torch.cuda.current_stream` gave (torch2trt/module.py).
+pub(crate) fn current_stream(address: usize) -> CallerStream {
+    // SAFETY: it is PyTorch's current stream of the engine's device. Its tensors come from PyTorch's allocator, which
+    // gives memory that was freed to work that is enqueued later on the same stream only.
+    unsafe { CallerStream::from_address(address) }
 }
 
 /// `float32` for `torch.float32`.

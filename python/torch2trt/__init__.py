@@ -5,8 +5,8 @@
     model_trt = torch2trt(model, [x])
     y = model_trt(x)
 
-`torch2trt` captures the model, converts it and makes an engine: TensorRT where it and a GPU are there, the CPU
-engine elsewhere. The result is a `TRTModule`, called like the model. Errors are `torch2trt.Error` with a stable
+`torch2trt` captures the model, converts it and makes an engine: TensorRT where the model is on a GPU and
+TensorRT is there, the CPU engine elsewhere. The result is a `TRTModule`, called like the model. Errors are `torch2trt.Error` with a stable
 code and a help line.
 """
 

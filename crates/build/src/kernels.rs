@@ -11,9 +11,9 @@ use nvinfer as trt;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sums of up to this many products are as good as rounding allows.
-const SHORT: i64 = 128;
-/// Rows up to which a product has kernels that add up in float32.
+/// Sums of up to this many products are left alone, as by the precision pass, which keeps small layers float32 instead.
+const SHORT: i64 = 256;
+/// Rows up to which a product has kernels that add up in float32; the same in the precision pass.
 const FEW_ROWS: i64 = 8;
 
 /// The names of kernels by number, as TensorRT has told them.
@@ -143,16 +143,18 @@ mod tests {
 
     #[test]
     fn products_of_few_rows_and_long_sums_need_it() {
-        let needs = |rows: i64, dtype: DType| {
+        let needs_of = |rows: i64, depth: i64, dtype: DType| {
             let mut network = Network::new();
-            let x = network.add_input("x", dtype, vec![rows.into(), 256.into()]);
-            let weights = Op::Constant(Weights::from_f64(dtype, &[256, 2], vec![0.5; 512]));
+            let x = network.add_input("x", dtype, vec![rows.into(), depth.into()]);
+            let weights = Op::Constant(Weights::filled(dtype, &[depth, 2], 0.5));
             let weights = network.add_one(weights, &[], &Arc::default()).unwrap();
             let product = Op::MatrixMultiply { op0: MatrixOperation::None, op1: MatrixOperation::None };
             network.add_one(product, &[x, weights], &Arc::default()).unwrap();
             network.layers().iter().filter(|layer| needs_it(&network, layer)).count()
         };
+        let needs = |rows: i64, dtype: DType| needs_of(rows, 257, dtype);
         assert_eq!((needs(1, DType::Float16), needs(8, DType::Float16)), (1, 1));
         assert_eq!((needs(9, DType::Float16), needs(1, DType::Float32)), (0, 0));
+        assert_eq!(needs_of(1, 256, DType::Float16), 0);
     }
 }

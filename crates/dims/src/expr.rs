@@ -31,7 +31,7 @@ pub struct Expr {
 /// An inclusive range of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Smallest value.
+    /// Smallest value; `i64::MIN` where there is no bound.
     pub min: i64,
     /// Largest value; `i64::MAX` where there is no bound.
     pub max: i64,
@@ -52,11 +52,26 @@ impl Range {
     }
 
     fn add(self, o: Self) -> Self {
-        Self { min: self.min.saturating_add(o.min), max: self.max.saturating_add(o.max) }
+        let end = |a: i64, b: i64, open: i64| if a == open || b == open { open } else { a.saturating_add(b) };
+        Self { min: end(self.min, o.min, i64::MIN), max: end(self.max, o.max, i64::MAX) }
     }
 
     fn mul(self, o: Self) -> Self {
-        Self::of([self.min, self.max].into_iter().flat_map(|a| [a.saturating_mul(o.min), a.saturating_mul(o.max)]))
+        Self::of([self.min, self.max].into_iter().flat_map(|a| [times(a, o.min), times(a, o.max)]))
+    }
+}
+
+fn is_open(end: i64) -> bool {
+    end == i64::MIN || end == i64::MAX
+}
+
+/// The product of two ends; an end that is open stays so, but for 0 times it.
+fn times(a: i64, b: i64) -> i64 {
+    match (a.signum() * b.signum(), is_open(a) || is_open(b)) {
+        (0, _) => 0,
+        (1, true) => i64::MAX,
+        (_, true) => i64::MIN,
+        _ => a.saturating_mul(b),
     }
 }
 
@@ -119,15 +134,12 @@ impl Expr {
         }
         let (mut whole, mut rest) = (BTreeMap::new(), BTreeMap::new());
         for (product, factor) in &self.terms {
-            let exact = if product.is_empty() {
-                factor.div_euclid(n)
-            } else if factor % n == 0 {
-                factor / n
-            } else {
-                0
+            let (exact, left) = match factor.rem_euclid(n) {
+                left if product.is_empty() || left == 0 => (factor.div_euclid(n), left),
+                _ => (0, *factor),
             };
             whole.insert(product.clone(), exact);
-            rest.insert(product.clone(), factor - exact * n);
+            rest.insert(product.clone(), left);
         }
         let (whole, rest) = (Self::from_map(whole), Self::from_map(rest));
         match rest.as_constant() {
@@ -158,7 +170,8 @@ impl Expr {
                 let at = left.iter().position(|a| a == atom)?;
                 left.remove(at);
             }
-            if factor == 0 || f % factor != 0 {
+            // None for a division by 0, and for one that overflows.
+            if f.checked_rem(factor)? != 0 {
                 return None;
             }
             out.insert(left, f / factor);
@@ -214,6 +227,15 @@ impl Expr {
         out
     }
 
+    /// Number of numbers and symbols in it.
+    pub(crate) fn size(&self) -> usize {
+        let of_atom = |atom: &Atom| match atom {
+            Atom::Symbol(_) => 1,
+            Atom::FloorDiv(a, b) | Atom::Min(a, b) | Atom::Max(a, b) => 1 + a.size() + b.size(),
+        };
+        self.terms.iter().map(|(product, _)| 1 + product.iter().map(of_atom).sum::<usize>()).sum()
+    }
+
     fn visit(&self, f: &mut dyn FnMut(&Arc<str>)) {
         for atom in self.terms.iter().flat_map(|(product, _)| product) {
             match atom {
@@ -240,7 +262,10 @@ impl Atom {
             Self::Symbol(name) => env(name).ok_or_else(|| EvalError::Unbound(name.to_string()))?,
             Self::FloorDiv(a, b) => {
                 let (a, b) = (a.eval(env)?, b.eval(env)?);
-                let quotient = a.checked_div(b).ok_or_else(|| EvalError::DivisionByZero(self.to_string()))?;
+                if b == 0 {
+                    return Err(EvalError::DivisionByZero(self.to_string()));
+                }
+                let quotient = a.checked_div(b).ok_or_else(|| EvalError::Overflow(self.to_string()))?;
                 quotient - i64::from(a % b != 0 && (a < 0) != (b < 0))
             }
             Self::Min(a, b) => a.eval(env)?.min(b.eval(env)?),
@@ -256,7 +281,8 @@ impl Atom {
                 if b.min <= 0 {
                     return Range { min: i64::MIN, max: i64::MAX };
                 }
-                Range::of([a.min, a.max].into_iter().flat_map(|x| [x.div_euclid(b.min), x.div_euclid(b.max)]))
+                let quotient = |x: i64, by: i64| if is_open(x) { x } else { x.div_euclid(by) };
+                Range::of([a.min, a.max].into_iter().flat_map(|x| [quotient(x, b.min), quotient(x, b.max)]))
             }
             Self::Min(a, b) => {
                 let (a, b) = (a.range(env), b.range(env));

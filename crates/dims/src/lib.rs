@@ -250,6 +250,44 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_bound_gets_none_by_arithmetic() {
+        let open = |text: &str| {
+            let range = dim(text).range(&|_| Range { min: 1, max: i64::MAX });
+            (range.min, range.max)
+        };
+        for text in ["s0 - 1", "floordiv(s0, 2)", "s0*s1 - s0", "2*s0 - s1", "max(s0, 4)"] {
+            assert_eq!(open(text).1, i64::MAX, "{text}");
+        }
+        assert_eq!(open("1 - floordiv(s0, 3)"), (i64::MIN, 1));
+        assert_eq!(open("s0 - s1"), (i64::MIN, i64::MAX));
+        assert_eq!(open("min(s0, 7)"), (1, 7));
+    }
+
+    #[test]
+    fn the_largest_numbers_are_errors_and_nothing_panics() {
+        let least = "-9223372036854775807 - 1";
+        for text in ["floordiv(s0, s1)", "s0*s1", "mod(s0, s1)", "floordiv(-1*s0, s1)"] {
+            for (a, b) in [(i64::MIN, -1), (i64::MIN, 0), (i64::MAX, i64::MIN)] {
+                let _ = dim(text).eval(&|name| Some(if name == "s0" { a } else { b }));
+            }
+        }
+        for text in ["floordiv(X, -1)", "floordiv(X, 3)", "floordiv((X)*s0, -1*s0)", "mod(X, 5)", "floordiv(X, s0)"] {
+            let _ = Dim::parse(&text.replace('X', least)).map(|d| d.eval(&|_| Some(-1)));
+        }
+    }
+
+    #[test]
+    fn a_short_text_does_not_make_a_large_expression() {
+        let mut text = "s0".to_owned();
+        for _ in 0..60 {
+            text = format!("mod({text}, s1)");
+        }
+        assert!(Dim::parse(&text).unwrap_err().to_string().contains("too large"));
+        let sum = "(s0 + s1 + s2 + s3 + 1)";
+        assert!(Dim::parse(&[sum; 40].join("*")).unwrap_err().to_string().contains("too many terms"));
+    }
+
+    #[test]
     fn errors_say_what_and_where() {
         assert!(Dim::parse("s0 +").unwrap_err().to_string().contains("column 5"));
         let endless = vec!["(s0 + s1 + s2 + s3)"; 99].join("*");

@@ -14,8 +14,8 @@ pub struct ParseError {
 
 /// Nesting beyond this is refused: no size needs it, and recursion must end.
 const MAX_DEPTH: usize = 64;
-/// A product of sums grows with each factor; beyond this many terms it is refused.
-const MAX_TERMS: usize = 4096;
+/// Products of sums and remainders grow beyond their text; beyond this many numbers and symbols they are refused.
+const MAX_SIZE: usize = 1 << 14;
 
 pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
     let mut p = Parser { text, at: 0, depth: 0 };
@@ -74,7 +74,9 @@ impl Parser<'_> {
         let mut value = self.factor()?;
         while self.eat('*') {
             let factor = self.factor()?;
-            if value.terms().len().saturating_mul(factor.terms().len()) > MAX_TERMS {
+            let (a, b) =
+                (value.size().saturating_mul(factor.terms().len()), factor.size().saturating_mul(value.terms().len()));
+            if a.saturating_add(b) > MAX_SIZE {
                 return self.fail("the product has too many terms");
             }
             value = value * factor;
@@ -114,14 +116,15 @@ impl Parser<'_> {
             return self.fail("`,` is missing");
         }
         let b = Dim::from_expr(self.closed_sum()?);
-        Ok(match name {
+        let made = match name {
             "floordiv" => a.floor_div(&b),
             "ceildiv" => a.ceil_div(&b),
             "mod" => a.modulo(&b),
             "min" => a.smaller(&b),
             "max" => a.larger(&b),
             _ => return self.fail("unknown function (known: floordiv, ceildiv, mod, min, max)"),
-        }
-        .expr())
+        };
+        let made = made.expr();
+        if made.size() > MAX_SIZE { self.fail("the expression is too large") } else { Ok(made) }
     }
 }

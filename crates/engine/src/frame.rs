@@ -4,6 +4,7 @@
 //! for a length that only the file claims.
 
 use crate::{Error, Manifest, Result};
+use atomic_write_file::AtomicWriteFile;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -31,15 +32,13 @@ pub enum Kind {
     Onnx = 3,
     /// The weights; the manifest says where each one lies.
     Weights = 4,
-    /// The network that it was made from, in its text form.
-    Network = 5,
 }
 
 /// The manifest's number in the table; it is a section like the others.
 const MANIFEST: u32 = 1;
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Plan, Self::Onnx, Self::Weights, Self::Network];
+    const ALL: [Self; 3] = [Self::Plan, Self::Onnx, Self::Weights];
 
     /// What it is called in messages.
     pub fn name(self) -> &'static str {
@@ -47,7 +46,6 @@ impl Kind {
             Self::Plan => "TensorRT plan",
             Self::Onnx => "ONNX model",
             Self::Weights => "weights",
-            Self::Network => "network",
         }
     }
 }
@@ -141,25 +139,12 @@ impl EngineFile {
     /// [`Error::Io`], or [`Error::Manifest`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let io = |source| Error::Io { doing: "written", path: path.to_owned(), source };
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.partial", std::process::id()));
-        let partial = path.with_file_name(name);
-        let written = self.save_to(&partial).and_then(|()| std::fs::rename(&partial, path).map_err(io));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&partial);
-        }
-        written.map_err(|error| match error {
+        let mut file = std::io::BufWriter::new(AtomicWriteFile::open(path).map_err(io)?);
+        self.write(&mut file).map_err(|error| match error {
             Error::Io { source, .. } => io(source),
             other => other,
-        })
-    }
-
-    fn save_to(&self, path: &Path) -> Result<()> {
-        let io = |source| Error::Io { doing: "written", path: path.to_owned(), source };
-        let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(io)?);
-        self.write(&mut file)?;
-        file.flush().map_err(io)?;
-        file.get_ref().sync_all().map_err(io)
+        })?;
+        file.into_inner().map_err(|error| io(error.into_error()))?.commit().map_err(io)
     }
 
     /// Reads a file.

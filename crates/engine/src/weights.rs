@@ -31,18 +31,21 @@ impl EngineFile {
     /// The weights of the file, in its own memory. One that does not lie as its type needs is copied.
     ///
     /// # Errors
-    /// [`Error::Missing`], or [`Error::Weight`] for an entry that points outside.
+    /// [`Error::Missing`], or [`Error::Weight`] for an entry that points outside, overlaps the one before or is not at
+    /// a multiple of 64 bytes.
     pub fn weights(&self) -> Result<Vec<Weight>> {
         if self.manifest.weights.is_empty() {
             return Ok(Vec::new());
         }
         let all = self.section(Kind::Weights)?;
+        let mut free = 0;
         let weight = |entry: &WeightEntry| {
-            let start = usize::try_from(entry.offset).ok();
-            let end = entry.offset.checked_add(entry.length).and_then(|end| usize::try_from(end).ok());
-            let range = start.zip(end).filter(|(_, end)| *end <= all.len());
-            let (start, end) = range.ok_or_else(|| Error::Weight { name: entry.name.clone() })?;
-            let data = all.slice(start..end);
+            let start = Some(entry.offset).filter(|start| start.is_multiple_of(ALIGNMENT) && *start >= free);
+            let end = entry.offset.checked_add(entry.length).filter(|end| *end <= all.len() as u64);
+            let (start, end) = start.zip(end).ok_or_else(|| Error::Weight { name: entry.name.clone() })?;
+            free = end;
+            // Both fit: the end is at most a length in memory.
+            let data = all.slice(start as usize..end as usize);
             let aligned = data.as_ptr().addr().is_multiple_of(entry.dtype.size());
             let data = if aligned { data } else { realigned(&data) };
             Ok(Weight { name: entry.name.clone(), dtype: entry.dtype, dims: entry.dims.clone(), data })

@@ -28,7 +28,7 @@ fn manifest(name: &str, sizes: &[i64]) -> Manifest {
 fn sample() -> EngineFile {
     let mut file = EngineFile::new(manifest("x", &[3, 7]));
     file.insert(Kind::Plan, vec![Bytes::from(rand::random::<[u8; 77]>().to_vec()), Bytes::from_static(b"tail")]);
-    file.insert(Kind::Network, vec![Bytes::from_static(b""), Bytes::from_static(b"net")]);
+    file.insert(Kind::Weights, vec![Bytes::from_static(b""), Bytes::from_static(b"net")]);
     file
 }
 
@@ -50,18 +50,18 @@ proptest! {
         name in ".*",
         sizes in proptest::collection::vec(0..i64::MAX, 0..5),
         plan in content(),
-        network in proptest::option::of(content()),
+        weights in proptest::option::of(content()),
     ) {
         let mut file = EngineFile::new(manifest(&name, &sizes));
         let bytes = |parts: &[Vec<u8>]| parts.iter().cloned().map(Bytes::from).collect();
         file.insert(Kind::Plan, bytes(&plan));
-        if let Some(network) = &network {
-            file.insert(Kind::Network, bytes(network));
+        if let Some(weights) = &weights {
+            file.insert(Kind::Weights, bytes(weights));
         }
         let read = EngineFile::parse(file.to_bytes().unwrap()).unwrap();
         prop_assert_eq!(&read.manifest, &file.manifest);
         prop_assert_eq!(read.section(Kind::Plan).unwrap(), plan.concat());
-        prop_assert_eq!(read.section(Kind::Network).ok(), network.map(|parts| Bytes::from(parts.concat())));
+        prop_assert_eq!(read.section(Kind::Weights).ok(), weights.map(|parts| Bytes::from(parts.concat())));
         // Written again it is the same, byte for byte.
         prop_assert_eq!(read.to_bytes().unwrap(), file.to_bytes().unwrap());
     }
@@ -107,7 +107,7 @@ fn each_kind_of_damage_has_its_message() {
     assert!(told(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
     assert!(told(&|b| b[8] = 2).contains("format 2; this torch2trt reads format 1"));
     assert!(told(&|b| b[40] ^= 1).contains("checksum of its table of sections"));
-    assert!(told(&|b| *b.last_mut().unwrap() ^= 1).contains("checksum of its network"));
+    assert!(told(&|b| *b.last_mut().unwrap() ^= 1).contains("checksum of its weights"));
     assert!(told(&|b| _ = b.remove(4)).contains("copied as text"));
     let missing = EngineFile::parse(bytes.clone()).unwrap().section(Kind::Onnx).unwrap_err();
     assert!(missing.to_string().starts_with("the engine file has no ONNX model"));
@@ -203,6 +203,20 @@ fn weights_come_back_aligned_and_in_the_files_memory() {
     }
     let read = EngineFile::parse(bytes.clone()).unwrap().weights().unwrap();
     assert!(bytes.as_ptr_range().contains(&read[1].data.as_ptr()));
+}
+
+#[test]
+fn weights_that_overlap_or_lie_between_places_are_refused() {
+    for (offset, refused) in [(0, true), (1, true), (65, true), (64, false)] {
+        let mut file = EngineFile::new(manifest("x", &[]));
+        let data = Bytes::from_static(b"sixteen bytes, 4");
+        let weight =
+            |name: &str| Weight { name: name.into(), dtype: DataType::Float32, dims: vec![4], data: data.clone() };
+        file.insert_weights(&[weight("a"), weight("b")]);
+        file.manifest.weights[1].offset = offset;
+        let read = EngineFile::parse(file.to_bytes().unwrap()).unwrap().weights();
+        assert_eq!(read.is_err(), refused, "{offset}");
+    }
 }
 
 #[test]

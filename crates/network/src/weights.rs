@@ -111,7 +111,7 @@ impl Weights {
         Self::new(self.dtype, dims.to_vec(), self.data.clone())
     }
 
-    /// A digest of type, sizes and data: names the weights in text forms.
+    /// A digest of the data: names the weights in text forms, beside their type and sizes.
     pub fn digest(&self) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&self.data)
     }

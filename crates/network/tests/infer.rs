@@ -273,6 +273,7 @@ fn indexing() {
         (&nd, &["float32[5,6,7]", "int64[s0,2]"], "float32[s0,7]"),
         (&take, &["int64[3] = 4 5 6", "int64[] = -1"], "int64[] = [6]"),
         ("Scatter(mode: Element, axis: 0)", &["float32[4]", "int64[2]", "float32[2]"], "float32[4]"),
+        ("Scatter(mode: Nd, axis: 0)", &["float32[4,5,6]", "int64[s0,2]", "float32[s0,6]"], "float32[4,5,6]"),
         ("OneHot(axis: 1)", &["int32[s0]", "float32[2]", "int32[] = 5"], "float32[s0,5]"),
         ("NonZero(count: \"u0\")", &["bool[2,3]"], "int32[2,u0]"),
         (
@@ -292,6 +293,31 @@ fn indexing() {
             &["float32[4]", "int64[2]", "int32[2]"],
             "data and updates must have one dtype, got float32[4] and int32[2]",
         ),
+        (
+            "Scatter(mode: Element, axis: 0)",
+            &["float32[4]", "int64[2]", "float32[3]"],
+            "updates must have the sizes [2], got float32[3]",
+        ),
+        (
+            "Scatter(mode: Nd, axis: 0)",
+            &["float32[4,5]", "int64[2,1]", "float32[2,4]"],
+            "updates must have the sizes [2,5], got float32[2,4]",
+        ),
+        (
+            "Scatter(mode: Nd, axis: 0)",
+            &["float32[4]", "int64[3,2]", "float32[3]"],
+            "int64[3,2] index more axes than float32[4] has",
+        ),
+        (
+            &gather("Default", 1, 1),
+            &["float32[2,3]", "int32[4,5]"],
+            "1 elementwise axes of int32[4,5] do not fit axis 1 of float32[2,3]",
+        ),
+        (
+            "OneHot(axis: 0)",
+            &["int32[3]", "float32[1]", "int32[] = 5"],
+            "values must be two, off and on, got float32[1]",
+        ),
     ]);
 }
 
@@ -306,6 +332,7 @@ fn layout() {
         format!("Slice(start: {start}, size: {size}, stride: {stride}, mode: {mode})")
     };
     let inner = slice("[1]", "[2]", "[3]", "StrictBounds");
+    let filled = slice("[0]", "[4]", "[1]", "Fill");
     makes(&[
         (&flatten, &["float32[s0,3,4]"], "float32[s0,12]"),
         (&swap, &["float32[s0,3]"], "float32[3,s0]"),
@@ -331,6 +358,12 @@ fn layout() {
         (&shuffle("None", "[Is(0), Infer]", "None"), &["float32[0,4]"], "a size is left open where others are 0"),
         (&flatten, &["float32[]"], "entry 0 copies an axis that [] does not have"),
         (&slice("[4]", "[2]", "[1]", "StrictBounds"), &["float32[5]"], "axis 0 of float32[5] has no elements 4..=5"),
+        (&filled, &["float32[3]", "_", "_", "_", "float32[2]"], "the fill must be one element, got float32[2]"),
+        (
+            &filled,
+            &["float32[3]", "_", "_", "_", "int32[]"],
+            "data and fill must have one dtype, got float32[3] and int32[]",
+        ),
         (&inner, &["float32[5,5]"], "start does not have an entry for each axis of float32[5,5]"),
         (
             "Concatenation(axis: 0)",

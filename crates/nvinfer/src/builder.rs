@@ -156,7 +156,7 @@ impl Builder {
     ///
     /// # Errors
     /// As for [`Self::build`]; [`Error::Stream`] when writing failed.
-    pub fn build_to(&self, network: &Network<'_>, config: &BuilderConfig, out: &mut dyn Write) -> Result<()> {
+    pub fn build_to(&self, network: &Network<'_>, config: &BuilderConfig, out: &mut (dyn Write + Send)) -> Result<()> {
         let writer = Writer::new(self.version(), out);
         config.start();
         // SAFETY: as for `build`; the writer lives until the call returns.

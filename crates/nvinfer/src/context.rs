@@ -246,12 +246,11 @@ impl ExecutionContext {
     pub fn set_profiler(&mut self, profiler: Box<dyn Profiler>, emit_while_enqueueing: bool) -> Result<()> {
         let timer = LayerTimer::new(self.version(), profiler);
         // SAFETY: the timer lives as long as the context, or until another takes its place.
-        unsafe {
-            raw::set_profiler(self.raw(), timer.as_ptr())?;
-            raw::set_enqueue_emits_profile(self.raw(), emit_while_enqueueing)?;
-        }
+        unsafe { raw::set_profiler(self.raw(), timer.as_ptr()) }?;
+        // Kept before anything else can fail: TensorRT has its address now.
         self.profiler = Some(timer);
-        Ok(())
+        // SAFETY: the context is alive.
+        unsafe { raw::set_enqueue_emits_profile(self.raw(), emit_while_enqueueing) }
     }
 
     /// Reports the layer times of the last execution, which must be over (`reportToProfiler`).

@@ -219,7 +219,7 @@ impl Search {
             return self.file_or_folder("the given path", path, discovery.purpose);
         }
         if !discovery.ignore_environment {
-            if let Some(value) = std::env::var_os(ENVIRONMENT) {
+            if let Some(value) = std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty()) {
                 return self.file_or_folder(ENVIRONMENT, Path::new(&value), discovery.purpose);
             }
             self.note(ENVIRONMENT, None, Found::NotSet);

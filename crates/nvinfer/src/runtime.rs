@@ -130,7 +130,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`], [`Error::Stream`], or [`Error::Refused`].
-    pub fn deserialize_from(&self, plan: &mut dyn Read) -> Result<Engine> {
+    pub fn deserialize_from(&self, plan: &mut (dyn Read + Send)) -> Result<Engine> {
         self.host.slot(&table::DESERIALIZE_CUDA_ENGINE_FROM_READER)?;
         let reader = Reader::new(self.version(), plan);
         // SAFETY: the reader lives until the call returns.

@@ -21,7 +21,7 @@ struct State<T: ?Sized> {
 }
 
 // SAFETY: the stream is only used under the mutex around the state, while the wrapper's borrow holds; TensorRT may
-// call from a thread of its own, which is why the wrappers take streams that are Send where it matters.
+// call from a thread of its own, which is why every stream here is Send.
 unsafe impl<T: ?Sized> Send for State<T> {}
 
 type Shared<T> = Mutex<State<T>>;
@@ -47,16 +47,17 @@ fn settle<T: ?Sized>(state: &mut State<T>, done: io::Result<usize>) -> i64 {
 
 /// A place for a plan to be written to.
 pub(crate) struct Writer<'a> {
-    object: Box<Object<Shared<dyn Write + 'static>>>,
-    borrow: PhantomData<&'a mut dyn Write>,
+    object: Box<Object<Shared<dyn Write + Send + 'static>>>,
+    borrow: PhantomData<&'a mut (dyn Write + Send)>,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(version: Version, out: &'a mut (dyn Write + 'a)) -> Self {
+    pub(crate) fn new(version: Version, out: &'a mut (dyn Write + Send + 'a)) -> Self {
         let methods = [(&stream_writer::WRITE, write as *const ())];
-        let stream: *mut (dyn Write + 'a) = out;
+        let stream: *mut (dyn Write + Send + 'a) = out;
         // SAFETY: only the lifetime changes; `borrow` keeps the true one, and the object does not outlive it.
-        let stream = unsafe { std::mem::transmute::<*mut (dyn Write + 'a), *mut (dyn Write + 'static)>(stream) };
+        let stream =
+            unsafe { std::mem::transmute::<*mut (dyn Write + Send + 'a), *mut (dyn Write + Send + 'static)>(stream) };
         let state = Mutex::new(State { stream, error: None });
         let object = Object::new(version, stream_writer::ALL, c"IStreamWriter", &methods, state);
         Self { object, borrow: PhantomData }
@@ -76,7 +77,7 @@ impl<'a> Writer<'a> {
 extern "C" fn write(this: *mut c_void, data: *const c_void, count: i64) -> i64 {
     guarded("IStreamWriter::write", -1, || {
         // SAFETY: TensorRT gives back the writer while the build runs.
-        let mut state = lock(unsafe { Object::<Shared<dyn Write>>::state(this) });
+        let mut state = lock(unsafe { Object::<Shared<dyn Write + Send>>::state(this) });
         let count = usize::try_from(count).unwrap_or(0);
         // SAFETY: TensorRT passes `count` readable bytes; the borrow behind the stream holds during the build.
         let done = unsafe {
@@ -89,16 +90,17 @@ extern "C" fn write(this: *mut c_void, data: *const c_void, count: i64) -> i64 {
 
 /// A plan to be read from its beginning (TensorRT 10 and RTX 1.3 to 1.4).
 pub(crate) struct Reader<'a> {
-    object: Box<Object<Shared<dyn Read + 'static>>>,
-    borrow: PhantomData<&'a mut dyn Read>,
+    object: Box<Object<Shared<dyn Read + Send + 'static>>>,
+    borrow: PhantomData<&'a mut (dyn Read + Send)>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(version: Version, from: &'a mut (dyn Read + 'a)) -> Self {
+    pub(crate) fn new(version: Version, from: &'a mut (dyn Read + Send + 'a)) -> Self {
         let methods = [(&stream_reader::READ, read as *const ())];
-        let stream: *mut (dyn Read + 'a) = from;
+        let stream: *mut (dyn Read + Send + 'a) = from;
         // SAFETY: as in `Writer::new`.
-        let stream = unsafe { std::mem::transmute::<*mut (dyn Read + 'a), *mut (dyn Read + 'static)>(stream) };
+        let stream =
+            unsafe { std::mem::transmute::<*mut (dyn Read + Send + 'a), *mut (dyn Read + Send + 'static)>(stream) };
         let state = Mutex::new(State { stream, error: None });
         let object = Object::new(version, stream_reader::ALL, c"IStreamReader", &methods, state);
         Self { object, borrow: PhantomData }
@@ -117,7 +119,7 @@ impl<'a> Reader<'a> {
 extern "C" fn read(this: *mut c_void, destination: *mut c_void, count: i64) -> i64 {
     guarded("IStreamReader::read", -1, || {
         // SAFETY: TensorRT gives back the reader while the engine is deserialized.
-        let mut state = lock(unsafe { Object::<Shared<dyn Read>>::state(this) });
+        let mut state = lock(unsafe { Object::<Shared<dyn Read + Send>>::state(this) });
         let count = usize::try_from(count).unwrap_or(0);
         // SAFETY: TensorRT passes `count` writable bytes of host memory; the borrow behind the stream holds.
         let done = unsafe {
@@ -144,15 +146,15 @@ fn read_up_to(stream: &mut dyn Read, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 /// A stream that can be read from anywhere.
-pub trait ReadSeek: Read + Seek {}
-impl<T: Read + Seek> ReadSeek for T {}
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
 
 /// Copies host bytes to where TensorRT wants them, which may be on the GPU.
 ///
 /// # Safety
 /// An implementation copies all of `bytes` to `destination` before it returns true, or in the order of `stream`.
 /// `destination` is memory that TensorRT gave, on the host or on the device.
-pub unsafe trait CopyToDevice {
+pub unsafe trait CopyToDevice: Sync {
     /// Copies; false when the copy failed.
     ///
     /// # Safety

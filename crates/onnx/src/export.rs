@@ -4,10 +4,10 @@ use crate::graph::Initializer;
 use crate::model::{external, header, inline, model, stays_inline};
 use crate::proto::{GRAPH_INITIALIZER, MODEL_GRAPH, ModelProto, TENSOR_RAW_DATA};
 use crate::{Error, LowerOptions, Result, lowering};
+use atomic_write_file::AtomicWriteFile;
 use network::Network;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -52,11 +52,12 @@ fn data_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
-    let written = File::create(path).and_then(|file| {
+/// A file that is there when it is whole; until then what was there before stays.
+fn write_file(path: &Path, write: impl FnOnce(&mut BufWriter<AtomicWriteFile>) -> std::io::Result<()>) -> Result<()> {
+    let written = AtomicWriteFile::open(path).and_then(|file| {
         let mut file = BufWriter::new(file);
         write(&mut file)?;
-        file.flush()
+        file.into_inner()?.commit()
     });
     written.map_err(|source| Error::Io { path: path.to_path_buf(), source })
 }
@@ -120,11 +121,11 @@ fn write_beside(
     if let Some(graph) = &mut proto.graph {
         graph.initializer = declared;
     }
-    write_file(data, |file| write_data(file, &placed))?;
     let bytes = proto.encoded_len();
     if bytes as u64 > MAX_FILE {
         return Err(Error::TooLarge { bytes });
     }
+    write_file(data, |file| write_data(file, &placed))?;
     write_file(path, |file| file.write_all(&proto.encode_to_vec()))
 }
 

@@ -99,6 +99,14 @@ fn a_cumulative_sum_without_a_largest_size_is_refused() {
          an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use TensorRT \
          10.8 or newer"
     );
+    // Nor has one that is computed from it.
+    let network = read(
+        "symbol s0 in 1.. opt 4
+         input %0 \"x\": float32[s0 - 1]
+         %1: float32[s0 - 1] = Cumulative(op: Sum, axis: 0, exclusive: false, reverse: false)(%0)
+         output \"y\": %1",
+    );
+    assert!(legalize(&network, OLD).unwrap_err().to_string().contains("s0 - 1 elements has no largest size"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! an input are reported together. Pure arithmetic: it must not know any engine.
 
 use crate::error::{AxisFault, Error, Reason, Result, ShapeError, Side};
-use crate::{Dim, EngineSpec, IoSpec, Profile, SizeRange};
+use crate::{DataType, Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, TensorView, TensorViewMut};
 use dims::{Atom, EvalError, Expr};
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -244,9 +244,9 @@ impl<'s> Bound<'s> {
         let [name] = open.as_slice() else { return Ok(Expected::Later) };
         let at = |size: i64| self.eval_with(expr, &|_| Some(size));
         // Sizes from 2 on: torch.export treats 0 and 1 as special, and expressions may too.
-        let (Some(base), Some(next)) = (at(2)?, at(3)?) else { return Ok(Expected::Later) };
+        let (Some(base), Some(next), Some(third)) = (at(2)?, at(3)?, at(4)?) else { return Ok(Expected::Later) };
         let slope = next.saturating_sub(base);
-        if slope == 0 {
+        if slope == 0 || third.saturating_sub(next) != slope {
             return Ok(Expected::Later);
         }
         let size = got.saturating_sub(base).div_euclid(slope).saturating_add(2);
@@ -284,6 +284,32 @@ impl<'s> Bound<'s> {
 }
 
 impl Checked<'_> {
+    /// Compares inputs, whose shapes were checked, with the spec's types and with where the engine wants them.
+    pub(crate) fn check_inputs(&self, inputs: &[TensorView<'_>], device: Device) -> Result<()> {
+        let mut pairs = self.spec.inputs.iter().zip(inputs);
+        pairs.try_for_each(|(io, view)| check_view(Side::Input, io, (view.dtype(), view.device()), device))
+    }
+
+    /// Compares the caller's buffers with what the call makes.
+    pub(crate) fn check_outputs(&self, outputs: &[TensorViewMut<'_>], device: Device) -> Result<()> {
+        let expected = self.spec.outputs.len();
+        if outputs.len() != expected {
+            return Err(Error::Count { side: Side::Output, expected, got: outputs.len() });
+        }
+        for (index, (io, view)) in self.spec.outputs.iter().zip(outputs).enumerate() {
+            check_view(Side::Output, io, (view.dtype(), view.device()), device)?;
+            match self.output_dims(index)? {
+                None => return Err(Error::OutputDependsOnData { output: io.name.clone() }),
+                Some(dims) if dims.as_slice() == view.dims() => {}
+                Some(dims) => {
+                    let (expected, got) = (dims.to_vec(), view.dims().to_vec());
+                    return Err(Error::OutputShape { output: io.name.clone(), expected, got });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The profile that accepts the call; `None` where the engine has no profiles.
     pub fn profile(&self) -> Option<usize> {
         self.profile
@@ -315,6 +341,17 @@ impl Checked<'_> {
         }
         Ok(Some(dims))
     }
+}
+
+/// Compares type and place of one view.
+fn check_view(side: Side, io: &IoSpec, (dtype, device): (DataType, Device), expected: Device) -> Result<()> {
+    if dtype != io.dtype {
+        return Err(Error::Type { side, name: io.name.clone(), expected: io.dtype, got: dtype });
+    }
+    if device != expected {
+        return Err(Error::Device { side, name: io.name.clone(), expected, got: device });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

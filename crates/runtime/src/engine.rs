@@ -45,9 +45,30 @@ pub trait Engine: Send + Sync {
 /// What one call may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
-    /// A `CUstream` (as an address) to enqueue on: 0 for the default stream, or a live stream of the engine's device.
-    /// `None`: the engine's own, finished on return. The CPU engine has no streams and refuses one.
-    pub stream: Option<usize>,
+    /// The stream to enqueue on. `None`: the engine's own, finished on return. The CPU engine has no streams and
+    /// refuses one.
+    pub stream: Option<CallerStream>,
     /// The optimization profile to run under. `None`: the first that accepts the shapes.
     pub profile: Option<usize>,
+}
+
+/// A CUDA stream of the caller's, on which calls are enqueued and not waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerStream(usize);
+
+impl CallerStream {
+    /// The `CUstream` at an address; 0 for the default stream.
+    ///
+    /// # Safety
+    /// It is a live stream of the engine's device. Until it has passed the calls that are enqueued on it, it is not
+    /// destroyed, and the memory of their inputs and outputs stays and is not used otherwise.
+    #[allow(unsafe_code)]
+    pub unsafe fn from_address(address: usize) -> Self {
+        Self(address)
+    }
+
+    /// Its address.
+    pub fn address(self) -> usize {
+        self.0
+    }
 }

@@ -9,7 +9,7 @@
 //!
 //! | Module | What it holds |
 //! |---|---|
-//! | [`Engine`], [`RunOptions`] | the trait |
+//! | [`Engine`], [`RunOptions`], [`CallerStream`] | the trait |
 //! | [`EngineSpec`], [`IoSpec`], [`Profile`], [`SizeRange`] | the interface and its shape check |
 //! | [`TensorView`], [`TensorViewMut`], [`Tensor`], [`Device`], [`DataType`] | tensors, borrowed and owned |
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
@@ -33,9 +33,9 @@ pub use check::Checked;
 pub use cpu::{CpuEngine, CpuOptions, Library, MIN_VERSION, OnnxRuntime, Weight};
 pub use dims::{Dim, Dims, Profile, SizeRange};
 pub use dtype::DataType;
-pub use engine::{Engine, RunOptions};
+pub use engine::{CallerStream, Engine, RunOptions};
 pub use error::{
-    AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage,
+    AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage, Task,
 };
 pub use spec::{EngineSpec, IoSpec};
 pub use tensor::{Device, Tensor, TensorView, TensorViewMut};

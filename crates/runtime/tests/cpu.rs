@@ -307,7 +307,10 @@ fn calls_that_do_not_fit_the_spec_are_refused_by_name() {
     // SAFETY: the engine must refuse the view before it reads it.
     let cuda = unsafe { TensorView::from_raw(F32, &[2, 4], x.as_ptr().cast(), 32, Device::Cuda(0)).unwrap() };
     assert!(matches!(run(&[cuda], defaults), Error::Device { got: Device::Cuda(0), .. }));
-    assert!(matches!(run(&[good], RunOptions { stream: Some(1), ..defaults }), Error::Stream));
+    #[allow(unsafe_code, reason = "an engine without streams uses none")]
+    // SAFETY: it is not used.
+    let stream = Some(unsafe { runtime::CallerStream::from_address(1) });
+    assert!(matches!(run(&[good], RunOptions { stream, ..defaults }), Error::Stream));
     let wide = TensorView::new(F32, &[1, 8], as_bytes(&x)).unwrap();
     let text = run(&[wide], defaults).to_string();
     assert!(

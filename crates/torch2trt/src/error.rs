@@ -200,9 +200,9 @@ impl From<runtime::Error> for Error {
         let code = match &error {
             E::LibraryNotFound(_) => Code::OnnxRuntimeNotFound,
             E::LibraryLoaded { .. } => Code::OnnxRuntimeLoaded,
-            E::OnnxRuntime { stage: runtime::Stage::Run, .. } | E::Cuda { .. } => Code::RunFailed,
-            E::TensorRt { doing: "run the engine", .. } => Code::RunFailed,
-            E::TensorRt { doing: "put new weights into the plan", .. } => Code::Refit,
+            E::OnnxRuntime { stage: runtime::Stage::Run, .. } | E::Cuda { .. } | E::Forked => Code::RunFailed,
+            E::TensorRt { task: runtime::Task::Run, .. } => Code::RunFailed,
+            E::TensorRt { task: runtime::Task::Refit, .. } => Code::Refit,
             E::TensorRt { source, .. } if source.is_not_found() => Code::TensorRtNotFound,
             E::NoCuda { .. } | E::TensorRt { .. } | E::PlanInterface { .. } => Code::NotRunnable,
             E::OnnxRuntime { .. } | E::Interface { .. } | E::UnknownType { .. } => Code::OnnxRuntimeRefused,

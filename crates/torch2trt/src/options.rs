@@ -1,4 +1,5 @@
-//! Every option of a conversion, in one place, under the names that Python uses.
+//! Every option of a conversion, in one place. Python's call has them under the same names, but for `half`
+//! (`fp16_mode`, `bf16_mode`) and `cuda_graph` (`use_cuda_graph`).
 
 use crate::TimingCache;
 use passes::Half;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 /// What runs the converted model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// TensorRT where it and a GPU are there, otherwise the CPU engine.
+    /// Not decided. Python's call decides before it converts: TensorRT where the model or its inputs are on a GPU and
+    /// TensorRT is there, otherwise the CPU engine.
     #[default]
     Auto,
     /// The CPU engine (ONNX Runtime).
@@ -32,7 +34,8 @@ impl Backend {
 /// The options of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What runs the converted model.
+    /// What is to run the converted model. [`narrow`](crate::pipeline::narrow) asks it what half precision costs there,
+    /// and takes `Auto` for the CPU engine; the rest is up to which function makes the engine.
     pub backend: Backend,
     /// Names of the inputs, in order; the model's own where shorter.
     pub input_names: Vec<String>,
@@ -44,7 +47,7 @@ pub struct Options {
     pub keep_fp32: Vec<String>,
     /// GPU to build for, such as `sm_89`; `None`: the GPU of this machine.
     pub target: Option<String>,
-    /// Most device memory that a layer's tactic may use while it runs, in bytes; `None`: TensorRT's default.
+    /// Most device memory that a layer's tactic may use while it runs, in bytes; `None`: all there is.
     pub max_workspace_size: Option<usize>,
     /// How hard TensorRT searches for fast tactics, 0 to 5; `None`: TensorRT's default (3).
     pub optimization_level: Option<i32>,

@@ -4,6 +4,8 @@
 //! timings of another one are worthless. A cache that cannot be read or written costs time only, so it never fails a
 //! build. This file must not know what is built.
 
+use atomic_write_file::AtomicWriteFile;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where timings are kept.
@@ -58,13 +60,13 @@ pub(crate) fn read(path: &Path) -> Vec<u8> {
 
 /// Puts timings in the file's place at once: a reader sees the old ones or the new ones.
 pub(crate) fn write(path: &Path, timings: &[u8]) {
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
     let folder = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&partial, timings))
-        .and_then(|()| std::fs::rename(&partial, path));
+    let written = std::fs::create_dir_all(folder).and_then(|()| {
+        let mut file = AtomicWriteFile::open(path)?;
+        file.write_all(timings)?;
+        file.commit()
+    });
     if let Err(error) = written {
-        let _ = std::fs::remove_file(&partial);
         tracing::warn!(path = %path.display(), %error, "the timing cache cannot be written");
     }
 }

@@ -143,8 +143,11 @@ class _Walker:
         users = [user for user in node.users if user in self.live]
         everything = any(user.target is not operator.getitem for user in users)
         used = range(len(value)) if everything else {user.args[1] for user in users}
+        # Outputs that nobody reads are described too: parts of a split begin where the ones before them end.
         return [
-            self._output(f"{node.name}.{i}", item) if i in used and isinstance(item, torch.Tensor) else None
+            self._output(f"{node.name}.{i}", item)
+            if isinstance(item, torch.Tensor) and (i in used or item.dtype in DTYPES)
+            else None
             for i, item in enumerate(value)
         ]
 

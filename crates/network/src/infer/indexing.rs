@@ -16,11 +16,21 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
                 if indices.rank() != data.rank() || updates.rank() != data.rank() {
                     return fail(format!("ranks differ: {}, {} and {}", data.text(), indices.text(), updates.text()));
                 }
+                fits(updates, indices.dims)?;
+            } else {
+                let (leading, depth) = tuples(indices)?;
+                let Some(rest) = data.dims.get(depth..) else {
+                    return fail(format!("{} index more axes than {} has", indices.text(), data.text()));
+                };
+                fits(updates, &[leading, rest].concat())?;
             }
             one(data.dtype, data.dims.to_vec())
         }
         Op::OneHot { axis } => {
             let (indices, values, depth) = (indices(i, 0)?, i.get(1, "values")?, i.get(2, "depth")?);
+            if values.dims.len() != 1 || !same_sizes(values.dims, &[Dim::Static(2)]) {
+                return fail(format!("values must be two, off and on, got {}", values.text()));
+            }
             let depth = super::arithmetic::known(depth, "depth")?.first().cloned().unwrap_or(Dim::Static(1));
             let mut dims = indices.dims.to_vec();
             if *axis > dims.len() {
@@ -46,6 +56,28 @@ pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
     }
 }
 
+/// Whether sizes can be the same: none of them is known to differ.
+fn same_sizes(a: &[Dim], b: &[Dim]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| !a.is_static() || !b.is_static() || a == b)
+}
+
+fn fits(updates: TensorInfo<'_>, wanted: &[Dim]) -> Result<()> {
+    if same_sizes(updates.dims, wanted) {
+        return Ok(());
+    }
+    fail(format!("updates must have the sizes {}, got {}", dims::format_dims(wanted), updates.text()))
+}
+
+/// Indices of several axes each: how they are arranged, and the number of axes.
+fn tuples<'a>(indices: TensorInfo<'a>) -> Result<(&'a [Dim], usize)> {
+    match indices.dims.split_last() {
+        Some((Dim::Static(depth), leading)) if *depth >= 0 => {
+            Ok((leading, usize::try_from(*depth).unwrap_or(usize::MAX)))
+        }
+        _ => fail(format!("the last size of the indices must be static: {}", indices.text())),
+    }
+}
+
 fn indices(i: Inputs<'_>, index: usize) -> Result<TensorInfo<'_>> {
     let info = i.get(index, "indices")?;
     if info.dtype.is_index() { Ok(info) } else { fail(format!("indices must be int32 or int64, got {}", info.text())) }
@@ -61,8 +93,12 @@ fn gather(
     let dims = match mode {
         GatherMode::Default => {
             check_axis(axis, data)?;
-            if batch > axis || batch > indices.rank() {
-                return fail(format!("{batch} elementwise axes do not fit axis {axis} of {}", data.text()));
+            if batch > axis || batch > indices.rank() || !same_sizes(&data.dims[..batch], &indices.dims[..batch]) {
+                return fail(format!(
+                    "{batch} elementwise axes of {} do not fit axis {axis} of {}",
+                    indices.text(),
+                    data.text()
+                ));
             }
             [&data.dims[..axis], &indices.dims[batch..], &data.dims[axis + 1..]].concat()
         }
@@ -74,12 +110,17 @@ fn gather(
             indices.dims.to_vec()
         }
         GatherMode::Nd => {
-            let Some((Dim::Static(depth), leading)) = indices.dims.split_last().map(|(d, l)| (d.clone(), l)) else {
-                return fail(format!("the last size of the indices must be static: {}", indices.text()));
-            };
-            let used = usize::try_from(depth).unwrap_or(usize::MAX).saturating_add(batch);
+            let (leading, depth) = tuples(indices)?;
+            let used = depth.saturating_add(batch);
             if used > data.rank() {
                 return fail(format!("{} index more axes than {} has", indices.text(), data.text()));
+            }
+            if batch > leading.len() || !same_sizes(&data.dims[..batch], &leading[..batch]) {
+                return fail(format!(
+                    "{batch} elementwise axes of {} are not those of {}",
+                    indices.text(),
+                    data.text()
+                ));
             }
             [leading, &data.dims[used..]].concat()
         }

@@ -147,6 +147,12 @@ fn slice(attributes: [&Vec<i64>; 3], mode: SampleMode, i: Inputs<'_>) -> Result<
             check_bounds(dim, (&start[k], &size[k], &stride[k]), k, x)?;
         }
     }
+    if let Some(fill) = i.optional(4) {
+        same_dtype(x, fill, "data and fill")?;
+        if Dim::product(fill.dims).as_static().is_some_and(|count| count != 1) {
+            return fail(format!("the fill must be one element, got {}", fill.text()));
+        }
+    }
     let size = if i.optional(2).is_some() {
         known(i.get(2, "size")?, "size")?
     } else {

@@ -1,4 +1,4 @@
-//! The canonical text form of a network: what goldens, bug reports and engine files hold.
+//! The canonical text form of a network: what goldens and bug reports hold.
 //!
 //! One line a symbol, input, layer and output. Tensors are numbered in the order in which they are made, inputs
 //! first, so two networks that differ only in how they were put together print alike. Constants of up to

@@ -149,7 +149,8 @@ impl Site<'_> {
             let (min, max) = symbols.get(name).map_or((0, i64::MAX), |s| (s.min, s.max));
             network::Range { min, max }
         });
-        if range.max < i64::MAX {
+        // TensorRT counts in 32 bits.
+        if range.max <= i64::from(i32::MAX) {
             return Ok(range.max);
         }
         Err(Error::Unsupported {

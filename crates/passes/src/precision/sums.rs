@@ -14,7 +14,7 @@
 //! timing them all. Where the weights are small, float32 costs less.
 
 use super::rules::FEW;
-use network::{Dim, ElementWiseOperation, Layer, Network, Op, TensorId};
+use network::{Dim, ElementWiseOperation, Layer, MatrixOperation, Network, Op, TensorId};
 use std::collections::{HashMap, HashSet};
 
 /// Products that a convolution may add up in float16.
@@ -59,7 +59,7 @@ fn convolved(network: &Network, layer: &Layer) -> Option<i64> {
 fn multiplied(network: &Network, layer: &Layer) -> Option<i64> {
     let weights = sizes(&network.tensor(layer.input(1)?).dims)?;
     match layer.op {
-        Op::MatrixMultiply { .. } if network.constant(layer.input(1)?).is_some() => {
+        Op::MatrixMultiply { op0: MatrixOperation::None, .. } if network.constant(layer.input(1)?).is_some() => {
             let (depth, rows) = network.tensor(layer.input(0)?).dims.split_last()?;
             let many = sizes(rows).is_some_and(|rows| rows.iter().product::<i64>() > FEW_ROWS);
             let small = weights.iter().product::<i64>() * 4 <= SMALL;

@@ -11,7 +11,7 @@ mod sys;
 
 pub use library::{Library, MIN_VERSION, OnnxRuntime};
 
-use crate::{DataType, Device, Engine, EngineSpec, Error, Result, RunOptions, Side, Tensor, TensorView, TensorViewMut};
+use crate::{DataType, Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
 use bytes::Bytes;
 use session::Session;
 use smallvec::SmallVec;
@@ -134,22 +134,9 @@ impl CpuEngine {
         }
         let dims: SmallVec<[&[i64]; 8]> = inputs.iter().map(TensorView::dims).collect();
         let checked = self.spec.check(&dims, options.profile)?;
-        for (io, view) in self.spec.inputs.iter().zip(inputs) {
-            check_view(Side::Input, io, view.dtype(), view.device())?;
-        }
+        checked.check_inputs(inputs, Device::Cpu)?;
         Ok(checked)
     }
-}
-
-/// Checks type and place of one view.
-fn check_view(side: Side, io: &crate::IoSpec, dtype: DataType, device: Device) -> Result<()> {
-    if dtype != io.dtype {
-        return Err(Error::Type { side, name: io.name.clone(), expected: io.dtype, got: dtype });
-    }
-    if device != Device::Cpu {
-        return Err(Error::Device { side, name: io.name.clone(), expected: Device::Cpu, got: device });
-    }
-    Ok(())
 }
 
 impl Engine for CpuEngine {
@@ -163,21 +150,7 @@ impl Engine for CpuEngine {
 
     fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>], options: &RunOptions) -> Result<()> {
         let checked = self.check_inputs(inputs, options)?;
-        let expected = self.spec.outputs.len();
-        if outputs.len() != expected {
-            return Err(Error::Count { side: Side::Output, expected, got: outputs.len() });
-        }
-        for (index, (io, view)) in self.spec.outputs.iter().zip(outputs.iter()).enumerate() {
-            check_view(Side::Output, io, view.dtype(), view.device())?;
-            match checked.output_dims(index)? {
-                None => return Err(Error::OutputDependsOnData { output: io.name.clone() }),
-                Some(dims) if dims.as_slice() == view.dims() => {}
-                Some(dims) => {
-                    let (expected, got) = (dims.to_vec(), view.dims().to_vec());
-                    return Err(Error::OutputShape { output: io.name.clone(), expected, got });
-                }
-            }
-        }
+        checked.check_outputs(outputs, Device::Cpu)?;
         self.session.run(inputs, outputs)
     }
 

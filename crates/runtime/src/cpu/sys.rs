@@ -1,5 +1,4 @@
-//! Every call into ONNX Runtime's C API that `ort` has no safe, copy-free form for. With `tensor.rs`, the only
-//! unsafe code of the crate.
+//! Every call into ONNX Runtime's C API that `ort` has no safe, copy-free form for.
 //!
 //! `ort` keeps `Session::run` to `&mut self` because some execution providers are not safe to call concurrently.
 //! ONNX Runtime documents `Run` as safe from several threads, and its CPU provider, the only one here, is: that

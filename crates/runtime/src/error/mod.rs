@@ -4,9 +4,11 @@
 
 mod search;
 mod shape;
+mod stage;
 
 pub use search::{LibrarySearch, Place, ProbeError, Source};
 pub use shape::{AxisFault, Reason, ShapeError};
+pub use stage::{Node, Stage, Task};
 
 use crate::{DataType, Device};
 use std::fmt;
@@ -251,10 +253,10 @@ pub enum Error {
         words: String,
     },
     /// TensorRT refused or failed.
-    #[error("TensorRT failed to {doing}: {source}{}", plan_help(source))]
+    #[error("TensorRT failed to {task}: {source}{}", plan_help(source))]
     TensorRt {
         /// What was being done.
-        doing: &'static str,
+        task: Task,
         /// Its own words.
         source: Box<nvinfer::Error>,
     },
@@ -304,8 +306,8 @@ pub enum Error {
 
 impl Error {
     /// TensorRT's error, with what was being done.
-    pub(crate) fn tensorrt(doing: &'static str, source: nvinfer::Error) -> Self {
-        Self::TensorRt { doing, source: Box::new(source) }
+    pub(crate) fn tensorrt(task: Task, source: nvinfer::Error) -> Self {
+        Self::TensorRt { task, source: Box::new(source) }
     }
 }
 
@@ -349,42 +351,5 @@ impl fmt::Display for Side {
             Self::Input => "input",
             Self::Output => "output",
         })
-    }
-}
-
-/// What ONNX Runtime was doing when it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Starting the library.
-    Start,
-    /// Reading and optimizing a model.
-    Load,
-    /// Executing it.
-    Run,
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "start",
-            Self::Load => "load the model",
-            Self::Run => "run the model",
-        })
-    }
-}
-
-/// The node that ONNX Runtime named in an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Its name in the model; empty where it has none.
-    pub name: String,
-    /// Its ONNX operator, where it was said.
-    pub op: Option<String>,
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.name)?;
-        self.op.as_ref().map_or(Ok(()), |op| write!(f, " ({op})"))
     }
 }

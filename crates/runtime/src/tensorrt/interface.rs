@@ -3,6 +3,7 @@
 //! A plan knows types and sizes but no symbols: the spec made at conversion does. Here the two are compared, or a
 //! spec is made from the plan alone. It must not know how anything is run.
 
+use crate::error::Task;
 use crate::{DataType, Dim, EngineSpec, Error, IoSpec, Profile, Result, Side, SizeRange};
 use nvinfer::{IoTensor, OptProfileSelector, TensorIoMode, TensorLocation};
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub(super) fn agree(given: &EngineSpec, plan: &[IoTensor]) -> Result<EngineSpec>
 
 /// The interface that the plan itself tells: every size that is known only at run time gets a symbol of its own.
 pub(super) fn read(engine: &nvinfer::Engine) -> Result<EngineSpec> {
-    let tensors = engine.io_tensors().map_err(|e| Error::tensorrt("read the engine's interface", e))?;
+    let tensors = engine.io_tensors().map_err(|e| Error::tensorrt(Task::ReadInterface, e))?;
     let mut spec = EngineSpec::default();
     for tensor in &tensors {
         let Some(side) = side_of(tensor) else { continue };
@@ -54,7 +55,7 @@ fn symbol(tensor: &str, axis: usize) -> String {
 }
 
 fn profiles(engine: &nvinfer::Engine, inputs: &[IoSpec]) -> Result<Vec<Profile>> {
-    let told = |e| Error::tensorrt("read the engine's profiles", e);
+    let told = |e| Error::tensorrt(Task::ReadProfiles, e);
     let count = engine.num_profiles().map_err(told)?;
     let mut profiles = Vec::with_capacity(count);
     for index in 0..count {

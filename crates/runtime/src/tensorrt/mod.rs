@@ -34,9 +34,8 @@ pub use cuda::{CudaDevice, Entered};
 pub use refit::refit;
 
 use crate::check::Checked;
-use crate::{
-    DataType, Device, Engine, EngineSpec, Error, IoSpec, Result, RunOptions, Side, Tensor, TensorView, TensorViewMut,
-};
+use crate::error::Task;
+use crate::{Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
 use cuda::{OwnedStream, RelaxedCapture, Stream};
 use pool::{Lease, Pool};
 use runner::{Addresses, Parts, Shapes};
@@ -96,11 +95,11 @@ impl Default for TensorRtOptions {
 
 /// TensorRT's engine of a plan. The device must be current.
 fn deserialize(library: nvinfer::Library, plan: &[u8], options: &TensorRtOptions) -> Result<nvinfer::Engine> {
-    let mut runtime = nvinfer::Runtime::new(library).map_err(|e| Error::tensorrt("start its runtime", e))?;
+    let mut runtime = nvinfer::Runtime::new(library).map_err(|e| Error::tensorrt(Task::StartRuntime, e))?;
     if options.host_code {
-        runtime.set_engine_host_code_allowed(true).map_err(|e| Error::tensorrt("allow host code", e))?;
+        runtime.set_engine_host_code_allowed(true).map_err(|e| Error::tensorrt(Task::AllowHostCode, e))?;
     }
-    runtime.deserialize(plan).map_err(|e| Error::tensorrt("load the plan", e))
+    runtime.deserialize(plan).map_err(|e| Error::tensorrt(Task::LoadPlan, e))
 }
 
 /// An engine on a GPU.
@@ -136,7 +135,7 @@ impl TensorRtEngine {
         let device = CudaDevice::new(options.device)?;
         let _here = device.enter()?;
         let engine = deserialize(library, plan, options)?;
-        let read = |e| Error::tensorrt("read the engine's interface", e);
+        let read = |e| Error::tensorrt(Task::ReadInterface, e);
         let spec = match spec {
             Some(spec) => interface::agree(spec, &engine.io_tensors().map_err(read)?)?,
             None => interface::read(&engine)?,
@@ -169,47 +168,15 @@ impl TensorRtEngine {
     /// # Errors
     /// [`Error::TensorRt`].
     pub fn layers(&self) -> Result<String> {
-        let told = |e| Error::tensorrt("inspect the engine", e);
+        let told = |e| Error::tensorrt(Task::Inspect, e);
         let inspector = self.parts.engine.create_inspector().map_err(told)?;
         inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told)
     }
 
     fn check_inputs(&self, inputs: &[TensorView<'_>], dims: &[&[i64]], options: &RunOptions) -> Result<Checked<'_>> {
         let checked = self.parts.spec.check(dims, options.profile)?;
-        for (io, view) in self.parts.spec.inputs.iter().zip(inputs) {
-            self.check_view(Side::Input, io, view.dtype(), view.device())?;
-        }
+        checked.check_inputs(inputs, self.device())?;
         Ok(checked)
-    }
-
-    fn check_outputs(&self, checked: &Checked<'_>, outputs: &[TensorViewMut<'_>]) -> Result<()> {
-        let expected = self.parts.spec.outputs.len();
-        if outputs.len() != expected {
-            return Err(Error::Count { side: Side::Output, expected, got: outputs.len() });
-        }
-        for (index, (io, view)) in self.parts.spec.outputs.iter().zip(outputs).enumerate() {
-            self.check_view(Side::Output, io, view.dtype(), view.device())?;
-            match checked.output_dims(index)? {
-                None => return Err(Error::OutputDependsOnData { output: io.name.clone() }),
-                Some(dims) if dims.as_slice() == view.dims() => {}
-                Some(dims) => {
-                    let (expected, got) = (dims.to_vec(), view.dims().to_vec());
-                    return Err(Error::OutputShape { output: io.name.clone(), expected, got });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_view(&self, side: Side, io: &IoSpec, dtype: DataType, device: Device) -> Result<()> {
-        if dtype != io.dtype {
-            return Err(Error::Type { side, name: io.name.clone(), expected: io.dtype, got: dtype });
-        }
-        let expected = self.device();
-        if device != expected {
-            return Err(Error::Device { side, name: io.name.clone(), expected, got: device });
-        }
-        Ok(())
     }
 
     fn lend(&self, shapes: Shapes<'_>, stream: Stream) -> Result<Lease<'_, Slot>> {
@@ -219,8 +186,8 @@ impl TensorRtEngine {
     /// The caller's stream, or our own.
     #[allow(unsafe_code)]
     fn stream(&self, options: &RunOptions) -> Stream {
-        // SAFETY: `RunOptions::stream` is documented to be a live stream of the engine's device.
-        options.stream.map_or(self.own.get(), |address| unsafe { Stream::from_address(address) })
+        // SAFETY: whoever made a `CallerStream` promised that it is a live stream of the engine's device.
+        options.stream.map_or(self.own.get(), |stream| unsafe { Stream::from_address(stream.address()) })
     }
 
     /// Enqueues a call on a stream that a caller captures: the context used belongs to that graph from then on.
@@ -254,7 +221,11 @@ impl TensorRtEngine {
         let (mut memory, mut grown, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
         for (index, io) in self.parts.spec.outputs.iter().enumerate() {
             let dims = checked.output_dims(index)?.map(|dims| dims.to_vec());
-            let bytes = dims.as_ref().map(|dims| crate::tensor::byte_len(io.dtype, dims).unwrap_or(0));
+            let length = |dims: &Vec<i64>| {
+                let bad = || Error::OutputDims { output: io.name.clone(), dims: dims.clone() };
+                crate::tensor::byte_len(io.dtype, dims).ok_or_else(bad)
+            };
+            let bytes = dims.as_ref().map(length).transpose()?;
             let block = bytes.map(|bytes| self.parts.device.allocate(bytes)).transpose()?;
             addresses.push(block.as_ref().map_or(std::ptr::null_mut(), cuda::DeviceMemory::as_ptr));
             grown.push(if dims.is_none() { Some(slot.plain.grow(&self.parts, index)?) } else { None });
@@ -264,9 +235,12 @@ impl TensorRtEngine {
         // SAFETY: the views vouch for the inputs, the outputs were just allocated, and all live until the stream
         // passed them: it is synchronized before they go.
         let done = unsafe { slot.enqueue(&self.parts, shapes, Addresses { inputs, outputs: &addresses }, stream) };
-        slot.end_turn(stream)?;
-        stream.synchronize()?;
-        done?;
+        let ended = slot.end_turn(stream).and_then(|()| stream.synchronize());
+        if let Err(error) = done.and(ended) {
+            // A context that failed may be in any state.
+            slot.discard();
+            return Err(error);
+        }
         let outputs = self.parts.spec.outputs.iter().zip(memory).zip(grown);
         let made = outputs.map(|((io, memory), grown)| match (memory, grown) {
             (Some((dims, block)), _) => outputs::owned(io.dtype, dims, block, self.device()),
@@ -290,7 +264,7 @@ impl Engine for TensorRtEngine {
     fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>], options: &RunOptions) -> Result<()> {
         let dims: SmallVec<[&[i64]; 8]> = inputs.iter().map(TensorView::dims).collect();
         let checked = self.check_inputs(inputs, &dims, options)?;
-        self.check_outputs(&checked, outputs)?;
+        checked.check_outputs(outputs, self.device())?;
         let shapes = Shapes { inputs: &dims, profile: checked.profile() };
         let read: SmallVec<[*mut c_void; 8]> = inputs.iter().map(|view| view.as_ptr().cast_mut().cast()).collect();
         let written: SmallVec<[*mut c_void; 8]> = outputs.iter_mut().map(|view| view.as_mut_ptr().cast()).collect();
@@ -301,8 +275,8 @@ impl Engine for TensorRtEngine {
             return self.run_captured(shapes, addresses, stream);
         }
         let mut slot = self.lend(shapes, stream)?;
-        // SAFETY: the views vouch for the memory, and the caller keeps it until the stream passed the call, as
-        // `Engine::run` says.
+        // SAFETY: the views vouch for the memory, and the caller keeps it until the stream passed the call, as whoever
+        // made a `CallerStream` promised.
         let done = unsafe { slot.run(&self.parts, shapes, addresses, stream, self.options.cuda_graph) };
         if let Err(error) = done {
             // A context that failed may be in any state.

@@ -80,9 +80,11 @@ impl<T> Pool<T> {
                     state = self.lock();
                     state.made -= 1;
                     if state.made == 0 {
+                        // Nobody is left to return one: whoever waits must try for itself.
+                        self.returned.notify_all();
                         return Err(error);
                     }
-                    tracing::debug!(target: "torch2trt::runtime", %error, contexts = state.made, "no further execution context could be made");
+                    tracing::warn!(target: "torch2trt::runtime", %error, contexts = state.made, "no further execution context could be made");
                     state.limit = state.made;
                 }
             }
@@ -176,6 +178,26 @@ mod tests {
         assert!(pool.lend(|_: &usize| Fit::Free, refuse).is_err());
         drop(pool.lend(|_| Fit::Free, || Ok(7)).unwrap());
         assert_eq!(*pool.lend(|_| Fit::Busy, refuse).unwrap(), 7);
+    }
+
+    #[test]
+    fn whoever_waits_for_one_that_cannot_be_made_tries_for_itself() {
+        let pool: &Pool<usize> = Box::leak(Box::new(Pool::new(1)));
+        let (making, waits) = std::sync::mpsc::channel();
+        let (done, result) = std::sync::mpsc::channel();
+        let first = std::thread::spawn(move || {
+            let fails = || {
+                making.send(()).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                Err(Error::BadDims { dims: vec![] })
+            };
+            pool.lend(|_| Fit::Free, fails).is_err()
+        });
+        waits.recv().unwrap();
+        // A thread of its own, which is left behind where it never wakes.
+        std::thread::spawn(move || done.send(pool.lend(|_| Fit::Free, || Ok(5)).map(|item| *item)));
+        assert!(first.join().unwrap());
+        assert_eq!(result.recv_timeout(std::time::Duration::from_secs(20)).unwrap().unwrap(), 5);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! not touched. It must not know where the weights come from; they carry the names that the build gave them.
 
 use super::{CudaDevice, TensorRtOptions};
+use crate::error::Task;
 use crate::{DataType, Error, Result, Weight};
 use std::collections::HashMap;
 
@@ -19,7 +20,7 @@ pub fn refit(library: nvinfer::Library, plan: &[u8], weights: &[Weight], options
     if !engine.is_refittable() {
         return Err(Error::NotRefittable);
     }
-    let told = |e| Error::tensorrt("put new weights into the plan", e);
+    let told = |e| Error::tensorrt(Task::Refit, e);
     let given: HashMap<&str, &Weight> = weights.iter().map(|weight| (weight.name.as_str(), weight)).collect();
     let mut refitter = nvinfer::Refitter::new(&mut engine).map_err(told)?;
     for name in refitter.all_weights().map_err(told)? {
@@ -28,7 +29,7 @@ pub fn refit(library: nvinfer::Library, plan: &[u8], weights: &[Weight], options
         let values = nvinfer::Weights::new(dtype, data).map_err(told)?;
         refitter.set_named_weights(&name, values).map_err(told)?;
     }
-    // Others than those given are only needed where TensorRT made one of them and a given one.
+    // TensorRT misses further weights only where it merged them with some that were set.
     let needed = refitter.missing_weights().map_err(told)?;
     if !needed.is_empty() {
         return Err(Error::Refit { missing: needed });

@@ -5,6 +5,7 @@
 
 use super::cuda::{CudaDevice, DeviceMemory, Stream};
 use super::outputs::Grown;
+use crate::error::Task;
 use crate::{EngineSpec, Error, Result};
 use nvinfer::{ExecutionContext, ExecutionContextAllocationStrategy as Strategy};
 use smallvec::SmallVec;
@@ -83,8 +84,8 @@ impl Runner {
             // A version-compatible plan runs on a runtime of its own, older than the library around it, which may not
             // take memory the newer way. The context then allocates its own.
             Err(error) => {
-                tracing::debug!(target: "torch2trt::runtime", %error, "the execution context has memory of its own");
-                parts.engine.create_context().map_err(|e| Error::tensorrt("make an execution context", e))?
+                tracing::info!(target: "torch2trt::runtime", %error, "the execution context has memory of its own");
+                parts.engine.create_context().map_err(|e| Error::tensorrt(Task::MakeContext, e))?
             }
         };
         let (inputs, outputs) = (parts.spec.inputs.len(), parts.spec.outputs.len());
@@ -123,7 +124,7 @@ impl Runner {
             self.set_addresses(parts, addresses)?;
             let done = self.context.enqueue(stream.as_ptr());
             let missing = || self.grown.iter().flatten().find_map(Grown::take_error);
-            done.map_err(|e| missing().unwrap_or_else(|| Error::tensorrt("run the engine", e)))?;
+            done.map_err(|e| missing().unwrap_or_else(|| Error::tensorrt(Task::Run, e)))?;
         }
         self.warm = true;
         Ok(())
@@ -138,7 +139,7 @@ impl Runner {
         if self.context.optimization_profile() != Some(index) {
             // SAFETY: the stream is live, and the same that the execution is enqueued on.
             unsafe { self.context.set_optimization_profile(index, stream.as_ptr()) }
-                .map_err(|e| Error::tensorrt("choose the optimization profile", e))?;
+                .map_err(|e| Error::tensorrt(Task::ChooseProfile, e))?;
             self.dims.fill(None);
             self.warm = false;
         }
@@ -152,9 +153,7 @@ impl Runner {
                 continue;
             }
             *known = None;
-            self.context
-                .set_input_shape(&io.name, dims)
-                .map_err(|e| Error::tensorrt("set the shape of an input", e))?;
+            self.context.set_input_shape(&io.name, dims).map_err(|e| Error::tensorrt(Task::SetShape, e))?;
             *known = Some(Sizes::from_slice(dims));
             self.warm = false;
         }
@@ -176,7 +175,7 @@ impl Runner {
             *known = None;
             // SAFETY: the caller's promise.
             unsafe { self.context.set_tensor_address(&io.name, address) }
-                .map_err(|e| Error::tensorrt("set the address of a tensor", e))?;
+                .map_err(|e| Error::tensorrt(Task::SetAddress, e))?;
             *known = Some(address.addr());
         }
         Ok(())
@@ -190,7 +189,7 @@ impl Runner {
         let grown = Grown::default();
         self.context
             .set_output_allocator(&parts.spec.outputs[output].name, grown.allocator(&parts.device))
-            .map_err(|e| Error::tensorrt("set an output allocator", e))?;
+            .map_err(|e| Error::tensorrt(Task::SetAllocator, e))?;
         self.grown[output] = Some(grown.clone());
         Ok(grown)
     }

@@ -19,16 +19,17 @@ from . import _core, arguments
 from ._log import logger, show
 from .arguments import take_legacy
 from .backend import choose, cuda_index, site_packages
-from .capture import Captured, capture
-from .dynamic import check_captured
+from .capture import Captured, ModelError, capture
+from .dynamic import check_captured, resized
 from .errors import error
+from .guards import Guards
 from .converters import CONVERTERS, Calls
 from .converters.calls import listed
 from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report
 from .samples import Samples, ShapeOptions, collect
-from .verify import check
+from .verify import check, check_elsewhere
 
 
 def torch2trt(
@@ -155,8 +156,14 @@ class Conversion:
             torch2trt.Error: E0702 where they differ by more than the precision explains.
         """
         with _timed(made.report, "verify"):
+            guards = Guards(self.captured)
             for label, tensors in self.sampled.cases(self.captured):
-                check(self.module, made, self.captured, label, tensors)
+                decision = guards.failing([tuple(tensor.shape) for tensor in tensors])
+                check(self.module, made, self.captured, label, tensors, decision)
+            samples = [sample.detach() for sample in self.captured.inputs.samples]
+            for shapes, decision in guards.elsewhere(self.sampled.profiles):
+                tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+                check_elsewhere(self.module, made, self.captured, tensors, decision)
 
 
 def convert(given: dict[str, Any]) -> Conversion:
@@ -166,6 +173,7 @@ def convert(given: dict[str, Any]) -> Conversion:
     show(arguments.log_level(given["log_level"]))
     named = {**legacy, "strict_type_constraints": given["strict_type_constraints"]}
     take_legacy(named, list(inspect.signature(torch2trt).parameters))
+    arguments.check_threads(given["threads"])
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     report, bar = Report(), _core.ProgressBar(given["progress"])
@@ -279,7 +287,13 @@ def coverage(
 
 def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
     keep = [registered.method for registered in CONVERTERS.values()]
-    captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep)
+    try:
+        captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep)
+    except ModelError:
+        if sampled.given is None:
+            raise
+        # It may not go with the samples that were made larger. What is wrong with the dynamic shapes, torch.export knows.
+        captured = capture(module, sampled.given.args, sampled.given.kwargs, sampled.dynamic_shapes, bar, keep)
     check_captured(captured.program, sampled.profiles, captured.places)
     sampled.settle(captured)
     builder = _core.ProgramBuilder()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import numbers
 from typing import Any
 
 from ._log import VERBOSE, logger
@@ -67,6 +68,16 @@ def check_names(given: dict[str, Any], inputs: list[str], outputs: list[str]) ->
     twice = next((name for name in chosen if chosen.count(name) > 1), None)
     if twice is not None:
         raise error("E0701", f"two tensors would be named `{twice}`", "give each input and output a name of its own")
+
+
+def check_threads(threads: Any) -> None:
+    """Refuses fewer than 1; what is no number is found out by who reads it.
+
+    Raises:
+        torch2trt.Error: E0701 for such a number.
+    """
+    if isinstance(threads, numbers.Integral) and threads < 1:
+        raise error("E0701", f"`threads` is {threads}", "give 1 or more, or leave it out for one each physical core")
 
 
 def take_legacy(given: dict[str, Any], known: list[str]) -> None:

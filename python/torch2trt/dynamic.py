@@ -12,7 +12,7 @@ import difflib
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,10 +198,12 @@ def _listed(names: list[str]) -> str:
 
 
 def resized(tensor: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """A tensor of another shape with the tensor's own elements, repeated or cut along each axis."""
+    """A tensor of another shape with the tensor's own elements, repeated or cut along each axis; zeros where it has none."""
+    if not tensor.numel():
+        return tensor.new_zeros(shape)
     for axis, size in enumerate(shape):
         if size != tensor.shape[axis]:
-            at = torch.arange(size, device=tensor.device) % max(tensor.shape[axis], 1)
+            at = torch.arange(size, device=tensor.device) % tensor.shape[axis]
             tensor = tensor.index_select(axis, at)
     return tensor.contiguous()
 
@@ -239,51 +241,68 @@ def export_dims(
         index = next(counter)
         return {axis: torch.export.Dim.AUTO for axis in sorted(dynamic_axes(profiles, index))}
 
-    return {name: pytree.tree_map(leaf, value) for name, value in bound.arguments.items()}
+    def tree(value: Any) -> Any:
+        """The same structure; containers of a library, such as caches, as lists, for they hold tensors only."""
+        children, spec = pytree.tree_flatten(value, is_leaf=lambda part: part is not value)
+        if spec.is_leaf():
+            return leaf(value)
+        if isinstance(value, (dict, list, tuple)):
+            return pytree.tree_unflatten([tree(child) for child in children], spec)
+        return [tree(child) for child in children]
+
+    return {name: tree(value) for name, value in bound.arguments.items()}
 
 
-def with_room(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic_shapes: Any
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments with at least 2 along the axes that `dynamic_shapes` gives a `Dim` or `Dim.DYNAMIC`.
+def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[torch.Tensor]:
+    """The samples, with 2 along axes of size 1 that `dynamic_shapes` gives a `Dim` or `Dim.DYNAMIC`.
 
-    `Dim.AUTO` leaves it to torch.export, and sizes derived from others (`2 * batch`) would have to grow with them: with
-    any of these the arguments stay as they are.
+    `Dim.AUTO` leaves such an axis to torch.export, and sizes derived from others (`2 * batch`) would have to grow with
+    them: with any of these the samples stay as they are. So they do where torch.export will refuse what is given.
     """
-    dims = pytree.tree_leaves(dynamic_shapes)
-    if any("Derived" in type(dim).__name__ for dim in dims):
-        return args, kwargs
-    bound = signature.bind(*args, **kwargs)
-    if isinstance(dynamic_shapes, Mapping):
-        for name, value in bound.arguments.items():
-            bound.arguments[name] = _stretched(value, dynamic_shapes.get(name))
-    elif isinstance(dynamic_shapes, (tuple, list)):
-        for (name, value), dims in zip(bound.arguments.items(), dynamic_shapes):
-            bound.arguments[name] = _stretched(value, dims)
-    return bound.args, bound.kwargs
+    if any(_kind(dim) == "DerivedDim" for dim in pytree.tree_leaves(dynamic_shapes)):
+        return samples
+    shapes = [list(sample.shape) for sample in samples]
+    for shape, dims in zip(shapes, _at_tensors(arguments, dynamic_shapes)):
+        for axis, dim in _by_axis(dims):
+            if not isinstance(axis, int) or not -len(shape) <= axis < len(shape) or shape[axis] != 1:
+                continue
+            if _kind(dim) == "AUTO":
+                return samples
+            if _kind(dim) in ("Dim", "DYNAMIC") and _takes(dim, 1) and _takes(dim, 2):
+                shape[axis] = 2
+    pairs = zip(samples, map(tuple, shapes))
+    return [sample if sample.shape == shape else resized(sample, shape) for sample, shape in pairs]
 
 
-def _stretched(value: Any, dims: Any) -> Any:
+def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
+    """What `dynamic_shapes` says of each tensor, in flattened order; None where it says nothing."""
     if isinstance(value, torch.Tensor):
-        axes = dims.items() if isinstance(dims, Mapping) else enumerate(dims if isinstance(dims, (tuple, list)) else ())
-        sizes = list(value.shape)
-        for axis, dim in axes:
-            if _must_be_dynamic(dim) and -len(sizes) <= axis < len(sizes) and sizes[axis] < 2:
-                sizes[axis] = 2
-        return value if sizes == list(value.shape) else resized(value, tuple(sizes))
-    if type(value) is dict and isinstance(dims, Mapping):
-        return {key: _stretched(part, dims.get(key)) for key, part in value.items()}
-    if type(value) in (tuple, list) and isinstance(dims, (tuple, list)) and len(value) == len(dims):
-        return type(value)(map(_stretched, value, dims))
-    return value
+        yield dims
+        return
+    children, spec = pytree.tree_flatten(value, is_leaf=lambda part: part is not value)
+    if spec.is_leaf():
+        return
+    if isinstance(value, Mapping) and isinstance(dims, Mapping):
+        parts = [dims.get(key) for key in value]
+    else:
+        parts = dims if isinstance(dims, (tuple, list)) and len(dims) == len(children) else [None] * len(children)
+    for child, part in zip(children, parts):
+        yield from _at_tensors(child, part)
 
 
-def _must_be_dynamic(dim: Any) -> bool:
-    """Whether torch.export would refuse to make this axis a constant; false for a `Dim` that is never above 1."""
-    if dim is None or isinstance(dim, int) or dim in (torch.export.Dim.AUTO, torch.export.Dim.STATIC):
-        return False
-    largest = getattr(dim, "max", None)
-    return largest is None or largest > 1
+def _by_axis(dims: Any) -> Iterable[tuple[Any, Any]]:
+    return dims.items() if isinstance(dims, Mapping) else enumerate(dims if isinstance(dims, (tuple, list)) else ())
+
+
+def _kind(dim: Any) -> str:
+    """"AUTO", "STATIC" or "DYNAMIC"; otherwise the name of its class: "Dim", "DerivedDim", "int"."""
+    hint = getattr(dim, "type", dim)  # the hint itself before torch 2.7
+    return getattr(hint, "name", None) or type(dim).__name__.lstrip("_")
+
+
+def _takes(dim: Any, size: int) -> bool:
+    low, high = getattr(dim, "min", None), getattr(dim, "max", None)
+    return (low is None or low <= size) and (high is None or size <= high)
 
 
 def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tuple[str, int], str]) -> None:

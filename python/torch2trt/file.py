@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from . import _core, tree_file
+from .arguments import check_threads
 from .backend import site_packages
 from .capture.tree import InputTree, OutputTree
 from .errors import error
@@ -38,7 +39,12 @@ def load_options(
     tensorrt: str | None = None,
     onnxruntime: str | None = None,
 ) -> dict[str, Any]:
-    """The options of loading, as the Rust half reads them."""
+    """The options of loading, as the Rust half reads them.
+
+    Raises:
+        torch2trt.Error: E0701 for a device that is no GPU, or fewer than 1 thread.
+    """
+    check_threads(threads)
     return {
         "device": _index(device),
         "use_cuda_graph": use_cuda_graph,
@@ -89,10 +95,12 @@ def _from_plan(plan: bytes, input_names: list[str] | None, output_names: list[st
 
 
 def _index(device: Any) -> int:
-    if device is None:
-        return torch.cuda.current_device() if torch.cuda.is_available() else 0
-    device = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
-    return device.index or 0
+    device = torch.device("cuda", device) if isinstance(device, int) else torch.device(device or "cuda")
+    if device.type != "cuda":
+        raise error("E0701", f"`device` is {device}, and TensorRT runs on GPUs", 'give device="cuda:0", say, or leave it out')
+    if device.index is not None:
+        return device.index
+    return torch.cuda.current_device() if torch.cuda.is_available() else 0
 
 
 __all__ = ["Parts", "engine_from", "inspect", "load_options"]

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from .errors import error
-from .file import engine_from, load_options
+from .file import engine_from, inspect, load_options
 from .module import TRTModule
 
 
@@ -26,12 +26,13 @@ def load(path: str | os.PathLike[str], **options: Any) -> TRTModule:
         onnxruntime: path of the ONNX Runtime library to use.
 
     Raises:
-        torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0301 and E0501 where the
-            library is missing.
+        torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0701 for options that do not
+            fit, E0301 and E0501 where the library is missing.
     """
-    made = TRTModule(*engine_from(os.fspath(path), None, None, load_options(**options)))
-    made.run_options = {name: value for name, value in options.items() if name != "device"}
-    return made
+    path = os.fspath(path)
+    if str(options.get("device")) == "cpu" and not inspect(path).get("built"):
+        del options["device"]  # where the CPU engine runs anyway
+    return _loaded(path, options)
 
 
 def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
@@ -50,7 +51,13 @@ def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
             plan = file.read()
     except OSError as refused:
         raise error("E0605", f"the plan cannot be read: {refused}", "give the path of a plan file") from refused
-    return TRTModule(*engine_from(plan, None, None, load_options(**options)))
+    return _loaded(plan, options)
+
+
+def _loaded(source: bytes | str, options: dict[str, Any]) -> TRTModule:
+    made = TRTModule(*engine_from(source, None, None, load_options(**options)))
+    made.run_options = {name: value for name, value in options.items() if name != "device"}
+    return made
 
 
 __all__ = ["load", "load_plan"]

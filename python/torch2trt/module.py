@@ -220,7 +220,10 @@ class TRTModule(torch.nn.Module):
         data = state_dict[prefix + "engine"]
         data = data.cpu().numpy().tobytes() if isinstance(data, torch.Tensor) else bytes(data)
         names = [state_dict.get(prefix + key) for key in ("input_names", "output_names")]
-        self._fill(*engine_from(data, *names))
+        # Trust was in another file.
+        options = {name: value for name, value in self.run_options.items() if name != "trusted"}
+        self._fill(*engine_from(data, *names, load_options(**options)))
+        self.run_options = options
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles hold the engine file, as `save` writes it."""

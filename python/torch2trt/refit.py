@@ -62,9 +62,9 @@ def _defaults() -> dict[str, Any]:
 
 
 def _recorded(made: TRTModule) -> dict[str, Any]:
-    """What an engine file tells of the arguments."""
-    options = dict(made.report.options)
-    half = options.pop("half", None)
+    """What an engine file tells of the arguments, and what it was loaded with."""
+    options = {**made.report.options, **made.run_options}
+    half, _ = options.pop("half", None), options.pop("trusted", None)
     return {**options, "fp16_mode": half == "float16", "bf16_mode": half == "bfloat16", "progress": False}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,8 +41,8 @@ class Samples:
     profiles: list[Ranges]
     dynamic_shapes: Any = None
     """For torch.export."""
-    own: list[tuple[int, ...]] | None = None
-    """The shapes that were given, where others are exported because of the dynamic shapes."""
+    given: InputTree | None = None
+    """The inputs of the call, where the call gave dynamic shapes, for which others may be exported."""
 
     def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
         """The profiles by input name, as the Rust options have them."""
@@ -51,7 +52,7 @@ class Samples:
     def settle(self, captured: Captured) -> None:
         """Makes a profile of torch.export's Dims, where those said which sizes there are."""
         if self.dynamic_shapes is not None and not self.profiles:
-            self.profiles = _from_dims(captured, self.own)
+            self.profiles = _from_dims(captured, [tuple(sample.shape) for sample in self.given.samples])
 
     def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
         """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
@@ -86,15 +87,23 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     if options.max_batch_size is not None:
         profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size, asked)
     if options.dynamic_shapes is not None:
-        args, kwargs = with_room(signature, tree.args, tree.kwargs, options.dynamic_shapes)
-        own = [tuple(sample.shape) for sample in tree.samples]
-        return Samples(args, kwargs, profiles, options.dynamic_shapes, own)
+        return _with_dims(module, tree, profiles, options.dynamic_shapes)
     if not profiles:
         return Samples(tree.args, tree.kwargs, profiles)
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
     return Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles))
+
+
+def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges], dynamic_shapes: Any) -> Samples:
+    """The samples in shapes that torch.export takes with these `dynamic_shapes`."""
+    if isinstance(dynamic_shapes, torch.export.ShapesCollection):
+        with suppress(Exception):  # it knows tensors by identity; what it refuses, it will refuse in torch.export too
+            dynamic_shapes = dynamic_shapes.dynamic_shapes(module, tree.args, tree.kwargs)
+    arguments = inspect.signature(module.forward).bind(*tree.args, **tree.kwargs).arguments
+    samples = with_room(tree.samples, arguments, dynamic_shapes)
+    return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree)
 
 
 def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions) -> ShapeOptions:
@@ -107,7 +116,7 @@ def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | No
     return replace(options, min_shapes=found[0], opt_shapes=found[1], max_shapes=found[2])
 
 
-def _from_dims(captured: Captured, own: list[tuple[int, ...]] | None) -> list[Ranges]:
+def _from_dims(captured: Captured, own: list[tuple[int, ...]]) -> list[Ranges]:
     """The profile of what was captured, with the caller's own shapes as the best where they are in range; none where a
     range is open, or a size is a multiple or the like of another.
     """
@@ -121,8 +130,8 @@ def _from_dims(captured: Captured, own: list[tuple[int, ...]] | None) -> list[Ra
         return [tuple(d if isinstance(d, int) else getattr(symbols[d], end) for d in shape) for shape in dims]
 
     low, best, high = shapes("min"), shapes("hint"), shapes("max")
-    ends = [pair for shape in zip(low, own or best, high) for pair in zip(*shape)]
-    return [Ranges(low, own if own and all(a <= size <= b for a, size, b in ends) else best, high)]
+    ends = [pair for shape in zip(low, own, high) for pair in zip(*shape)]
+    return [Ranges(low, own if all(a <= size <= b for a, size, b in ends) else best, high)]
 
 
 def _resized(samples: list[torch.Tensor], shapes: list[tuple[int, ...]]) -> list[torch.Tensor]:

@@ -1,7 +1,8 @@
 """The trees of a model's inputs and outputs as JSON, for engine files.
 
-What is written is plain data: reading it runs no code and imports nothing, whoever wrote the file. A return type whose
-class is not there where the file is read becomes a dictionary of the outputs by name.
+What is written is plain data: whoever wrote the file, reading it imports nothing, and runs no code but that of classes
+that are registered in pytree already. A return type whose class is not there where the file is read becomes a dictionary
+of the outputs by name.
 
 This file must not know what an engine is.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import inspect
+import json
 import math
 import sys
 from typing import Any
@@ -40,7 +42,7 @@ def from_json(data: dict[str, Any]) -> tuple[InputTree, OutputTree]:
     """
     try:
         return _inputs_from_json(data["inputs"]), _outputs_from_json(data["outputs"])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError) as problem:
+    except Exception as problem:  # anything may stand there, and a registered class's own code may raise anything
         raise error(
             "E0605",
             f"the structure of the model's inputs and outputs cannot be read: {problem}",
@@ -80,6 +82,9 @@ def _inputs_from_json(data: dict[str, Any]) -> InputTree:
     specs = {name: pytree.tree_structure(_skeleton(spec)) for name, spec in data["specs"]}
     tree = _tree(inspect.Signature(parameters), specs)
     tree.leaves = [_leaf_from_json(leaf) for leaf in data["leaves"]]
+    known = specs.keys() <= tree._signature.parameters.keys()
+    if not known or sum(spec.num_leaves for spec in specs.values()) != len(tree.leaves):
+        raise ValueError(f"{len(tree.leaves)} inputs for the arguments {list(specs)} of forward{tree._signature}")
     tree._plain_count = int(data["plain"])
     return tree
 
@@ -109,8 +114,7 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
         try:
             spec = pytree.tree_structure(_skeleton(data["spec"]))
         except NotImplementedError as problem:
-            reason = str(problem).partition(". ")[0]
-            logger.warning("outputs come in a dictionary, since the class of the return value is not there: %s", reason)
+            logger.warning("outputs come in a dictionary, since the class of the return value is not there: %s", problem)
     if spec is None:
         spec = pytree.tree_structure(dict.fromkeys(names, 0))
     if spec.num_leaves != len(leaves):
@@ -145,9 +149,9 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
 
 
 def _skeleton(data: Any) -> Any:
-    """A value of the structure that was written, with 0 for every leaf."""
+    """A value of the structure that was written, with an empty tensor for every leaf: caches look at what they are given."""
     if data is None:
-        return 0
+        return torch.empty(1, 0, 0, 0)
     ((kind, content),) = data.items()
     if kind in ("list", "tuple"):
         children = [_skeleton(child) for child in content]
@@ -159,14 +163,35 @@ def _skeleton(data: Any) -> Any:
         return _namedtuple(module, name, fields)(*map(_skeleton, children))
     if kind == "dataclass":
         module, name, given, absent, children = content
-        found = _loaded(module, name)
+        found = _class(module, name)
         if found not in pytree.SUPPORTED_NODES or not dataclasses.is_dataclass(found):
             raise NotImplementedError(f"{module}.{name}")
         return found(**dict(zip(given, map(_skeleton, children))), **dict.fromkeys(absent))
     if kind == "registered":
         text, children = content
-        return pytree.tree_unflatten(list(map(_skeleton, children)), pytree.treespec_loads(text))
+        return _registered(json.loads(text)[1], list(map(_skeleton, children)))
     raise ValueError(f"there is no structure `{kind}`")
+
+
+def _registered(node: dict[str, Any], children: list[Any]) -> Any:
+    """An object of a class that is registered here. pytree's own reader would import modules that the node names."""
+    kind = pytree.SERIALIZED_TYPE_TO_PYTHON_TYPE.get(node["type"])
+    if kind is None:
+        raise NotImplementedError(node["type"])
+    context, read = node["context"], pytree.SUPPORTED_SERIALIZED_TYPES[kind].from_dumpable_context
+    if kind is collections.defaultdict:
+        factory = _class(context["default_factory_module"], context["default_factory_name"])
+        context = [factory, context["dict_context"]]
+    else:
+        context = read(context) if read else json.loads(context, object_hook=_member)
+    return pytree.SUPPORTED_NODES[kind].unflatten_fn(children, context)
+
+
+def _member(data: dict[str, Any]) -> Any:
+    """The member of an enumeration, where JSON holds one as pytree writes them."""
+    if "__enum__" not in data:
+        return data
+    return _class(*data["fqn"].split(":")).__members__[data["name"]]
 
 
 def _namedtuple(module: str, name: str, fields: list[str]) -> type:
@@ -181,7 +206,15 @@ def _loaded(module: str, name: str) -> Any:
     """What a name stands for in a module that is loaded already; None otherwise."""
     found: Any = sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
+        found = getattr(found, "__dict__", {}).get(part)  # modules may import what `getattr` asks them for
+    return found
+
+
+def _class(module: str, name: str) -> Any:
+    """The class, where its module is loaded already."""
+    found = _loaded(module, name)
+    if not isinstance(found, type):
+        raise NotImplementedError(f"{module}.{name}")
     return found
 
 
@@ -250,7 +283,7 @@ def _value_from_json(data: Any) -> Any:
         return data
     ((kind, value),) = data.items()
     if kind == "dtype":
-        dtype = getattr(torch, value, None)
+        dtype = vars(torch).get(value)
         if not isinstance(dtype, torch.dtype):
             raise ValueError(f"{value} is no dtype")
         return dtype

@@ -8,6 +8,8 @@ This file must not know how the engine was made.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from torch.utils import _pytree as pytree
 from .capture import Captured
 from .capture.errors import one_line
 from .capture.preserve import as_module, preserved, settle_mode
-from .errors import error
+from .errors import Error, error
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 """Largest difference that is taken for rounding; anything above it is a wrong conversion."""
@@ -76,21 +78,79 @@ def _suspects(captured: Captured) -> str | None:
     return f"look at your own converters first, which made parts of the network: {', '.join(names)}; verify=False skips the comparison"
 
 
-def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, tensors: list[torch.Tensor]) -> None:
+def check(
+    module: torch.nn.Module,
+    made: Any,
+    captured: Captured,
+    label: str,
+    tensors: list[torch.Tensor],
+    decision: str | None = None,
+) -> None:
     """Runs both on these input tensors and notes the differences in the report, under names that end in the label.
+
+    `decision` is what the model decides otherwise at their sizes than at the sample's.
 
     Raises:
         torch2trt.Error: E0702 where an output differs by more than rounding, E0307 where the model does not run at
-            sizes that were asked for.
+            sizes that were asked for, or decides otherwise there.
     """
+    expected = _expected(module, captured, label, tensors)
+    with _decided(decision, tensors):
+        made.report.difference.update(_differences(made, captured, label, tensors, expected))
+
+
+def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tensors: list[torch.Tensor], decision: str) -> None:
+    """Runs both where the model decides otherwise; where the model does not run, there is nothing to compare.
+
+    Raises:
+        torch2trt.Error: E0307 where the decision makes a difference.
+    """
+    try:
+        expected = _expected(module, captured, "other", tensors)
+    except Error:
+        return
+    with _decided(decision, tensors):
+        _differences(made, captured, "other", tensors, expected)
+
+
+@contextmanager
+def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None]:
+    """Says why the two differ, where the model decides by sizes."""
+    try:
+        yield
+    except Error as wrong:
+        if decision is None:
+            raise
+        shapes = ", ".join(str(list(tensor.shape)) for tensor in tensors)
+        raise error(
+            "E0307",
+            "the model decides by sizes, and the engine has what it did at the sample's\n"
+            f"  no longer so at shapes {shapes}: {decision}\n  {str(wrong).splitlines()[0].partition(': ')[2]}",
+            "give min and max shapes between which the decision is the same, or convert once for each; verify=False skips "
+            "the comparison",
+        ) from wrong
+
+
+def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     module = as_module(module)
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)
-        expected = _tensors(captured, _called(module, args, kwargs, label, tensors))
+        return _tensors(captured, _called(module, args, kwargs, label, tensors))
+
+
+def _differences(
+    made: Any, captured: Captured, label: str, tensors: list[torch.Tensor], expected: list[torch.Tensor]
+) -> dict[str, float]:
+    """The differences by output and label.
+
+    Raises:
+        torch2trt.Error: E0702 for one that is more than rounding; those of a call.
+    """
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
+    found: dict[str, float] = {}
     for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
-        made.report.difference[f"{name} ({label})" if label else name] = value
+        found[f"{name} ({label})" if label else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
         if made.engine.device_index is not None and tensor.dtype == torch.float32:
             allowed = max(allowed, TF32)
@@ -104,3 +164,4 @@ def check(module: torch.nn.Module, made: Any, captured: Captured, label: str, te
                 _suspects(captured) or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
                 "or pass verify=False",
             )
+    return found

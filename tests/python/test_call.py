@@ -197,6 +197,8 @@ def test_options_are_checked():
     model, x = nn.ReLU().eval(), torch.randn(3)
     code, text = code_of(lambda: torch2trt(model, [x], backend="gpu"))
     assert code == "E0701" and '"tensorrt"' in text
+    code, text = code_of(lambda: torch2trt(model, [x], backend="cpu", threads=0))
+    assert code == "E0701" and "`threads` is 0" in text
 
 
 def test_missing_libraries_name_every_place(tmp_path):
@@ -403,7 +405,25 @@ def test_one_shape_asked_for_twice():
     # An axis that is not the batch is another matter.
     sizes = torch2trt(lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8)
     assert sizes(torch.randn(8, 5), torch.randn(5, 4)).shape == (8, 4)
-    dims = {"input": {0: torch.export.Dim("n", min=1, max=8)}}
+
+
+def test_a_sample_of_one_along_axes_that_depend_on_each_other():
+    n = torch.export.Dim("n", min=1, max=8)
     with pytest.raises(Error, match="E0601") as raised:
-        torch2trt(model, [x[:1]], backend="cpu", dynamic_shapes=dims)
+        torch2trt(nn.Softmax(-1), [torch.randn(1, 2)], backend="cpu", dynamic_shapes={"input": {0: n, 1: 2 * n}})
     assert "at least 2 along dynamic axes" in raised.value.help
+
+
+def test_a_part_that_is_torchscript_is_named():
+    model = nn.Sequential(nn.ReLU(), torch.jit.script(nn.Linear(4, 4)))
+    code, text = code_of(lambda: convert(model.eval(), [torch.randn(2, 4)]))
+    assert code == "E0601" and "`1` is TorchScript" in text and "help: put the original" in text
+
+
+def test_what_the_tracer_cannot_see_is_not_taken_for_a_constant():
+    class Hidden(nn.Module):
+        def forward(self, x):
+            return torch.from_numpy(x.detach().numpy() * 2)
+
+    code, text = code_of(lambda: convert(Hidden().eval(), [torch.randn(2, 4)]))
+    assert code == "E0601" and "help: " in text

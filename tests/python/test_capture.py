@@ -136,6 +136,29 @@ def test_a_traced_node_knows_its_module_and_line():
     assert "self.second(y)" in source[relu.line - 1]
 
 
+def test_a_traced_layer_of_torch_has_no_line(monkeypatch):
+    """Further out on the stack are this package and whoever calls it, neither of them the model."""
+
+    def refuse(*args, **kwargs):
+        raise ValueError("refused")
+
+    monkeypatch.setattr(torch.export, "export", refuse)
+    with pytest.warns(CaptureWarning):
+        recorder = record(capture(nn.Linear(4, 4).eval(), (torch.randn(2, 4),)))
+    assert recorder.call("aten.linear.default").file == ""
+
+
+def test_files_of_torch_and_of_this_package_are_not_the_models():
+    import torchvision
+
+    from torch2trt import _convert
+    from torch2trt.capture.origin import is_user_code
+
+    assert not any(is_user_code(module.__file__) for module in (torch, nn.functional, _convert, inspect.getmodule(capture)))
+    assert is_user_code(__file__) and is_user_code(torchvision.__file__)
+    assert is_user_code(str(Path(_convert.__file__).parent) + "_examples.py")
+
+
 def test_a_detection_model_is_captured():
     import torchvision
 
@@ -210,7 +233,7 @@ def test_arguments_take_the_form_their_schema_type_says():
     assert tensors[0] == "values" and len(tensors[1]) == 2 and dim == -1
 
 
-def test_multi_output_nodes_list_their_outputs_and_leave_out_the_unused():
+def test_multi_output_nodes_list_their_outputs_whether_used_or_not():
     def forward(_, x):
         _, second, _ = x.split([1, 2, 1], dim=1)
         values, _ = x.topk(2)
@@ -219,9 +242,9 @@ def test_multi_output_nodes_list_their_outputs_and_leave_out_the_unused():
     model = Function(forward).eval()
     recorder = assert_replays(capture(model, (torch.randn(4, 4),)), model, (torch.randn(4, 4),))
     split = recorder.call("aten.split_with_sizes.default")
-    assert [output and output[0].partition(".")[2] for output in split.outputs] == [None, "1", None]
+    assert [output and output[0].partition(".")[2] for output in split.outputs] == ["0", "1", "2"]
     assert split.outputs[1][1:] == ("float32", [4, 2])
-    assert [output is None for output in recorder.call("aten.topk.default").outputs] == [False, True]
+    assert [output[1:] for output in recorder.call("aten.topk.default").outputs] == [("float32", [4, 2]), ("int64", [4, 2])]
     assert not any("getitem" in target for target in recorder.targets())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 
 import pytest
@@ -200,6 +201,19 @@ def test_control_flow_with_subgraphs_is_named():
 
     text = refusal(Function(forward).eval(), (torch.randn(3),))
     assert "higher_order.cond" in text and f"{__file__}:" in text
+
+
+def test_what_a_model_prints_comes_through(capsys):
+    def forward(_, x):
+        print("one\ntwo", file=sys.stderr)
+        if torch.compiler.is_compiling():
+            raise ValueError("not under torch.export")
+        return x * 2
+
+    with pytest.warns(CaptureWarning, match="not under torch.export"):
+        capture(Function(forward).eval(), (torch.randn(3),))
+    said = capsys.readouterr().err
+    assert said == "one\ntwo\n" * said.count("one")
 
 
 def test_a_model_that_fails_by_itself_is_told_apart():

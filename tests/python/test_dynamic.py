@@ -3,11 +3,15 @@
 Sizes are told as min/opt/max shapes, as a largest batch, or as torch.export's Dims; data sets are in test_dataset.py.
 """
 
+import collections
+import copy
+import dataclasses
 import importlib.util
 
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from models import build
 from sizes import of_sizes
 from torch import nn
@@ -238,6 +242,85 @@ def test_torch_export_dims_of_a_sample_of_one():
         refused("E0402", lambda: model_trt(*shape), "(`batch`, as in axis 0 of `image`)")  # noqa: B023
 
 
+Tensors = collections.namedtuple("Tensors", "image weight")
+
+
+@dataclasses.dataclass
+class Both:
+    image: torch.Tensor
+    weight: torch.Tensor
+
+
+class Nested(nn.Module):
+    def forward(self, given):
+        image, weight = pytree.tree_leaves(given)
+        return image * weight.sum(1, keepdim=True)
+
+
+def test_torch_export_dims_of_a_sample_of_one_in_any_container():
+    batch, x, y = Dim("batch", max=8), torch.randn(1, 3), torch.randn(1, 2)
+    for make, shapes in [
+        (Tensors, Tensors({0: batch}, [batch, Dim.STATIC])),
+        (Both, [{0: batch}, (batch, 2)]),
+        (lambda *both: collections.OrderedDict(zip("iw", both)), {"w": {0: batch}, "i": (batch, None)}),
+    ]:
+        model_trt = convert(Nested().eval(), [make(x, y)], dynamic_shapes={"given": shapes})
+        agree(Nested(), model_trt, make(torch.randn(5, 3), torch.randn(5, 2)))
+
+
+def test_shapes_collections_of_a_sample_of_one():
+    x, y, shapes = torch.randn(1, 4), torch.randn(1, 4), torch.export.ShapesCollection()
+    shapes[x] = shapes[y] = {0: Dim("batch", max=8)}
+    agree(TwoInputs(), convert(TwoInputs(), [x, y], dynamic_shapes=shapes), torch.randn(5, 4), torch.randn(5, 4))
+    shapes[torch.randn(3)] = {0: Dim("other")}
+    refused("E0601", lambda: convert(TwoInputs(), [x, y], dynamic_shapes=shapes), "not found in args")
+
+
+def test_hints_with_ranges_of_a_sample_of_one():
+    if not callable(Dim.AUTO):
+        pytest.skip("hints have no ranges in this version of torch")
+    for hint, size in [(Dim.STATIC(min=1), "1"), (Dim.AUTO(max=6), "1"), (Dim.DYNAMIC(max=6), "input_dim0")]:
+        model_trt = convert(nn.ReLU(), [torch.randn(1, 4)], dynamic_shapes=[{0: hint}])
+        assert f"float32[{size},4]" in str(model_trt.network)
+
+
+class Joined(nn.Module):
+    def forward(self, x, y):
+        return torch.cat([x, y], 1)
+
+
+BATCH = Dim("batch", max=8)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        # Made larger, the first would no longer go with the second.
+        (({0: BATCH}, None), ("constant (1)", "at least 2")),
+        (({0: BATCH}, {0: Dim.AUTO}), ("constant (1)", "at least 2")),
+        (({0: BATCH}, {0: 2 * BATCH}), ("2*batch, where batch = 1",)),
+        (({0: Dim("n", max=1)}, None), ("constant (1)",)),
+        (({0: Dim("n", min=3, max=8)}, None), ("constant (1)",)),
+        (({0: torch.zeros(3)}, None), ("Unexpected dimension",)),
+        (({0: [BATCH, BATCH]}, None), ("Unexpected dimension",)),
+        (({"0": BATCH}, None), ("str",)),
+        (({7: BATCH}, None), ("IndexError",)),
+        ((BATCH, None), ("Unexpected input tensor shape",)),
+        ({"x": {0: BATCH}}, ("top-level keys",)),
+        ("xy", ("expected dynamic_shapes to be",)),
+    ],
+)
+def test_dynamic_shapes_that_torch_export_refuses(shapes, words):
+    refused("E0601", lambda: convert(Joined(), [torch.randn(1, 4), torch.randn(1, 4)], dynamic_shapes=shapes), *words)
+
+
+def test_empty_samples():
+    model_trt = convert(nn.ReLU(), [torch.randn(0, 4)], max_shapes=[(3, 4)])
+    for batch in (0, 1, 3):
+        agree(nn.ReLU(), model_trt, torch.randn(batch, 4))
+    refused("E0601", lambda: convert(nn.ReLU(), [torch.randn(0, 4)], dynamic_shapes=[{0: BATCH}]), "constant (0)", "at least 2")
+
+
 def test_symbols_are_called_by_input_and_axis():
     model_trt = convert(Weighted().eval(), [torch.randn(2, 3), {"weight": torch.randn(2, 3), "more": [torch.randn(2)]}], max_batch_size=4)
     assert "float32[image_dim0,3]" in str(model_trt.network)
@@ -261,6 +344,9 @@ def test_axes_that_the_model_fixes():
     assert "Linear" in text
     refused("E0307", lambda: convert(Limited(), [x], max_shapes=[(8, 4)]), "the model allows 2..4", "test_dynamic.py:")
     agree(Limited(), convert(Limited(), [x], max_shapes=[(4, 4)]), torch.randn(4, 4))
+    vision = torchvision.models.VisionTransformer(32, 8, 1, 2, 16, 32).eval()
+    image = torch.randn(1, 3, 32, 32)
+    refused("E0307", lambda: convert(vision, [image], max_shapes=[(1, 3, 64, 32)]), "32 only", "vision_transformer.py:")
     # One of two sizes that the model makes one stays fixed.
     refused("E0307", lambda: convert(TwoInputs(), [x, y], max_shapes=[(8, 4), (2, 4)]), "axis 0", "2 only")
 
@@ -351,3 +437,78 @@ def test_any_height_and_width(name):
     )
     for height, width in [(32, 32), (96, 96), (64, 40), (33, 71)]:
         agree(model, model_trt, torch.randn(1, 3, height, width))
+
+
+class Deciding(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x, y):
+        return self.function(x, y)
+
+
+def _padded(x, y):
+    extra = (-x.shape[1]) % 4
+    return nn.functional.pad(x, (0, extra)) if extra else x
+
+
+DECISIONS = {
+    "a multiple": (lambda x, y: x * 2 if x.shape[1] % 4 == 0 else x, "x.shape[1] % 4) == 0"),
+    "padding": (_padded, "x.shape[1]) % 4"),
+    "two inputs": (lambda x, y: x.sum(1) if x.shape[1] <= y.shape[1] else y.sum(1), "x.shape[1]"),
+    "a float": (lambda x, y: nn.functional.interpolate(x[:, None], size=int(x.shape[1] / 2)), "x.shape[1] / 2) == 4"),
+    "another shape": (lambda x, y: x + y if x.shape == y.shape else x, "x.shape[1]"),
+}
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_what_the_model_decides_by_sizes_is_not_taken_for_all_of_them(name):
+    function, words = DECISIONS[name]
+    wide = 9 if name in ("two inputs", "another shape") else 8
+    inputs = [torch.randn(2, 8), torch.randn(2, wide)]
+    ranges = {"min_shapes": [(2, 4), (2, 4)], "max_shapes": [(2, 16), (2, 16)]}
+    refused("E0307", lambda: convert(Deciding(function), inputs, **ranges), "decides by sizes", words, "verify=False")
+
+
+def test_decisions_that_change_nothing_are_no_hindrance():
+    def same(x, y):
+        return x.reshape(-1, 2).sum(0) if x.shape[1] % 2 == 0 else torch.stack([x.flatten()[0::2].sum(), x.flatten()[1::2].sum()])
+
+    def either(x, y):
+        return x * 2 if x.shape[1] % 4 == 0 else x + x
+
+    inputs = [torch.randn(2, 8), torch.randn(2, 8)]
+    for function in (same, either):
+        model_trt = convert(Deciding(function), inputs, min_shapes=[(2, 4), (2, 4)], max_shapes=[(2, 16), (2, 16)])
+        assert set(model_trt.report.difference) == {"output (min)", "output (opt)", "output (max)"}
+        for width in (4, 10, 16):
+            agree(Deciding(function), model_trt, torch.randn(2, width), torch.randn(2, width))
+
+
+def test_a_cache_of_keys_and_values_that_grows():
+    from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2
+    )
+    model = LlamaForCausalLM(config).eval()
+
+    def given(batch, past):
+        cache = DynamicCache(config=config)
+        for layer in range(2):
+            cache.update(torch.randn(batch, 2, past, 8), torch.randn(batch, 2, past, 8), layer)
+        return torch.randint(0, 50, (batch, 1)), cache
+
+    ids, cache = given(2, 6)
+    shapes = [(4, 1), *[(4, 2, 16, 8)] * 4]
+    smallest = [(1, 1), *[(1, 2, 2, 8)] * 4]
+    kwargs = {"past_key_values": cache, "use_cache": True}
+    model_trt = convert(model, [ids], kwargs=kwargs, min_shapes=smallest, max_shapes=shapes)
+    for batch, past in ((1, 2), (3, 9), (4, 16)):
+        ids, cache = given(batch, past)
+        got = model_trt(ids, past_key_values=copy.deepcopy(cache), use_cache=True)
+        with torch.no_grad():
+            expected = model(ids, past_key_values=cache, use_cache=True)
+        assert difference(expected.logits, got.logits) < 1e-4
+        assert got.past_key_values.get_seq_length() == past + 1

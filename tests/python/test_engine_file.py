@@ -8,6 +8,8 @@ from __future__ import annotations
 import collections
 import copy
 import dataclasses
+import enum
+import functools
 import json
 import subprocess
 import sys
@@ -134,10 +136,13 @@ def test_inspect_tells_of_a_plan_without_loading_it(tmp_path):
     made.save_plan(tmp_path / "model.plan")
     plan = (tmp_path / "model.plan").read_bytes()
     assert plan in (tmp_path / "model.engine").read_bytes()
-    if not torch.cuda.is_available():
-        for load in (package.load, package.load_plan):
+    for load in (package.load, package.load_plan):
+        path = tmp_path / ("model.engine" if load is package.load else "model.plan")
+        with pytest.raises(Error, match="E0701.*`device` is cpu"):
+            load(path, device="cpu")
+        if not torch.cuda.is_available():
             with pytest.raises(Error, match="E0604"):
-                load(tmp_path / ("model.engine" if load is package.load else "model.plan"))
+                load(path)
 
 
 def test_damage_is_an_error_with_its_code(converted, tmp_path):
@@ -194,6 +199,31 @@ class Result:
 
 
 @dataclasses.dataclass
+class Picky:
+    first: torch.Tensor
+
+    def __post_init__(self):
+        assert isinstance(self.first, torch.Tensor)
+
+
+torch.export.register_dataclass(Picky)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Box:
+    def __init__(self, content):
+        self.content = content
+
+
+torch.utils._pytree.register_pytree_node(
+    Box, lambda box: ([box.content], ("box",)), lambda parts, _: Box(*parts), serialized_type_name="test_engine_file.Box"
+)
+
+
+@dataclasses.dataclass
 class Elsewhere:
     first: torch.Tensor
     rest: list
@@ -245,6 +275,24 @@ def test_a_named_tuple_that_is_not_there_is_made_anew():
     assert (type(made).__name__, made.left, made.right) == ("Pair", 1, [2])
 
 
+def registered(kind, context):
+    leaf = {"type": None, "context": None, "children_spec": []}
+    return {"registered": [json.dumps([1, {"type": kind, "context": context, "children_spec": [leaf]}]), [None]]}
+
+
+def default_of(module, name):
+    return registered(
+        "collections.defaultdict", {"default_factory_module": module, "default_factory_name": name, "dict_context": ["a"]}
+    )
+
+
+def member_of(path, name):
+    return registered("builtins.dict", json.dumps([{"__enum__": True, "fqn": path, "name": name}]))
+
+
+DEEP = functools.reduce(lambda inner, _: {"list": [inner]}, range(9000), None)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -256,6 +304,16 @@ def test_a_named_tuple_that_is_not_there_is_made_anew():
         lambda d: d["inputs"]["leaves"][0].update(constant={"dtype": "__loader__"}),
         lambda d: d["inputs"]["leaves"][0].update(constant={"eval": "1"}),
         lambda d: d["inputs"]["leaves"][0].update(constant={"int": "1", "float": "2"}),
+        lambda d: d["inputs"]["leaves"][0].update(constant={"device": "nonsense"}),
+        lambda d: d["inputs"]["leaves"].pop(),
+        lambda d: d["inputs"].update(specs=[["y", None]]),
+        lambda d: d["inputs"].update(specs=[["input_0", DEEP]]),
+        lambda d: d["inputs"].update(specs=[["input_0", registered("collections.defaultdict", {})]]),
+        lambda d: d["inputs"].update(specs=[["input_0", default_of("builtins", "print")]]),
+        lambda d: d["inputs"].update(specs=[["input_0", default_of("no.such", "Class")]]),
+        lambda d: d["inputs"].update(specs=[["input_0", member_of("no.such:Class", "A")]]),
+        lambda d: d["inputs"].update(specs=[["input_0", member_of("builtins:int", "A")]]),
+        lambda d: d["inputs"].update(specs=[["input_0", {"dataclass": [__name__, "Picky", [], ["first"], []]}]]),
         lambda d: d["outputs"]["leaves"].pop(),
     ],
 )
@@ -264,6 +322,71 @@ def test_trees_that_are_no_trees_are_refused(change):
     change(data)
     with pytest.raises(Error, match="E0605"):
         tree_file.from_json(data)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        collections.defaultdict(list, a=0),
+        collections.defaultdict(Pair, a=0),
+        collections.OrderedDict(b=0, a=0),
+        collections.deque([0], maxlen=3),
+        {Colour.RED: 0, "a": 0},
+        Picky(torch.zeros(1)),
+        Box([0, 0]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_classes_that_pytree_knows_here_come_back(value):
+    spec = torch.utils._pytree.tree_structure(value)
+    inputs, _ = tree_file.plain(["x"], ["y"])
+    text = json.dumps(tree_file.to_json(inputs, OutputTree(spec, [RUNTIME] * spec.num_leaves)))
+    assert tree_file.from_json(json.loads(text))[1].spec == spec
+
+
+def test_caches_of_transformers_come_back():
+    from transformers import DynamicCache
+
+    from torch2trt.capture.tree import register_transformers_cache
+
+    register_transformers_cache()
+    cache, x = DynamicCache(), torch.randn(1, 2, 3, 4)
+    cache.update(x, x, 0)
+    spec = torch.utils._pytree.tree_structure(cache)
+    inputs, _ = tree_file.plain(["x"], ["y"])
+    text = json.dumps(tree_file.to_json(inputs, OutputTree(spec, [RUNTIME] * spec.num_leaves)))
+    assert tree_file.from_json(json.loads(text))[1].spec == spec
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        default_of("bystander", "Class"),
+        member_of("bystander:Class", "A"),
+        {"namedtuple": ["lazy", "bystander.Class", ["a"], [None]]},
+        {"dataclass": ["lazy", "bystander.Class", ["a"], [], [None]]},
+    ],
+)
+def test_reading_imports_nothing(spec, tmp_path, monkeypatch):
+    (tmp_path / "bystander.py").write_text("class Class: pass")
+    (tmp_path / "lazy.py").write_text("def __getattr__(name):\n    import bystander\n    return bystander")
+    monkeypatch.syspath_prepend(tmp_path)
+    import lazy  # noqa: F401
+
+    data = json.loads(json.dumps(tree_file.to_json(*tree_file.plain(["x"], ["y"]))))
+    data["outputs"]["spec"] = spec
+    tree_file.from_json(data)
+    assert "bystander" not in sys.modules
+
+
+def test_reading_a_dtype_imports_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "__getattr__", asked.append)  # which imports torch._inductor when that is asked for
+    data = json.loads(json.dumps(tree_file.to_json(*tree_file.plain(["x"], ["y"]))))
+    data["inputs"]["leaves"][0]["constant"] = {"dtype": "no_such_dtype"}
+    with pytest.raises(Error, match="E0605"):
+        tree_file.from_json(data)
+    assert not asked
 
 
 def test_plans_of_other_programs_are_called_in_their_order():
@@ -295,3 +418,48 @@ def test_options_of_loading_are_checked(converted, tmp_path):
         package.load(tmp_path / "a", use_cuda_graph="sometimes")
     with pytest.raises(TypeError):
         package.load(tmp_path / "a", no_such_option=1)
+    for threads in (0, -1):
+        with pytest.raises(Error, match=f"E0701.*`threads` is {threads}"):
+            package.load(tmp_path / "a", threads=threads)
+
+
+def test_devices_are_gpus(converted, tmp_path, monkeypatch):
+    from torch2trt.file import load_options
+
+    model, made = converted
+    made.save(tmp_path / "a")
+    args, kwargs = call()
+    for device in ("cpu", torch.device("cpu")):  # where the CPU engine runs
+        same(package.load(tmp_path / "a", device=device)(*args, **kwargs), model(*args, **kwargs))
+        with pytest.raises(Error, match="E0701.*`device` is cpu") as raised:
+            package.load_plan(tmp_path / "a", device=device)
+        assert "cuda:0" in raised.value.help
+        with pytest.raises(Error, match="E0701.*`device` is cpu"), package.keep_builder(device=device):
+            pass
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    given = [load_options(device=device)["device"] for device in (None, "cuda", 0, "cuda:1", torch.device("cuda", 2))]
+    assert given == [3, 3, 0, 1, 2]
+
+
+def test_how_a_file_was_loaded_is_kept(tmp_path, monkeypatch):
+    model, x = torch.nn.Linear(5, 3).eval(), torch.randn(2, 5)
+    made = torch2trt(model, [x], backend="cpu", progress=False, refittable=True)
+    made.save(tmp_path / "a")
+    loaded = package.load(tmp_path / "a", threads=3)
+    loaded.refit(torch.nn.Linear(5, 3).eval(), [x])
+    assert "3 threads" in loaded.engine.description
+    loaded.load_state_dict(made.state_dict())
+    assert "3 threads" in loaded.engine.description
+    assert "3 threads" in copy.deepcopy(loaded).engine.description
+    assert torch.equal(loaded(x), made(x))
+    # A plan needs a GPU; what is asked of the engine is the same.
+    parts, asked = package.file.engine_from(str(tmp_path / "a"), None, None), []
+    for name in ("loading", "module"):
+        monkeypatch.setattr(sys.modules[f"torch2trt.{name}"], "engine_from", lambda *given: asked.append(given[3]) or parts)
+    plan = package.load_plan(tmp_path / "a", device=0, trusted=True, tensorrt="/here/libnvinfer.so", use_cuda_graph=False)
+    copy.deepcopy(plan)
+    plan.load_state_dict(plan.state_dict())
+    for options in asked:
+        assert (options["tensorrt"], options["use_cuda_graph"]) == ("/here/libnvinfer.so", False)
+    assert [options["trusted"] for options in asked] == [True, True, False], "a state dict is another file"

@@ -130,7 +130,7 @@ def test_a_converter_with_wrong_values_is_the_first_suspect():
         ctx.method_return._trt = ctx.network.add_identity(ctx.method_args[1]._trt).get_output(0)
 
     with pytest.raises(Error, match="E0702") as caught:
-        convert()
+        convert(x=torch.randn(64, 4))
     assert "your own converters" in caught.value.help and "torch.nn.ReLU.forward" in caught.value.help
 
 
@@ -387,6 +387,28 @@ def test_everything_is_put_back():
     assert before == (nn.ReLU.forward, torch.relu, F.relu, torch.Tensor.view, "__add__" in vars(torch.Tensor))
 
 
+def test_a_function_of_torchvision_that_torchvision_calls():
+    import torchvision
+
+    called = []
+
+    @tensorrt_converter("torchvision.ops.box_area")
+    def box_area(ctx):
+        called.append(ctx.method_args[0].shape)
+        x = ctx.method_args[0]._trt
+        part = lambda at: ctx.network.add_slice(x, (0, at), (3, 2), (1, 1)).get_output(0)  # noqa: E731
+        sides = ctx.network.add_elementwise(part(2), part(0), trt.ElementWiseOperation.SUB).get_output(0)
+        ctx.method_return._trt = ctx.network.add_reduce(sides, trt.ReduceOperation.PROD, 2, False).get_output(0)
+
+    class Overlaps(nn.Module):
+        def forward(self, x):
+            return torchvision.ops.box_iou(x, x + 1)
+
+    x = torch.rand(3, 4).cumsum(1)
+    torch.testing.assert_close(convert(Overlaps(), x)(x), torchvision.ops.box_iou(x, x + 1))
+    assert len(called) == 2
+
+
 def test_calls_outside_the_model_are_left_alone():
     seen = []
 
@@ -538,6 +560,22 @@ def inside(body, module=None, x=None, method="torch.nn.ReLU.forward"):
     tensorrt_converter(method)(converter)
     convert(module or nn.ReLU(), torch.randn(2, 3, 8, 8) if x is None else x)
     return result[0]
+
+
+def test_axes_of_a_slice_must_be_known():
+    @tensorrt_converter("torch.nn.Identity.forward")
+    def part(ctx):
+        x = ctx.method_args[1]._trt
+        layer = ctx.network.add_slice(x, (0,), (1,), (1,))
+        data = ctx.network.add_cast(x, trt.int32).get_output(0)
+        layer.set_input(wrong, data)
+        layer.axes = (0,)
+        ctx.method_return._trt = layer.get_output(0)
+
+    for wrong, words in ((5, "the axes must be a constant"), (1, "where axes are given, start must be sizes, not data")):
+        with pytest.raises(Error, match="E0108") as caught:
+            convert(nn.Sequential(nn.Identity()).eval(), torch.ones(1))
+        assert words in str(caught.value)
 
 
 def test_attributes_may_be_set_in_any_order():

@@ -24,7 +24,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .constants import constant_arguments
-from .errors import CaptureError, CaptureWarning, InputError, one_line, warn
+from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
@@ -34,7 +34,18 @@ from .trace import trace
 from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
 from .walk import walk
 
-__all__ = ["CaptureError", "CaptureWarning", "Captured", "InputError", "Kept", "Method", "Program", "capture", "normalized"]
+__all__ = [
+    "CaptureError",
+    "CaptureWarning",
+    "Captured",
+    "InputError",
+    "Kept",
+    "Method",
+    "ModelError",
+    "Program",
+    "capture",
+    "normalized",
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class Captured:
     """Of each, the tensor arguments that follow from the model's weights alone, by position."""
     places: Places = field(default_factory=dict)
     """The lines of the model that fixed or limited a dynamic size, by input name and axis."""
+    guards: list[str] = field(default_factory=list)
+    """What the model decided by sizes, as `AtenGraph.guards` has it."""
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -133,7 +146,7 @@ def capture(
             interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
     constants = constant_arguments(graph) if interceptor.kept else {}
-    return Captured(program, inputs, graph.tree, reason, interceptor.kept, constants, places=graph.places)
+    return Captured(program, inputs, graph.tree, reason, interceptor.kept, constants, places=graph.places, guards=graph.guards)
 
 
 def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
@@ -185,14 +198,15 @@ def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:
     Returns whether an output class was registered, so that exporting again may work.
 
     Raises:
-        CaptureError: the model itself fails on the sample inputs, or returns something without tensors.
+        ModelError: the model itself fails on the sample inputs.
+        CaptureError: it returns something without tensors.
     """
     args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples])
     try:
         with preserved(module, values=True), torch.no_grad():
             result = module(*args, **kwargs)
     except Exception as error:  # the user's code may raise anything
-        raise CaptureError(
+        raise ModelError(
             f"the model itself fails on the sample inputs: {one_line(error)}",
             help="model(*args, **kwargs) must run in PyTorch before it can be converted",
         ) from error

@@ -48,6 +48,10 @@ class InputError(CaptureError):
     code = "E0602"
 
 
+class ModelError(CaptureError):
+    """The model itself fails on the sample inputs."""
+
+
 class CaptureWarning(UserWarning):
     """The captured program differs from the model in a way the user should know about."""
 

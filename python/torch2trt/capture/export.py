@@ -51,6 +51,8 @@ class AtenGraph:
     """sympy symbol to its range, both ends included, None when open."""
     places: Places = field(default_factory=dict)
     """Where the model fixed or limited sizes of its inputs."""
+    guards: list[str] = field(default_factory=list)
+    """What the model decided by sizes: Python expressions of `L`, the arguments by name, that held for the sample."""
 
 
 class ExportRefused(Exception):
@@ -76,18 +78,30 @@ def export(
                     module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
                 )
             progress("export", 1, 1)
+            guards = _take_guards(program)
             progress("decompose", 0, 1)
             program = program.run_decompositions({})
             progress("decompose", 1, 1)
     except Exception as error:  # torch.export raises whatever the model or any of its passes raises
         # It also prints the graph so far, thousands of lines of it, besides attaching it to the exception.
-        dump = f"{getattr(error, 'partial_fx_graph', '')}\n"
+        graph = getattr(error, "partial_fx_graph", None)
+        dump = f"{graph}\n" if graph else ""
         raise ExportRefused from error
     finally:
         sys.stderr.write(said.getvalue().replace(dump, "") if dump else said.getvalue())
     graph = read_program(program, inputs)
     graph.places.update(places)
+    graph.guards.extend(guards)
     return graph
+
+
+def _take_guards(program: torch.export.ExportedProgram) -> list[str]:
+    """The guards, out of the program: what decomposes it would assert them, and fails for inputs in containers of a library."""
+    guards = getattr(program, "_guards_code", None)  # private: where a version has none, none are known
+    if not guards:
+        return []
+    program._guards_code = []
+    return list(guards)
 
 
 def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> AtenGraph:

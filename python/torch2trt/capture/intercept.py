@@ -160,7 +160,7 @@ class Interceptor:
         if isinstance(original, (staticmethod, classmethod)):
             made = type(original)(self._wrapped(method._replace(function=original.__func__)))
         yield _swap(method.owner, method.attribute, made)
-        if isinstance(method.owner, ModuleType) and not method.owner.__name__.startswith("torch"):
+        if isinstance(method.owner, ModuleType) and method.owner.__name__.partition(".")[0] != "torch":
             for module in list(sys.modules.values()):
                 names = [
                     name for name, value in list(getattr(module, "__dict__", {}).items()) if value is method.function

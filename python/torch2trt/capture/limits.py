@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from .origin import is_user_code
+
 Places = dict[tuple[str, int], str]
 """(input name, axis) to the line of the model that fixed or limited it last."""
 
-_TORCH = os.path.dirname(torch.__file__)
-_OURS = os.path.dirname(os.path.dirname(__file__))
 _EXPORT = os.path.join(os.path.dirname(__file__), "export.py")
 _WATCHED = ("_set_replacement", "_update_var_to_range")
 _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]$")
@@ -77,7 +77,7 @@ def _place(frame: FrameType | None) -> str | None:
         file = frame.f_code.co_filename
         if file == _EXPORT:
             return layer
-        if not file.startswith((_TORCH, _OURS, "<")):
+        if is_user_code(file):
             return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
         owner = frame.f_locals.get("self")
         if layer is None and isinstance(owner, torch.nn.Module) and frame.f_code.co_name.endswith("forward"):

@@ -24,7 +24,7 @@ _INDEX = re.compile(r"\['([^']*)'\]")
 _CALL = re.compile(r"@\d+$")
 
 TORCH_PACKAGE = os.path.dirname(torch.__file__) + os.sep
-OWN_PACKAGE = os.path.dirname(__file__) + os.sep
+OWN_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def origin_of(node: torch.fx.Node | None) -> Origin:

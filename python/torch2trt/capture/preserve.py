@@ -39,7 +39,7 @@ def as_module(model: object) -> nn.Module:
     """The module to capture: `model` itself, what torch.compile or DataParallel wraps, or a wrapped callable.
 
     Raises:
-        CaptureError: a TorchScript object, or something that cannot be called.
+        CaptureError: a TorchScript object or a module that has one in it, or something that cannot be called.
     """
     if isinstance(model, (torch.jit.ScriptModule, torch.jit.ScriptFunction)):
         raise CaptureError(
@@ -52,6 +52,12 @@ def as_module(model: object) -> nn.Module:
         if hasattr(model, compiled):
             return as_module(getattr(model, compiled))
     if isinstance(model, nn.Module):
+        for path, part in model.named_modules():
+            if isinstance(part, torch.jit.ScriptModule):
+                raise CaptureError(
+                    f"`{path}` is TorchScript, which holds no Python code to capture",
+                    help="put the original nn.Module there, before torch.jit.script or torch.jit.trace",
+                )
         return model
     if not callable(model):
         raise CaptureError(

@@ -1,46 +1,72 @@
-"""Faults of older versions of torch that capture meets, mended while it captures.
+"""What capture meets in torch and torchvision and cannot take as it is, replaced while it captures.
 
 This file must not know what is captured.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
 
 
+Change = tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]
+"""A module, the name of one of its functions, and what makes another of it."""
+
+
 @contextmanager
 def repaired() -> Iterator[None]:
-    """Mends what torch 2.6 gets wrong about LSTMs.
+    """Replaces what cannot be captured for as long as it lasts."""
+    changes = [*_lstms(), *_detection()]
+    originals = [getattr(module, name) for module, name, _ in changes]
+    for (module, name, change), original in zip(changes, originals):
+        setattr(module, name, change(original))
+    if _BEFORE_2_7:
+        FakeTensorMode.cache_clear()  # of what was worked out before
+    try:
+        yield
+    finally:
+        for (module, name, _), original in zip(changes, originals):
+            setattr(module, name, original)
+        if _BEFORE_2_7:
+            FakeTensorMode.cache_clear()
+
+
+def _lstms() -> list[Change]:
+    """What torch 2.6 gets wrong about LSTMs.
 
     It works out that their states have one axis more than they do. And it takes the weights of one that is exported by
     itself for attributes that `forward` assigns, and refuses, since they are swapped for fake ones meanwhile.
     """
     if not _BEFORE_2_7:
-        yield
-        return
+        return []
     from torch._decomp import decompositions
     from torch._functorch import aot_autograd
-    from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.export import _trace
 
-    changes = [(decompositions, "one_layer_lstm", _with_two_axes)]
-    changes += [(module, "_detect_attribute_assignment", _forgiving) for module in (aot_autograd, _trace)]
-    originals = [(module, name, getattr(module, name)) for module, name, _ in changes]
-    for (module, name, original), (_, _, change) in zip(originals, changes):
-        setattr(module, name, change(original))
-    FakeTensorMode.cache_clear()  # of what was worked out before
-    try:
-        yield
-    finally:
-        for module, name, original in originals:
-            setattr(module, name, original)
-        FakeTensorMode.cache_clear()
+    forgiving: list[Change] = [(module, "_detect_attribute_assignment", _forgiving) for module in (aot_autograd, _trace)]
+    return [(decompositions, "one_layer_lstm", _with_two_axes), *forgiving]
+
+
+def _detection() -> list[Change]:
+    """torchvision's nms by category decides by the number of boxes, which is not known."""
+    modules = [sys.modules.get(name) for name in ("torchvision.ops.boxes", "torchvision.ops")]
+    return [(module, "batched_nms", lambda _: _batched_nms) for module in modules if hasattr(module, "batched_nms")]
+
+
+def _batched_nms(
+    boxes: torch.Tensor, scores: torch.Tensor, idxs: torch.Tensor, iou_threshold: float
+) -> torch.Tensor:
+    """The same for any number of boxes: each category is moved to where it meets no other."""
+    width = torch.cat([boxes.flatten(), boxes.new_zeros(1)]).max() + 1
+    moved = boxes + (idxs.to(boxes) * width)[:, None]
+    return torch.ops.torchvision.nms(moved, scores, iou_threshold)
 
 
 def _with_two_axes(layer: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,6 +26,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from .errors import CaptureError
 from .export import AtenGraph
 from .intercept import Interceptor
 from .origin import is_user_code
@@ -53,13 +54,33 @@ def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress, interc
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
     found.update(_constants(traced))
+    outputs = _outputs(traced, run.constants)
+    if len(placeholders) > len(weights) and not _follows(outputs, set(placeholders[len(weights) :])):
+        raise CaptureError(
+            "nothing that the model returns follows from its inputs, as far as PyTorch tells the tracer",
+            help="it computes in a way that cannot be seen (NumPy, TorchScript, another library): write that part with "
+            "tensor operations",
+        )
     return AtenGraph(
         module=traced,
         weights=found,
         inputs=placeholders[len(weights) :],
-        outputs=_outputs(traced, run.constants),
+        outputs=outputs,
         tree=OutputTree(run.spec, run.constants, inputs.names),
     )
+
+
+def _follows(outputs: list[Any], inputs: set[str]) -> bool:
+    """Whether any output is computed from any of the placeholders."""
+    pending = [value for value in outputs if isinstance(value, torch.fx.Node)]
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        if node.name in inputs:
+            return True
+        pending.extend(new := [before for before in node.all_input_nodes if before not in seen])
+        seen.update(new)
+    return False
 
 
 class _Run:
@@ -116,13 +137,13 @@ class _Provenance(TorchFunctionMode):
 
 
 def _calling_line() -> str:
-    """The innermost frame in the model's code, in the form of a Python traceback."""
+    """The innermost frame in the model's code, in the form of a Python traceback; "" where all of it is torch's."""
     frame = inspect.currentframe()
-    while frame is not None and not is_user_code(frame.f_code.co_filename):
+    while frame is not None and frame.f_code is not _Run.__call__.__code__:  # further out is whoever converts the model
+        if is_user_code(frame.f_code.co_filename):
+            return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
         frame = frame.f_back
-    if frame is None:
-        return ""
-    return f'File "{frame.f_code.co_filename}", line {frame.f_lineno}, in {frame.f_code.co_name}'
+    return ""
 
 
 def _lenient() -> dict[str, bool]:

@@ -159,6 +159,10 @@ class InputTree:
         flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]
         return pytree.tree_unflatten(flat, self.spec)
 
+    def named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by parameter."""
+        return dict(self._signature.bind(*args, **kwargs).arguments)
+
     def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         try:
             given = self._signature.bind(*args, **kwargs).arguments

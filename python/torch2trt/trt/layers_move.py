@@ -143,13 +143,16 @@ class ISliceLayer(ILayer):
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         given = [*inputs, *[None] * (6 - len(inputs))]
+        axes = self.axes if given[5] is None else e.known(given[5], "the axes")  # input 5 replaces them
         fields, tensors = {}, []
         for field, attribute, tensor in zip(
             ("start", "size", "stride"), (self.start, self.shape, self.stride), given[1:]
         ):
             sizes = e.info(tensor).value if tensor is not None else sizes_of(attribute)
-            if sizes is not None and self.axes is not None:
-                sizes, tensor = self._spread(e.dims(given[0]), field, sizes), None
+            if axes is not None:
+                if sizes is None:
+                    raise ValueError(f"where axes are given, {field} must be sizes, not data")
+                sizes, tensor = _spread(e.dims(given[0]), axes, field, sizes), None
             if sizes is None or is_dynamic(sizes):
                 fields[field] = []
                 tensors.append(e.sizes(sizes) if tensor is None else tensor)
@@ -161,12 +164,13 @@ class ISliceLayer(ILayer):
             fill = e.like(fill, given[0])
         return e.layer("Slice", [given[0], *tensors, fill], mode=self.mode, **fields)
 
-    def _spread(self, dims: list[Size], field: str, sizes: list[Size]) -> list[Size]:
-        """Entries for some axes as entries for all."""
-        full = {"start": [Size(0)] * len(dims), "size": list(dims), "stride": [Size(1)] * len(dims)}[field]
-        for axis, size in zip(self.axes, sizes):
-            full[int(axis)] = size
-        return full
+
+def _spread(dims: list[Size], axes: list[int], field: str, sizes: list[Size]) -> list[Size]:
+    """Entries of a slice for some axes as entries for all."""
+    full = {"start": [Size(0)] * len(dims), "size": list(dims), "stride": [Size(1)] * len(dims)}[field]
+    for axis, size in zip(axes, sizes, strict=True):
+        full[int(axis)] = size
+    return full
 
 
 class IConcatenationLayer(ILayer):

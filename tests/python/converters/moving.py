@@ -171,6 +171,14 @@ def convert_narrow(ctx):
     ctx.method_return._trt = ctx.network.add_slice(x._trt, starts, shape, [1] * x.dim()).get_output(0)
 
 
+@tensorrt_converter("torch.Tensor.narrow")
+def convert_narrow_along_axes(ctx):
+    x, dim, start, length = ctx.method_args
+    layer = ctx.network.add_slice(x._trt, [start], [length], [1])
+    layer.set_input(5, ctx.network.add_constant((1,), np.array([dim], np.int32)).get_output(0))
+    ctx.method_return._trt = layer.get_output(0)
+
+
 @tensorrt_converter("torch.roll")
 def convert_roll(ctx):
     x, shift, dim = ctx.method_args
@@ -298,6 +306,7 @@ CASES = [
         floats((2, 3, 10)),
     ),
     Case("narrow", ("torch.narrow",), lambda x: torch.narrow(x, 1, 1, 2), X, SIZES, Y),
+    Case("narrow along axes", (T + "narrow",), lambda x: x.narrow(-2, 1, 2), X, SIZES, Y),
     Case("roll", ("torch.roll",), lambda x: torch.roll(x, 1, 2), X, SIZES, Y),
     Case("flip", ("torch.flip",), lambda x: torch.flip(x, (0, 2)), X, SIZES, Y),
     Case("repeat", (T + "repeat",), lambda x: x.repeat(1, 2, 3), X, SIZES, Y),

@@ -332,7 +332,8 @@ def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tup
         raise error(
             "E0307",
             "the model does not allow every size that was asked for\n  " + "\n  ".join(wrong),
-            "give these axes the sizes that the model allows, or write the model without the fixed size",
+            "give these axes the sizes that the model allows, or write the model without the fixed size: x.shape[0] for "
+            "len(x) and int(x.size(0))",
         )
     _check_shared(program, profiles)
 

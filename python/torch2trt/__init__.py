@@ -6,8 +6,8 @@
     y = model_trt(x)
 
 `torch2trt` captures the model, converts it and makes an engine: TensorRT where the model is on a GPU and
-TensorRT is there, the CPU engine elsewhere. The result is a `TRTModule`, called like the model. Errors are `torch2trt.Error` with a stable
-code and a help line.
+TensorRT is there, the CPU engine elsewhere. The result is a `TRTModule`, called like the model. Errors are
+`torch2trt.Error` with a stable code and a help line.
 """
 
 from __future__ import annotations

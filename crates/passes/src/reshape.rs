@@ -55,10 +55,6 @@ impl Shuffle {
         let first = self.first.as_deref().map(|order| ones_stay(order, from));
         // Seen from its output, the second transpose is one to the sizes after the reshape.
         let back = self.second.as_deref().map(|order| ones_stay(&inverse(order), to));
-        let permuted = |dims: &[Dim], order: Option<&[usize]>| match order {
-            Some(order) => order.iter().map(|k| dims[*k].clone()).collect(),
-            None => dims.to_vec(),
-        };
         let (start, end) = (permuted(from, first.as_deref()), permuted(to, back.as_deref()));
         if let Some(reshape) = express(&start, &end) {
             *self = Self { first, reshape: Some(reshape), second: back.map(|back| inverse(&back)) };
@@ -67,7 +63,7 @@ impl Shuffle {
 
     /// The sizes between the first transpose and the reshape.
     pub fn after_first(&self, from: &[Dim]) -> Vec<Dim> {
-        self.first.as_ref().map_or_else(|| from.to_vec(), |order| order.iter().map(|k| from[*k].clone()).collect())
+        permuted(from, self.first.as_deref())
     }
 
     pub fn is_identity(&self) -> bool {
@@ -168,6 +164,11 @@ fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<us
     }
 }
 
+/// The sizes after a permutation.
+fn permuted(dims: &[Dim], order: Option<&[usize]>) -> Vec<Dim> {
+    order.map_or_else(|| dims.to_vec(), |order| order.iter().map(|k| dims[*k].clone()).collect())
+}
+
 /// The permutation that undoes one.
 fn inverse(order: &[usize]) -> Vec<usize> {
     let mut back = vec![0; order.len()];
@@ -194,11 +195,7 @@ fn ones_stay(order: &[usize], from: &[Dim]) -> Vec<usize> {
 
 /// The sizes before a permutation, given those after it.
 fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
-    let mut before = after.to_vec();
-    for (k, from) in order.unwrap_or_default().iter().enumerate() {
-        before[*from] = after[k].clone();
-    }
-    before
+    permuted(after, order.map(inverse).as_deref())
 }
 
 /// Whether the elements keep their order: the axes of more than one element do.

@@ -21,6 +21,7 @@ import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from .origin import is_user_code
+from .symbols import sources
 
 Places = dict[tuple[str, int], str]
 """(input name, axis) to the line of the model that fixed or limited it last."""
@@ -62,9 +63,8 @@ def _known(env: ShapeEnv, symbol: Any) -> tuple[Any, Any]:
 
 def _axes(env: ShapeEnv, symbol: Any) -> Iterator[tuple[str, int]]:
     """The input axes that a symbol stands for, under the names that `InputTree` gives the inputs."""
-    for source in getattr(env, "var_to_sources", {}).get(symbol, ()):
-        name = source.name if isinstance(source.name, str) else source.name()
-        found = _SOURCE.match(name)
+    for source in sources(env, symbol):
+        found = _SOURCE.match(source)
         if found:
             parts = re.findall(r"\[['\"]?([^'\"\]]+)['\"]?\]|\.(\w+)", found["path"])
             yield ".".join(key or attribute for key, attribute in parts), int(found["axis"])

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, reduce
+from typing import Any
 
 import sympy
 import torch
@@ -57,14 +58,16 @@ def is_unbacked(symbol: sympy.Symbol) -> bool:
 
 def given_name(dim: torch.SymInt) -> str | None:
     """The name of the `torch.export.Dim` that made a size of an input dynamic; None for `Dim.AUTO` and its like."""
-    environment, symbol = dim.node.shape_env, dim.node.expr
-    # Private: where a version of PyTorch lacks them, or keeps them elsewhere, there is no name.
+    environment = dim.node.shape_env
+    # Private: where a version of PyTorch lacks it, or keeps it elsewhere, there is no name.
     names = getattr(environment, "source_name_to_debug_name", {})
-    for source in getattr(environment, "var_to_sources", {}).get(symbol, ()):
-        name = source.name if isinstance(source.name, str) else source.name()
-        if name in names:
-            return names[name]
-    return None
+    return next((names[source] for source in sources(environment, dim.node.expr) if source in names), None)
+
+
+def sources(environment: Any, symbol: sympy.Symbol) -> list[str]:
+    """Where a shape environment has a symbol from: "L['x'].size()[0]"; empty where PyTorch does not tell."""
+    found = getattr(environment, "var_to_sources", {}).get(symbol, ())
+    return [source.name if isinstance(source.name, str) else source.name() for source in found]
 
 
 def renamed(symbol: sympy.Symbol, name: str, taken: set[str]) -> sympy.Symbol:

@@ -180,6 +180,31 @@ class OnTheGpu(unittest.TestCase):
         graph.replay()
         self.agree(made, (x, bias), got)
 
+    @unittest.skipIf(torch.cuda.device_count() < 2, "one GPU")
+    def test_another_gpu_than_the_current_one(self) -> None:
+        there = torch.device("cuda", 1)
+        model = copy.deepcopy(self.model).to(there)
+
+        def check(made: TRTModule) -> None:
+            for _ in range(4):
+                args = [x.to(there) for x in sample(4)]
+                got = made(*args)
+                self.assertEqual({y.device for y in got.values()}, {there})
+                self.agree(made, [x.cuda(0) for x in args], {name: y.cuda(0) for name, y in got.items()})
+            with self.assertRaises(Error) as raised:
+                made(*sample(4))
+            self.assertEqual(raised.exception.code, "E0404", raised.exception)
+
+        for mode in (False, True):
+            made = torch2trt(model, [x.to(there) for x in sample(4)], use_cuda_graph=mode, progress=False)
+            self.assertLess(max(made.report.difference.values()), 1e-2)
+            check(made)
+            check(copy.deepcopy(made))
+            with tempfile.TemporaryDirectory() as folder:
+                made.save(os.path.join(folder, "net.engine"))
+                check(package.load(os.path.join(folder, "net.engine"), use_cuda_graph=mode, device="cuda:1"))
+            self.assertEqual(torch.cuda.current_device(), 0)
+
     def test_inputs_that_are_not_contiguous(self) -> None:
         x, bias = sample(4)
         for made in self.made.values():

@@ -1,12 +1,15 @@
-//! What a call costs beyond ONNX Runtime's own work, and what the engine burns between calls. Timings depend on
-//! the machine, so these are reports, run by hand: `cargo nextest run --run-ignored only --no-capture`.
+//! What a call costs beyond ONNX Runtime's or TensorRT's own work, and what the engine burns between calls. Timings
+//! depend on the machine, so these are reports, run by hand: `cargo nextest run --run-ignored only --no-capture`.
 
 #![allow(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 mod common;
+#[path = "../../nvinfer/tests/common/cuda.rs"]
+mod cuda;
 
 use common::*;
-use runtime::{CpuOptions, DataType, Engine, RunOptions, TensorView, TensorViewMut};
+use runtime::{CallerStream, CpuOptions, CudaGraph, DataType, Device, Engine, RunOptions, TensorRtEngine, TensorRtOptions};
+use runtime::{TensorView, TensorViewMut};
 use std::time::{Duration, Instant};
 
 const F32: DataType = DataType::Float32;
@@ -86,5 +89,83 @@ fn processor_time_between_calls() {
         }
         let share = (processor_time() - cpu).as_secs_f64() / wall.elapsed().as_secs_f64();
         println!("spinning for {spin:?}: {:?} a call, {share:.2} processors busy", median(times));
+    }
+}
+
+/// A plan of some kernels in a row: activations of random products, which no fusion takes together.
+fn plan(library: nvinfer::Library) -> nvinfer::Result<nvinfer::HostMemory> {
+    use nvinfer::{ActivationType, Builder, MatrixOperation, TacticSource, Typing, Weights};
+    let builder = Builder::new(library)?;
+    let mut config = builder.create_config()?;
+    let is_8 = library.version().family() == nvinfer::Family::Trt8;
+    if is_8 {
+        // cuDNN and cuBLAS need not be installed.
+        config.set_tactic_sources(&[TacticSource::EdgeMaskConvolutions, TacticSource::JitConvolutions])?;
+    }
+    let weights: Vec<f32> = random(&mut rng(), 64 * 64);
+    let network = builder.create_network(if is_8 { Typing::Weak } else { Typing::Strong })?;
+    let mut x = network.add_input("x", nvinfer::DataType::Float, &[64, 64])?;
+    for _ in 0..10 {
+        let constant = network.add_constant(&[64, 64], Weights::of(&weights))?.output(0)?;
+        let product = network.add_matrix_multiply(x, MatrixOperation::None, constant, MatrixOperation::None)?;
+        x = network.add_activation(product.output(0)?, ActivationType::Tanh)?.output(0)?;
+    }
+    x.set_name("y")?;
+    network.mark_output(x)?;
+    builder.build(&network, &config)
+}
+
+/// The least time of a call on the host over some rounds, each short enough not to fill the GPU's queue.
+fn host_time(mut wait: impl FnMut(), mut call: impl FnMut()) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..40 {
+        wait();
+        let started = Instant::now();
+        (0..20).for_each(|_| call());
+        best = best.min(started.elapsed() / 20);
+    }
+    wait();
+    best
+}
+
+/// With the TensorRT in TORCH2TRT_TEST_TENSORRT, a library file or its folder.
+#[test]
+#[ignore = "a measurement"]
+#[allow(unsafe_code, reason = "device memory")]
+fn overhead_of_an_enqueue() {
+    let path = std::env::var_os("TORCH2TRT_TEST_TENSORRT").expect("TORCH2TRT_TEST_TENSORRT names TensorRT");
+    let discovery = nvinfer::Discovery { path: Some(path.into()), ..nvinfer::Discovery::default() };
+    let library = nvinfer::Library::find(&discovery).unwrap();
+    let gpu = cuda::Cuda::new().expect("a GPU");
+    let plan = plan(library).unwrap();
+    let x = gpu.upload::<f32>(&random(&mut rng(), 64 * 64));
+    let y = gpu.allocate(4 * 64 * 64);
+    let wait = || drop(gpu.download::<f32>(y, 1));
+
+    let engine = nvinfer::Runtime::new(library).unwrap().deserialize(&plan).unwrap();
+    let mut context = engine.create_context().unwrap();
+    // SAFETY: device memory of the tensors' sizes that is never freed; `wait` waits for the stream.
+    let bare = host_time(wait, || unsafe {
+        context.set_tensor_address("x", x).unwrap();
+        context.set_tensor_address("y", y).unwrap();
+        context.enqueue(gpu.stream()).unwrap();
+    });
+    println!("a bare enqueue: {bare:?}");
+    for (cuda_graph, stream) in [CudaGraph::Never, CudaGraph::Always].iter().flat_map(|mode| [(*mode, gpu.stream()), (*mode, std::ptr::null_mut())]) {
+        let options = TensorRtOptions { cuda_graph, ..TensorRtOptions::default() };
+        let engine = TensorRtEngine::new(library, &plan, None, &options).unwrap();
+        let call = || {
+            // SAFETY: as above; the stream is alive.
+            let (x, mut y, stream) = unsafe {
+                (
+                    TensorView::from_raw(F32, &[64, 64], x.cast_const().cast(), 4 * 64 * 64, Device::Cuda(0)).unwrap(),
+                    TensorViewMut::from_raw(F32, &[64, 64], y.cast(), 4 * 64 * 64, Device::Cuda(0)).unwrap(),
+                    CallerStream::from_address(stream.addr()),
+                )
+            };
+            engine.run(&[x], std::slice::from_mut(&mut y), &RunOptions { stream: Some(stream), profile: None }).unwrap();
+        };
+        let name = if stream.is_null() { "the default stream" } else { "a stream" };
+        println!("{cuda_graph:?} on {name}: {:?}", host_time(wait, call));
     }
 }

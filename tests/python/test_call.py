@@ -326,6 +326,23 @@ def test_a_model_in_training_mode_is_converted_and_compared_in_evaluation_mode()
     assert difference(model.eval()(x), model_trt(x)) < 1e-5
 
 
+def test_padded_places_of_a_transformer_are_what_its_code_says():
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2).eval()
+    x, padding = torch.randn(2, 6, 16), torch.zeros(2, 6, dtype=torch.bool)
+    padding[0, 3:] = padding[1, 5:] = True
+    model_trt = convert(lambda x, padding: model(x, src_key_padding_mask=padding), [x, padding])
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        expected = model(x, src_key_padding_mask=padding)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    got = model_trt(x, padding)
+    assert difference(expected, got) < 1e-5
+    assert difference(model(x, src_key_padding_mask=padding)[~padding], got[~padding]) < 1e-5
+    convert(model, [x])
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
 @needs_rtx
 def test_a_builder_may_be_kept_between_conversions():
     model, x = torch.nn.Linear(3, 2).eval(), torch.randn(2, 3)

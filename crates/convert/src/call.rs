@@ -186,13 +186,6 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The overload that made a tensor argument; `None` for inputs and weights.
-    pub fn maker(&self, name: &str) -> Option<&'a str> {
-        let Some(Argument::Value(id)) = self.argument(name) else { return None };
-        let made = self.program.nodes().iter().find(|node| node.outputs.contains(&Some(*id)));
-        made.map(|node| node.target.as_str())
-    }
-
     /// Whether an argument is `None` or not in the schema.
     pub fn is_none(&self, name: &str) -> bool {
         matches!(self.argument(name), None | Some(Argument::None))

@@ -8,7 +8,9 @@ mod common;
 mod cuda;
 
 use common::*;
-use runtime::{CallerStream, CpuOptions, CudaGraph, DataType, Device, Engine, RunOptions, TensorRtEngine, TensorRtOptions};
+use runtime::{
+    CallerStream, CpuOptions, CudaGraph, DataType, Device, Engine, RunOptions, TensorRtEngine, TensorRtOptions,
+};
 use runtime::{TensorView, TensorViewMut};
 use std::time::{Duration, Instant};
 
@@ -151,7 +153,10 @@ fn overhead_of_an_enqueue() {
         context.enqueue(gpu.stream()).unwrap();
     });
     println!("a bare enqueue: {bare:?}");
-    for (cuda_graph, stream) in [CudaGraph::Never, CudaGraph::Always].iter().flat_map(|mode| [(*mode, gpu.stream()), (*mode, std::ptr::null_mut())]) {
+    for (cuda_graph, stream) in [CudaGraph::Never, CudaGraph::Always]
+        .iter()
+        .flat_map(|mode| [(*mode, gpu.stream()), (*mode, std::ptr::null_mut())])
+    {
         let options = TensorRtOptions { cuda_graph, ..TensorRtOptions::default() };
         let engine = TensorRtEngine::new(library, &plan, None, &options).unwrap();
         let call = || {
@@ -163,7 +168,9 @@ fn overhead_of_an_enqueue() {
                     CallerStream::from_address(stream.addr()),
                 )
             };
-            engine.run(&[x], std::slice::from_mut(&mut y), &RunOptions { stream: Some(stream), profile: None }).unwrap();
+            engine
+                .run(&[x], std::slice::from_mut(&mut y), &RunOptions { stream: Some(stream), profile: None })
+                .unwrap();
         };
         let name = if stream.is_null() { "the default stream" } else { "a stream" };
         println!("{cuda_graph:?} on {name}: {:?}", host_time(wait, call));

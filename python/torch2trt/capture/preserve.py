@@ -125,7 +125,11 @@ def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
     Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects. With
     `values`, buffers written in place get their contents back as well; that copies them, so only runs on real
     tensors ask for it.
+
+    Meanwhile `nn.TransformerEncoder` runs by its code, as captures see it. Its kernels for inference would return zeros
+    in padded places.
     """
+    by_kernels = torch.backends.mha.get_fastpath_enabled()
     # torch 2.6 leaves a hook of its own in the global tables when an export fails.
     hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
     tables = [(table, table.copy()) for table in hooks if isinstance(table, dict)]
@@ -135,9 +139,11 @@ def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
     copies = [
         (buffer, buffer._version, buffer.clone()) for buffer in module.buffers() if values and not buffer.is_inference()
     ]
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(by_kernels)
         for table, saved in tables:
             if not _same(table, saved):
                 table.clear()

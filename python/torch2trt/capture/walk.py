@@ -27,6 +27,7 @@ from torch.fx import Node as FxNode
 
 from .errors import CaptureError
 from .export import AtenGraph
+from .memory import elements_at, lies_in_order
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
@@ -34,6 +35,7 @@ from .symbols import Inexpressible, given_name, is_unbacked, render, renamed
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
 _TENSOR_LISTS = (list, tuple)
+_READ_MEMORY = (torch.ops.aten.as_strided.default, torch.ops.aten.as_strided_copy.default)
 
 
 def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progress: Progress) -> Program:
@@ -130,10 +132,39 @@ class _Walker:
             raise self._unsupported(node)
         reading = plan(node.target)
         args = reading.read(self, node.args, node.kwargs)
+        target = reading.target
+        if node.target in _READ_MEMORY and (elements := self._elements(node)) is not None:
+            target, args = "aten.take.default", [args[0], ("index", ("value", self._constant(node.name, elements)))]
         outputs = self._outputs(node, value)
         ids = [None if output is None else self._new_id() for output in outputs]
         self.ids[node] = ids if isinstance(value, _TENSOR_LISTS) else ids[0]
-        self.program.nodes.append(Node(reading.target, args, outputs, ids, origin_of(node)))
+        self.program.nodes.append(Node(target, args, outputs, ids, origin_of(node)))
+
+    def _elements(self, node: FxNode) -> torch.Tensor | None:
+        """The elements that `as_strided` reads of a tensor that does not lie in order; None of one that does."""
+        tensor, size, stride, offset = (*node.args, None)[:4]
+        offset = node.kwargs.get("storage_offset", offset)
+        value = tensor.meta["val"]
+        place = (*value.shape, *value.stride(), value.storage_offset())
+        if all(type(number) is int for number in place) and lies_in_order(value):
+            return None
+        if any(type(number) is not int for number in (*place, *size, *stride, offset or 0)):
+            raise self._error(
+                f"{node.target} reads memory at places that depend on input sizes",
+                help="make those sizes static, call .contiguous() on the tensor before, or index with tensors",
+            )
+        found = elements_at(value, size, stride, offset)
+        if found is None:
+            raise self._error(
+                f"{node.target} reads memory outside of the tensor that it is called on",
+                help="call .contiguous() on it before, or index with tensors",
+            )
+        return found
+
+    def _constant(self, name: str, tensor: torch.Tensor) -> int:
+        """A constant that the model does not have."""
+        self.program.weights.append(Weight(self._new_id(), name, tensor, "constant"))
+        return self.program.weights[-1].id
 
     def _outputs(self, node: FxNode, value: Any) -> list[Output | None]:
         if isinstance(value, torch.Tensor):

@@ -287,13 +287,14 @@ def coverage(
 
 def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
     keep = [registered.method for registered in CONVERTERS.values()]
+    known = {overload for _, overload, _, _ in _core.operators()}
     try:
-        captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep)
+        captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep, known)
     except ModelError:
         if sampled.given is None:
             raise
         # It may not go with the samples that were made larger. What is wrong with the dynamic shapes, torch.export knows.
-        captured = capture(module, sampled.given.args, sampled.given.kwargs, sampled.dynamic_shapes, bar, keep)
+        captured = capture(module, sampled.given.args, sampled.given.kwargs, sampled.dynamic_shapes, bar, keep, known)
     check_captured(captured.program, sampled.profiles, captured.places)
     sampled.settle(captured)
     builder = _core.ProgramBuilder()

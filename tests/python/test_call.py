@@ -114,6 +114,33 @@ def test_every_operator_without_a_converter_is_in_one_report():
     assert "test_call.py:" in text and "help: " in text
 
 
+def test_operators_are_taken_apart_where_a_model_is_traced_too():
+    def model(x):
+        doubled = torch.multiply(x, 2.0)
+        return torch.greater(doubled, 1.0) if doubled.sum() > 0 else doubled
+
+    x = torch.rand(3, 4)
+    with pytest.warns(package.capture.CaptureWarning, match="traced"):
+        model_trt = convert(model, [x])
+    assert "aten.multiply.Tensor" not in model_trt.report.operators
+    assert torch.equal(model_trt(x), model(x))
+
+
+def test_what_is_taken_apart_keeps_its_place():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Returns(lambda a, b: torch.multiply(a, b))
+
+        def forward(self, x):
+            return self.inner(x)
+
+    network = str(convert(Model(), [torch.randn(2, 4)]).network)
+    (line,) = (line for line in network.splitlines() if "ElementWise(op: Prod)" in line)
+    assert '"inner' in line and "test_call.py" in line, line
+    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))["aten.mul.Tensor"]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex64, torch.int16])
 def test_inputs_that_no_engine_takes(dtype):
     code, text = code_of(lambda: convert(nn.Identity().eval(), [torch.ones(3, dtype=dtype)]))

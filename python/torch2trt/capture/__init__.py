@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,7 @@ def capture(
     dynamic_shapes: Any = None,
     progress: Progress | None = None,
     keep: Iterable[Method] = (),
+    known: Collection[str] | None = None,
 ) -> Captured:
     """Captures a model as a functional ATen program.
 
@@ -123,6 +124,8 @@ def capture(
         dynamic_shapes: as for torch.export.export; None makes every size static.
         progress: called with (stage, done, total), stages being "export", "decompose", "trace" and "walk".
         keep: methods whose calls become one node each, see `intercept.py`.
+        known: the operators that the reader of the program knows, as "aten.relu.default"; others are taken apart where
+            PyTorch has a rule for it. Default: all.
 
     Raises:
         CaptureError: the model cannot be captured; the message says where and what to do.
@@ -141,7 +144,7 @@ def capture(
         settle_mode(module)
         interceptor = Interceptor(keep)
         try:
-            graph, reason = _graph(module, inputs, dynamic_shapes, progress, interceptor)
+            graph, reason = _graph(module, inputs, dynamic_shapes, progress, interceptor, known)
         finally:
             interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
@@ -159,16 +162,21 @@ def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[st
 
 
 def _graph(
-    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress, interceptor: Interceptor
+    module: torch.nn.Module,
+    inputs: InputTree,
+    dynamic_shapes: Any,
+    progress: Progress,
+    interceptor: Interceptor,
+    known: Collection[str] | None,
 ) -> tuple[AtenGraph, str | None]:
     """The graph by export, or by tracing together with the reason."""
     try:
-        return export(module, inputs, dynamic_shapes, progress, interceptor), None
+        return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
     except ExportRefused as refused:
         refusal = refused.__cause__
     if _learns_outputs(module, inputs):
         try:
-            return export(module, inputs, dynamic_shapes, progress, interceptor), None
+            return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
         except ExportRefused as refused:
             refusal = refused.__cause__
     if dynamic_shapes is not None:
@@ -176,7 +184,7 @@ def _graph(
     reason = one_line(refusal)
     try:
         with preserved(module, values=True):
-            graph = trace(module, inputs, progress, interceptor)
+            graph = trace(module, inputs, progress, interceptor, known)
     except CaptureError:
         raise
     except Exception as error:  # whatever the model's code or the tracer raises

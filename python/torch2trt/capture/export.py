@@ -15,7 +15,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
+from .decompose import decomposed
 from .errors import CaptureError, warn
 from .intercept import Interceptor
 from .limits import Places, watched
@@ -60,9 +61,14 @@ class ExportRefused(Exception):
 
 
 def export(
-    module: torch.nn.Module, inputs: InputTree, dynamic_shapes: Any, progress: Progress, interceptor: Interceptor
+    module: torch.nn.Module,
+    inputs: InputTree,
+    dynamic_shapes: Any,
+    progress: Progress,
+    interceptor: Interceptor,
+    known: Collection[str] | None = None,
 ) -> AtenGraph:
-    """Captures `module` with torch.export.
+    """Captures `module` with torch.export. Operators that are not `known` are taken apart; None knows all.
 
     Raises:
         ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
@@ -81,6 +87,8 @@ def export(
             guards = _take_guards(program)
             progress("decompose", 0, 1)
             program = program.run_decompositions({})
+            if known is not None:
+                program = decomposed(program, known)
             progress("decompose", 1, 1)
     except Exception as error:  # torch.export raises whatever the model or any of its passes raises
         # It also prints the graph so far, thousands of lines of it, besides attaching it to the exception.

@@ -14,7 +14,8 @@ This file must not know about builders or records.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from .decompose import Rules, rules, unknown
 from .errors import CaptureError
 from .export import AtenGraph
 from .intercept import Interceptor
@@ -35,17 +37,25 @@ from .repairs import repaired
 from .tree import RUNTIME, InputTree, OutputTree, register_containers
 
 
-def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress, interceptor: Interceptor) -> AtenGraph:
-    """Captures one run of `module` on the sample inputs, which are copied first."""
+def trace(
+    module: torch.nn.Module,
+    inputs: InputTree,
+    progress: Progress,
+    interceptor: Interceptor,
+    known: Collection[str] | None = None,
+) -> AtenGraph:
+    """Captures one run of `module` on the sample inputs, which are copied first.
+
+    Operators that are not `known` are taken apart in a second run; None knows all.
+    """
     progress("trace", 0, 1)
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    run = _Run(module, inputs, list(weights))
-    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
-        samples = [sample.detach().clone() for sample in inputs.samples]
-        functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
-        traced = make_fx(functional, tracing_mode="real", pre_dispatch=True, **_lenient())(
-            list(weights.values()), samples
-        )
+    run, traced = _traced(module, inputs, weights, interceptor, {})
+    if known is not None and (missing := unknown(traced, known)) and (found := rules(missing)):
+        with suppress(Exception):  # a rule that fails here; the operator is named where it is missed
+            again = _traced(module, inputs, weights, interceptor, found)
+            if unknown(again[1], known) <= missing:
+                run, traced = again
     progress("trace", 1, 1)
     placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     parameters = dict(module.named_parameters())
@@ -68,6 +78,17 @@ def trace(module: torch.nn.Module, inputs: InputTree, progress: Progress, interc
         outputs=outputs,
         tree=OutputTree(run.spec, run.constants, inputs.names),
     )
+
+
+def _traced(
+    module: torch.nn.Module, inputs: InputTree, weights: dict[str, torch.Tensor], interceptor: Interceptor, table: Rules
+) -> tuple[_Run, torch.fx.GraphModule]:
+    run = _Run(module, inputs, list(weights))
+    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
+        samples = [sample.detach().clone() for sample in inputs.samples]
+        functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
+        tracer = make_fx(functional, decomposition_table=table, tracing_mode="real", pre_dispatch=True, **_lenient())
+        return run, tracer(list(weights.values()), samples)
 
 
 def _follows(outputs: list[Any], inputs: set[str]) -> bool:

@@ -1,0 +1,77 @@
+"""Operators that the reader of a program does not know, taken apart by PyTorch's own rules.
+
+PyTorch says many operators by others: aliases such as `multiply`, losses, special functions. Only those that are not
+known are said so, since the others mean more whole than in parts. This file must not know who knows operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch._decomp import decomposition_table
+from torch._ops import OpOverload
+from torch.utils import _pytree as pytree
+
+Rules = dict[OpOverload, Callable[..., Any]]
+
+_ROUNDS = 4
+"""What a rule makes may have to be taken apart too; nothing needs more rounds than this."""
+
+
+def unknown(module: torch.fx.GraphModule, known: Collection[str]) -> set[OpOverload]:
+    """PyTorch's own operators in a graph that make tensors and are not known."""
+    return {
+        node.target
+        for part in module.modules()
+        if isinstance(part, torch.fx.GraphModule)
+        for node in part.graph.nodes
+        if isinstance(node.target, OpOverload)
+        and node.target.namespace in ("aten", "prims")
+        and str(node.target) not in known
+        and any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(node.meta.get("val")))
+    }
+
+
+def rules(operators: Collection[OpOverload]) -> Rules:
+    """The rules of those that have one: of torch.export's, then of all others."""
+    if not operators:
+        return {}
+    exported = torch.export.default_decompositions()
+    found = {operator: exported[operator] if operator in exported else decomposition_table.get(operator) for operator in operators}
+    return {operator: rule for operator, rule in found.items() if rule is not None}
+
+
+def decomposed(program: torch.export.ExportedProgram, known: Collection[str]) -> torch.export.ExportedProgram:
+    """The program without unknown operators that can be said by known ones. The others stay, by the name that the model gave."""
+    missing = unknown(program.graph_module, known)
+    made = _taken_apart(program, known, missing)
+    if unknown(made.graph_module, known) <= missing:
+        return made
+    alone = {operator: _taken_apart(program, known, {operator}) for operator in rules(missing)}
+    sound = {operator for operator, made in alone.items() if unknown(made.graph_module, known) <= missing}
+    return _taken_apart(program, known, sound)
+
+
+def _taken_apart(
+    program: torch.export.ExportedProgram, known: Collection[str], chosen: Collection[OpOverload]
+) -> torch.export.ExportedProgram:
+    """The program without the chosen operators and without unknown ones that come out of them; what fails stays."""
+    others = unknown(program.graph_module, known).difference(chosen)
+    for _ in range(_ROUNDS):
+        found = rules(unknown(program.graph_module, known) - others)
+        if not found:
+            break
+        try:
+            program = program.run_decompositions(dict(found))
+        except Exception:  # rules decide by values, or ask for what the operands lack
+            for operator, rule in found.items():
+                try:
+                    program = program.run_decompositions({operator: rule})
+                except Exception:
+                    others.add(operator)
+    return program
+
+
+__all__ = ["Rules", "decomposed", "rules", "unknown"]

@@ -27,11 +27,13 @@ def repaired() -> Iterator[None]:
     originals = [getattr(module, name) for module, name, _ in changes]
     for (module, name, change), original in zip(changes, originals):
         setattr(module, name, change(original))
+    library = _fake_quantization()
     if _BEFORE_2_7:
         FakeTensorMode.cache_clear()  # of what was worked out before
     try:
         yield
     finally:
+        library._destroy()
         for (module, name, _), original in zip(changes, originals):
             setattr(module, name, original)
         if _BEFORE_2_7:
@@ -52,6 +54,26 @@ def _lstms() -> list[Change]:
 
     forgiving: list[Change] = [(module, "_detect_attribute_assignment", _forgiving) for module in (aot_autograd, _trace)]
     return [(decompositions, "one_layer_lstm", _with_two_axes), *forgiving]
+
+
+_FAKE_QUANTIZATION = (
+    "fake_quantize_per_tensor_affine_cachemask",
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams",
+    "fake_quantize_per_channel_affine_cachemask",
+)
+
+
+def _fake_quantization() -> torch.library.Library:
+    """The sizes and types that fake quantization gives, where this torch does not know them."""
+    library = torch.library.Library("aten", "IMPL")
+    for name in _FAKE_QUANTIZATION:
+        if not torch._C._dispatch_has_kernel_for_dispatch_key(f"aten::{name}", "Meta"):
+            library.impl(name, _quantized_and_mask, "Meta")
+    return library
+
+
+def _quantized_and_mask(x: torch.Tensor, *_: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
 
 
 def _detection() -> list[Change]:

@@ -26,6 +26,7 @@ pub mod mask;
 pub mod norm;
 pub mod pad;
 pub mod pool;
+pub mod quantize;
 pub mod random;
 pub mod rearrange;
 pub mod reduce;
@@ -125,6 +126,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("detection", detection::OPERATORS),
     ("pad", pad::OPERATORS),
     ("pool", pool::OPERATORS),
+    ("quantize", quantize::OPERATORS),
     ("reduce", reduce::OPERATORS),
     ("resize", resize::OPERATORS),
     ("scatter", scatter::OPERATORS),

@@ -126,6 +126,64 @@ def test_operators_are_taken_apart_where_a_model_is_traced_too():
     assert torch.equal(model_trt(x), model(x))
 
 
+class Normalized(nn.Module):
+    """Asks what it divides by, as torchvision's normalize does."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("std", torch.tensor([0.5, 2.0, 4.0]))
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        x.add_(1)
+        if (self.std == 0).any():
+            raise ValueError("a standard deviation of zero")
+        return x / self.std[:, None, None]
+
+
+def test_decisions_by_what_no_input_decides_are_taken():
+    batch, long = torch.export.Dim("batch", min=1, max=4), torch.export.Dim("long", min=1, max=9)
+    model, x = Normalized().eval(), torch.randn(2, 3, 4, 4)
+    before = x.clone()
+    model_trt = convert(model, [x], dynamic_shapes=({0: batch},))
+    assert torch.equal(x, before) and model.calls == 0, "the run on values is nobody's"
+    assert model_trt.report.traced_because is None
+    for n in (1, 4):
+        other = torch.randn(n, 3, 4, 4)
+        assert difference(model(other.clone()), model_trt(other)) < 1e-6
+
+    transformer = nn.Transformer(16, 2, 1, 1, 32, batch_first=True).eval()
+
+    def masked(source, target):
+        mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        return transformer(source, target, tgt_mask=mask)
+
+    inputs = [torch.randn(2, 5, 16), torch.randn(2, 7, 16)]
+    model_trt = convert(masked, inputs, dynamic_shapes=({0: batch}, {0: batch, 1: long}))
+    inputs = [torch.randn(3, 5, 16), torch.randn(3, 4, 16)]
+    assert difference(masked(*inputs), model_trt(*inputs)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "decides",
+    [
+        lambda x: x * 2 if x.sum() > 0 else x - 1,
+        lambda x: x[torch.nonzero(x[:, 0] > 0)[:, 0]] if torch.nonzero(x).shape[0] > 1 else x,
+        lambda x: x * 2 if torch.equal(x.abs(), x) else x - 1,
+        lambda x: x * int(x.abs().max()),
+    ],
+    ids=["a comparison", "a count", "equal", "a number"],
+)
+def test_decisions_by_inputs_are_told(decides):
+    x = torch.rand(3, 4) + 1
+    with pytest.warns(package.capture.CaptureWarning, match="values"):
+        convert(decides, [x])
+    with pytest.raises(Error) as raised:
+        convert(decides, [x], dynamic_shapes=({0: torch.export.Dim("n", min=1, max=8)},))
+    assert raised.value.code == "E0601", raised.value
+
+
 def test_what_is_taken_apart_keeps_its_place():
     class Model(nn.Module):
         def __init__(self):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .constants import constant_arguments
+from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
@@ -179,6 +181,9 @@ def _graph(
             return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
         except ExportRefused as refused:
             refusal = refused.__cause__
+    if is_by_values(refusal):
+        with suppress(ExportRefused):
+            return export(module, inputs, dynamic_shapes, progress, interceptor, known, values=True), None
     if dynamic_shapes is not None:
         raise _not_dynamic(refusal) from refusal
     reason = one_line(refusal)

@@ -16,13 +16,14 @@ import logging
 import sys
 import warnings
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
+from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
 from .intercept import Interceptor
@@ -67,8 +68,11 @@ def export(
     progress: Progress,
     interceptor: Interceptor,
     known: Collection[str] | None = None,
+    values: bool = False,
 ) -> AtenGraph:
     """Captures `module` with torch.export. Operators that are not `known` are taken apart; None knows all.
+
+    With `values`, those of the sample decide where the model decides by values that follow from no input.
 
     Raises:
         ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
@@ -76,20 +80,26 @@ def export(
     said = io.StringIO()
     dump = ""
     places: Places = {}
+    # What runs on values must not change those of the caller.
+    args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples]) if values else (inputs.args, inputs.kwargs)
     try:
-        with preserved(module), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export(), repaired():
+        with preserved(module, values), with_values() if values else nullcontext(), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export(), repaired():
             progress("export", 0, 1)
             with interceptor.active(), watched(places):
                 program = torch.export.export(
-                    module, inputs.args, inputs.kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
+                    module, args, kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
                 )
             progress("export", 1, 1)
+            if values and inputs_decide(program.graph, set(_inputs(program, inputs))):
+                raise ExportRefused("the model decides by the values of its inputs")
             guards = _take_guards(program)
             progress("decompose", 0, 1)
             program = program.run_decompositions({})
             if known is not None:
                 program = decomposed(program, known)
             progress("decompose", 1, 1)
+    except ExportRefused:
+        raise
     except Exception as error:  # torch.export raises whatever the model or any of its passes raises
         # It also prints the graph so far, thousands of lines of it, besides attaching it to the exception.
         graph = getattr(error, "partial_fx_graph", None)

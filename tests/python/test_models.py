@@ -1,8 +1,10 @@
 """Every model of the README's table: equal to PyTorch on the CPU engine, and built for real by TensorRT-RTX.
 
-Weights and inputs are fresh random numbers each time; the seed is printed when a test fails.
+Weights and inputs are fresh random numbers each time; the seed is printed when a test fails. What counts is the difference
+to the exact result, which PyTorch computes in float64: in the deepest models PyTorch's own float32 is off by up to 9e-5.
 """
 
+import copy
 import importlib.util
 import time
 
@@ -28,6 +30,10 @@ def fresh(value):
     return value[..., torch.randperm(value.shape[-1])]
 
 
+def exact(value):
+    return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+
 def outputs(value):
     return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
@@ -39,10 +45,12 @@ def test_model(name):
     model, args, kwargs = build(name, seed)
     model_trt = torch2trt(model, args, kwargs=kwargs, backend="cpu", target=TARGET, progress=False)
 
-    assert max(model_trt.report.difference.values()) <= TOLERANCE
+    assert model_trt.report.difference
     args, kwargs = pytree.tree_map(fresh, (args, kwargs))
+    got = model_trt(*args, **kwargs)
+    args, kwargs = pytree.tree_map(exact, (args, kwargs))
     with torch.no_grad():
-        expected, got = model(*args, **kwargs), model_trt(*args, **kwargs)
+        expected = copy.deepcopy(model).double()(*args, **kwargs)
     assert type(got) is type(expected)
     for e, g in zip(outputs(expected), outputs(got), strict=True):
         assert difference(e, g) <= TOLERANCE

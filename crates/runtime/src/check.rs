@@ -89,7 +89,11 @@ impl EngineSpec {
                 }
             }
             if !faults.is_empty() {
-                return Err(self.shape_error(io, got, None, faults));
+                // Everything that is wrong with it in one message, where there is no choice of profiles.
+                if let [profile] = self.profiles.as_slice() {
+                    faults.extend(out_of_range(profile, io, got));
+                }
+                return Err(self.shape_error(io, got, None, in_order(faults)));
             }
         }
         self.check_later(inputs, &later, &bound)?;
@@ -145,14 +149,8 @@ impl EngineSpec {
         profile: &Profile,
     ) -> Option<(usize, Vec<AxisFault>)> {
         self.inputs.iter().zip(inputs).enumerate().find_map(|(index, (io, got))| {
-            let out_of_range = |(axis, &size): (usize, &i64)| {
-                let range = range_of(profile, io, axis)?;
-                (!range.contains(size)).then_some(AxisFault { axis, got: size, reason: Reason::Range(range) })
-            };
-            let mut faults: Vec<AxisFault> = got.iter().enumerate().filter_map(out_of_range).collect();
-            faults.extend(bound.outside(io, got, profile));
-            faults.sort_by_key(|fault| fault.axis);
-            faults.dedup_by_key(|fault| fault.axis);
+            let faults = out_of_range(profile, io, got).chain(bound.outside(io, got, profile)).collect();
+            let faults = in_order(faults);
             (!faults.is_empty()).then_some((index, faults))
         })
     }
@@ -180,6 +178,21 @@ impl EngineSpec {
             };
         io.dims.iter().enumerate().map(axis).collect()
     }
+}
+
+/// The axes whose sizes lie outside of a profile's ranges.
+fn out_of_range(profile: &Profile, io: &IoSpec, got: &[i64]) -> impl Iterator<Item = AxisFault> {
+    got.iter().enumerate().filter_map(move |(axis, &size)| {
+        let range = range_of(profile, io, axis)?;
+        (!range.contains(size)).then_some(AxisFault { axis, got: size, reason: Reason::Range(range) })
+    })
+}
+
+/// By axis, with the first that was found of each.
+fn in_order(mut faults: Vec<AxisFault>) -> Vec<AxisFault> {
+    faults.sort_by_key(|fault| fault.axis);
+    faults.dedup_by_key(|fault| fault.axis);
+    faults
 }
 
 /// The range that a profile has for one axis: its own, or that of the symbol it is.

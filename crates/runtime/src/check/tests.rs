@@ -57,6 +57,16 @@ fn a_profile_names_the_axis_and_its_range() {
 }
 
 #[test]
+fn fixed_sizes_and_ranges_are_named_together() {
+    let mut spec = spec("x: batch, 3, size", "y: batch");
+    spec.profiles.push(symbols(&[("batch", 1, 4), ("size", 2, 8)]));
+    let text = message(&spec, &[&[5, 4, 9]]);
+    let axes: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("axis")).collect();
+    assert_eq!(axes, ["  axis 0: got 5, allowed 1..4", "  axis 1: got 4, allowed 3", "  axis 2: got 9, allowed 2..8"]);
+    assert_eq!(text.matches("help: ").count(), 1, "{text}");
+}
+
+#[test]
 fn a_fixed_size_is_named_and_several_axes_are_named_together() {
     let spec = spec("x: n, 3, 8", "");
     assert_eq!(

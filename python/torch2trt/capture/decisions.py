@@ -11,9 +11,11 @@ from contextlib import contextmanager
 
 import torch
 from torch._functorch import config
-from torch._subclasses import fake_tensor, fake_utils
+from torch._subclasses import fake_utils
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, free_unbacked_symbols
+
+from .repairs import replaced
 
 _SETTING = "fake_tensor_propagate_real_tensors"
 
@@ -29,16 +31,8 @@ def with_values() -> Iterator[None]:
 
     PyTorch then also asks whether both agree on where tensors begin in memory, which would fix sizes to the sample's.
     """
-    asking = [(module, name) for module in (fake_tensor, fake_utils) if hasattr(module, name := "_check_fake_real_tensors")]
-    originals = [getattr(module, name) for module, name in asking]
-    for module, name in asking:
-        setattr(module, name, lambda *_, **__: None)
-    try:
-        with config.patch({_SETTING: True}):
-            yield
-    finally:
-        for (module, name), original in zip(asking, originals):
-            setattr(module, name, original)
+    with replaced([(fake_utils, "_check_fake_real_tensors", lambda _: lambda *_, **__: None)]), config.patch({_SETTING: True}):
+        yield
 
 
 def inputs_decide(graph: torch.fx.Graph, inputs: set[str]) -> bool:

@@ -83,7 +83,15 @@ def export(
     # What runs on values must not change those of the caller.
     args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples]) if values else (inputs.args, inputs.kwargs)
     try:
-        with preserved(module, values), with_values() if values else nullcontext(), redirect_stderr(said), torch.inference_mode(False), torch.no_grad(), _quiet_export(), repaired():
+        with (
+            preserved(module, values),
+            with_values() if values else nullcontext(),
+            redirect_stderr(said),
+            torch.inference_mode(False),
+            torch.no_grad(),
+            _quiet_export(),
+            repaired(),
+        ):
             progress("export", 0, 1)
             with interceptor.active(), watched(places):
                 program = torch.export.export(

@@ -21,21 +21,37 @@ Change = tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]
 
 
 @contextmanager
-def repaired() -> Iterator[None]:
-    """Replaces what cannot be captured for as long as it lasts."""
-    changes = [*_lstms(), *_detection()]
+def replaced(changes: list[Change]) -> Iterator[None]:
+    """Replaces functions of modules for as long as it lasts."""
     originals = [getattr(module, name) for module, name, _ in changes]
     for (module, name, change), original in zip(changes, originals):
         setattr(module, name, change(original))
-    library = _fake_quantization()
-    if _BEFORE_2_7:
-        FakeTensorMode.cache_clear()  # of what was worked out before
     try:
         yield
     finally:
-        library._destroy()
         for (module, name, _), original in zip(changes, originals):
             setattr(module, name, original)
+
+
+@contextmanager
+def repaired() -> Iterator[None]:
+    """Replaces what cannot be captured for as long as it lasts."""
+    library = _fake_quantization()
+    try:
+        with _forgotten(), replaced([*_lstms(), *_detection()]):
+            yield
+    finally:
+        library._destroy()
+
+
+@contextmanager
+def _forgotten() -> Iterator[None]:
+    """Nothing that was worked out about sizes before is used, and nothing of this after."""
+    if _BEFORE_2_7:
+        FakeTensorMode.cache_clear()
+    try:
+        yield
+    finally:
         if _BEFORE_2_7:
             FakeTensorMode.cache_clear()
 

@@ -1,6 +1,7 @@
 //! Engines: torch tensors in, torch tensors out.
 
-use crate::error::{OrRaise, bad_option};
+use crate::error::OrRaise;
+use crate::out::Out;
 use crate::tensor::{Maker, TorchTensor, current_stream};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -62,6 +63,25 @@ impl Engine {
             .collect()
     }
 
+    /// Tensors to write the outputs to: the caller's, where they suit, or new ones.
+    fn outputs_for(
+        &self,
+        py: Python<'_>,
+        dims: Vec<Vec<i64>>,
+        out: Option<&Out<'_, '_>>,
+        inputs: &[TorchTensor],
+    ) -> PyResult<Vec<TorchTensor>> {
+        let device = self.engine().device();
+        let mut tensors = Vec::with_capacity(dims.len());
+        for (index, (maker, dims)) in self.makers(py)?.iter().zip(dims).enumerate() {
+            let own = (self.engine().spec().outputs[index].dtype, device);
+            let others = inputs.iter().chain(&tensors);
+            let given = out.map(|out| out.direct(index, &dims, own, others)).transpose()?;
+            tensors.push(given.flatten().map_or_else(|| maker.make(py, dims), Ok)?);
+        }
+        Ok(tensors)
+    }
+
     /// Runs outputs whose shapes depend on data: the engine allocates.
     fn run_alloc<'py>(
         &self,
@@ -80,7 +100,7 @@ impl Engine {
     /// Runs the engine on torch tensors, in the order of its inputs; returns torch tensors.
     ///
     /// On a GPU the work is enqueued on `stream` (the address of a CUDA stream) and the call returns. `out` gives the
-    /// tensors to write to.
+    /// tensors to write to; those that the engine cannot write to itself are copied to.
     #[pyo3(signature = (inputs, stream = None, out = None))]
     fn run<'py>(
         &self,
@@ -95,11 +115,11 @@ impl Engine {
         let dims: Vec<&[i64]> = inputs.iter().map(|t| t.dims.as_slice()).collect();
         let output_dims = self.engine().output_dims(&dims).or_raise(py)?;
         let known: Option<Vec<Vec<i64>>> = output_dims.into_iter().collect();
+        let out = out.map(|out| Out::new(py, out, &self.executable.artifact.declared.outputs)).transpose()?;
         let made = match known {
             None => self.run_alloc(py, &inputs, &options)?,
             Some(dims) => {
-                let makers = self.makers(py)?.iter().zip(dims);
-                let mut made = makers.map(|(maker, dims)| maker.make(py, dims)).collect::<PyResult<Vec<_>>>()?;
+                let mut made = self.outputs_for(py, dims, out.as_ref(), &inputs)?;
                 let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
                 let mut views_mut = made.iter_mut().map(|t| t.view_mut(py)).collect::<PyResult<Vec<_>>>()?;
                 py.detach(|| self.engine().run(&views, &mut views_mut, &options)).or_raise(py)?;
@@ -110,7 +130,7 @@ impl Engine {
         let made = self.written(py, made)?;
         match out {
             None => PyList::new(py, made),
-            Some(out) => copy_out(py, made, out),
+            Some(out) => out.filled(&made, py),
         }
     }
 
@@ -178,21 +198,6 @@ fn describe(io: &IoSpec) -> (String, String, Vec<String>) {
 fn cast<'py>(tensor: &Bound<'py, PyAny>, dtype: DataType) -> PyResult<Bound<'py, PyAny>> {
     let py = tensor.py();
     tensor.call_method1(intern!(py, "to"), (py.import(intern!(py, "torch"))?.getattr(dtype.name())?,))
-}
-
-/// Copies the outputs to the caller's tensors and returns those.
-fn copy_out<'py>(
-    py: Python<'py>,
-    made: Vec<Bound<'py, PyAny>>,
-    out: Vec<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyList>> {
-    if made.len() != out.len() {
-        return Err(bad_option(py, format!("`out` has {} tensors, the engine {} outputs", out.len(), made.len())));
-    }
-    for (made, out) in made.iter().zip(&out) {
-        out.call_method1(intern!(py, "copy_"), (made,))?;
-    }
-    PyList::new(py, out)
 }
 
 /// A torch tensor with what the engine allocated: a copy in host memory, the same memory on a GPU.

@@ -15,6 +15,7 @@ mod file;
 mod logs;
 mod network;
 mod options;
+mod out;
 mod progress;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;

@@ -128,8 +128,18 @@ class TRTModule(torch.nn.Module):
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Runs the engine on its inputs in order, without the model's structure around them.
 
-        On a GPU the work goes to PyTorch's current stream, and inside a capture into the captured graph. `out` gives
-        tensors to write the outputs to.
+        On a GPU the work goes to PyTorch's current stream, and inside a capture into the captured graph.
+
+        Args:
+            tensors: one for each of `input_names`.
+            out: tensors of the outputs' shapes to write to, one for each of `output_names`. The engine writes to
+                contiguous ones of its own dtypes and device that overlap no other tensor of the call; others are copied to.
+
+        Returns:
+            `out`, or new tensors.
+
+        Raises:
+            torch2trt.Error: as calls do; E0406 for a tensor in `out` of another shape.
         """
         if self._cuda is None:
             return self.engine.run(tensors, None, out)

@@ -217,6 +217,35 @@ def test_calls_that_do_not_fit():
     assert code == "E0602" and "str" in text
 
 
+def test_outputs_that_the_caller_gives():
+    class Two(nn.Module):
+        def forward(self, x):
+            return x @ x.softmax(0), (x - x.amax(0)).argsort(0)
+
+    def kinds(x):
+        yield "of the engine's kind", torch.empty(4, 4), torch.empty(4, 4, dtype=torch.int64)
+        yield "strided", torch.empty(4, 4).t(), torch.empty(8, 4, dtype=torch.int64)[::2]
+        yield "of other types", torch.empty(4, 4, dtype=torch.float64), torch.empty(4, 4, dtype=torch.int32)
+        yield "over the input", x, torch.empty(4, 4, dtype=torch.int64)
+        memory = torch.empty(40)
+        yield "over each other", memory[:16].view(4, 4), memory[8:].view(torch.int64).view(4, 4)
+
+    x = torch.randn(4, 4)
+    model_trt = convert(Two().eval(), [x])
+    for kind, *out in kinds(x):
+        expected, versions = Two()(x), [given._version for given in out]
+        got = model_trt.run([x], out=out)
+        assert all(given is returned for given, returned in zip(out, got, strict=True)), kind
+        assert all(given._version > version for given, version in zip(out, versions, strict=True)), kind
+        assert torch.equal(got[1].long(), expected[1]), kind
+        if kind != "over each other":  # what was written first is gone
+            torch.testing.assert_close(got[0].float(), expected[0], rtol=1e-5, atol=1e-6)
+    code, text = code_of(lambda: model_trt.run([x], out=[torch.empty(4, 4), torch.empty(4, 5, dtype=torch.int64)]))
+    assert code == "E0406" and "[4, 5]" in text and "help: " in text
+    code, text = code_of(lambda: model_trt.run([x], out=[torch.empty(4, 4)]))
+    assert code == "E0701" and "1 tensors" in text
+
+
 def test_every_way_of_calling_is_the_same_again():
     class Scaled(nn.Module):
         def forward(self, x, y, scale=2.0, *, negate=False):

@@ -8,6 +8,7 @@ use crate::{DataType, Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, Tenso
 use dims::{Atom, EvalError, Expr};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What the shapes of an accepted call decided.
 #[derive(Debug)]
@@ -296,6 +297,11 @@ impl<'s> Bound<'s> {
     }
 }
 
+/// Whether two pieces of memory share a byte.
+fn overlap((here, a): &(Device, Range<usize>), (there, b): &(Device, Range<usize>)) -> bool {
+    here == there && a.start.max(b.start) < a.end.min(b.end)
+}
+
 impl Checked<'_> {
     /// Compares inputs, whose shapes were checked, with the spec's types and with where the engine wants them.
     pub(crate) fn check_inputs(&self, inputs: &[TensorView<'_>], device: Device) -> Result<()> {
@@ -303,8 +309,13 @@ impl Checked<'_> {
         pairs.try_for_each(|(io, view)| check_view(Side::Input, io, (view.dtype(), view.device()), device))
     }
 
-    /// Compares the caller's buffers with what the call makes.
-    pub(crate) fn check_outputs(&self, outputs: &[TensorViewMut<'_>], device: Device) -> Result<()> {
+    /// Compares the caller's buffers with what the call makes, and with what it reads.
+    pub(crate) fn check_outputs(
+        &self,
+        inputs: &[TensorView<'_>],
+        outputs: &[TensorViewMut<'_>],
+        device: Device,
+    ) -> Result<()> {
         let expected = self.spec.outputs.len();
         if outputs.len() != expected {
             return Err(Error::Count { side: Side::Output, expected, got: outputs.len() });
@@ -318,6 +329,12 @@ impl Checked<'_> {
                     let (expected, got) = (dims.to_vec(), view.dims().to_vec());
                     return Err(Error::OutputShape { output: io.name.clone(), expected, got });
                 }
+            }
+            let span = view.span();
+            let read = self.spec.inputs.iter().zip(inputs).map(|(io, view)| (io, view.span()));
+            let written = self.spec.outputs.iter().zip(outputs).map(|(io, view)| (io, view.span()));
+            if let Some((other, _)) = read.chain(written.take(index)).find(|(_, other)| overlap(&span, other)) {
+                return Err(Error::OutputOverlaps { output: io.name.clone(), other: other.name.clone() });
             }
         }
         Ok(())

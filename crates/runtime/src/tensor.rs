@@ -8,6 +8,7 @@ use crate::{DataType, Error, Result};
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Where memory lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,6 +105,12 @@ macro_rules! facts {
         /// Where the memory lies.
         pub fn device(&self) -> Device {
             self.raw.device
+        }
+
+        /// The addresses of its bytes, where it lies.
+        pub(crate) fn span(&self) -> (Device, Range<usize>) {
+            let start = self.raw.pointer.addr();
+            (self.raw.device, start..start + self.raw.len)
         }
     };
 }

@@ -325,6 +325,37 @@ fn calls_that_do_not_fit_the_spec_are_refused_by_name() {
 }
 
 #[test]
+fn an_output_where_another_tensor_lies_is_refused() {
+    let model = Model::default().input("x", F32, "4").node("Neg", &["x"], "y").node("Exp", &["x"], "z");
+    let engine = model.output("y", F32, "4").output("z", F32, "4").engine();
+    let mut memory = [0f32; 16];
+    let start: *mut u8 = memory.as_mut_ptr().cast();
+    // Where x, y and z begin, and who is in whose way. Neighbors share nothing.
+    for (at, clash) in [
+        ([0, 4, 8], None),
+        ([8, 4, 0], None),
+        ([0, 0, 4], Some(("y", "x"))),
+        ([4, 8, 1], Some(("z", "x"))),
+        ([0, 4, 7], Some(("z", "y"))),
+        ([12, 7, 4], Some(("z", "y"))),
+    ] {
+        // SAFETY: the memory outlives the views; where two overlap, the engine must refuse before it uses them.
+        let (x, y, z) = unsafe {
+            (
+                TensorView::from_raw(F32, &[4], start.add(4 * at[0]), 16, Device::Cpu).unwrap(),
+                TensorViewMut::from_raw(F32, &[4], start.add(4 * at[1]), 16, Device::Cpu).unwrap(),
+                TensorViewMut::from_raw(F32, &[4], start.add(4 * at[2]), 16, Device::Cpu).unwrap(),
+            )
+        };
+        let found = match engine.run(&[x], &mut [y, z], &RunOptions::default()) {
+            Err(Error::OutputOverlaps { output, other }) => Some((output, other)),
+            done => done.map(|()| None).unwrap(),
+        };
+        assert_eq!(found.as_ref().map(|(output, other)| (output.as_str(), other.as_str())), clash, "{at:?}");
+    }
+}
+
+#[test]
 fn a_model_that_is_refused_names_the_node() {
     let model = Model::default()
         .input("x", F32, "2, 3")

@@ -47,7 +47,7 @@ codes! {
     InputShape "E0402" "A call with a shape that the engine does not accept."
     TensorDtype "E0403" "A call with a tensor of another dtype."
     TensorDevice "E0404" "A call with a tensor on another device."
-    BadBuffer "E0405" "Memory that does not hold the tensor it is said to hold."
+    BadBuffer "E0405" "Memory that does not hold the tensor it is said to hold, or that an output shares with another tensor."
     OutputShape "E0406" "An output buffer of another shape, or a shape that depends on data."
     RunFailed "E0407" "The engine failed while running."
     OnnxRuntimeNotFound "E0501" "No ONNX Runtime that can be used."

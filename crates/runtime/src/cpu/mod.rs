@@ -150,7 +150,7 @@ impl Engine for CpuEngine {
 
     fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>], options: &RunOptions) -> Result<()> {
         let checked = self.check_inputs(inputs, options)?;
-        checked.check_outputs(outputs, Device::Cpu)?;
+        checked.check_outputs(inputs, outputs, Device::Cpu)?;
         self.session.run(inputs, outputs)
     }
 

@@ -178,6 +178,17 @@ pub enum Error {
         /// The buffer's shape.
         got: Vec<i64>,
     },
+    /// An output is to be written where another tensor of the call lies.
+    #[error(
+        "output `{output}` shares memory with `{other}`, which the engine may still read or write when it writes there\n\
+         help: pass a tensor with memory of its own"
+    )]
+    OutputOverlaps {
+        /// The output's name.
+        output: String,
+        /// The other tensor's name.
+        other: String,
+    },
     /// An output whose shape depends on data was preallocated.
     #[error(
         "the shape of output `{output}` depends on data, so it has no buffer to run into\n\

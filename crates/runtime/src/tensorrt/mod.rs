@@ -264,7 +264,7 @@ impl Engine for TensorRtEngine {
     fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>], options: &RunOptions) -> Result<()> {
         let dims: SmallVec<[&[i64]; 8]> = inputs.iter().map(TensorView::dims).collect();
         let checked = self.check_inputs(inputs, &dims, options)?;
-        checked.check_outputs(outputs, self.device())?;
+        checked.check_outputs(inputs, outputs, self.device())?;
         let shapes = Shapes { inputs: &dims, profile: checked.profile() };
         let read: SmallVec<[*mut c_void; 8]> = inputs.iter().map(|view| view.as_ptr().cast_mut().cast()).collect();
         let written: SmallVec<[*mut c_void; 8]> = outputs.iter_mut().map(|view| view.as_mut_ptr().cast()).collect();

@@ -1,0 +1,69 @@
+//! The tensors that a caller gives for the outputs of a call.
+//!
+//! The engine writes to those that suit it, and what it made is copied to the others, as PyTorch's `copy_` does: to
+//! other types, strides and devices.
+
+use crate::error::{OrRaise, bad_option};
+use crate::tensor::TorchTensor;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use runtime::{DataType, Device, IoSpec};
+
+pub(crate) struct Out<'s, 'py> {
+    tensors: Vec<Bound<'py, PyAny>>,
+    outputs: &'s [IoSpec],
+}
+
+impl<'s, 'py> Out<'s, 'py> {
+    /// For a model of these outputs.
+    pub(crate) fn new(py: Python<'py>, tensors: Vec<Bound<'py, PyAny>>, outputs: &'s [IoSpec]) -> PyResult<Self> {
+        if tensors.len() != outputs.len() {
+            let (given, count) = (tensors.len(), outputs.len());
+            return Err(bad_option(py, format!("`out` has {given} tensors, the engine {count} outputs")));
+        }
+        Ok(Self { tensors, outputs })
+    }
+
+    /// The tensor of an output that has this shape, for an engine that makes this type on this device: where it can
+    /// write there, and does not use that memory for anything else.
+    pub(crate) fn direct<'t>(
+        &self,
+        index: usize,
+        dims: &[i64],
+        (dtype, device): (DataType, Device),
+        mut others: impl Iterator<Item = &'t TorchTensor>,
+    ) -> PyResult<Option<TorchTensor>> {
+        self.check(index, dims)?;
+        let given = &self.tensors[index];
+        let tensor = TorchTensor::new(given)?;
+        let is_itself = tensor.bind(given.py()).is(given);
+        let same = [tensor.dtype, self.outputs[index].dtype] == [dtype; 2] && tensor.device == device;
+        Ok((is_itself && same && !others.any(|other| tensor.overlaps(other))).then_some(tensor))
+    }
+
+    /// Copies what the engine made elsewhere, and returns the caller's tensors.
+    pub(crate) fn filled(self, made: &[Bound<'py, PyAny>], py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        for (index, (given, made)) in self.tensors.iter().zip(made).enumerate() {
+            if given.is(made) {
+                // Autograd counts writes to tensors, which are otherwise PyTorch's own.
+                let graph = py.import(intern!(py, "torch.autograd.graph"))?;
+                graph.call_method1(intern!(py, "increment_version"), (given,))?;
+                continue;
+            }
+            self.check(index, &made.getattr(intern!(py, "shape"))?.extract::<Vec<i64>>()?)?;
+            given.call_method1(intern!(py, "copy_"), (made,))?;
+        }
+        PyList::new(py, self.tensors)
+    }
+
+    fn check(&self, index: usize, expected: &[i64]) -> PyResult<()> {
+        let given = &self.tensors[index];
+        let got: Vec<i64> = given.getattr(intern!(given.py(), "shape"))?.extract()?;
+        if got == expected {
+            return Ok(());
+        }
+        let (output, expected) = (self.outputs[index].name.clone(), expected.to_vec());
+        Err(runtime::Error::OutputShape { output, expected, got }).or_raise(given.py())
+    }
+}

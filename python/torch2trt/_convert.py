@@ -102,7 +102,7 @@ def torch2trt(
         onnxruntime: path of the ONNX Runtime library to use.
         use_cuda_graph: replay calls from CUDA graphs: True from the first call of a shape on, "auto" from the third
             on where that is faster (inputs and outputs up to 16 MiB), False never. A graph takes device memory for
-            its inputs and outputs.
+            its inputs and outputs, and copies them; tensors that keep coming at the same addresses are used in place.
         version_compatible: the plan runs with later versions of TensorRT too.
         hardware_compatible: the plan runs on other GPUs too, from Ampere on.
         refittable: the weights of the plan can be replaced after the build.

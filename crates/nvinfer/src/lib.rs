@@ -55,7 +55,10 @@ mod refit;
 mod runtime;
 mod runtime_config;
 mod stream;
+#[cfg(not(feature = "tables"))]
 mod sys;
+#[cfg(feature = "tables")]
+pub mod sys;
 #[cfg(test)]
 mod testing;
 mod timing_cache;

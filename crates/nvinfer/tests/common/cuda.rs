@@ -52,6 +52,12 @@ impl Cuda {
         self.stream
     }
 
+    /// The driver, for calls that are not here.
+    #[allow(dead_code, reason = "not every test calls it")]
+    pub fn driver(&self) -> &Library {
+        &self.driver
+    }
+
     /// Device memory, never freed: tests are short.
     pub fn allocate(&self, bytes: usize) -> *mut c_void {
         let mut address = 0u64;

@@ -174,6 +174,7 @@ impl Stream {
     }
 
     pub(super) fn synchronize(self) -> Result<()> {
+        let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: whoever made the value promised a live stream.
         unsafe { result::stream::synchronize(self.0) }.map_err(|e| failed("finish the work on the stream", e))
     }
@@ -253,6 +254,7 @@ impl Event {
 
     /// Whether the stream passed it. An event that was never recorded counts as passed.
     pub(super) fn is_done(&self) -> bool {
+        let _relaxed = RelaxedCapture::begin();
         // SAFETY: the event is ours.
         unsafe { result::event::query(self.event) }.is_ok()
     }
@@ -266,6 +268,7 @@ impl Event {
 
     /// Waits for it on this thread.
     pub(super) fn synchronize(&self) -> Result<()> {
+        let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: the event is ours.
         unsafe { result::event::synchronize(self.event) }.map_err(|e| failed("wait for an event", e))
     }
@@ -313,7 +316,8 @@ impl Drop for DeviceMemory {
     }
 }
 
-/// Lets this thread allocate memory while some stream is captured, which CUDA otherwise takes for a mistake.
+/// Lets this thread allocate memory, wait, and ask for events while some thread captures a stream: CUDA otherwise takes
+/// each for a mistake, which ends that capture.
 #[derive(Debug)]
 pub(super) struct RelaxedCapture(sys::CUstreamCaptureMode);
 

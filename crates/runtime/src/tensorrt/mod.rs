@@ -8,13 +8,17 @@
 //! |---|---|
 //! | `cuda.rs` | devices, streams, events, memory: the CUDA edge |
 //! | `graph.rs` | captured work between copies of inputs and outputs |
+//! | `captured.rs` | the graphs of one set of shapes: with copies, and of addresses that keep coming |
 //! | `interface.rs` | the plan's inputs and outputs against the spec |
 //! | `runner.rs` | one execution context and what it is bound to |
-//! | `slot.rs` | what one call at a time uses; capture and replay |
+//! | `slot.rs` | what one call at a time uses; what is worth a graph |
+//! | `tally.rs` | how often shapes and addresses came |
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
 //! | `refit.rs` | new weights for a plan |
 
+#[allow(unsafe_code)]
+mod captured;
 #[allow(unsafe_code)]
 mod cuda;
 #[allow(unsafe_code)]
@@ -29,6 +33,7 @@ mod refit;
 mod runner;
 #[allow(unsafe_code)]
 mod slot;
+mod tally;
 
 pub use cuda::{CudaDevice, Entered};
 pub use refit::refit;
@@ -47,7 +52,8 @@ use std::sync::{Mutex, PoisonError};
 /// When calls are replayed from a captured CUDA graph instead of enqueued layer by layer.
 ///
 /// A graph saves the launches of the single kernels, which dominate in small models; it costs a copy of inputs and
-/// outputs within the GPU, and memory for them.
+/// outputs within the GPU, and memory for them. Tensors that come at the same addresses eight times get a graph without
+/// copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CudaGraph {
     /// Never.

@@ -4,16 +4,14 @@
 //! A slot goes from call to call and from stream to stream; the event at the end of its last work keeps the order
 //! on the GPU. It must not know how slots are shared out.
 
+use super::captured::{Buffers, Captured, total_bytes};
 use super::cuda::{DeviceMemory, Event, OwnedStream, RelaxedCapture, Stream};
-use super::graph::{Copy, Graph};
 use super::pool::Fit;
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
-use crate::tensor::byte_len;
-use crate::{CudaGraph, Error, Result};
-use smallvec::SmallVec;
-use std::ffi::c_void;
+use super::tally::Tally;
+use crate::{CudaGraph, Result};
 
-/// Graphs that one slot keeps; the one unused longest goes first.
+/// Sets of shapes that one slot keeps graphs of; the one unused longest goes first.
 const GRAPHS: usize = 8;
 /// Shapes that one slot counts calls of.
 const COUNTED: usize = 32;
@@ -26,7 +24,7 @@ const MOST_COPIED: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Slot {
     // In the order of dropping: contexts before the memory they work in.
-    graphs: Vec<Captured>,
+    graphs: Vec<Kept>,
     pub(super) plain: Runner,
     scratch: DeviceMemory,
     /// Where contexts run for callers on the default stream, on which TensorRT would wait for the GPU at every call.
@@ -36,37 +34,19 @@ pub(super) struct Slot {
     /// After the last work.
     done: Event,
     last: Option<Stream>,
-    seen: Vec<(Key, u32)>,
+    seen: Tally<Key, COUNTED>,
     calls: u64,
     /// Whether this engine turned out not to be capturable.
     refused: bool,
 }
 
-/// A graph for one set of input shapes, with the context that must not change while it exists, and its own buffers.
+/// The graphs of one set of input shapes.
 #[derive(Debug)]
-struct Captured {
-    graph: Graph,
-    _runner: Runner,
-    buffers: Buffers,
-    key: Key,
+struct Kept {
+    graphs: Captured,
+    /// The call that used them last.
     used: u64,
 }
-
-/// Memory of our own for every input and output.
-#[derive(Debug)]
-struct Buffers {
-    memory: DeviceMemory,
-    inputs: Spans,
-    outputs: Spans,
-}
-
-/// Copies of the inputs, or of the outputs.
-type Copies = SmallVec<[Copy; 4]>;
-/// Address and length of tensors.
-type Spans = SmallVec<[(*mut c_void, usize); 4]>;
-
-// SAFETY: the addresses are those of `memory`, which may be used from any thread.
-unsafe impl Send for Buffers {}
 
 impl Slot {
     pub(super) fn new(parts: &Parts) -> Result<Self> {
@@ -80,7 +60,7 @@ impl Slot {
             fork: parts.device.event()?,
             done: parts.device.event()?,
             last: None,
-            seen: Vec::new(),
+            seen: Tally::default(),
             calls: 0,
             refused: false,
         })
@@ -89,7 +69,7 @@ impl Slot {
     /// How well it suits a call.
     pub(super) fn fit(&self, shapes: Shapes<'_>, stream: Stream) -> Fit {
         let free = self.last.is_none_or(|last| last == stream) || self.done.is_done();
-        let ready = || self.graphs.iter().any(|captured| shapes.are(&captured.key)) || self.plain.is_warm_for(shapes);
+        let ready = || self.graphs.iter().any(|kept| kept.graphs.is_for(shapes)) || self.plain.is_warm_for(shapes);
         match free {
             true if ready() => Fit::Ready,
             true => Fit::Free,
@@ -147,11 +127,10 @@ impl Slot {
         stream: Stream,
         mode: CudaGraph,
     ) -> Result<()> {
-        let calls = self.calls;
-        if let Some(captured) = self.graphs.iter_mut().find(|captured| shapes.are(&captured.key)) {
-            captured.used = calls;
-            // SAFETY: the caller's promise; the graph's buffers and context are the slot's.
-            return unsafe { captured.replay(addresses, stream) };
+        if let Some(kept) = self.graphs.iter_mut().find(|kept| kept.graphs.is_for(shapes)) {
+            kept.used = self.calls;
+            // SAFETY: the caller's promise.
+            return unsafe { kept.graphs.replay(parts, shapes, addresses, (stream, &self.own)) };
         }
         if self.wants_capture(parts, shapes, mode)? {
             // SAFETY: the caller's promise.
@@ -199,26 +178,13 @@ impl Slot {
             CudaGraph::Always => Ok(true),
             CudaGraph::Auto if self.refused => Ok(false),
             CudaGraph::Auto => {
-                let count = self.count(shapes);
-                Ok(count >= WORTH_CAPTURING && sizes(parts, shapes)?.total() <= MOST_COPIED)
+                let count = self.seen.count(|key| shapes.are(key), || shapes.key());
+                Ok(count >= WORTH_CAPTURING && total_bytes(parts, shapes)? <= MOST_COPIED)
             }
         }
     }
 
-    /// Counts the calls of these shapes.
-    fn count(&mut self, shapes: Shapes<'_>) -> u32 {
-        if let Some((_, count)) = self.seen.iter_mut().find(|(key, _)| shapes.are(key)) {
-            *count = count.saturating_add(1);
-            return *count;
-        }
-        if self.seen.len() == COUNTED {
-            self.seen.remove(0);
-        }
-        self.seen.push((shapes.key(), 1));
-        1
-    }
-
-    /// Runs the call in buffers of a graph's own, then captures the same for the calls to come.
+    /// Runs the call and captures it for those to come.
     ///
     /// # Safety
     /// As for [`Slot::run`].
@@ -229,34 +195,18 @@ impl Slot {
         addresses: Addresses<'_>,
         stream: Stream,
     ) -> Result<()> {
-        let _relaxed = RelaxedCapture::begin()?;
-        let mut runner = Runner::new(parts, &self.scratch)?;
-        let buffers = Buffers::new(parts, &sizes(parts, shapes)?)?;
-        let own = &self.own;
-        let (inputs, outputs) = buffers.addresses();
-        let inner = Addresses { inputs: &inputs, outputs: &outputs };
-        // SAFETY: the buffers are as large as the shapes say; the scratch memory is this slot's, whose turn it is on
-        // `stream`. What is captured does not run, and is launched only in the slot's turn.
-        let graph = unsafe {
-            buffers.reading(addresses).try_for_each(|copy| stream.copy(copy))?;
-            runner.enqueue(parts, shapes, inner, stream)?;
-            buffers.writing(addresses).try_for_each(|copy| stream.copy(copy))?;
-            // TensorRT prepares itself for new shapes in the first run, which must not fall into the capture.
-            stream.synchronize()?;
-            let (before, after) = (buffers.reading(addresses), buffers.writing(addresses));
-            let (before, after): (Copies, Copies) = (before.collect(), after.collect());
-            own.capture(&before, &after, || runner.enqueue(parts, shapes, inner, own.get()))?
-        };
+        // SAFETY: the caller's promise; the scratch memory is this slot's, whose turn it is on the stream.
+        let graphs = unsafe { Captured::new(parts, &self.scratch, shapes, addresses, (stream, &self.own)) }?;
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
         }
-        self.graphs.push(Captured { graph, _runner: runner, buffers, key: shapes.key(), used: self.calls });
+        self.graphs.push(Kept { graphs, used: self.calls });
         Ok(())
     }
 
-    /// Drops the graph that was not used for longest. The slot's work is over: its caller just synchronized.
+    /// Drops the graphs that were not used for longest. The slot's work is over: its caller just synchronized.
     fn drop_oldest(&mut self) {
-        let oldest = self.graphs.iter().enumerate().min_by_key(|(_, captured)| captured.used);
+        let oldest = self.graphs.iter().enumerate().min_by_key(|(_, kept)| kept.used);
         if let Some((index, _)) = oldest {
             self.graphs.swap_remove(index);
         }
@@ -264,7 +214,7 @@ impl Slot {
 
     /// Runs once at these shapes, on zeros, so that what follows can be captured by the caller.
     pub(super) fn warm_up(&mut self, parts: &Parts, shapes: Shapes<'_>) -> Result<()> {
-        let buffers = Buffers::new(parts, &sizes(parts, shapes)?)?;
+        let buffers = Buffers::new(parts, shapes)?;
         let own = self.own.get();
         buffers.memory.clear(own)?;
         let (inputs, outputs) = buffers.addresses();
@@ -285,74 +235,5 @@ impl Drop for Slot {
         if self.last.is_some() {
             let _ = self.done.synchronize();
         }
-    }
-}
-
-impl Captured {
-    /// # Safety
-    /// As for [`Slot::run`].
-    unsafe fn replay(&mut self, addresses: Addresses<'_>, stream: Stream) -> Result<()> {
-        let copies = self.buffers.reading(addresses).chain(self.buffers.writing(addresses));
-        // SAFETY: the caller's promise; buffers and context are alive as long as the graph, in the slot's turn.
-        unsafe { self.graph.launch(copies, stream) }
-    }
-}
-
-/// Bytes of every input and output at some shapes.
-struct Bytes {
-    inputs: SmallVec<[usize; 4]>,
-    outputs: SmallVec<[usize; 4]>,
-}
-
-impl Bytes {
-    fn total(&self) -> usize {
-        self.inputs.iter().chain(&self.outputs).sum()
-    }
-}
-
-fn sizes(parts: &Parts, shapes: Shapes<'_>) -> Result<Bytes> {
-    let checked = parts.spec.check(shapes.inputs, shapes.profile)?;
-    let bytes = |dtype, dims: &[i64]| byte_len(dtype, dims).ok_or_else(|| Error::BadDims { dims: dims.to_vec() });
-    let inputs = parts.spec.inputs.iter().zip(shapes.inputs).map(|(io, dims)| bytes(io.dtype, dims));
-    let outputs = parts.spec.outputs.iter().enumerate().map(|(index, io)| match checked.output_dims(index)? {
-        Some(dims) => bytes(io.dtype, &dims),
-        None => Err(Error::OutputDependsOnData { output: io.name.clone() }),
-    });
-    Ok(Bytes { inputs: inputs.collect::<Result<_>>()?, outputs: outputs.collect::<Result<_>>()? })
-}
-
-impl Buffers {
-    fn new(parts: &Parts, bytes: &Bytes) -> Result<Self> {
-        const ALIGNMENT: usize = 256;
-        // An empty tensor gets an address of its own too.
-        let padded = |bytes: &usize| bytes.next_multiple_of(ALIGNMENT).max(ALIGNMENT);
-        let total: usize = bytes.inputs.iter().chain(&bytes.outputs).map(padded).sum();
-        let memory = parts.device.allocate(total)?;
-        let mut offset = 0usize;
-        let mut place = |bytes: &usize| {
-            let span = (memory.as_ptr().wrapping_byte_add(offset), *bytes);
-            offset += padded(bytes);
-            span
-        };
-        let inputs = bytes.inputs.iter().map(&mut place).collect();
-        let outputs = bytes.outputs.iter().map(&mut place).collect();
-        Ok(Self { memory, inputs, outputs })
-    }
-
-    fn addresses(&self) -> (SmallVec<[*mut c_void; 4]>, SmallVec<[*mut c_void; 4]>) {
-        let addresses = |spans: &Spans| spans.iter().map(|(address, _)| *address).collect();
-        (addresses(&self.inputs), addresses(&self.outputs))
-    }
-
-    /// Copies of a caller's inputs into the buffers.
-    fn reading(&self, from: Addresses<'_>) -> impl Iterator<Item = Copy> {
-        let pairs = self.inputs.iter().zip(from.inputs);
-        pairs.map(|((to, bytes), from)| Copy { to: *to, from: *from, bytes: *bytes })
-    }
-
-    /// Copies of the buffers into a caller's outputs.
-    fn writing(&self, to: Addresses<'_>) -> impl Iterator<Item = Copy> {
-        let pairs = self.outputs.iter().zip(to.outputs);
-        pairs.map(|((from, bytes), to)| Copy { to: *to, from: *from, bytes: *bytes })
     }
 }

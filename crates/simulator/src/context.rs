@@ -39,6 +39,15 @@ struct Told {
     scratch: usize,
     /// Whether it ran at these shapes: the first run prepares, in ways that no capture allows.
     prepared: bool,
+    /// Of each capture, whether the context is as it was then.
+    captures: Vec<Arc<AtomicBool>>,
+}
+
+impl Told {
+    /// Whatever else it is told spoils what was captured from it.
+    fn changes(&mut self) {
+        self.captures.drain(..).for_each(|holds| holds.store(false, Ordering::SeqCst));
+    }
 }
 
 impl Drop for Context {
@@ -66,6 +75,7 @@ impl Context {
         let Some(index) = self.plan.inputs.iter().position(|known| known.as_c_str() == input) else { return false };
         self.told(|told| {
             let accepted = told.profile.is_some_and(|profile| self.plan.accepts(profile, &dims));
+            told.changes();
             told.prepared &= told.dims[index].as_ref() == Some(&dims);
             told.dims[index] = accepted.then_some(dims);
             accepted
@@ -86,8 +96,14 @@ impl Context {
             if told.dims.iter().any(|other| other.as_ref() != Some(&dims)) || told.scratch == 0 {
                 return false;
             }
-            if is_captured() && (self.plan.uncapturable || self.plan.counted || !told.prepared) {
-                return false;
+            let mut holds = vec![self.alive.clone()];
+            if is_captured() {
+                if self.plan.uncapturable || self.plan.counted || !told.prepared {
+                    return false;
+                }
+                let unchanged = Arc::new(AtomicBool::new(true));
+                told.captures.push(unchanged.clone());
+                holds.push(unchanged);
             }
             told.prepared = true;
             let count: usize = dims.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).product();
@@ -96,11 +112,12 @@ impl Context {
             let sums = (told.scratch, count * size_of::<f32>());
             let mut uses: Vec<_> = inputs.iter().map(|input| (*input, sums.1)).collect();
             uses.push(sums);
-            let mut ops = vec![self.kernel(uses, move || add_up(&inputs, sums.0, count))];
+            let mut ops = vec![kernel(&holds, uses, move || add_up(&inputs, sums.0, count))];
             for (number, output) in self.plan.outputs.iter().enumerate() {
                 if let Some(allocator) = told.allocators.get(output).filter(|_| self.plan.counted) {
                     let before = std::mem::take(&mut ops);
-                    let Some(op) = self.counted(output, number, *allocator, (before, sums.0, count, stream)) else {
+                    let numbers = (sums.0, count, number as f32);
+                    let Some(op) = counted(&holds, output, *allocator, numbers, (before, stream)) else {
                         return false;
                     };
                     ops.push(op);
@@ -108,41 +125,40 @@ impl Context {
                 }
                 let Some(to) = address(output) else { return false };
                 let work = move || write(sums.0, to, count, number as f32);
-                ops.push(self.kernel(vec![sums, (to, sums.1)], work));
+                ops.push(kernel(&holds, vec![sums, (to, sums.1)], work));
             }
             enqueue_all(stream, ops)
         })
     }
+}
 
-    fn kernel(&self, uses: Vec<(usize, usize)>, work: impl Fn() + Send + Sync + 'static) -> Op {
-        Op::Kernel(Kernel { uses, owner: self.alive.clone(), work: Arc::new(work) })
+fn kernel(holds: &[Arc<AtomicBool>], uses: Vec<(usize, usize)>, work: impl Fn() + Send + Sync + 'static) -> Op {
+    Op::Kernel(Kernel { uses, holds: holds.to_vec(), work: Arc::new(work) })
+}
+
+/// Waits for the sums, asks for as much memory as there are numbers above zero, and gives the kernel that writes them
+/// there.
+fn counted(
+    holds: &[Arc<AtomicBool>],
+    output: &CStr,
+    allocator: usize,
+    (from, count, more): (usize, usize, f32),
+    (before, stream): (Vec<Op>, usize),
+) -> Option<Op> {
+    if !enqueue_all(stream, before) || call(|world| world.finish_stream(stream)) != SUCCESS {
+        return None;
     }
-
-    /// Waits for the sums, asks for as much memory as there are numbers above zero, and gives the kernel that writes
-    /// them there.
-    fn counted(
-        &self,
-        output: &CStr,
-        number: usize,
-        allocator: usize,
-        (before, from, count, stream): (Vec<Op>, usize, usize, usize),
-    ) -> Option<Op> {
-        if !enqueue_all(stream, before) || call(|world| world.finish_stream(stream)) != SUCCESS {
-            return None;
+    let positive: Vec<f32> = numbers(from, count).map(|sum| sum + more).filter(|sum| *sum > 0.0).collect();
+    let bytes = positive.len() * size_of::<f32>();
+    // SAFETY: the engine keeps its allocators as long as the context.
+    let to = unsafe { ask(allocator, output, bytes, positive.len(), stream) };
+    let write = move || {
+        for (index, value) in positive.iter().enumerate() {
+            // SAFETY: the memory was checked before the kernel runs.
+            unsafe { (to as *mut f32).add(index).write(*value) };
         }
-        let positive: Vec<f32> = numbers(from, count).map(|sum| sum + number as f32).filter(|sum| *sum > 0.0).collect();
-        let bytes = positive.len() * size_of::<f32>();
-        // SAFETY: the engine keeps its allocators as long as the context.
-        let to = unsafe { ask(allocator, output, bytes, positive.len(), stream) };
-        (to != 0 || bytes == 0).then(|| {
-            self.kernel(vec![(to, bytes)], move || {
-                for (index, value) in positive.iter().enumerate() {
-                    // SAFETY: the memory was checked before the kernel runs.
-                    unsafe { (to as *mut f32).add(index).write(*value) };
-                }
-            })
-        })
-    }
+    };
+    (to != 0 || bytes == 0).then(|| kernel(holds, vec![(to, bytes)], write))
 }
 
 fn enqueue_all(stream: usize, ops: Vec<Op>) -> bool {
@@ -205,7 +221,12 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
     // Every function below gets a context that `make` made just here, and names that end with a zero.
     unsafe extern "C" fn set_memory(this: This, memory: usize, _size: i64) {
         // SAFETY: see above.
-        unsafe { state::<C>(this).told(|told| told.scratch = memory) }
+        unsafe {
+            state::<C>(this).told(|told| {
+                told.changes();
+                told.scratch = memory;
+            });
+        }
     }
     unsafe extern "C" fn profile(this: This) -> i32 {
         // SAFETY: see above.
@@ -218,6 +239,7 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
             return false;
         };
         context.told(|told| {
+            told.changes();
             told.profile = Some(profile);
             told.dims.fill(None);
             told.prepared = false;
@@ -239,7 +261,12 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
     }
     unsafe extern "C" fn set_address(this: This, tensor: *const c_char, address: usize) -> bool {
         // SAFETY: see above.
-        unsafe { state::<C>(this).told(|told| told.addresses.insert(name(tensor).to_owned(), address)) };
+        unsafe {
+            state::<C>(this).told(|told| {
+                told.changes();
+                told.addresses.insert(name(tensor).to_owned(), address);
+            });
+        }
         true
     }
     unsafe extern "C" fn set_allocator(this: This, tensor: *const c_char, allocator: usize) -> bool {
@@ -259,6 +286,7 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
         allocators: BTreeMap::new(),
         scratch: own.unwrap_or(0),
         prepared: false,
+        captures: Vec::new(),
     };
     let methods = [
         (&execution_context::SET_ERROR_RECORDER, ignore as *const ()),

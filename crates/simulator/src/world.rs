@@ -28,11 +28,12 @@ pub(crate) enum Op {
     Wait { event: usize, ticket: u64 },
 }
 
-/// Work on memory, by an owner that must be there when it runs.
+/// Work on memory.
 #[derive(Clone)]
 pub(crate) struct Kernel {
     pub(crate) uses: Vec<Span>,
-    pub(crate) owner: Arc<AtomicBool>,
+    /// What must hold when it runs: that its context is there, and as it was when a graph captured it.
+    pub(crate) holds: Vec<Arc<AtomicBool>>,
     pub(crate) work: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -269,8 +270,8 @@ impl World {
                 }
             }
             Op::Kernel(kernel) => {
-                if !kernel.owner.load(Ordering::SeqCst) {
-                    self.fail("a kernel runs after its execution context is gone".into());
+                if !kernel.holds.iter().all(|holds| holds.load(Ordering::SeqCst)) {
+                    self.fail("a kernel runs after its execution context has gone, or is no longer as captured".into());
                 } else if self.check(&kernel.uses, "a kernel") {
                     (kernel.work)();
                 }

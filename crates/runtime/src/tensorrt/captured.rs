@@ -18,18 +18,18 @@ const WORTH_BINDING: u32 = 8;
 /// Graphs that are bound to addresses.
 const BOUND: usize = 4;
 /// Calls after which a bound graph that served none of them makes room for another. Callers whose addresses change
-/// all the time must not pay for captures, which take as long as some hundred copies.
+/// all the time must not pay for contexts and captures, which take as long as thousands of copies.
 const PATIENCE: u64 = 1000;
 /// Sets of addresses that calls are counted of.
 const COUNTED: usize = 16;
 
-/// Graphs for one set of input shapes, with the context that must not change while they exist.
+/// Graphs for one set of input shapes, each with a context that must not be told anything while it exists.
 #[derive(Debug)]
 pub(super) struct Captured {
     // In the order of dropping: graphs before the context and the memory that they use.
     copying: Graph,
+    _runner: Runner,
     bound: Vec<Bound>,
-    runner: Runner,
     buffers: Buffers,
     key: Key,
     calls: u64,
@@ -42,6 +42,7 @@ pub(super) struct Captured {
 #[derive(Debug)]
 struct Bound {
     graph: Graph,
+    _runner: Runner,
     place: Place,
     /// The call that used it last.
     used: u64,
@@ -76,8 +77,7 @@ impl Captured {
     /// # Safety
     /// As for [`Runner::enqueue`], with this scratch memory; the streams are not being captured.
     pub(super) unsafe fn new(
-        parts: &Parts,
-        scratch: &DeviceMemory,
+        (parts, scratch): (&Parts, &DeviceMemory),
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
         (stream, own): (Stream, &OwnedStream),
@@ -100,7 +100,7 @@ impl Captured {
             own.capture(&before, &after, || runner.enqueue(parts, shapes, inner, own.get()))?
         };
         let (key, bound, seen) = (shapes.key(), Vec::new(), Tally::default());
-        Ok(Self { copying, bound, runner, buffers, key, calls: 0, seen, refused: false })
+        Ok(Self { copying, _runner: runner, bound, buffers, key, calls: 0, seen, refused: false })
     }
 
     pub(super) fn is_for(&self, shapes: Shapes<'_>) -> bool {
@@ -113,23 +113,26 @@ impl Captured {
     /// As for [`Self::new`].
     pub(super) unsafe fn replay(
         &mut self,
-        parts: &Parts,
+        made_of: (&Parts, &DeviceMemory),
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
         (stream, own): (Stream, &OwnedStream),
     ) -> Result<()> {
         self.calls += 1;
-        let known = self.bound.iter().position(|bound| bound.place.is(addresses));
-        // SAFETY: the caller's promise; buffers and context live as long as the graphs.
+        // SAFETY: the caller's promise; buffers and contexts live as long as the graphs.
         unsafe {
-            let known = match known {
-                None if self.is_worth_binding(addresses) => self.bind(parts, shapes, addresses, (stream, own))?,
-                known => known,
-            };
-            if let Some(index) = known {
-                let bound = &mut self.bound[index];
+            if let Some(bound) = self.bound.iter_mut().find(|bound| bound.place.is(addresses)) {
                 bound.used = self.calls;
                 return bound.graph.launch(std::iter::empty(), stream);
+            }
+            if self.is_worth_binding(addresses) {
+                match self.bind(made_of, shapes, addresses, (stream, own)) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => {
+                        tracing::debug!(target: "torch2trt::runtime", %error, "no CUDA graph is bound to addresses");
+                        self.refused = true;
+                    }
+                }
             }
             let copies = self.buffers.reading(addresses).chain(self.buffers.writing(addresses));
             self.copying.launch(copies, stream)
@@ -143,34 +146,29 @@ impl Captured {
         often && in_use < BOUND && !self.refused
     }
 
-    /// Captures a graph of these addresses, and tells its index; none where that fails: the other graph does as well.
+    /// Runs the call, and captures it for those with the same addresses.
     ///
     /// # Safety
     /// As for [`Self::new`].
     unsafe fn bind(
         &mut self,
-        parts: &Parts,
+        (parts, scratch): (&Parts, &DeviceMemory),
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
         (stream, own): (Stream, &OwnedStream),
-    ) -> Result<Option<usize>> {
+    ) -> Result<()> {
         let _relaxed = RelaxedCapture::begin()?;
-        // Graphs that go have run.
-        stream.synchronize()?;
-        self.bound.retain(|bound| bound.is_in_use(self.calls));
+        let mut runner = Runner::new(parts, scratch)?;
         // SAFETY: the caller's promise. What is captured does not run.
-        let captured = unsafe { own.capture(&[], &[], || self.runner.enqueue(parts, shapes, addresses, own.get())) };
-        match captured {
-            Ok(graph) => {
-                self.bound.push(Bound { graph, place: Place::of(addresses), used: self.calls });
-                Ok(Some(self.bound.len() - 1))
-            }
-            Err(error) => {
-                tracing::debug!(target: "torch2trt::runtime", %error, "no CUDA graph is bound to addresses");
-                self.refused = true;
-                Ok(None)
-            }
-        }
+        let graph = unsafe {
+            runner.enqueue(parts, shapes, addresses, stream)?;
+            // As in `new`; and graphs that go have run.
+            stream.synchronize()?;
+            own.capture(&[], &[], || runner.enqueue(parts, shapes, addresses, own.get()))?
+        };
+        self.bound.retain(|bound| bound.is_in_use(self.calls));
+        self.bound.push(Bound { graph, _runner: runner, place: Place::of(addresses), used: self.calls });
+        Ok(())
     }
 }
 

@@ -130,7 +130,7 @@ impl Slot {
         if let Some(kept) = self.graphs.iter_mut().find(|kept| kept.graphs.is_for(shapes)) {
             kept.used = self.calls;
             // SAFETY: the caller's promise.
-            return unsafe { kept.graphs.replay(parts, shapes, addresses, (stream, &self.own)) };
+            return unsafe { kept.graphs.replay((parts, &self.scratch), shapes, addresses, (stream, &self.own)) };
         }
         if self.wants_capture(parts, shapes, mode)? {
             // SAFETY: the caller's promise.
@@ -196,7 +196,7 @@ impl Slot {
         stream: Stream,
     ) -> Result<()> {
         // SAFETY: the caller's promise; the scratch memory is this slot's, whose turn it is on the stream.
-        let graphs = unsafe { Captured::new(parts, &self.scratch, shapes, addresses, (stream, &self.own)) }?;
+        let graphs = unsafe { Captured::new((parts, &self.scratch), shapes, addresses, (stream, &self.own)) }?;
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
         }

@@ -1,11 +1,10 @@
-"""What capture meets in torch and torchvision and cannot take as it is, replaced while it captures.
+"""What capture meets in torch and cannot take as it is, replaced while it captures (torchvision: `detection.py`).
 
 This file must not know what is captured.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,11 +12,11 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from . import detection
+from .detection import Change
+
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
 
-
-Change = tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]
-"""A module, the name of one of its functions, and what makes another of it."""
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        with _forgotten(), replaced([*_lstms(), *_detection()]):
+        with _forgotten(), replaced([*_lstms(), *detection.changes()]):
             yield
     finally:
         library._destroy()
@@ -90,21 +89,6 @@ def _fake_quantization() -> torch.library.Library:
 
 def _quantized_and_mask(x: torch.Tensor, *_: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
-
-
-def _detection() -> list[Change]:
-    """torchvision's nms by category decides by the number of boxes, which is not known."""
-    modules = [sys.modules.get(name) for name in ("torchvision.ops.boxes", "torchvision.ops")]
-    return [(module, "batched_nms", lambda _: _batched_nms) for module in modules if hasattr(module, "batched_nms")]
-
-
-def _batched_nms(
-    boxes: torch.Tensor, scores: torch.Tensor, idxs: torch.Tensor, iou_threshold: float
-) -> torch.Tensor:
-    """The same for any number of boxes: each category is moved to where it meets no other."""
-    width = torch.cat([boxes.flatten(), boxes.new_zeros(1)]).max() + 1
-    moved = boxes + (idxs.to(boxes) * width)[:, None]
-    return torch.ops.torchvision.nms(moved, scores, iou_threshold)
 
 
 def _with_two_axes(layer: Callable[..., Any]) -> Callable[..., Any]:

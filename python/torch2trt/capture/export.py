@@ -140,7 +140,7 @@ def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> At
         inputs=_inputs(program, inputs),
         outputs=outputs,
         tree=OutputTree(program.call_spec.out_spec, constants, inputs.names),
-        ranges={symbol: _bounds(bounds) for symbol, bounds in program.range_constraints.items()},
+        ranges={symbol: _bounds(str(symbol), bounds) for symbol, bounds in program.range_constraints.items()},
     )
 
 
@@ -183,10 +183,12 @@ def _outputs(program: torch.export.ExportedProgram) -> list[Any]:
     return [value for spec, value in zip(specs, values) if spec.kind is OutputKind.USER_OUTPUT]
 
 
-def _bounds(bounds: Any) -> tuple[int, int | None]:
+def _bounds(symbol: str, bounds: Any) -> tuple[int, int | None]:
     # The open end is an infinity object whose class differs between versions; only integers convert.
-    lower, upper = bounds.lower, bounds.upper
-    return int(lower) if lower.is_Integer else 0, int(upper) if upper.is_Integer else None
+    lower = int(bounds.lower) if bounds.lower.is_Integer else 0
+    upper = int(bounds.upper) if bounds.upper.is_Integer else None
+    # What an operator outside of torch counts (torchvision's nms) is at least two by torch's default: there may be none.
+    return 0 if symbol.startswith("u") and lower == 2 else lower, upper
 
 
 @contextmanager

@@ -15,6 +15,7 @@ pub mod detection;
 pub mod distance;
 pub mod einsum;
 pub mod elementwise;
+pub mod elimination;
 pub mod fft;
 pub mod gamma;
 pub mod image;
@@ -38,6 +39,7 @@ pub mod shape;
 pub mod softmax;
 pub mod sort;
 pub mod special;
+pub mod triangular;
 pub mod unary;
 pub mod unique;
 pub mod vector_norm;
@@ -118,6 +120,8 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("join", join::OPERATORS),
     ("linear", linear::OPERATORS),
     ("einsum", einsum::OPERATORS),
+    ("elimination", elimination::OPERATORS),
+    ("triangular", triangular::OPERATORS),
     ("mask", mask::OPERATORS),
     ("norm", norm::OPERATORS),
     ("vector norm", vector_norm::OPERATORS),

@@ -7,6 +7,8 @@ use program::{Node, Source};
 pub struct Missing {
     /// The overload.
     pub target: String,
+    /// Whether it has a converter, but none for the complex numbers of these calls.
+    pub complex: bool,
     /// Each call.
     pub sources: Vec<Source>,
 }
@@ -89,11 +91,13 @@ impl Error {
 fn no_converter(missing: &[Missing], nodes: usize) -> String {
     let calls: usize = missing.iter().map(|m| m.sources.len()).sum();
     let noun = if missing.len() == 1 { "operator has" } else { "operators have" };
-    let mut text = format!("{} {noun} no converter ({calls} of {nodes} nodes)", missing.len());
-    let width = missing.iter().map(|m| m.target.len()).max().unwrap_or(0);
+    let kind = if missing.iter().all(|m| m.complex) { " for complex numbers" } else { "" };
+    let mut text = format!("{} {noun} no converter{kind} ({calls} of {nodes} nodes)", missing.len());
+    let label = |m: &Missing| format!("{}{}", m.target, if m.complex { " of complex numbers" } else { "" });
+    let width = missing.iter().map(|m| label(m).len()).max().unwrap_or(0);
     for m in missing {
         let first = m.sources.first().map(ToString::to_string).unwrap_or_default();
-        text += &format!("\n  {:width$}  x{:<3} {first}", m.target, m.sources.len());
+        text += &format!("\n  {:width$}  x{:<3} {first}", label(m), m.sources.len());
         let mut others: Vec<String> = m.sources.iter().skip(1).map(ToString::to_string).collect();
         others.dedup();
         for other in others.iter().take(3) {

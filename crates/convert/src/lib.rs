@@ -96,12 +96,16 @@ enum By<'f> {
     Foreign(&'f dyn Foreign),
 }
 
-/// This crate's converter of a node.
-fn converter(program: &Program, node: &program::Node) -> Option<Converter> {
+/// Whether a call takes or makes complex numbers.
+fn is_complex(program: &Program, node: &program::Node) -> bool {
     let inputs = node.arguments.values().flat_map(Argument::values);
     let outputs = node.outputs.iter().flatten().copied();
-    let complex = inputs.chain(outputs).any(|id| program.value(id).dtype.is_complex());
-    ops::find(&node.target, complex)
+    inputs.chain(outputs).any(|id| program.value(id).dtype.is_complex())
+}
+
+/// This crate's converter of a node.
+fn converter(program: &Program, node: &program::Node) -> Option<Converter> {
+    ops::find(&node.target, is_complex(program, node))
 }
 
 /// The converter of every node, or all operators that lack one.
@@ -113,13 +117,16 @@ fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Ve
             found.push(By::Foreign(foreign));
             continue;
         }
-        match converter(program, node) {
-            Some(converter) => found.push(By::Us(converter)),
-            None => match missing.iter_mut().find(|m| m.target == node.target) {
+        let Some(converter) = converter(program, node) else {
+            // One for real numbers is there: the name alone would mislead.
+            let (target, complex) = (node.target.clone(), ops::find(&node.target, false).is_some());
+            match missing.iter_mut().find(|m| m.target == target) {
                 Some(m) => m.sources.push(node.source.clone()),
-                None => missing.push(Missing { target: node.target.clone(), sources: vec![node.source.clone()] }),
-            },
-        }
+                None => missing.push(Missing { target, complex, sources: vec![node.source.clone()] }),
+            }
+            continue;
+        };
+        found.push(By::Us(converter));
     }
     if missing.is_empty() {
         return Ok(found);

@@ -164,7 +164,10 @@ impl From<convert::Error> for Error {
 }
 
 fn missing_help(missing: &[convert::Missing]) -> String {
-    let name = missing.first().map_or("torch.nn.functional.relu", |m| m.target.as_str());
+    let Some(first) = missing.iter().find(|m| !m.complex) else {
+        return "say it with real numbers: torch.view_as_real(x) has the two parts in its last axis".into();
+    };
+    let name = first.target.as_str();
     let short = name.split('.').nth(1).unwrap_or(name);
     let python = public_name(short);
     format!("register one with @tensorrt_converter(\"{python}\"), or see torch2trt.coverage(model, inputs)")

@@ -46,7 +46,8 @@ fn operators() -> String {
 
 /// What the family's file says of itself, but for its table of schemas: dtypes, sizes and limits.
 fn notes(family: &str) -> String {
-    let code = fs::read_to_string(format!("crates/convert/src/ops/{family}.rs")).unwrap_or_default();
+    let code =
+        fs::read_to_string(format!("crates/convert/src/ops/{}.rs", family.replace(' ', "_"))).unwrap_or_default();
     let header = code.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
     let text: String = header.filter(|line| !line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
     let paragraphs: Vec<String> = text.split("\n\n").map(|part| part.trim().replace('\n', " ")).collect();

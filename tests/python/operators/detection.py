@@ -6,7 +6,7 @@ import torch
 import torchvision
 from operators import Case, dims
 from torch import rand, randint, randn
-from torchvision.ops import deform_conv2d, nms, roi_align
+from torchvision.ops import deform_conv2d, nms, roi_align, roi_pool
 
 UNBUILT = "sizes that depend on data"
 
@@ -70,6 +70,15 @@ CASES = [
         other=regions(9, 2),
     ),
     Case("roi align adaptive", lambda x, r: roi_align(x, r, 3), regions(), refused="sampling_ratio"),
+    Case("roi pool", lambda x, r: roi_pool(x, r, (4, 3), 0.4), regions()),
+    Case("roi pool of large regions", lambda x, r: roi_pool(x, r, (2, 3), 1.7), regions(20)),
+    Case("roi pool of halves", lambda x, r: roi_pool(x, r.round(), 2, 0.5), regions(20)),
+    Case("roi pool module", torchvision.ops.RoIPool(7, 1.0), regions()),
+    Case("roi pool dynamic", lambda x, r: roi_pool(x, r, 3, 0.4), regions(), dynamic=dims({0: "n"}, {0: "k"}), other=regions(9, 2)),
+    Case("roi pool of unknown height", lambda x, r: roi_pool(x, r, 3, 0.4), regions(), dynamic=dims({2: "h"}, {}),
+         refused="height or width depends"),
+    Case("roi pool of a large image", lambda x, r: roi_pool(x, r, 3), lambda: (randn(1, 64, 300, 300), regions(2, 1)()[1]),
+         refused="roi_align needs none"),
     Case("deformable convolution", *deformed()),
     Case("deformable convolution strided", *deformed(stride=2, padding=1, dilation=(2, 1))),
     Case("deformable convolution masked", *deformed(mask=True)),

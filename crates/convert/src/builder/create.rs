@@ -4,7 +4,10 @@
 use super::Builder;
 use crate::Result;
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, FillOperation, GatherMode, Op, TensorId, TopKOperation, Weights};
+use network::{
+    DType, ElementWiseOperation as E, FillOperation, GatherMode, Layer, Op, SampleMode, TensorId, TopKOperation,
+    Weights,
+};
 
 /// Up to this many elements, a constant stands in the network as it is; beyond, as one number that is repeated.
 const INLINE: i64 = 4096;
@@ -134,24 +137,45 @@ impl Builder {
 
     /// Whether indices are seen to be never negative: ramps, counts, found positions, and what only moves them.
     fn counts_from_start(&self, indices: TensorId) -> bool {
-        let mut tensor = indices;
+        self.maker(indices).is_some_and(|(made, layer)| match &layer.op {
+            Op::Constant(w) => w.to_i64().is_some_and(|values| values.iter().all(|k| *k >= 0)),
+            Op::Fill { op: FillOperation::Linspace, alpha, beta, .. } => {
+                *alpha >= 0.0 && *beta >= 0.0 && layer.inputs.iter().skip(1).all(Option::is_none)
+            }
+            Op::TopK { .. } => layer.outputs.get(1) == Some(&made),
+            Op::NonZero { .. } | Op::Shape => true,
+            _ => false,
+        })
+    }
+
+    /// Whether integers are seen to be less than a limit: constants, positions on an axis, what a minimum limits, and
+    /// what only moves them.
+    pub fn stays_below(&self, integers: TensorId, limit: i64) -> bool {
+        self.maker(integers).is_some_and(|(made, layer)| match &layer.op {
+            Op::Constant(w) => w.to_i64().is_some_and(|values| values.iter().all(|k| *k < limit)),
+            Op::TopK { axis, .. } => {
+                let axis = layer.input(0).and_then(|x| self.dims(x).get(*axis)?.as_static());
+                layer.outputs.get(1) == Some(&made) && axis.is_some_and(|size| size <= limit)
+            }
+            Op::ElementWise { op: E::Min } => layer.used().any(|x| self.stays_below(x, limit)),
+            Op::ElementWise { op: E::Max } => layer.used().all(|x| self.stays_below(x, limit)),
+            _ => false,
+        })
+    }
+
+    /// The layer that makes integers, and which of its outputs they are: what only moves them is passed over.
+    fn maker(&self, integers: TensorId) -> Option<(TensorId, &Layer)> {
+        let mut tensor = integers;
         for _ in 0..8 {
-            let Some(layer) = self.network.producer(tensor) else { return false };
+            let layer = self.network.producer(tensor)?;
             match &layer.op {
-                Op::Constant(w) => return w.to_i64().is_some_and(|values| values.iter().all(|k| *k >= 0)),
-                Op::Fill { op: FillOperation::Linspace, alpha, beta, .. } => {
-                    return *alpha >= 0.0 && *beta >= 0.0 && layer.inputs.iter().skip(1).all(Option::is_none);
-                }
-                Op::TopK { .. } | Op::NonZero { .. } | Op::Shape => return true,
+                Op::Slice { mode, .. } if *mode == SampleMode::Fill => return None,
                 Op::Shuffle { .. } | Op::Slice { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } => {}
                 Op::Cast { .. } | Op::Gather { .. } => {}
-                _ => return false,
+                _ => return Some((tensor, layer)),
             }
-            match layer.inputs.first().copied().flatten() {
-                Some(input) if self.dtype(input).is_index() => tensor = input,
-                _ => return false,
-            }
+            tensor = layer.input(0).filter(|input| self.dtype(*input).is_index())?;
         }
-        false
+        None
     }
 }

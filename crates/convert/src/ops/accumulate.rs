@@ -30,7 +30,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// The largest number of elements that a write to every position may take.
-const LIMIT: i64 = 1 << 28;
+pub(super) const LIMIT: i64 = 1 << 28;
 
 /// How writes to one position meet.
 #[derive(Clone, Copy, PartialEq)]
@@ -83,7 +83,7 @@ impl Meeting {
     }
 }
 
-fn check_size(sizes: &[Dim]) -> Result<()> {
+pub(super) fn check_size(sizes: &[Dim]) -> Result<()> {
     match Dim::product(sizes).as_static() {
         Some(n) if n > LIMIT => Err(Error::unsupported(format!(
             "TensorRT cannot add up writes to one position; comparing every write with every position would take {n} \

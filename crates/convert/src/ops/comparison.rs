@@ -5,12 +5,11 @@
 //! | `eq`, `ne`, `lt`, `le`, `gt`, `ge` `(self, other)` | ElementWise, Unary(Not) |
 //! | `logical_{and,or,xor,not}(Tensor self, Tensor other)` | Cast, ElementWise, Unary(Not) |
 //! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__`, `bitwise_not(Tensor self)` | ElementWise, Unary(Not) |
-//! | `bitwise_{left,right}_shift(self, other)`, `__lshift__`, `__rshift__` | ElementWise |
 //! | `isclose(Tensor self, Tensor other, float rtol, float atol, bool equal_nan)` | ElementWise, Unary |
 //!
 //! Operands are compared in PyTorch's promoted type, then broadcast; sizes may be symbolic. TensorRT knows only
 //! equality of bools, so their order is decided on int32, and it has no bitwise layers: on integers, what arithmetic
-//! can say (not, shifts, the low bits by a mask such as 255) converts, the rest is refused.
+//! can say (not, the low bits by a mask such as 255; `integer` has shifts) converts, the rest is refused.
 
 use super::elementwise::operand;
 use super::{Operator, Outputs, operator};
@@ -52,10 +51,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.__xor__.Tensor", bitwise_xor, "ElementWise", 0.0),
     operator("aten.__xor__.Scalar", bitwise_xor, "ElementWise", 0.0),
     operator("aten.bitwise_not.default", bitwise_not, "Unary", 0.0),
-    operator("aten.bitwise_left_shift.Tensor_Scalar", left_shift, "ElementWise", 0.0),
-    operator("aten.__lshift__.Scalar", left_shift, "ElementWise", 0.0),
-    operator("aten.bitwise_right_shift.Tensor_Scalar", right_shift, "ElementWise", 0.0),
-    operator("aten.__rshift__.Scalar", right_shift, "ElementWise", 0.0),
     operator("aten.isclose.default", isclose, "ElementWise, Unary", 0.0),
 ];
 
@@ -222,24 +217,6 @@ fn bitwise_not(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let all = if call.value("self")?.dtype == ScalarType::UInt8 { 255.0 } else { -1.0 };
     let all = b.scalar(b.dtype(x), all, b.rank(x))?;
     Ok(b.sub(all, x)?.into())
-}
-
-/// Two to the number of places that an overload shifts by.
-fn places(call: &Call<'_>) -> Result<f64> {
-    match call.int("other")? {
-        n @ 0..=62 => Ok((1i64 << n) as f64),
-        n => unsupported(format!("a shift by {n} places (0 to 62)")),
-    }
-}
-
-fn left_shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let x = operand(b, call, "self", call.output_dtype(0)?)?;
-    Ok(b.with_scalar(E::Prod, x, places(call)?)?.into())
-}
-
-fn right_shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let x = operand(b, call, "self", call.output_dtype(0)?)?;
-    Ok(b.with_scalar(E::FloorDiv, x, places(call)?)?.into())
 }
 
 /// Equal, or no further apart than `atol + rtol * |other|`, which infinities never are.

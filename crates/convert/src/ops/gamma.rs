@@ -57,7 +57,7 @@ fn reflect(b: &mut Builder, x: TensorId) -> Result<Reflected> {
 }
 
 /// The sum of `coefficients[k] * t^k`, by Horner's rule.
-fn polynomial(b: &mut Builder, t: TensorId, coefficients: &[f64]) -> Result<TensorId> {
+pub(super) fn polynomial(b: &mut Builder, t: TensorId, coefficients: &[f64]) -> Result<TensorId> {
     let (first, rest) = match coefficients.split_last() {
         Some((last, rest)) => (*last, rest),
         None => (0.0, coefficients),

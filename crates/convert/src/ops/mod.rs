@@ -5,11 +5,13 @@ pub mod activation;
 pub mod adaptive_pool;
 pub mod attention;
 pub mod bag;
+pub mod bessel;
 pub mod cast;
 pub mod choice;
 pub mod comparison;
 pub mod complex;
 pub mod convolution;
+pub mod count;
 pub mod create;
 pub mod detection;
 pub mod distance;
@@ -20,6 +22,7 @@ pub mod fft;
 pub mod gamma;
 pub mod image;
 pub mod index;
+pub mod integer;
 pub mod join;
 pub mod linear;
 pub mod loss;
@@ -33,6 +36,7 @@ pub mod rearrange;
 pub mod reduce;
 pub mod resize;
 pub mod rnn;
+pub mod roi_pool;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
@@ -128,6 +132,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("distance", distance::OPERATORS),
     ("recurrent", rnn::OPERATORS),
     ("detection", detection::OPERATORS),
+    ("roi pool", roi_pool::OPERATORS),
     ("pad", pad::OPERATORS),
     ("pool", pool::OPERATORS),
     ("quantize", quantize::OPERATORS),
@@ -145,6 +150,9 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("sort", sort::OPERATORS),
     ("random", random::OPERATORS),
     ("gamma", gamma::OPERATORS),
+    ("bessel", bessel::OPERATORS),
+    ("integer", integer::OPERATORS),
+    ("count", count::OPERATORS),
     ("bag", bag::OPERATORS),
     ("unique", unique::OPERATORS),
     ("complex", complex::OPERATORS),

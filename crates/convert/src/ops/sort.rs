@@ -115,7 +115,7 @@ fn median_dim(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 /// How many boundaries lie before each value: all that are less, or with `right` those that are not greater.
 /// Boundaries `[…, count]`, values `[…, n]`, leading axes broadcast.
-fn count_before(b: &mut Builder, boundaries: TensorId, values: TensorId, right: bool) -> Result<TensorId> {
+pub(super) fn count_before(b: &mut Builder, boundaries: TensorId, values: TensorId, right: bool) -> Result<TensorId> {
     let rank = b.rank(values);
     let values = b.unsqueeze(values, &[rank])?;
     let boundaries = b.unsqueeze(boundaries, &[b.rank(boundaries) - 1])?;

@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `hann_window`, `hamming_window`, `blackman_window`, `bartlett_window` `(int window_length, …)` and their `.periodic` | Constant |
+//! | `hann_window`, `hamming_window`, `blackman_window`, `bartlett_window`, `kaiser_window` `(int window_length, …)` and their `.periodic` | Constant |
 //!
 //! Dtypes: the output's float type. The length must be known.
 
@@ -22,6 +22,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.blackman_window.periodic", cosine, "Constant", 1e-6),
     operator("aten.bartlett_window.default", triangle, "Constant", 1e-6),
     operator("aten.bartlett_window.periodic", triangle, "Constant", 1e-6),
+    operator("aten.kaiser_window.default", kaiser, "Constant", 1e-6),
+    operator("aten.kaiser_window.periodic", kaiser, "Constant", 1e-6),
+    operator("aten.kaiser_window.beta", kaiser, "Constant", 1e-6),
 ];
 
 /// A window from its shape over one period, `shape(t)` for t from 0 to 1.
@@ -34,15 +37,18 @@ fn sampled(b: &mut Builder, call: &Call<'_>, shape: impl Fn(f64) -> f64) -> Resu
     Ok(b.constant(weights)?.into())
 }
 
+/// A number that some overloads have.
+fn given(call: &Call<'_>, name: &str, default: f64) -> Result<f64> {
+    if call.argument(name).is_some() { call.float(name) } else { Ok(default) }
+}
+
 /// `a - b cos(2 pi t) + c cos(4 pi t)`.
 fn cosine(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let target = call.target();
     let (mean, first, second) = if target.contains("hann") {
         (0.5, 0.5, 0.0)
     } else if target.contains("hamming") {
-        let given =
-            |name: &str, default: f64| if call.argument(name).is_some() { call.float(name) } else { Ok(default) };
-        (given("alpha", 0.54)?, given("beta", 0.46)?, 0.0)
+        (given(call, "alpha", 0.54)?, given(call, "beta", 0.46)?, 0.0)
     } else {
         (0.42, 0.5, 0.08)
     };
@@ -52,4 +58,20 @@ fn cosine(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// Up from 0 in the first half, down to 0 in the second.
 fn triangle(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     sampled(b, call, |t| 1.0 - (2.0 * t - 1.0).abs())
+}
+
+/// The modified Bessel function of order 0, by its power series: of all x whose result a float holds.
+fn bessel(x: f64) -> f64 {
+    let (mut sum, mut term) = (1.0, 1.0);
+    for k in 1..1000 {
+        term *= (x / 2.0 / f64::from(k)).powi(2);
+        sum += term;
+    }
+    sum
+}
+
+/// `I0(beta sqrt(1 - (2 t - 1)^2)) / I0(beta)`.
+fn kaiser(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let beta = given(call, "beta", 12.0)?;
+    sampled(b, call, |t| bessel(beta * (1.0 - (2.0 * t - 1.0).powi(2)).max(0.0).sqrt()) / bessel(beta))
 }

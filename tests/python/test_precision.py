@@ -192,6 +192,30 @@ def test_what_overflows_or_vanishes_in_float16_does_not(name, mode):
         assert difference(e, g) < (5e-3 if mode == "fp16_mode" else 4e-2), str(model_trt.report)
 
 
+DECOMPOSED = {
+    "inverse": torch.linalg.inv,
+    "solve": lambda x: torch.linalg.solve(x, torch.ones(4, 1)),
+    "det": torch.det,
+    "lu": torch.linalg.lu,
+    "cholesky": torch.linalg.cholesky,
+    "triangle": lambda x: torch.linalg.solve_triangular(x, x, upper=True),
+    "histogram": lambda x: torch.histc(x, 100),
+    "bessel": torch.special.i1,
+}
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("name", list(DECOMPOSED))
+def test_what_half_precision_would_ruin_is_computed_in_float32(name, mode):
+    torch.manual_seed(seed := int(time.time()))
+    print(f"seed {seed}")
+    x = torch.randn(5, 4, 4)
+    args = (x @ x.mT + 4 * torch.eye(4),)
+    model_trt = converted(DECOMPOSED[name], args, **{mode: True})
+    for e, g in zip(tensors(DECOMPOSED[name](*args)), tensors(model_trt(*args)), strict=True):
+        assert difference(e, g) < 1e-5, str(model_trt.report)
+
+
 def test_inputs_and_outputs_keep_their_types():
     module, args = nn.Linear(8, 8).eval(), (torch.randn(2, 8),)
     assert converted(module, args, fp16_mode=True)(*args).dtype == torch.float32

@@ -352,6 +352,33 @@ fn the_models_own_casts_hold() {
 }
 
 #[test]
+fn a_cast_of_float32_keeps_what_follows_up_to_the_next_product() {
+    let (network, report) = float16(
+        "input %0 \"x\": float32[2,2]
+         %1: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%0, %0)
+         %2: float32[2,2] = Cast(to: float32)(%1)
+         %3: float32[2,2] = Activation(kind: Tanh, alpha: 0.0, beta: 0.0)(%2)
+         %4: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%3, %3)
+         output \"y\": %4",
+    );
+    let types: Vec<_> = network.layers().iter().map(|l| (l.op.name(), network.tensor(l.outputs[0]).dtype)).collect();
+    let of = |kind: &str| types.iter().filter(|(k, _)| *k == kind).map(|(_, dtype)| *dtype).collect::<Vec<_>>();
+    assert_eq!(of("MatrixMultiply"), [DType::Float16, DType::Float16], "{network}");
+    assert_eq!(of("Activation"), [DType::Float32], "{network}");
+    assert_eq!(report.kept.len(), 1, "{report:?}");
+    // An input that is float32 already needs no layer for it.
+    becomes(
+        "input %0 \"x\": float32[2]
+         %1: float32[2] = Cast(to: float32)(%0)
+         %2: float32[2] = Activation(kind: Tanh, alpha: 0.0, beta: 0.0)(%1)
+         output \"y\": %2",
+        "input %0 \"x\": float32[2]
+         %1: float32[2] = Activation(kind: Tanh, alpha: 0.0, beta: 0.0)(%0)
+         output \"y\": %1",
+    );
+}
+
+#[test]
 fn comparisons_are_exact() {
     let text = "input %0 \"x\": float32[1]
          %1: float32[1] = Constant([0.1])

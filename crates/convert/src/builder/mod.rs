@@ -142,6 +142,15 @@ impl Builder {
         }
         self.add(Op::Cast { to }, &[x])
     }
+
+    /// The tensor in float32, where it stays whatever half precision the caller asks for: so does what is computed from
+    /// it alone, up to the next product of matrices.
+    ///
+    /// # Errors
+    /// [`Error::Network`] where TensorRT refuses the cast.
+    pub fn in_float32(&mut self, x: TensorId) -> Result<TensorId> {
+        self.add(Op::Cast { to: DType::Float32 }, &[x])
+    }
 }
 
 /// An argument combination that a converter does not handle.

@@ -70,7 +70,7 @@ impl Function {
 /// The function, with `scaled` times `exp(-|x|)`.
 fn bessel(b: &mut Builder, call: &Call<'_>, function: &Function, scaled: bool) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let x = b.cast(x, DType::Float32)?;
+    let x = b.in_float32(x)?;
     let size = b.unary(U::Abs, x)?;
     let (near, far) = (near(b, size, function, scaled)?, far(b, size, function, scaled)?);
     let limit = b.scalar(DType::Float32, LIMIT, b.rank(x))?;

@@ -10,7 +10,7 @@
 //! positions that a topk or argmax gives, or what a clamp limits. How many elements `repeat_interleave` makes is known
 //! where `output_size` says so or the repeats are constants. Otherwise data decides, and both are refused.
 //!
-//! Dtypes: counts are int64, sums of weights float; `histc` takes and gives one float type; what is repeated has any
+//! Dtypes: counts are int64, sums of weights float; `histc` takes and gives float32; what is repeated has any
 //! type. Sizes may be symbolic.
 
 use super::accumulate::check_size;
@@ -83,8 +83,8 @@ fn ends(b: &mut Builder, call: &Call<'_>, x: TensorId) -> Result<(TensorId, Tens
     }
     let (low, high) = (b.reduce(R::Min, x, &[0], true)?, b.reduce(R::Max, x, &[0], true)?);
     let same = b.elementwise(E::Equal, low, high)?;
-    let apart = b.number(same, b.dtype(x))?;
-    Ok((b.sub(low, apart)?, b.sum(high, apart)?))
+    let (lower, higher) = (b.with_scalar(E::Sub, low, 1.0)?, b.with_scalar(E::Sum, high, 1.0)?);
+    Ok((b.select(same, lower, low)?, b.select(same, higher, high)?))
 }
 
 /// Whether a comparison or equality holds, which neither does for NaN.
@@ -96,6 +96,7 @@ fn or_equal(b: &mut Builder, op: E, x: TensorId, y: TensorId) -> Result<TensorId
 /// Counts in bins of equal width; what lies outside is in none, the upper end in the last.
 fn histc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, bins) = (call.tensor("self")?, call.int("bins")?);
+    let x = b.in_float32(x)?;
     let x = b.reshape(x, &[Dim::product(&b.dims(x))])?;
     let (low, high) = ends(b, call, x)?;
     let (above, below) = (or_equal(b, E::Greater, x, low)?, or_equal(b, E::Less, x, high)?);

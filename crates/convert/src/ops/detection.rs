@@ -135,7 +135,7 @@ fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let bins = [call.int("pooled_height")?, call.int("pooled_width")?];
     let (scale, offset) = (call.float("spatial_scale")?, if call.bool("aligned")? { 0.5 } else { 0.0 });
     let pixels = pixels(b, x)?;
-    let rois = b.cast(rois, DType::Float32)?;
+    let rois = b.in_float32(rois)?;
     let column = |b: &mut Builder, k: i64| b.slice_axis(rois, 1, Dim::Static(k), Dim::Static(1), 1);
     let axis = |b: &mut Builder, first: i64, bins: i64| {
         let (start, end) = (column(b, first)?, column(b, first + 2)?);
@@ -251,7 +251,7 @@ fn deform_conv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// Sampling points `[images, places, height, width]` along both axes.
 fn deformed_points(b: &mut Builder, offset: TensorId, d: &Deformed, shape: &[Dim; 4]) -> Result<[TensorId; 2]> {
     let [images, places, height, width] = shape.clone();
-    let offset = b.cast(offset, DType::Float32)?;
+    let offset = b.in_float32(offset)?;
     let offset = b.reshape(offset, &[images, places, Dim::Static(2), height.clone(), width.clone()])?;
     let [_, _, kh, kw] = d.kernel;
     let mut points = Vec::with_capacity(2);

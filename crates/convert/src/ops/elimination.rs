@@ -11,7 +11,7 @@
 //! diagonal are no obstacle. Rows stay where they are, and each step changes the whole matrix at once: a dozen layers a
 //! row, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front may be symbolic.
 //!
-//! Dtypes: float32. Where PyTorch raises an error because a matrix is singular, an engine gives infinities or NaN; `info`
+//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is singular, an engine gives infinities or NaN; `info`
 //! tells as in PyTorch. Of several largest elements the first is taken, which may give LU factors in another order than
 //! PyTorch's, of the same product.
 
@@ -198,6 +198,7 @@ fn info(b: &mut Builder, pivots: TensorId, n: i64) -> Result<TensorId> {
 fn solution(b: &mut Builder, a: TensorId, right: TensorId, n: i64) -> Result<(TensorId, TensorId)> {
     let across = b.rank(a) - 1;
     let width = b.dims(right)[across].clone();
+    let (a, right) = (b.in_float32(a)?, b.in_float32(right)?);
     let both = b.concat(&[a, right], across)?;
     let done = eliminate(b, both, n, Goal::Diagonal)?;
     let right = b.slice_axis(done.matrix, across, Dim::Static(n), width, 1)?;
@@ -260,13 +261,14 @@ fn parity(b: &mut Builder, order: TensorId, n: i64, dtype: DType) -> Result<Tens
     let swapped = b.elementwise(E::And, swapped, before)?;
     let (odd, even) = (b.scalar(dtype, -1.0, rank)?, b.scalar(dtype, 1.0, rank)?);
     let signs = b.select(swapped, odd, even)?;
+    let signs = b.in_float32(signs)?;
     b.reduce(R::Prod, signs, &[rank - 2, rank - 1], false)
 }
 
 /// Pivots and the sign of their order.
 fn diagonal(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
     let x = call.tensor(if call.argument("A").is_some() { "A" } else { "self" })?;
-    let n = rows(b, x)?;
+    let (n, x) = (rows(b, x)?, b.in_float32(x)?);
     let done = eliminate(b, x, n, Goal::Triangle)?;
     Ok((done.pivots, parity(b, done.order, n, b.dtype(x))?))
 }
@@ -311,7 +313,7 @@ fn factors(b: &mut Builder, call: &Call<'_>) -> Result<Factors> {
     if !call.bool("pivot")? {
         return unsupported("LU factors without pivots: set pivot=True");
     }
-    let n = rows(b, x)?;
+    let (n, x) = (rows(b, x)?, b.in_float32(x)?);
     let done = eliminate(b, x, n, Goal::Triangle)?;
     let lower = sorted(b, done.factors, done.order)?;
     let below = table(b, DType::Bool, n, b.rank(x), |row, column| row > column)?;

@@ -57,9 +57,8 @@ fn nearest(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     let rest = b.sub(size, whole)?;
     let half = b.scalar(b.dtype(x), 0.5, b.rank(x))?;
     let down = b.elementwise(E::Less, rest, half)?;
-    let up = b.not(down)?;
-    let up = b.number(up, b.dtype(x))?;
-    let whole = b.sum(whole, up)?;
+    let next = b.with_scalar(E::Sum, whole, 1.0)?;
+    let whole = b.select(down, whole, next)?;
     let sign = b.unary(U::Sign, x)?;
     b.prod(whole, sign)
 }
@@ -138,7 +137,7 @@ fn roi_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     };
     let image = b.permute(x, &[0, 2, 3, 1])?;
     let table = table(b, image, [h, w])?;
-    let rois = b.cast(rois, DType::Float32)?;
+    let rois = b.in_float32(rois)?;
     let rows = bins_of(b, rois, scale, 2, [call.int("pooled_height")?, h])?;
     let columns = bins_of(b, rois, scale, 1, [call.int("pooled_width")?, w])?;
     let number = b.slice_axis(rois, 1, Dim::Static(0), Dim::Static(1), 1)?;

@@ -9,7 +9,7 @@
 //! Each row takes a few layers, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front
 //! may be symbolic. As in PyTorch, the other triangle is not read.
 //!
-//! Dtypes: float32. Where PyTorch raises an error because a matrix is not positive definite, an engine gives NaN; `info`
+//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is not positive definite, an engine gives NaN; `info`
 //! tells as in PyTorch.
 
 use super::elimination::{at, batched, first_failure, identities, rows, table, transposed};
@@ -33,6 +33,7 @@ fn cholesky(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, upper) = (call.tensor("self")?, call.bool("upper")?);
     let (n, rank) = (rows(b, x)?, b.rank(x));
     let (down, across) = (rank - 2, rank - 1);
+    let x = b.in_float32(x)?;
     let mut x = if upper { transposed(b, x)? } else { x };
     let (mut columns, mut pivots) = (Vec::new(), Vec::new());
     for k in 0..n {
@@ -75,10 +76,11 @@ impl Triangle {
     fn solve(self, b: &mut Builder, right: TensorId) -> Result<TensorId> {
         let (n, rank) = (rows(b, self.matrix)?, b.rank(right));
         let (down, across) = (rank - 2, rank - 1);
-        let (mut right, mut found) = (right, Vec::new());
+        let (matrix, mut right) = (b.in_float32(self.matrix)?, b.in_float32(right)?);
+        let mut found = Vec::new();
         for step in 0..n {
             let k = if self.upper { n - 1 - step } else { step };
-            let (column, mut row) = (at(b, self.matrix, across, k)?, at(b, right, down, k)?);
+            let (column, mut row) = (at(b, matrix, across, k)?, at(b, right, down, k)?);
             if !self.unit {
                 let pivot = at(b, column, down, k)?;
                 row = b.div(row, pivot)?;

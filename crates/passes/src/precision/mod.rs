@@ -6,7 +6,8 @@
 //! 2. operands that half precision cannot hold: integers that were made floats, constants beyond its range such as
 //!    masks of -3.4e38, values that were seen to be large. What is computed from them stays float32 until a layer
 //!    bounds it (a softmax, a sine);
-//! 3. the layer: sums over many elements, powers, exponentials, squares and coordinates stay float32;
+//! 3. the layer: sums over many elements, powers, exponentials, squares and coordinates stay float32,
+//!    and so does what a cast to float32 begins, also a cast of float32;
 //! 4. constants that rounding would change by more than half precision's own rounding explains;
 //! 5. sums of many products, where whoever runs the network would add them up in float16;
 //! 6. else contractions compute in half precision, and all other layers follow their operands.

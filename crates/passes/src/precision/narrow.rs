@@ -220,7 +220,7 @@ impl Narrowing<'_> {
         let from = self.old.tensor(x);
         let kept = match (to, from.dtype) {
             (DType::Float32, DType::Float32) => {
-                self.made[y.0 as usize] = Some(self.as_made(x)?);
+                self.made[y.0 as usize] = Some(self.in_type(x, to)?);
                 self.delicate[y.0 as usize] = self.delicate[x.0 as usize];
                 return Ok(());
             }

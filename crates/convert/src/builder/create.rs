@@ -144,12 +144,13 @@ impl Builder {
             }
             Op::TopK { .. } => layer.outputs.get(1) == Some(&made),
             Op::NonZero { .. } | Op::Shape => true,
+            Op::Cast { .. } => layer.input(0).is_some_and(|x| self.dtype(x) == DType::Bool),
             _ => false,
         })
     }
 
-    /// Whether integers are seen to be less than a limit: constants, positions on an axis, what a minimum limits, and
-    /// what only moves them.
+    /// Whether integers are seen to be less than a limit: constants, bools, positions on an axis, what a minimum
+    /// limits, and what only moves them.
     pub fn stays_below(&self, integers: TensorId, limit: i64) -> bool {
         self.maker(integers).is_some_and(|(made, layer)| match &layer.op {
             Op::Constant(w) => w.to_i64().is_some_and(|values| values.iter().all(|k| *k < limit)),
@@ -157,6 +158,7 @@ impl Builder {
                 let axis = layer.input(0).and_then(|x| self.dims(x).get(*axis)?.as_static());
                 layer.outputs.get(1) == Some(&made) && axis.is_some_and(|size| size <= limit)
             }
+            Op::Cast { .. } => limit >= 2 && layer.input(0).is_some_and(|x| self.dtype(x) == DType::Bool),
             Op::ElementWise { op: E::Min } => layer.used().any(|x| self.stays_below(x, limit)),
             Op::ElementWise { op: E::Max } => layer.used().all(|x| self.stays_below(x, limit)),
             _ => false,
@@ -174,7 +176,10 @@ impl Builder {
                 Op::Cast { .. } | Op::Gather { .. } => {}
                 _ => return Some((tensor, layer)),
             }
-            tensor = layer.input(0).filter(|input| self.dtype(*input).is_index())?;
+            tensor = match layer.input(0) {
+                Some(input) if self.dtype(input).is_index() => input,
+                _ => return Some((tensor, layer)),
+            };
         }
         None
     }

@@ -70,12 +70,12 @@ impl Builder {
         self.bind(name.to_owned(), Carrier { tensor, axis, factor: 1, offset: 0 });
     }
 
-    /// Says what a symbol is, where it turns out to be a number.
+    /// Says what a symbol is, where it turns out to be a number or an expression over others.
     ///
     /// # Errors
-    /// [`Error::Network`] where the constant cannot be made.
-    pub fn fix_symbol(&mut self, name: &str, size: i64) -> Result<()> {
-        let tensor = self.size_element(&Dim::Static(size))?;
+    /// [`Error::Unsupported`] where a symbol of the expression is the size of no input.
+    pub fn fix_symbol(&mut self, name: &str, size: &Dim) -> Result<()> {
+        let tensor = self.size_element(size)?;
         self.sizes.entry(Dim::symbol(name)).or_insert(tensor);
         Ok(())
     }

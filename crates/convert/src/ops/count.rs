@@ -51,14 +51,14 @@ fn bins(b: &mut Builder, call: &Call<'_>, x: TensorId) -> Result<i64> {
     let (made, least) = (&call.output_dims(0)?[0], call.int("minlength")?);
     let known = b.weights(x).and_then(network::Weights::to_i64);
     let known = known.map(|numbers| numbers.into_iter().map(|n| n + 1).fold(least, i64::max));
-    let Some(bins) = known.or(made.as_static()).or(b.stays_below(x, least).then_some(least)) else {
+    let Some(bins) = known.or(b.stays_below(x, least).then_some(least)) else {
         return unsupported(
             "bincount makes as many bins as the largest number needs, which data decides. Limit the input below \
              minlength: torch.bincount(x.clamp(max=k - 1), minlength=k)",
         );
     };
     if let Some(symbol) = b.unbound_symbol(std::slice::from_ref(made)) {
-        b.fix_symbol(&symbol, bins)?;
+        b.fix_symbol(&symbol, &Dim::Static(bins))?;
     }
     Ok(bins)
 }
@@ -113,23 +113,34 @@ fn histc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.cast(counts, call.output_dtype(0)?)?.into())
 }
 
-/// How many elements a `repeat_interleave` makes: what PyTorch says, or the sum of repeats that are constants.
-fn total(b: &mut Builder, repeats: TensorId, made: &Dim) -> Result<Dim> {
-    let Some(symbol) = b.unbound_symbol(std::slice::from_ref(made)) else { return Ok(made.clone()) };
-    let Some(repeats) = b.weights(repeats).and_then(network::Weights::to_i64) else {
+/// How many elements a `repeat_interleave` of `count` makes: as many as the call says, or the sum of repeats that are
+/// constants. What a trace saw holds for its inputs only.
+fn total(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<Dim> {
+    if !call.is_none("output_size") {
+        return Ok(made.clone());
+    }
+    let Some(repeats) = b.weights(call.tensor("repeats")?).and_then(network::Weights::to_i64) else {
         return unsupported(
             "repeat_interleave makes as many elements as the repeats add up to, which data decides: give output_size",
         );
     };
-    let total = repeats.iter().sum();
-    b.fix_symbol(&symbol, total)?;
-    Ok(Dim::Static(total))
+    let total = match repeats.as_slice() {
+        // One number serves all elements.
+        [each] => count.clone() * Dim::Static(*each),
+        repeats => Dim::Static(repeats.iter().sum()),
+    };
+    if let Some(symbol) = b.unbound_symbol(std::slice::from_ref(made)) {
+        b.fix_symbol(&symbol, &total)?;
+    }
+    Ok(total)
 }
 
 /// For each element that is made, the position of the one it repeats: the first that ends behind it.
-fn sources(b: &mut Builder, repeats: TensorId, made: &Dim) -> Result<TensorId> {
-    let total = total(b, repeats, made)?;
-    check_size(&[total.clone(), b.dims(repeats)[0].clone()])?;
+fn sources(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<TensorId> {
+    let total = total(b, call, count, made)?;
+    check_size(&[total.clone(), count.clone()])?;
+    let repeats = call.tensor("repeats")?;
+    let repeats = b.expand(repeats, std::slice::from_ref(count))?;
     let repeats = b.cast(repeats, DType::Int64)?;
     let sum = Op::Cumulative { op: CumulativeOperation::Sum, axis: 0, exclusive: false, reverse: false };
     let ends = b.add(sum, &[repeats])?;
@@ -139,17 +150,16 @@ fn sources(b: &mut Builder, repeats: TensorId, made: &Dim) -> Result<TensorId> {
 }
 
 fn repeated(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let sources = sources(b, call.tensor("repeats")?, &call.output_dims(0)?[0])?;
+    let count = b.dims(call.tensor("repeats")?)[0].clone();
+    let sources = sources(b, call, &count, &call.output_dims(0)?[0])?;
     Ok(b.cast(sources, call.output_dtype(0)?)?.into())
 }
 
 fn repeat(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let (x, repeats) = (call.tensor("self")?, call.tensor("repeats")?);
+    let x = call.tensor("self")?;
     let flat = call.is_none("dim") || b.rank(x) == 0;
     let x = if flat { b.reshape(x, &[Dim::product(&b.dims(x))])? } else { x };
     let axis = if flat { 0 } else { call.axis("dim", b.rank(x))? };
-    // One number serves all elements.
-    let repeats = b.expand(repeats, &b.dims(x)[axis..=axis])?;
-    let sources = sources(b, repeats, &call.output_dims(0)?[axis])?;
+    let sources = sources(b, call, &b.dims(x)[axis].clone(), &call.output_dims(0)?[axis])?;
     Ok(b.gather(x, sources, axis)?.into())
 }

@@ -31,7 +31,7 @@ pub(super) fn positions(b: &mut Builder, x: TensorId, count: Option<&str>) -> Re
     if let Some(weights) = b.weights(mask) {
         let found = known_positions(weights);
         if let (Some(symbol), Some(n)) = (count, found.dims.last()) {
-            b.fix_symbol(symbol, *n)?;
+            b.fix_symbol(symbol, &Dim::Static(*n))?;
         }
         return b.constant(found);
     }

@@ -11,9 +11,9 @@
 //! diagonal are no obstacle. Rows stay where they are, and each step changes the whole matrix at once: a dozen layers a
 //! row, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front may be symbolic.
 //!
-//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is singular, an engine gives infinities or NaN; `info`
-//! tells as in PyTorch. Of several largest elements the first is taken, which may give LU factors in another order than
-//! PyTorch's, of the same product.
+//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is singular, an engine gives
+//! infinities or NaN; `info` tells as in PyTorch. Of several largest elements the first is taken, which may give LU
+//! factors in another order than PyTorch's, of the same product.
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;

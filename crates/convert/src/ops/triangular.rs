@@ -9,8 +9,8 @@
 //! Each row takes a few layers, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front
 //! may be symbolic. As in PyTorch, the other triangle is not read.
 //!
-//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is not positive definite, an engine gives NaN; `info`
-//! tells as in PyTorch.
+//! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is not positive definite, an
+//! engine gives NaN; `info` tells as in PyTorch.
 
 use super::elimination::{at, batched, first_failure, identities, rows, table, transposed};
 use super::{Operator, Outputs, operator};

@@ -471,6 +471,46 @@ fn uncapturable() {
 }
 
 #[test]
+fn a_gpu_without_memory_left_is_said_and_what_fits_goes_on() {
+    run("no_memory");
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn no_memory() {
+    let (machine, rng) = (Machine::new(), rng());
+    let limit = |left: usize| {
+        // SAFETY: the simulator's function of this type.
+        unsafe { machine.call::<unsafe extern "C" fn(usize) -> c_int>("simulatorLimit", |f| f(left)) };
+    };
+    let [x, z, y, u] = [0; 4].map(|_| machine.buffer(2));
+    let stream = machine.gpu.stream();
+    let is_full = |error: &Error| error.to_string().contains("CUDA_ERROR_OUT_OF_MEMORY");
+    let engine = machine.engine(PLAN, CudaGraph::Always).unwrap();
+    limit(0);
+    assert!(is_full(&machine.engine(PLAN, CudaGraph::Auto).err().unwrap()));
+    for _ in 0..3 {
+        assert!(is_full(&call(&engine, 2, [x, z], [y, u], Some(stream)).unwrap_err()));
+    }
+    // A context's memory fits, a graph's does not.
+    limit(4 * 4 * 12);
+    assert!(is_full(&call(&engine, 2, [x, z], [y, u], Some(stream)).unwrap_err()));
+    limit(usize::MAX);
+    (0..3).for_each(|_| call(&engine, 2, [x, z], [y, u], Some(stream)).unwrap());
+    let engine = machine.engine(PLAN, CudaGraph::Auto).unwrap();
+    let mut caller = Caller::new(&machine, Some(stream), rng);
+    limit(4 * 4 * 12);
+    let read = [caller.numbers[0][0].1, caller.numbers[0][1].1];
+    (0..5).for_each(|_| call(&engine, BATCHES[0], read, [y, u], Some(stream)).unwrap());
+    limit(usize::MAX);
+    (0..20).for_each(|_| caller.call(&engine));
+    caller.check();
+    let launches = machine.counts().launches;
+    call(&engine, BATCHES[0], read, [y, u], Some(stream)).unwrap();
+    assert_eq!(machine.counts().launches, launches, "an engine that could not be captured is not tried again");
+}
+
+#[test]
 fn outputs_whose_size_depends_on_data_are_allocated() {
     run("counted");
 }

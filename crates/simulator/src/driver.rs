@@ -2,7 +2,7 @@
 #![allow(non_snake_case, reason = "the driver's own names")]
 
 use crate::graphs::{prohibit, swap_mode};
-use crate::world::{Code, INVALID_HANDLE, INVALID_VALUE, Op, SUCCESS, Stream, call};
+use crate::world::{Code, INVALID_HANDLE, INVALID_VALUE, OUT_OF_MEMORY, Op, SUCCESS, Stream, call};
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -123,8 +123,10 @@ driver! {
             let code = prohibit(world);
             if code != SUCCESS { return code }
             if bytes == 0 { return INVALID_VALUE }
+            let memory = world.allocate(bytes);
             // SAFETY: the caller's promise.
-            unsafe { answer(address, world.allocate(bytes)) }
+            unsafe { answer(address, memory) };
+            if memory == 0 { OUT_OF_MEMORY } else { SUCCESS }
         })
     }
 
@@ -240,6 +242,7 @@ driver! {
     fn cuGetErrorName(code: Code, text: *mut *const c_char) {
         let name = match code {
             crate::world::ILLEGAL_ADDRESS => c"CUDA_ERROR_ILLEGAL_ADDRESS",
+            OUT_OF_MEMORY => c"CUDA_ERROR_OUT_OF_MEMORY",
             crate::world::CAPTURE_UNSUPPORTED => c"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED",
             crate::world::CAPTURE_INVALIDATED => c"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
             _ => c"CUDA_ERROR",
@@ -258,10 +261,18 @@ driver! {
         SUCCESS
     }
 
+    /// For tests: leaves so many bytes to allocate.
+    fn simulatorLimit(left: usize) {
+        call(|world| {
+            world.most_bytes = world.live_bytes.saturating_add(left);
+            SUCCESS
+        })
+    }
+
     /// For tests: copies within the device, captures and launches of graphs so far, and bytes of memory not freed.
     fn simulatorCounts(counts: *mut [u64; 4]) {
         call(|world| {
-            let now = [world.counts.copies, world.counts.captures, world.counts.launches, world.live_bytes() as u64];
+            let now = [world.counts.copies, world.counts.captures, world.counts.launches, world.live_bytes as u64];
             // SAFETY: the caller's promise.
             unsafe { answer(counts, now) }
         })

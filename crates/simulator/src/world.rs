@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) type Code = i32;
 pub(crate) const SUCCESS: Code = 0;
 pub(crate) const INVALID_VALUE: Code = 1;
+pub(crate) const OUT_OF_MEMORY: Code = 2;
 pub(crate) const INVALID_HANDLE: Code = 400;
 pub(crate) const NOT_READY: Code = 600;
 pub(crate) const ILLEGAL_ADDRESS: Code = 700;
@@ -75,11 +76,15 @@ pub(crate) struct World {
     /// The most that runs during a call which does not wait for it.
     haste: usize,
     memory: BTreeMap<usize, Block>,
+    /// Bytes of memory that were not freed.
+    pub(crate) live_bytes: usize,
     pub(crate) streams: BTreeMap<usize, Stream>,
     events: BTreeMap<usize, Event>,
     pub(crate) graphs: BTreeMap<usize, Vec<crate::graphs::Node>>,
     next: usize,
     pub(crate) counts: Counts,
+    /// Bytes of memory that there are.
+    pub(crate) most_bytes: usize,
     /// The first thing that a driver leaves undefined.
     pub(crate) fault: Option<std::ffi::CString>,
 }
@@ -109,12 +114,14 @@ impl World {
             haste: random.usize(0..4),
             random,
             memory: BTreeMap::new(),
+            live_bytes: 0,
             // The default stream is there from the start.
             streams: BTreeMap::from([(0, Stream::default())]),
             events: BTreeMap::new(),
             graphs: BTreeMap::new(),
             next: 0x1000,
             counts: Counts::default(),
+            most_bytes: usize::MAX,
             fault: None,
         }
     }
@@ -129,8 +136,11 @@ impl World {
         self.fault.get_or_insert_with(|| std::ffi::CString::new(what).unwrap_or_default());
     }
 
-    /// New memory, full of garbage.
+    /// New memory, full of garbage; 0 where there is none left.
     pub(crate) fn allocate(&mut self, bytes: usize) -> usize {
+        if self.live_bytes.saturating_add(bytes) > self.most_bytes {
+            return 0;
+        }
         let Ok(layout) = Layout::from_size_align(bytes.next_multiple_of(256), 256) else { return 0 };
         // SAFETY: the layout has a size; what was allocated is never freed, so that late accesses can be told.
         let start = unsafe { std::alloc::alloc(layout) };
@@ -140,6 +150,7 @@ impl World {
         // SAFETY: just allocated, of that length.
         self.random.fill(unsafe { std::slice::from_raw_parts_mut(start, bytes) });
         self.memory.insert(start.expose_provenance(), Block { bytes, freed: false });
+        self.live_bytes += bytes;
         start.addr()
     }
 
@@ -147,15 +158,13 @@ impl World {
     pub(crate) fn free(&mut self, address: usize) -> Code {
         self.finish();
         match self.memory.get_mut(&address) {
-            Some(block) if !block.freed => block.freed = true,
-            _ => return INVALID_VALUE,
+            Some(block) if !block.freed => {
+                block.freed = true;
+                self.live_bytes -= block.bytes;
+                SUCCESS
+            }
+            _ => INVALID_VALUE,
         }
-        SUCCESS
-    }
-
-    /// Bytes of memory that were not freed.
-    pub(crate) fn live_bytes(&self) -> usize {
-        self.memory.values().filter(|block| !block.freed).map(|block| block.bytes).sum()
     }
 
     fn is_live(&self, (start, bytes): Span) -> bool {

@@ -112,7 +112,7 @@ class Decides(nn.Module):
 def test_a_refused_model_is_traced_with_a_warning_and_replays():
     model = Decides().eval()
     model.second[0].running_mean.uniform_(-1, 1)
-    with pytest.warns(CaptureWarning, match=r"(?s)fixed to those of the sample.*reason: GuardOnDataDependent"):
+    with pytest.warns(CaptureWarning, match=r"(?s)fixed to those of the sample.*reason: GuardOnDataDependent.* \(test_capture.py:\d+ in forward\)"):
         captured = capture(model, (torch.randn(2, 3, 8, 8),))
     assert "GuardOnDataDependent" in captured.traced_because
     recorder = assert_replays(captured, model, (torch.randn(2, 3, 8, 8),))

@@ -27,6 +27,7 @@ from torch.utils import _pytree as pytree
 from .constants import constant_arguments
 from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
+from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
@@ -186,7 +187,7 @@ def _graph(
             return export(module, inputs, dynamic_shapes, progress, interceptor, known, values=True), None
     if dynamic_shapes is not None:
         raise _not_dynamic(refusal) from refusal
-    reason = one_line(refusal)
+    reason = one_line(refusal) + place_of(refusal)
     try:
         with preserved(module, values=True):
             graph = trace(module, inputs, progress, interceptor, known)
@@ -240,6 +241,6 @@ def _not_dynamic(refusal: BaseException) -> CaptureError:
         )
     return CaptureError(
         "the model cannot be captured with these dynamic shapes",
-        facts=[f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__, *lines[1:12]],
+        facts=[(f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__) + place_of(refusal), *lines[1:12]],
         help=help,
     )

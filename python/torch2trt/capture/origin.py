@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from functools import lru_cache
 
 import torch
@@ -38,6 +39,18 @@ def origin_of(node: torch.fx.Node | None) -> Origin:
 def is_user_code(file: str) -> bool:
     """Whether a file belongs to the model rather than to torch or to this package."""
     return not file.startswith((TORCH_PACKAGE, OWN_PACKAGE, "<"))
+
+
+def place_of(error: BaseException) -> str:
+    """The line of the model that an error came from, as ` (file.py:12 in forward)`; empty where it has none."""
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(code, line) for code, line in frames if is_user_code(code.co_filename) and not _is_library(code.co_filename)]
+    return f" ({os.path.basename(own[-1][0].co_filename)}:{own[-1][1]} in {own[-1][0].co_name})" if own else ""
+
+
+def _is_library(file: str) -> bool:
+    """Whether a file is of Python itself, which runs between the model's lines (`contextlib`, `functools`)."""
+    return os.path.dirname(file) == os.path.dirname(os.__file__)
 
 
 def _module_path(node: torch.fx.Node) -> str:

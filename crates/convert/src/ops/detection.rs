@@ -35,7 +35,8 @@ fn nms(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let symbols = kept.symbols();
     let [symbol] = symbols.as_slice() else {
         return unsupported(format!(
-            "tracing fixed the number of boxes that nms keeps at {kept}; a model that torch.export takes keeps it open"
+            "tracing fixed the number of boxes that nms keeps at {kept}; where torch.export takes the model it is open, and \
+             the warning about tracing names the line that it does not take"
         ));
     };
     let count = b.dims(boxes)[0].clone();

@@ -307,6 +307,70 @@ fn rank_one_is_made_rank_two_where_it_must_be() {
 }
 
 #[test]
+fn rtx_moves_axes_without_those_of_size_1_that_come_first() {
+    let text = |dims: &str, y: &str, shuffle: &str| {
+        format!(
+            "symbol s0 in 1.. opt 1
+             symbol s1 in 1.. opt 1
+             input %0 \"x\": float32[{dims}]
+             %1: float32[{y}] = Shuffle({shuffle})(%0)
+             output \"y\": %1"
+        )
+    };
+    let rtx = Target::Rtx(1, 7);
+    let moved = "first_transpose: [0, 3, 2, 1, 4]";
+    for (dims, sizes, y, shuffle, left) in [
+        (
+            "1,1,4,3,2",
+            [1, 1, 4, 3, 2],
+            "1,3,4,1,2",
+            format!("{moved}, reshape: None, second_transpose: None"),
+            "[1, 0, 2]",
+        ),
+        (
+            "1,1,4,3,2",
+            [1, 1, 4, 3, 2],
+            "2,1,12",
+            format!("{moved}, reshape: [Is(1), Is(12), Is(2)], second_transpose: [2, 0, 1]"),
+            "[1, 0, 2]",
+        ),
+        (
+            "1,1,s0,s1,2",
+            [1, 1, 4, 3, 2],
+            "1,s1,2*s0",
+            format!("{moved}, reshape: [Copy, Copy, Infer], second_transpose: None"),
+            "[1, 0, 2]",
+        ),
+        (
+            "1,s0,4,3,2",
+            [1, 5, 4, 3, 2],
+            "3,1,4*s0,2",
+            "first_transpose: [3, 0, 2, 1, 4], reshape: [Is(3), Is(1), Infer, Is(2)], second_transpose: None"
+                .to_owned(),
+            "[2, 1, 0, 3]",
+        ),
+    ] {
+        let text = text(dims, y, &shuffle);
+        same(&text, rtx, &sizes, &[], 0.0);
+        let made = legalize(&read(&text), rtx).unwrap();
+        assert!(made.to_string().contains(&format!("Shuffle(first_transpose: {left}, reshape: None")), "{made}");
+        for target in [Target::Cpu, Target::TensorRt(11, 0)] {
+            assert_eq!(legalize(&read(&text), target).unwrap().layers().len(), 1);
+        }
+    }
+    // These it moves as they are.
+    let as_is = "reshape: None, second_transpose: None";
+    for (dims, y, order) in [
+        ("1,4,3,2", "1,3,4,2", "[0, 2, 1, 3]"),
+        ("4,1,1,3,2", "4,3,1,1,2", "[0, 3, 2, 1, 4]"),
+        ("s0,1,4,3,2", "s0,3,4,1,2", "[0, 3, 2, 1, 4]"),
+    ] {
+        let network = read(&text(dims, y, &format!("first_transpose: {order}, {as_is}")));
+        assert_eq!(legalize(&network, rtx).unwrap().layers().len(), 1);
+    }
+}
+
+#[test]
 fn rtx_deconvolves_with_a_spread_kernel_and_in_float32() {
     let text = |dtype: &str, kernel: &str| {
         format!(

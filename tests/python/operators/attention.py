@@ -38,6 +38,17 @@ def padding(batch, heads, queries, keys):
     return torch.arange(keys) < torch.randint(1, keys + 1, (batch, 1, 1, 1))
 
 
+def windows(queries: int = 4, keys: int = 4, count: int = 8):
+    """Draws query, key and value of windows of one image and one head."""
+    return lambda: tuple(randn(1, 1, count, n, 16) for n in (queries, keys, keys))
+
+
+def hiera(q, k, v):
+    """Attention within windows and what follows it in Hiera."""
+    y = (q @ k.transpose(-1, -2)).softmax(-1) @ v
+    return y.transpose(1, 3).reshape(1, -1, 16) @ v[0, 0, 0].T
+
+
 TIME = dims({0: "n", 2: "l"}, {0: "n", 2: "s"}, {0: "n", 2: "s"})
 
 CASES = [
@@ -64,6 +75,14 @@ CASES = [
     Case("constant mask", lambda q, k, v: attend(q, k, v, torch.ones(5, 7, dtype=torch.bool).tril(2)), qkv()),
     Case("constant mask dead", lambda q, k, v: attend(q, k, v, torch.ones(5, 7, dtype=torch.bool).tril(-1)), qkv()),
     Case("grouped queries", lambda q, k, v: attend(q, k, v, enable_gqa=True), grouped),
+    Case("windows", hiera, windows()),
+    Case(
+        "windows dynamic",
+        hiera,
+        windows(),
+        dynamic=dims({2: "w", 3: "l"}, {2: "w", 3: "s"}, {2: "w", 3: "s"}),
+        other=windows(3, 5, 6),
+    ),
     Case("dropout", lambda q, k, v: attend(q, k, v, dropout_p=0.1), qkv(), refused="dropout_p"),
     Case("dynamic", attend, qkv(), dynamic=TIME, other=qkv(3, 9, batch=4)),
     Case(

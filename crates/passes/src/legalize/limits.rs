@@ -19,6 +19,11 @@ impl Site<'_> {
         Ok(match (&self.layer.op, x) {
             (Op::Deconvolution(a), Some(x)) => self.deconvolution(state, x, a)?.map(|y| vec![y]),
             (Op::Fill { op, dtype: DType::Float16, .. }, _) if random(op) => Some(vec![self.random_float16(state)?]),
+            (Op::Shuffle { first_transpose: Some(order), .. }, Some(x))
+                if rank > self.target.largest_rank_with_ones() =>
+            {
+                self.moved_without_ones(state, x, order)?
+            }
             (Op::SoftMax { .. } | Op::TopK { .. }, Some(x)) if rank < self.target.smallest_rank() => {
                 Some(self.in_a_row(state, x)?)
             }
@@ -27,6 +32,36 @@ impl Site<'_> {
             }
             _ => None,
         })
+    }
+
+    /// A shuffle whose transpose leaves out the axes of size 1 that the input begins with; `None` where it begins with
+    /// none, or has no others.
+    fn moved_without_ones(
+        &self,
+        state: &mut Rewrite<'_>,
+        x: TensorId,
+        order: &[usize],
+    ) -> Result<Option<Vec<TensorId>>, network::Error> {
+        let ones = state.tensor(x).dims.iter().take_while(|d| d.is(1)).count();
+        if ones == 0 || ones == order.len() {
+            return Ok(None);
+        }
+        let moved: Vec<usize> = order.iter().filter_map(|k| k.checked_sub(ones)).collect();
+        let back: Vec<usize> = (0..order.len()).filter(|k| order[*k] < ones).collect();
+        let transpose = Op::Shuffle { first_transpose: Some(moved), reshape: None, second_transpose: None };
+        let y = self.add(state, Op::Squeeze { axes: (0..ones).collect() }, &[x])?;
+        let y = self.add(state, transpose, &[y])?;
+        let y = self.add(state, Op::Unsqueeze { axes: back }, &[y])?;
+        let mut inputs = state.inputs(self.layer)?;
+        inputs[0] = Some(y);
+        let mut op = self.layer.op.clone();
+        if let Op::Shuffle { first_transpose, reshape, second_transpose } = &mut op {
+            *first_transpose = None;
+            if reshape.is_none() && second_transpose.is_none() && inputs.get(1).copied().flatten().is_none() {
+                return Ok(Some(vec![y]));
+            }
+        }
+        state.new.add(op, &inputs, &self.layer.origin).map(Some)
     }
 
     /// A layer of one axis as one of two: `[1, n]` in, `[1, …]` out.

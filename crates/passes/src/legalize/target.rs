@@ -99,6 +99,12 @@ impl Target {
         if self == Self::Cpu { 1 } else { 2 }
     }
 
+    /// The largest rank whose axes are moved where the first are of size 1. RTX fails to build some matrix products of
+    /// larger ranks whose results are moved so before the next product: `[1, 1, 64, 4, 16]` in Hiera.
+    pub fn largest_rank_with_ones(self) -> usize {
+        if matches!(self, Self::Rtx(..)) { 4 } else { usize::MAX }
+    }
+
     /// The largest k of its TopK layer.
     pub fn largest_k(self) -> i64 {
         if self == Self::Cpu { i64::MAX } else { 3840 }

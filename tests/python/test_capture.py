@@ -136,6 +136,29 @@ def test_a_traced_node_knows_its_module_and_line():
     assert "self.second(y)" in source[relu.line - 1]
 
 
+def test_rules_that_lead_nowhere_leave_the_others_in_a_trace():
+    class Mixed(nn.Module):
+        def forward(self, x):
+            y = torch.multiply(x, x)
+            if y.sum() > -1:
+                y = torch.subtract(y, x)
+            return y, torch.dist(y, x)
+
+    inputs = (torch.randn(3, 5),)
+    known = {"aten.mul.Tensor", "aten.sub.Tensor", "aten.sum.default", "aten.gt.Scalar"}
+    with pytest.warns(CaptureWarning):
+        captured = capture(Mixed(), inputs, known=known)
+    targets = set(assert_replays(captured, Mixed(), inputs).targets())
+    assert {"aten.mul.Tensor", "aten.sub.Tensor", "aten.dist.default"} <= targets
+    assert not targets & {"aten.multiply.Tensor", "aten.subtract.Tensor"}
+    # Where what comes out of a rule has a rule too, both are used.
+    with pytest.warns(CaptureWarning):
+        captured = capture(Mixed(), inputs, known={*known, "aten.linalg_vector_norm.default"})
+    targets = set(assert_replays(captured, Mixed(), inputs, tolerance=1e-6).targets())
+    assert {"aten.mul.Tensor", "aten.sub.Tensor", "aten.linalg_vector_norm.default"} <= targets
+    assert "aten.dist.default" not in targets
+
+
 def test_a_traced_layer_of_torch_has_no_line(monkeypatch):
     """Further out on the stack are this package and whoever calls it, neither of them the model."""
 

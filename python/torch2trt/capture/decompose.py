@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 
 Rules = dict[OpOverload, Callable[..., Any]]
 
-_ROUNDS = 4
+ROUNDS = 4
 """What a rule makes may have to be taken apart too; nothing needs more rounds than this."""
 
 
@@ -59,7 +59,7 @@ def _taken_apart(
 ) -> torch.export.ExportedProgram:
     """The program without the chosen operators and without unknown ones that come out of them; what fails stays."""
     others = unknown(program.graph_module, known).difference(chosen)
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         found = rules(unknown(program.graph_module, known) - others)
         if not found:
             break
@@ -74,4 +74,4 @@ def _taken_apart(
     return program
 
 
-__all__ = ["Rules", "decomposed", "rules", "unknown"]
+__all__ = ["ROUNDS", "Rules", "decomposed", "rules", "unknown"]

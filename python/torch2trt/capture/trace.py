@@ -14,12 +14,12 @@ This file must not know about builders or records.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
 import torch.fx.traceback as fx_traceback
+from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import FunctionalTensorMode, dispatch_functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -27,7 +27,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from .decompose import Rules, rules, unknown
+from .decompose import ROUNDS, Rules, rules, unknown
 from .errors import CaptureError
 from .export import AtenGraph
 from .intercept import Interceptor
@@ -46,16 +46,17 @@ def trace(
 ) -> AtenGraph:
     """Captures one run of `module` on the sample inputs, which are copied first.
 
-    Operators that are not `known` are taken apart in a second run; None knows all.
+    Operators that are not `known` are taken apart in further runs; None knows all.
     """
     progress("trace", 0, 1)
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     run, traced = _traced(module, inputs, weights, interceptor, {})
-    if known is not None and (missing := unknown(traced, known)) and (found := rules(missing)):
-        with suppress(Exception):  # a rule that fails here; the operator is named where it is missed
-            again = _traced(module, inputs, weights, interceptor, found)
-            if unknown(again[1], known) <= missing:
-                run, traced = again
+    if known is not None and (missing := unknown(traced, known)):
+
+        def again(table: Rules) -> Traced:
+            return _traced(module, inputs, weights, interceptor, table)
+
+        run, traced = _decomposed(again, known, missing) or (run, traced)
     progress("trace", 1, 1)
     placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     parameters = dict(module.named_parameters())
@@ -80,9 +81,39 @@ def trace(
     )
 
 
+def _decomposed(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload]) -> Traced | None:
+    """A run without the missing operators that can be said by known ones; None where none can. The others stay, as
+    `decompose.decomposed` has it."""
+    found = rules(missing)
+    if made := _sound(again, known, missing, found):
+        return made
+    sound = {operator: rule for operator, rule in found.items() if _sound(again, known, missing, {operator: rule})}
+    return _sound(again, known, missing, sound)
+
+
+def _sound(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload], table: Rules) -> Traced | None:
+    """A run with these rules, and with those for what comes out of them; None where that fails or leaves others than
+    the missing operators."""
+    if not table:
+        return None
+    for _ in range(ROUNDS):
+        try:
+            made = again(dict(table))
+        except Exception:  # a rule that fails here; the operator is named where it is missed
+            return None
+        others = unknown(made[1], known) - missing
+        if not others:
+            return made
+        found = rules(others - table.keys())
+        if len(found) < len(others):
+            return None
+        table = {**table, **found}
+    return None
+
+
 def _traced(
     module: torch.nn.Module, inputs: InputTree, weights: dict[str, torch.Tensor], interceptor: Interceptor, table: Rules
-) -> tuple[_Run, torch.fx.GraphModule]:
+) -> Traced:
     run = _Run(module, inputs, list(weights))
     with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
         samples = [sample.detach().clone() for sample in inputs.samples]
@@ -121,6 +152,9 @@ class _Run:
         leaves, self.spec = pytree.tree_flatten(result)
         self.constants = [RUNTIME if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
         return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+Traced = tuple[_Run, torch.fx.GraphModule]
 
 
 class _Provenance(TorchFunctionMode):

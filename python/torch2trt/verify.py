@@ -21,7 +21,8 @@ from .capture.preserve import as_module, preserved, settle_mode
 from .errors import Error, error
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
-"""Largest difference that is taken for rounding; anything above it is a wrong conversion."""
+"""Largest difference that is taken for rounding, by the lowest precision in which the model computes an output; anything
+above it is a wrong conversion."""
 
 
 TF32 = 1e-2
@@ -149,9 +150,12 @@ def _differences(
     """
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     found: dict[str, float] = {}
-    for (name, value), tensor in zip(compare(made.output_names, expected, got).items(), expected):
+    differences = compare(made.output_names, expected, got).items()
+    for (name, value), tensor, rounded in zip(differences, expected, captured.program.rounded(), strict=True):
         found[f"{name} ({label})" if label else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
+        if tensor.is_floating_point():
+            allowed = max([allowed, *(TOLERANCE[getattr(torch, dtype)] for dtype in rounded)])
         if made.engine.device_index is not None and tensor.dtype == torch.float32:
             allowed = max(allowed, TF32)
         if made.report.half and tensor.is_floating_point():

@@ -15,7 +15,8 @@ from models import build
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from torch2trt import Error, _core, torch2trt
+from torch2trt import Error, TRTModule, _core, torch2trt
+from torch2trt.capture import capture
 from torch2trt.verify import difference
 
 MODES = {"fp16_mode": torch.float16, "bf16_mode": torch.bfloat16}
@@ -223,3 +224,43 @@ def test_inputs_and_outputs_keep_their_types():
     model_trt = converted(module, args, fp16_mode=True)
     assert model_trt(*args).dtype == torch.float16
     assert not model_trt.report.kept_float32
+
+
+class Casts(nn.Module):
+    """One output by way of bfloat16, one without, one whose input is of bfloat16 only on its way."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(32, 128), nn.GELU(), nn.Linear(128, 32))
+        self.last = nn.Linear(32, 8)
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = self.first(x)
+        return self.last(y.float()), self.last(x), self.last(x.bfloat16()[:, :].float())
+
+
+def test_what_a_model_computes_in_bfloat16_itself_is_compared_so():
+    model, x = Casts().eval(), torch.randn(4, 32)
+    assert capture(model, (x,)).program.rounded() == [{"bfloat16"}, set(), set()]
+    torch2trt(model, [x], backend="cpu", progress=False)
+
+
+@pytest.mark.parametrize("output", range(3))
+def test_an_error_beside_bfloat16_is_found(output, monkeypatch):
+    """Only the output that is computed in bfloat16 may be off by more than float32 explains."""
+    model, x = Casts().eval(), torch.randn(4, 32)
+    run = TRTModule.run
+
+    def off(self, tensors, *args, **kwargs):
+        outputs = list(run(self, tensors, *args, **kwargs))
+        with torch.no_grad():
+            outputs[output] = model(*tensors)[output] * 1.02
+        return outputs
+
+    monkeypatch.setattr(TRTModule, "run", off)
+    if output == 0:
+        torch2trt(model, [x], backend="cpu", progress=False)
+        return
+    with pytest.raises(Error, match=r"E0702(.|\n)*1e-03 is allowed"):
+        torch2trt(model, [x], backend="cpu", progress=False)

@@ -98,6 +98,16 @@ class OnTheGpu(unittest.TestCase):
             for args, got in zip(calls, results):
                 self.agree(made, args, got)
 
+    def test_what_lies_at_the_same_addresses_is_read_anew(self) -> None:
+        for mode, made in self.made.items():
+            x, bias = sample(3)
+            out = made.run([x, bias])
+            for call in range(30):  # from some call on, by a graph that reads and writes right there
+                x.normal_(), bias.normal_()
+                made.run([x, bias], out=out)
+                with self.subTest(mode=mode, call=call):
+                    self.agree(made, (x, bias), dict(zip(("logits", "features"), out)))
+
     def test_streams_of_the_caller_are_used(self) -> None:
         for mode, made in self.made.items():
             for _ in range(5):

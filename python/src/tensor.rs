@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
-use runtime::{CallerStream, DataType, Device, TensorView, TensorViewMut};
+use runtime::{CallerStream, DataType, Device, Span, TensorView, TensorViewMut};
 
 /// A torch tensor and what its memory holds.
 pub(crate) struct TorchTensor {
@@ -50,10 +50,13 @@ impl TorchTensor {
         self.owner.bind(py)
     }
 
+    fn span(&self) -> Span {
+        Span { device: self.device, bytes: self.address..self.address + self.bytes }
+    }
+
     /// Whether the two share memory.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        let end = |tensor: &Self| tensor.address + tensor.bytes;
-        self.device == other.device && self.address.max(other.address) < end(self).min(end(other))
+        self.span().overlaps(&other.span())
     }
 
     /// The tensor itself.

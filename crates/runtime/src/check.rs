@@ -8,7 +8,6 @@ use crate::{DataType, Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, Tenso
 use dims::{Atom, EvalError, Expr};
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// What the shapes of an accepted call decided.
 #[derive(Debug)]
@@ -297,11 +296,6 @@ impl<'s> Bound<'s> {
     }
 }
 
-/// Whether two pieces of memory share a byte.
-fn overlap((here, a): &(Device, Range<usize>), (there, b): &(Device, Range<usize>)) -> bool {
-    here == there && a.start.max(b.start) < a.end.min(b.end)
-}
-
 impl Checked<'_> {
     /// Compares inputs, whose shapes were checked, with the spec's types and with where the engine wants them.
     pub(crate) fn check_inputs(&self, inputs: &[TensorView<'_>], device: Device) -> Result<()> {
@@ -333,7 +327,7 @@ impl Checked<'_> {
             let span = view.span();
             let read = self.spec.inputs.iter().zip(inputs).map(|(io, view)| (io, view.span()));
             let written = self.spec.outputs.iter().zip(outputs).map(|(io, view)| (io, view.span()));
-            if let Some((other, _)) = read.chain(written.take(index)).find(|(_, other)| overlap(&span, other)) {
+            if let Some((other, _)) = read.chain(written.take(index)).find(|(_, other)| span.overlaps(other)) {
                 return Err(Error::OutputOverlaps { output: io.name.clone(), other: other.name.clone() });
             }
         }

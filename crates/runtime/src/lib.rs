@@ -38,5 +38,5 @@ pub use error::{
     AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage, Task,
 };
 pub use spec::{EngineSpec, IoSpec};
-pub use tensor::{Device, Tensor, TensorView, TensorViewMut};
+pub use tensor::{Device, Span, Tensor, TensorView, TensorViewMut};
 pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions, refit};

@@ -28,6 +28,23 @@ impl fmt::Display for Device {
     }
 }
 
+/// A piece of memory: where it lies, and the addresses of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it lies.
+    pub device: Device,
+    /// The addresses of its bytes.
+    pub bytes: Range<usize>,
+}
+
+impl Span {
+    /// Whether the two share a byte.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (a, b) = (&self.bytes, &other.bytes);
+        self.device == other.device && a.start.max(b.start) < a.end.min(b.end)
+    }
+}
+
 /// A tensor that is read.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorView<'a> {
@@ -107,10 +124,10 @@ macro_rules! facts {
             self.raw.device
         }
 
-        /// The addresses of its bytes, where it lies.
-        pub(crate) fn span(&self) -> (Device, Range<usize>) {
+        /// Its memory.
+        pub(crate) fn span(&self) -> Span {
             let start = self.raw.pointer.addr();
-            (self.raw.device, start..start + self.raw.len)
+            Span { device: self.raw.device, bytes: start..start + self.raw.len }
         }
     };
 }

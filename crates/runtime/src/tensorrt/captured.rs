@@ -141,9 +141,11 @@ impl Captured {
 
     /// Counts the call, and says whether its addresses deserve a graph and there is room for one.
     fn is_worth_binding(&mut self, addresses: Addresses<'_>) -> bool {
+        if self.refused {
+            return false;
+        }
         let often = self.seen.count(|place| place.is(addresses), || Place::of(addresses)) >= WORTH_BINDING;
-        let in_use = self.bound.iter().filter(|bound| bound.is_in_use(self.calls)).count();
-        often && in_use < BOUND && !self.refused
+        often && self.bound.iter().filter(|bound| bound.is_in_use(self.calls)).count() < BOUND
     }
 
     /// Runs the call, and captures it for those with the same addresses.

@@ -18,7 +18,6 @@ from .detection import Change
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
 
 
-
 @contextmanager
 def replaced(changes: list[Change]) -> Iterator[None]:
     """Replaces functions of modules for as long as it lasts."""

@@ -10,6 +10,7 @@
 mod affine;
 mod cse;
 mod dce;
+mod differences;
 mod error;
 pub mod eval;
 mod fold;
@@ -22,6 +23,7 @@ mod simplify;
 
 pub use cse::cse;
 pub use dce::dce;
+pub use differences::differences;
 pub use error::Error;
 pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
@@ -50,6 +52,8 @@ pub enum Pass {
     Dce,
     /// [`legalize`]: says the network in the words the target knows.
     Legalize(Target),
+    /// [`differences`]: sums that keep long convolutions from the kernels of their GPU become differences.
+    Differences,
 }
 
 /// What every network goes through before a target's own passes, in order.
@@ -68,8 +72,17 @@ pub const STANDARD: [Pass; 11] = [
 ];
 
 /// What a network goes through on its way to a target, after [`STANDARD`]: [`legalize`] and a clean-up.
-pub fn for_target(target: Target) -> [Pass; 4] {
-    [Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]
+pub fn for_target(target: Target) -> Vec<Pass> {
+    vec![Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]
+}
+
+/// [`for_target`], and what makes it faster on a GPU of this compute capability.
+pub fn for_gpu(target: Target, capability: (i32, i32)) -> Vec<Pass> {
+    let mut passes = for_target(target);
+    if capability == (9, 0) && !target.has(Feature::SumsOn90) {
+        passes.insert(1, Pass::Differences);
+    }
+    passes
 }
 
 impl Pass {
@@ -83,6 +96,7 @@ impl Pass {
             Self::Cse => "cse",
             Self::Dce => "dce",
             Self::Legalize(_) => "legalize",
+            Self::Differences => "differences",
         }
     }
 
@@ -99,6 +113,7 @@ impl Pass {
             Self::FoldBatchNorm => fold_batch_norm(network),
             Self::Cse => cse(network),
             Self::Dce => dce(network),
+            Self::Differences => differences(network),
             Self::Legalize(target) => return legalize(network, *target).map_err(|e| e.in_pass(self.name())),
         };
         made.map_err(|source| Error::Pass { pass: self.name(), source })

@@ -3,26 +3,11 @@
 
 mod common;
 
-use common::{becomes, count, read};
+use common::{becomes, count, read, values};
 use network::{DType, Network, Weights};
 use passes::{Feature, Pass, STANDARD, Target, eval, for_target, legalize, run};
 
 const OLD: Target = Target::TensorRt(8, 6);
-
-/// Numbers that repeat for nobody.
-fn values(dtype: DType, dims: &[i64], seed: u64) -> Weights {
-    let count: i64 = dims.iter().product();
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    Weights::from_f64(
-        dtype,
-        dims,
-        (0..count).map(|_| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            let v = (state >> 33) as f64 / (1u64 << 31) as f64 * 8.0 - 4.0;
-            if dtype.is_float() { v } else { v.round() }
-        }),
-    )
-}
 
 /// Legalizes for `target`, checks that no layer of `gone` is left, and compares on `dims` for the one input.
 fn same(text: &str, target: Target, dims: &[i64], gone: &[&str], tolerance: f64) {

@@ -193,7 +193,7 @@ enum Wiring {
     Dense,
 }
 
-/// Two convolutions over some channels, then a linear layer.
+/// Two convolutions over some channels, three where they are residual, then a linear layer.
 fn convolutions(channels: i64, wiring: Wiring) -> Network {
     let mut network = Network::new();
     let origin = std::sync::Arc::new(network::Origin::default());
@@ -203,7 +203,7 @@ fn convolutions(channels: i64, wiring: Wiring) -> Network {
     let beside = Op::Concatenation { axis: 1 };
     let mut parts = vec![add(&mut network, Op::Unary { op: network::UnaryOperation::Abs }, &[x])];
     let mut last = parts[0];
-    for _ in 0..2 {
+    for _ in 0..if wiring == Wiring::Residual { 3 } else { 2 } {
         let taken = if wiring == Wiring::Dense { channels * parts.len() as i64 } else { channels };
         let weights = random(&[channels, taken, 3, 3], (9.0 * taken as f64).sqrt().recip());
         let weights = add(&mut network, Op::Constant(weights), &[]);
@@ -259,8 +259,8 @@ fn long_sums_stay_float32_where_they_would_be_float16() {
     assert_eq!(sums(&long, &rounding), (vec![1152, 1152, 512], 2));
     // The product's weights are small, so that it alone is no loss.
     assert_eq!(sums(&short, &rounding), (vec![260], 2));
-    // Of branches only what comes before their first sum, and that where most sums are long.
-    assert_eq!(sums(&convolutions(128, Wiring::Residual), &rounding), (vec![1152, 512], 4));
+    // Of branches only what comes before their second sum, and that where most sums are long.
+    assert_eq!(sums(&convolutions(128, Wiring::Residual), &rounding), (vec![1152, 1152, 512], 6));
     assert_eq!(sums(&convolutions(65, Wiring::Residual), &rounding), (vec![260], 2));
     let dense = convolutions(128, Wiring::Dense);
     for network in [&dense, &passes::cse(&dense).unwrap()] {
@@ -269,6 +269,31 @@ fn long_sums_stay_float32_where_they_would_be_float16() {
     assert_eq!(sums(&long, &float16), (vec![], 2));
     let bfloat16 = PrecisionOptions { half: Half::BFloat16, ..rounding };
     assert_eq!(sums(&long, &bfloat16), (vec![], 2), "nothing rounds sums of bfloat16");
+}
+
+#[test]
+fn factors_of_long_sums_are_rounded() {
+    let rounding = PrecisionOptions { rounds_sums: true, ..PrecisionOptions::new(Half::Float16) };
+    let (network, _) = precision(&convolutions(128, Wiring::Row), &rounding).unwrap();
+    let weights = network.layers().iter().filter(|layer| matches!(layer.op, Op::Convolution(_))).map(|layer| {
+        let weights = network.constant(layer.input(1).unwrap()).unwrap();
+        assert_eq!(weights.dtype, DType::Float32);
+        weights.to_f64()
+    });
+    let weights: Vec<f64> = weights.flatten().collect();
+    assert!(weights.len() == 2 * 128 * 1152 && weights.iter().any(|w| *w != 0.0));
+    assert!(weights.iter().all(|w| f64::from(half::f16::from_f64(*w)) == *w));
+    // An input of the network too, where a convolution reads it.
+    let text = format!(
+        "input %0 \"x\": float32[1,1200,1,1]
+         %1: float32[2,1200,1,1] = Constant([{}])
+         %2: float32[1,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%0, %1)
+         output \"y\": %2",
+        vec!["0.1"; 2400].join(", ")
+    );
+    let (network, report) = narrowed(&text, &rounding);
+    assert_eq!(report.kept.len(), 1);
+    assert_eq!(casts(&network), 2, "to float16 and back: {network}");
 }
 
 #[test]

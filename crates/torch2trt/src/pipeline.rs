@@ -65,10 +65,10 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
 /// own words and the layer's place in the model), or a cancelled build.
 pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress) -> Result<Plan> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
-    let legal = legalize(network, library.version())?;
     let mut build = interface::build_options(options);
     // A named target is not this machine's GPU, whose timings would be of no use to it.
     let device = options.target.is_none().then(|| CudaDevice::new(options.device)).transpose()?;
+    let legal = legalize(network, library.version(), device.as_ref().filter(|_| !options.hardware_compatible))?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
@@ -106,7 +106,9 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
 pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Result<Executable> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
     artifact.same_version(library)?;
-    let legal = legalize(network, library.version())?;
+    let device = CudaDevice::new(options.device)?;
+    let anywhere = artifact.built.as_ref().is_some_and(|built| built.hardware_compatible);
+    let legal = legalize(network, library.version(), Some(&device).filter(|_| !anywhere))?;
     artifact.same_structure(&interface::structure(&legal))?;
     let run = crate::file::run_options(options, options.version_compatible);
     let plan = artifact.plan().map_or(&[][..], |plan| plan);
@@ -132,9 +134,12 @@ pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer:
     Ok(library)
 }
 
-/// Network → Network: what this TensorRT lacks is said with what it has.
-fn legalize(network: &Network, version: nvinfer::Version) -> Result<Network> {
-    let (network, reports) = passes::run(network, &passes::for_target(target(version)))?;
+/// Network → Network: what this TensorRT lacks is said with what it has; for a plan of one GPU, in the way that is
+/// fastest there.
+fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevice>) -> Result<Network> {
+    let target = target(version);
+    let wanted = gpu.map_or_else(|| passes::for_target(target), |gpu| passes::for_gpu(target, gpu.capability()));
+    let (network, reports) = passes::run(network, &wanted)?;
     log(&reports);
     Ok(network)
 }

@@ -45,6 +45,8 @@ pub enum Feature {
     IsNan,
     /// Layers that insert and remove axes.
     Squeeze,
+    /// Convolutions that add a tensor, by kernels for compute capability 9.0. Those of 8.6 were looked at only.
+    SumsOn90,
 }
 
 impl Feature {
@@ -68,6 +70,7 @@ impl Feature {
             Self::Int64 => ((10, 0), EVER),
             Self::IsNan => ((10, 3), EVER),
             Self::Squeeze => ((10, 7), EVER),
+            Self::SumsOn90 => ((10, 0), EVER),
         }
     }
 }

@@ -108,7 +108,12 @@ impl Narrowing<'_> {
     fn settle(&mut self, layer: &Layer, choice: Choice) -> Result<()> {
         let dtype = if choice.kept.is_some() { DType::Float32 } else { self.half().dtype() };
         layer.outputs.iter().for_each(|id| self.delicate[id.0 as usize] = choice.delicate);
-        self.add(layer, dtype)?;
+        match choice.kept {
+            Some(Reason::Sums(_)) if matches!(layer.op, Op::Convolution(_)) => self.add_with(layer, |this, id| {
+                if Some(id) == layer.input(2) { this.in_type(id, dtype) } else { this.rounded_operand(id) }
+            })?,
+            _ => self.add(layer, dtype)?,
+        }
         self.note(layer, choice.kept);
         Ok(())
     }
@@ -262,6 +267,23 @@ impl Narrowing<'_> {
             _ => this.as_made(id),
         };
         self.add_with(layer, in_type)
+    }
+
+    /// A factor of a convolution that is float32 for its sums alone, and computes in TF32. Some kernels of TensorRT 8.6
+    /// seem to drop the bits that TF32 has no place for, which makes results smaller; it has place for all of float16.
+    /// Weights and inputs of the network are therefore rounded to float16. What was computed is left alone, since
+    /// rounding it would take layers.
+    fn rounded_operand(&mut self, id: TensorId) -> Result<TensorId> {
+        let half = self.half();
+        let tensor = self.old.tensor(id);
+        let rounded = match self.rounded(id) {
+            Some(Rounded::Fits(weights)) => Op::Constant(round::widen(weights, half)),
+            None if tensor.producer.is_none() && tensor.dtype == DType::Float32 => Op::Cast { to: DType::Float32 },
+            _ => return self.in_type(id, tensor.dtype),
+        };
+        let origin = self.old.producer(id).map(|layer| layer.origin.clone()).unwrap_or_default();
+        let inputs = if let Op::Cast { .. } = rounded { vec![self.in_type(id, half.dtype())?] } else { Vec::new() };
+        self.new.add_one(rounded, &inputs, &origin)
     }
 
     /// Adds a layer with its operands in whatever type they have.

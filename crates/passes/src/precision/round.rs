@@ -3,7 +3,7 @@
 use super::{Half, Reason};
 use half::slice::HalfFloatSliceExt as _;
 use half::{bf16, f16};
-use network::Weights;
+use network::{DType, Weights};
 use rayon::prelude::*;
 
 /// A float32 constant, looked at for half precision.
@@ -89,6 +89,21 @@ fn round_chunk(from: &[u8], to: &mut [u8], half: Half) -> Loss {
     Loss::of(&values, &back)
 }
 
+/// The numbers of a rounded constant, as float32.
+pub(super) fn widen(rounded: &Weights, half: Half) -> Weights {
+    let mut data = vec![0u8; rounded.count() * 4];
+    let pieces = data.par_chunks_mut(CHUNK * 4).zip(rounded.data.par_chunks(CHUNK * 2));
+    pieces.for_each(|(to, from)| {
+        let value = |bits: &[u8; 2]| match half {
+            Half::Float16 => f16::from_le_bytes(*bits).to_f32(),
+            Half::BFloat16 => bf16::from_le_bytes(*bits).to_f32(),
+        };
+        let pairs = to.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0);
+        pairs.for_each(|(to, bits)| *to = value(bits).to_le_bytes());
+    });
+    Weights { dtype: DType::Float32, dims: rounded.dims.clone(), data: data.into() }
+}
+
 /// The largest finite magnitude beyond half precision's range, where there is one.
 pub(super) fn overflow(weights: &Weights, half: Half) -> Option<f32> {
     let values = weights.data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes).abs());
@@ -99,7 +114,6 @@ pub(super) fn overflow(weights: &Weights, half: Half) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use network::DType;
 
     #[test]
     fn elements_are_rounded_to_nearest_in_every_chunk() {
@@ -111,6 +125,8 @@ mod tests {
                 let nearest = half.unit_roundoff() * v.abs().max(f16::MIN_POSITIVE.to_f64());
                 assert!((v - r).abs() <= nearest, "{v} became {r} in {half}");
             }
+            let widened = widen(&rounded, half);
+            assert_eq!((widened.dtype, widened.to_f64()), (DType::Float32, rounded.to_f64()));
         }
     }
 

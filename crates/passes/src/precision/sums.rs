@@ -5,10 +5,11 @@
 //! to 1.7 times, at the price of up to a sixth of the time. In residual networks the sums matter less, since the branches
 //! are added to a stream whose own rounding has grown by then (ResNet-50: 1.2 times as it is), and float32 costs
 //! more, since each branch needs casts of its own. They are left alone, and so are those of dense blocks. Where most
-//! convolutions have long sums, as in ResNet-18 and 34, that is not enough (1.8 and 1.7 to 2.8 times). What tells there
-//! are the first sums, whose errors all blocks carry on and add to: with the layers up to the first sum of branches in
-//! float32 it is 1.6 and 1.3 to 1.6 times, with all of layer4 instead still 1.9 and more (both worked out by rounding
-//! after every 16 products as the tensor cores do, which agrees with what was measured without it).
+//! convolutions have long sums, as in ResNet-18 and 34, that is not enough (1.8 to 2.3 and 1.7 to 2.8 times). What tells
+//! there are the first sums, whose errors all blocks carry on and add to: with the layers up to the first sum of branches
+//! in float32 it is still 1.6 and 1.5 to 2.8 times on an H200, up to the second 1.2 and 1.2 to 1.5. The latter is worked
+//! out on a CPU, by rounding as the tensor cores do: after 16 products in kernels for compute capability 9.0, after 8 in
+//! those for 8.0, which gives what was measured for the others.
 //!
 //! For products of few rows, 8.6 has kernels of both kinds, and a build makes it take the exact ones; that costs
 //! timing them all. Where the weights are small, float32 costs less.
@@ -21,6 +22,8 @@ use std::collections::{HashMap, HashSet};
 const LONG: i64 = 1024;
 /// Products that lose nothing in float16: those of one step of the tensor cores.
 const FEW_PRODUCTS: i64 = 16;
+/// Sums of residual branches up to which all is float32, where most convolutions have long sums.
+const EXACT_SUMS: usize = 2;
 /// Bytes that a product's weights may take in float32: what a GPU reads in a microsecond or two.
 const SMALL: i64 = 8 << 20;
 /// Rows up to which reading the weights of a product takes longer than multiplying.
@@ -28,14 +31,14 @@ const FEW_ROWS: i64 = 8;
 
 /// The layers whose sums are too long for float16, and how many products each adds up, by their first output.
 pub(super) fn long(network: &Network) -> HashMap<TensorId, i64> {
-    let Branches { inside, first_sum } = branches(network);
+    let Branches { inside, sums } = branches(network);
     let convolutions: HashMap<TensorId, i64> = per_layer(network, convolved).collect();
     let mut long: HashMap<TensorId, i64> =
         convolutions.iter().map(|(y, count)| (*y, *count)).filter(|(_, count)| *count > LONG).collect();
     let mostly_long = 2 * long.len() > convolutions.len();
     long.retain(|y, _| !inside.contains(y));
-    if let Some(sum) = first_sum.filter(|_| mostly_long) {
-        let before = ancestors(network, sum).into_iter();
+    if let Some(sum) = sums.iter().take(EXACT_SUMS).next_back().filter(|_| mostly_long) {
+        let before = ancestors(network, *sum).into_iter();
         long.extend(before.filter_map(|y| Some((y, *convolutions.get(&y).filter(|count| **count > FEW_PRODUCTS)?))));
     }
     long.extend(per_layer(network, multiplied).filter(|(y, _)| !inside.contains(y)));
@@ -89,8 +92,8 @@ fn ancestors(network: &Network, id: TensorId) -> HashSet<TensorId> {
 struct Branches {
     /// What is made in them.
     inside: HashSet<TensorId>,
-    /// The first sum of a residual branch and what it started from.
-    first_sum: Option<TensorId>,
+    /// The sums of a residual branch and what it started from, in order.
+    sums: Vec<TensorId>,
 }
 
 /// What is made between a tensor and where it meets the tensor again: in a sum of both, as residual branches do, or in
@@ -119,7 +122,7 @@ fn branches(network: &Network) -> Branches {
                     let ((from, one), (also_from, other)) = (walk(a, false), walk(b, false));
                     if from == also_from {
                         found.inside.extend(one.into_iter().chain(other));
-                        found.first_sum = found.first_sum.or(layer.outputs.first().copied());
+                        found.sums.extend(&layer.outputs);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Networks as tests write them: a line a layer, without names and origins.
 
-use network::{Network, Op};
+use network::{DType, Network, Op, Weights};
 use std::fmt::Write as _;
 
 /// Reads lines such as `%2: float32[2] = Identity(%1)`; layers get their number as a name.
@@ -46,4 +46,20 @@ pub fn becomes(pass: impl Fn(&Network) -> Network, before: &str, after: &str) {
 #[allow(dead_code, reason = "not every test file counts")]
 pub fn count(network: &Network, name: &str) -> usize {
     network.layers().iter().filter(|l| l.op.name() == name && !matches!(l.op, Op::Constant(_))).count()
+}
+
+/// Numbers from -4 to 4 that repeat for nobody.
+#[allow(dead_code, reason = "not every test file needs numbers")]
+pub fn values(dtype: DType, dims: &[i64], seed: u64) -> Weights {
+    let count: i64 = dims.iter().product();
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    Weights::from_f64(
+        dtype,
+        dims,
+        (0..count).map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let v = (state >> 33) as f64 / (1u64 << 31) as f64 * 8.0 - 4.0;
+            if dtype.is_float() { v } else { v.round() }
+        }),
+    )
 }

@@ -15,12 +15,14 @@ use torch2trt::{Code, Options, PrecisionReport};
 pub(crate) struct Network {
     network: torch2trt::Network,
     precision: PrecisionReport,
+    /// Number of layers that read int8, and the patterns of `keep_fp32` that name no module for them.
+    int8: Option<(usize, Vec<String>)>,
     options: Options,
 }
 
 impl Network {
     pub(crate) fn new(network: torch2trt::Network, options: Options) -> Self {
-        Self { network, precision: PrecisionReport::default(), options }
+        Self { network, precision: PrecisionReport::default(), int8: None, options }
     }
 }
 
@@ -54,7 +56,28 @@ impl Network {
     fn narrowed(&self, py: Python<'_>, ranges: HashMap<String, f32>) -> PyResult<Self> {
         let narrowed = py.detach(|| torch2trt::narrow(&self.network, &self.options, ranges));
         let (network, precision) = narrowed.or_raise(py)?;
-        Ok(Self { network, precision, options: self.options.clone() })
+        Ok(Self { network, precision, int8: None, options: self.options.clone() })
+    }
+
+    /// A copy that also outputs, as float32, what would be quantized, and the names of these tensors.
+    fn calibrated(&self, py: Python<'_>) -> PyResult<(Self, Vec<String>)> {
+        let made = torch2trt::calibrate(&self.network, &self.options.keep_fp32);
+        let (network, names) = made.map_err(torch2trt::Error::from).or_raise(py)?;
+        Ok((Self::new(network, self.options.clone()), names))
+    }
+
+    /// The network in int8, with these ranges by the names that `calibrated` gives.
+    fn quantized(&self, py: Python<'_>, ranges: HashMap<String, f32>) -> PyResult<Self> {
+        let made = py.detach(|| torch2trt::quantize(&self.network, &ranges, &self.options.keep_fp32));
+        let made = made.map_err(torch2trt::Error::from).or_raise(py)?;
+        let (precision, options) = (self.precision.clone(), self.options.clone());
+        Ok(Self { network: made.network, precision, int8: Some((made.layers, made.unmatched)), options })
+    }
+
+    /// Number of layers that read int8.
+    #[getter]
+    fn int8_layers(&self) -> usize {
+        self.int8.as_ref().map_or(0, |(layers, _)| *layers)
     }
 
     /// Number of layers that compute in half precision.
@@ -73,7 +96,8 @@ impl Network {
     /// Patterns of `keep_fp32` that match no module.
     #[getter]
     fn unmatched(&self) -> Vec<String> {
-        self.precision.unmatched.clone()
+        let int8 = self.int8.as_ref().map(|(_, unmatched)| unmatched);
+        int8.unwrap_or(&self.precision.unmatched).clone()
     }
 
     /// Makes the CPU engine.

@@ -31,6 +31,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "input_names" => options.input_names = value.extract().map_err(wrong)?,
             "output_names" => options.output_names = value.extract().map_err(wrong)?,
             "half" => options.half = Some(half(&value)?),
+            "int8" => options.int8 = value.extract().map_err(wrong)?,
             "keep_fp32" => options.keep_fp32 = value.extract().map_err(wrong)?,
             "target" => options.target = value.extract().map_err(wrong)?,
             "max_workspace_size" => options.max_workspace_size = value.extract().map_err(wrong)?,

@@ -19,16 +19,18 @@ from . import _core, arguments
 from ._log import logger, show
 from .arguments import take_legacy
 from .backend import choose, cuda_index, site_packages
+from .calibration import ranges
 from .capture import Captured, ModelError, capture
 from .dynamic import check_captured, resized
 from .errors import error
 from .guards import Guards
 from .converters import CONVERTERS, Calls
 from .converters.calls import listed
+from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report
-from .samples import Samples, ShapeOptions, collect
+from .samples import Samples, ShapeOptions, calibration_samples, collect
 from .verify import check, check_elsewhere
 
 
@@ -65,6 +67,9 @@ def torch2trt(
     timing_cache: str | bool = True,
     bf16_mode: bool = False,
     keep_fp32: Sequence[str] = (),
+    int8_mode: bool = False,
+    int8_calib_dataset: Any = None,
+    int8_calib_algorithm: Any = None,
     **legacy: Any,
 ) -> TRTModule:
     """Converts a PyTorch model.
@@ -109,8 +114,12 @@ def torch2trt(
         timing_cache: the file where TensorRT keeps how long its tactics took; True for one in the user's cache folder,
             for this TensorRT and GPU, False for none. The second build of a model is several times faster with it.
         bf16_mode: compute in bfloat16 where that is safe, instead of float16.
-        keep_fp32: modules that stay float32 in these modes: paths such as "layer4.0", where `*` stands for any
-            characters and `?` for one.
+        keep_fp32: modules that stay float32 in these modes and in int8: paths such as "layer4.0", where `*` stands for
+            any characters and `?` for one.
+        int8_mode: convolutions and products with constant weights read int8. See docs/int8.md.
+        int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
+            each the inputs of one call. Default: the sample inputs, which tell little.
+        int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default: `ENTROPY_CALIBRATION_2`.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:
@@ -176,6 +185,8 @@ def convert(given: dict[str, Any]) -> Conversion:
     arguments.check_threads(given["threads"])
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
+    if given["int8_mode"] and given["refittable"]:
+        raise error("E0701", "both `int8_mode` and `refittable` were asked for", "new weights need new ranges: convert again")
     report, bar = Report(), _core.ProgressBar(given["progress"])
     shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
@@ -193,12 +204,24 @@ def convert(given: dict[str, Any]) -> Conversion:
         network = program.convert(options, calls)
         if options["half"]:
             network = network.narrowed(magnitudes(network, captured.inputs.samples) if given["fp16_mode"] else {})
+        if given["int8_mode"]:
+            network = _quantized(network, given, captured)
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
     report.half, report.half_layers, report.kept_float32 = options["half"], network.half_layers, network.kept_float32
+    report.int8_layers = network.int8_layers
     for pattern in network.unmatched:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
     return Conversion(module, sampled, captured, network, options, weights, report, bar, given)
+
+
+def _quantized(network: _core.Network, given: dict[str, Any], captured: Captured) -> _core.Network:
+    """The network in int8, with the ranges of the samples that were given for them."""
+    samples = calibration_samples(given["int8_calib_dataset"], given, captured)
+    made = network.quantized(ranges(network, samples, given["int8_calib_algorithm"] or DEFAULT_CALIBRATION_ALGORITHM))
+    if not made.int8_layers:
+        logger.warning("int8: the model has no convolution or product with constant weights that could be in int8")
+    return made
 
 
 def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:
@@ -209,6 +232,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "input_names": list(given["input_names"] or captured.input_names),
         "output_names": list(given["output_names"] or captured.output_names),
         "half": half,
+        "int8": bool(given["int8_mode"]),
         "verbose": arguments.log_level(given["log_level"]) < logging.DEBUG,
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
@@ -264,6 +288,7 @@ _PASSED_ON = (
 
 _RECORDED = (
     "half",
+    "int8",
     "keep_fp32",
     "target",
     "max_workspace_size",

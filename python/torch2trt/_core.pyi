@@ -63,6 +63,12 @@ class Network:
         """The network with the largest magnitudes of what flows in it as further outputs, and what these are of."""
     def narrowed(self, ranges: dict[str, float]) -> Network:
         """The network in half precision where the options ask for it and it is safe."""
+    @property
+    def int8_layers(self) -> int: ...
+    def calibrated(self) -> tuple[Network, list[str]]:
+        """The network with what would be quantized as further outputs in float32, and what these are called."""
+    def quantized(self, ranges: dict[str, float]) -> Network:
+        """The network in int8, with these ranges."""
     def refitted(self, engine: Engine) -> Engine:
         """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...

@@ -1,7 +1,7 @@
 """The arguments of NVIDIA's torch2trt that need a word: what each means here, or why it cannot be met.
 
 Every argument of the original is accepted. Those that TensorRT 11 made meaningless are mapped to what the user meant
-and said once a process; those that change numbers are errors until they take effect, never silently ignored.
+and said once a process, never silently ignored.
 
 This file must not know how a model is converted.
 """
@@ -29,16 +29,10 @@ _MAPPED = {
     "use_onnx": (False, "the model is captured by torch.export either way; model_trt.network.save_onnx(path) writes ONNX"),
     "onnx_opset": (None, "no ONNX file lies between the model and TensorRT; save_onnx chooses the opset"),
     "gpu_fallback": (True, "there is no DLA to fall back from"),
-    "int8_calib_dataset": (None, "it takes effect with int8_mode"),
-    "int8_calib_algorithm": (None, "it takes effect with int8_mode"),
-    "int8_calib_batch_size": (1, "it takes effect with int8_mode"),
+    "int8_calib_batch_size": (1, "samples are put together to the batch of the inputs"),
     "default_device_type": (None, "engines run on the GPU"),
     "dla_core": (0, "engines run on the GPU"),
     "device_types": (None, "engines run on the GPU"),
-}
-
-_REFUSED = {
-    "int8_mode": "int8 by calibration is not implemented yet: convert without int8_mode",
 }
 
 _said: set[str] = set()
@@ -84,13 +78,10 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
     """Looks through the keyword arguments that `torch2trt` does not act on itself.
 
     Raises:
-        torch2trt.Error: E0701 for an unknown argument (with the nearest known one), or one that cannot be met yet.
+        torch2trt.Error: E0701 for an unknown argument, with the nearest known one.
     """
     for name, value in given.items():
-        if name in _REFUSED:
-            if value:
-                raise error("E0701", f"`{name}` was asked for", _REFUSED[name])
-        elif name in _MAPPED:
+        if name in _MAPPED:
             default, meaning = _MAPPED[name]
             # None, an empty dict of device types, or TensorRT's GPU device type ask for nothing.
             nothing = value is None or value == {} or getattr(value, "name", "") == "GPU"
@@ -99,6 +90,6 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
                 _said.add(name)
                 logger.warning("%s has no effect: %s", name, meaning)
         else:
-            near = difflib.get_close_matches(name, [*known, *_MAPPED, *_REFUSED], n=1)
+            near = difflib.get_close_matches(name, [*known, *_MAPPED], n=1)
             hint = f"did you mean `{near[0]}`?" if near else "see help(torch2trt.torch2trt) for the arguments"
             raise error("E0701", f"torch2trt() has no argument `{name}`", hint)

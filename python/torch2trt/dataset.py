@@ -1,4 +1,4 @@
-"""Sets of sample inputs: what dynamic shapes (and later int8 ranges) are derived from.
+"""Sets of sample inputs: what dynamic shapes and the ranges of int8 are derived from.
 
 Same classes and methods as in NVIDIA's torch2trt. An item is the list (or tuple, or dict) of one call's inputs.
 

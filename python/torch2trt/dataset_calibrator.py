@@ -1,7 +1,7 @@
 """The int8 calibrator of NVIDIA's torch2trt: a data set in the form that TensorRT 8.6's calibrators have.
 
-TensorRT 11 has no calibrators, and `int8_mode` is an error until calibration is done here; scripts that import these
-names, or subclass the class, load.
+TensorRT 11 has no calibrators: `int8_mode` finds ranges itself (calibration.py), by the algorithms of these names. Scripts
+that import the class, or subclass it, load.
 
 This file must not know how networks are quantized.
 """

@@ -31,6 +31,8 @@ class Report:
     """Layers that compute in it."""
     kept_float32: list[tuple[str, str, str]] = field(default_factory=list)
     """Layers that stay float32 all the same: (layer, module, reason)."""
+    int8_layers: int = 0
+    """Layers that read int8."""
     traced_because: str | None = None
     """Why torch.export was not used; None when it was."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class Report:
         if self.half:
             rows.append(("precision", f"{self.half_layers} layers in {self.half}, {len(self.kept_float32)} in float32"))
             rows += [("float32", f"{layer}: {reason}") for layer, _, reason in self.kept_float32]
+        if self.int8_layers:
+            rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]

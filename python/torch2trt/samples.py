@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ._log import logger
 from .capture import Captured, normalized
 from .capture.preserve import as_module
 from .capture.tree import InputTree
@@ -94,6 +95,41 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
     return Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles))
+
+
+def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:
+    """The tensors of each call to find the ranges of int8 on: of a data set, or of the sample inputs.
+
+    Items of a smaller batch than that of the samples are put together, where sizes are fixed; what is left over in the
+    end is left out.
+
+    Raises:
+        torch2trt.Error: E0602 for an item that is no input of the model, or an empty data set.
+    """
+    dataset = given["inputs"] if dataset is None and isinstance(given["inputs"], Dataset) else dataset
+    if dataset is None:
+        logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
+        yield [sample.detach() for sample in captured.inputs.samples]
+        return
+    if len(dataset) < 1:
+        raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")
+    fixed = all(isinstance(dim, int) for taken in captured.program.inputs for dim in taken.dims)
+    waiting: list[list[torch.Tensor]] = []
+    for index in range(len(dataset)):
+        waiting.append(captured.inputs.flatten(*normalized(dataset[index], given["kwargs"])))
+        if fixed and len(waiting) < _items_a_call(waiting[0], captured.inputs.samples):
+            continue
+        yield [torch.cat(tensors) if len(tensors) > 1 else tensors[0] for tensors in zip(*waiting)]
+        waiting = []
+
+
+def _items_a_call(item: list[torch.Tensor], samples: list[torch.Tensor]) -> int:
+    """How many items make the batch of the samples; 1 where none do."""
+    batches = {(given.dim() and len(given), wanted.dim() and len(wanted)) for given, wanted in zip(item, samples)}
+    if len(batches) != 1:
+        return 1
+    given, wanted = batches.pop()
+    return wanted // given if given and wanted % given == 0 else 1
 
 
 def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges], dynamic_shapes: Any) -> Samples:

@@ -28,6 +28,15 @@ above it is a wrong conversion."""
 TF32 = 1e-2
 """The same for float32 on a GPU, where products may drop to TF32's ten bits."""
 
+INT8 = 2e-1
+"""The same in int8, whose rounding depends on the model and on the samples of the calibration."""
+
+
+_INT8_HELP = (
+    "give `int8_calib_dataset` more and more typical samples, keep the modules that need it in float32 (keep_fp32), or pass "
+    "verify=False and measure the accuracy of the task"
+)
+
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
     """max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
@@ -160,12 +169,16 @@ def _differences(
             allowed = max(allowed, TF32)
         if made.report.half and tensor.is_floating_point():
             allowed = max(allowed, TOLERANCE[getattr(torch, made.report.half)])
+        if made.report.int8_layers and tensor.is_floating_point():
+            allowed = max(allowed, INT8)
         if value > allowed:
             at = f" at {label} shapes" if label else ""
             raise error(
                 "E0702",
                 f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{at}, {allowed:.0e} is allowed",
-                _suspects(captured) or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
+                _suspects(captured)
+                or (_INT8_HELP if made.report.int8_layers else None)
+                or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
                 "or pass verify=False",
             )
     return found

@@ -10,6 +10,7 @@ from torch import nn
 
 import torch2trt as package
 from torch2trt import Error, arguments, torch2trt, trt
+from torch2trt.dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 
 ORIGINAL = {
     "input_names": ["image"],
@@ -82,10 +83,11 @@ def test_unknown_arguments_name_the_nearest(wrong, near):
     assert raised.value.code == "E0701" and wrong in str(raised.value)
 
 
-def test_int8_is_refused_rather_than_ignored():
-    with pytest.raises(Error, match="int8") as raised:
-        convert(int8_mode=True)
-    assert raised.value.code == "E0701" and raised.value.help
+def test_int8_takes_the_originals_arguments():
+    layer, algorithm = nn.Linear(4, 3), DEFAULT_CALIBRATION_ALGORITHM
+    samples = [[torch.randn(2, 4)] for _ in range(64)]
+    options = {"int8_mode": True, "int8_calib_dataset": samples, "int8_calib_algorithm": algorithm, "int8_calib_batch_size": 1}
+    assert torch2trt(layer, [torch.randn(2, 4)], backend="cpu", progress=False, **options).report.int8_layers == 1
 
 
 def test_log_levels_of_both_kinds():

@@ -11,7 +11,7 @@ from torch2trt import CONVERTERS
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
     "README.md", "docs/getting-started.md", "docs/dynamic-shapes.md", "docs/migrating.md", "docs/custom-converters.md",
-    "docs/engine-file.md",
+    "docs/engine-file.md", "docs/int8.md",
 ]  # fmt: skip
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

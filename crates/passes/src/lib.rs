@@ -1,6 +1,6 @@
 //! Passes: `Network → Network`. Each is one file whose module doc is its contract; none changes what the network
-//! computes, but for rounding: `gelu` and `fold_batch_norm` put several steps into one, `precision` computes in fewer bits.
-//! `legalize` also says what a target cannot be told.
+//! computes, but for rounding: `gelu` and `fold_batch_norm` put several steps into one, `precision` and `quantize`
+//! compute in fewer bits. `legalize` also says what a target cannot be told.
 //!
 //! A pass reads one network and makes another (`network::rewrite`), so every layer of the result has passed
 //! inference again. [`run`] applies a list of passes and reports what each did; in debug builds it verifies
@@ -17,7 +17,9 @@ mod fold;
 mod fold_batch_norm;
 mod gelu;
 mod legalize;
+mod named;
 mod precision;
+mod quantize;
 mod reshape;
 mod simplify;
 
@@ -30,6 +32,7 @@ pub use fold_batch_norm::fold_batch_norm;
 pub use gelu::gelu;
 pub use legalize::{Feature, Target, legalize};
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
+pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
 
 use network::Network;

@@ -24,7 +24,7 @@ pub use file::{Description, load, load_plan};
 pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
 pub use network::Network;
 pub use options::{Backend, Options};
-pub use passes::{Half, Kept, PrecisionReport, Reason, observe};
+pub use passes::{Half, Kept, PrecisionReport, Quantized, Reason, calibrate, observe, quantize};
 pub use pipeline::{
     build_plan, convert, coverage, cpu_engine, narrow, operators, refit, save_onnx, tensorrt, tensorrt_engine,
 };

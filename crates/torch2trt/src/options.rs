@@ -43,7 +43,9 @@ pub struct Options {
     pub output_names: Vec<String>,
     /// The type to compute in where that is safe; `None`: the types that the model has.
     pub half: Option<Half>,
-    /// Modules that stay float32 where `half` is given: paths, with `*` and `?`.
+    /// Whether the network is to be [quantized](passes::quantize()) after [`narrow`](crate::pipeline::narrow).
+    pub int8: bool,
+    /// Modules that stay float32 where `half` or `int8` is given: paths, with `*` and `?`.
     pub keep_fp32: Vec<String>,
     /// GPU to build for, such as `sm_89`; `None`: the GPU of this machine.
     pub target: Option<String>,

@@ -40,7 +40,8 @@ pub fn narrow(
         Backend::TensorRt => target(tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
-    let rounds_sums = !target.has(Feature::Float16Sums);
+    // Long sums will be of int8, which are exact.
+    let rounds_sums = !target.has(Feature::Float16Sums) && !options.int8;
     let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
     Ok(passes::precision(network, &wanted)?)
 }

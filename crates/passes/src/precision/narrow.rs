@@ -5,9 +5,9 @@ use super::round::{self, Rounded};
 use super::rules::{self, Rule};
 use super::sums;
 use super::{Half, PrecisionOptions};
+use crate::named::Named;
 use network::{DType, Dim, Error, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
-use wildmatch::WildMatch;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -18,8 +18,7 @@ const FILLED: f32 = 0.5;
 struct Narrowing<'a> {
     old: &'a Network,
     options: &'a PrecisionOptions,
-    patterns: Vec<WildMatch>,
-    matched: Vec<bool>,
+    keep: Named<'a>,
     new: Network,
     /// What stands for an old tensor, in the type it was made in; none for float32 constants.
     made: Vec<Option<TensorId>>,
@@ -46,8 +45,7 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
     let mut narrowing = Narrowing {
         old,
         options,
-        patterns: options.keep_fp32.iter().map(|pattern| WildMatch::new(pattern)).collect(),
-        matched: vec![false; options.keep_fp32.len()],
+        keep: Named::new(&options.keep_fp32),
         new: Network::new(),
         made: vec![None; old.tensor_count()],
         typed: HashMap::new(),
@@ -64,8 +62,7 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         let tensor = narrowing.in_type(port.tensor, old.tensor(port.tensor).dtype)?;
         narrowing.new.add_output(&port.name, tensor);
     }
-    let unmatched = options.keep_fp32.iter().zip(&narrowing.matched).filter(|(_, matched)| !**matched);
-    narrowing.report.unmatched = unmatched.map(|(pattern, _)| pattern.clone()).collect();
+    narrowing.report.unmatched = narrowing.keep.unmatched();
     Ok((narrowing.new, narrowing.report))
 }
 
@@ -146,13 +143,7 @@ impl Narrowing<'_> {
 
     /// The pattern of `keep_fp32` that names a layer's module, or one around it.
     fn asked(&mut self, layer: &Layer) -> Option<String> {
-        let module = layer.origin.module.as_str();
-        let around = module.match_indices('.').map(|(end, _)| &module[..end]);
-        let paths: Vec<&str> = around.chain([module]).collect();
-        let found = self.patterns.iter().map(|pattern| paths.iter().any(|path| pattern.matches(path)));
-        let found: Vec<bool> = found.collect();
-        self.matched.iter_mut().zip(&found).for_each(|(matched, found)| *matched |= found);
-        found.iter().position(|found| *found).map(|k| self.options.keep_fp32[k].clone())
+        self.keep.find(&layer.origin.module).map(str::to_owned)
     }
 
     fn seen(&self, name: &str) -> Option<f32> {

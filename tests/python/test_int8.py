@@ -1,0 +1,181 @@
+"""int8 by calibration: what is computed, on which ranges, and that TensorRT-RTX builds it."""
+
+import logging
+
+import pytest
+import torch
+from models import build
+from torch import nn
+
+import torch2trt as package
+from torch2trt import Error, torch2trt
+from torch2trt.calibration import BINS, Histogram
+from torch2trt.dataset import ListDataset, TensorBatchDataset
+from torch2trt.dataset_calibrator import CalibrationAlgoType
+
+MINMAX = CalibrationAlgoType.MINMAX_CALIBRATION
+
+
+class Net(nn.Module):
+    """Convolutions, one of them grouped, with a sum of branches, and products of matrices of two and three axes."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.other = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1, groups=4), nn.Conv2d(8, 8, 1)
+        self.rows, self.last = nn.Linear(8, 6), nn.Linear(6, 5, bias=False)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = (self.one(x).relu() + self.other(x)).relu()
+        x = self.rows(x.flatten(2).transpose(1, 2)).relu()
+        return self.last(x.mean(1))
+
+
+def convert(model, inputs, **options):
+    return torch2trt(model, inputs, int8_mode=True, **{"backend": "cpu", "progress": False, **options})
+
+
+def batches(count, *shape, scale=1.0):
+    return [[torch.randn(*shape) * scale] for _ in range(count)]
+
+
+def rounded(x, largest):
+    return torch.fake_quantize_per_tensor_affine(x, float(largest) / 127, 0, -128, 127)
+
+
+def in_int8(model, samples):
+    """A copy of the model whose layers read int8, by PyTorch's fake quantization with the ranges of the samples."""
+    largest = {}
+
+    def look(module, args):
+        largest[module] = max(largest.get(module, 0.0), args[0].abs().max().item())
+
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    for sample in samples:
+        model(*sample)
+    for hook in hooks:
+        hook.remove()
+    for layer in layers:
+        scales = layer.weight.detach().flatten(1).abs().amax(1) / 127
+        zeros = torch.zeros(len(scales), dtype=torch.int32)
+        layer.weight.data = torch.fake_quantize_per_channel_affine(layer.weight.detach(), scales, zeros, 0, -128, 127)
+        layer.register_forward_pre_hook(lambda module, args, most=largest[layer]: (rounded(args[0], most),))
+    return model
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+def test_numbers_are_those_of_fake_quantization(scale):
+    """With samples that are too small most values saturate, which no other computation does."""
+    model, x = Net().eval(), torch.randn(2, 3, 8, 8)
+    samples = batches(4, 2, 3, 8, 8, scale=scale)
+    made = convert(model, [x], int8_calib_dataset=samples, int8_calib_algorithm=MINMAX, verify=False)
+    assert made.report.int8_layers == 5
+    plain = model(x)
+    wanted = in_int8(model, samples)(x)
+    largest = plain.abs().max()
+    off, moved = (made(x) - wanted).abs().max() / largest, (wanted - plain).abs().max() / largest
+    assert off < 1e-2 and (scale == 1.0 or moved > 5e-2), (off, moved)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("algorithm", [None, *CalibrationAlgoType, "MINMAX_CALIBRATION"])
+def test_every_algorithm_comes_close(algorithm):
+    made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], int8_calib_dataset=batches(8, 2, 3, 8, 8), int8_calib_algorithm=algorithm)
+    assert 0 < made.report.difference["output"] < 0.2
+    assert "int8" in str(made.report) and made.report.options["int8"]
+
+
+def test_ranges_of_a_histogram():
+    histogram = Histogram()
+    values = torch.randn(100_000)
+    values[0], values[1], values[2] = 100.0, torch.inf, torch.nan
+    for part in values.split(10_000):
+        histogram.add(part)
+    assert histogram.largest == 100.0 and len(histogram.counts) >= BINS
+    assert histogram.counts.sum() == (values.isfinite() & (values != 0)).sum()
+    # The one value that is far out takes no codes from the others.
+    assert 2.9 < histogram.entropy() < 8
+    assert 3 < histogram.percentile(0.9999) < 8
+    even = Histogram()
+    even.add(torch.rand(100_000))
+    assert even.entropy() > 0.99, "values that are all alike are all kept"
+    empty = Histogram()
+    empty.add(torch.zeros(5))
+    assert not empty.largest
+
+
+def test_batches_are_put_together_and_sizes_may_be_dynamic():
+    model, x = Net().eval(), torch.randn(4, 3, 8, 8)
+    singles = TensorBatchDataset([torch.randn(9, 3, 8, 8)])
+    assert convert(model, [x], int8_calib_dataset=singles).report.int8_layers == 5
+    made = convert(model, [x], int8_calib_dataset=ListDataset([[torch.randn(n, 3, 8, 8)] for n in (1, 3)]), max_batch_size=6)
+    assert made(torch.randn(6, 3, 8, 8)).shape == (6, 5) and max(made.report.difference.values()) < 0.2
+
+
+def test_the_samples_of_the_call_are_the_default(caplog):
+    with caplog.at_level(logging.WARNING, logger="torch2trt"):
+        made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)])
+    assert made.report.int8_layers == 5 and "int8_calib_dataset" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="torch2trt"):
+        convert(Net().eval(), ListDataset(batches(3, 2, 3, 8, 8)))
+    assert "int8_calib_dataset" not in caplog.text, "a data set of inputs is one of samples"
+
+
+def test_modules_stay_as_they_are(caplog):
+    made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], keep_fp32=["stem", "last", "nowhere"])
+    assert made.report.int8_layers == 3 and "nowhere" in caplog.text
+    caplog.clear()
+    nothing = convert(nn.ReLU(), [torch.randn(2, 3)])
+    assert not nothing.report.int8_layers and "could be in int8" in caplog.text
+
+
+def test_engines_are_saved(tmp_path):
+    made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], int8_calib_dataset=batches(4, 2, 3, 8, 8))
+    made.save(tmp_path / "net.engine")
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(package.load(tmp_path / "net.engine")(x), made(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ({"refittable": True}, "E0701", "refittable"),
+        ({"int8_calib_algorithm": "BEST"}, "E0701", "MINMAX_CALIBRATION"),
+        ({"int8_calib_dataset": []}, "E0602", "empty"),
+        ({"int8_calib_dataset": batches(1, 2, 3, 9, 9)}, "E0701", "sample 0"),
+        ({"int8_calib_dataset": [[torch.ones(2, 3, 8, 8)] * 2]}, "E0602", "arguments"),
+    ],
+)
+def test_errors(options, code, says):
+    with pytest.raises(Error, match=says) as raised:
+        convert(Net().eval(), [torch.randn(2, 3, 8, 8)], **options)
+    assert raised.value.code == code and raised.value.help
+
+
+def test_samples_that_are_not_typical_are_found_out():
+    """Ranges a hundred times too small: everything saturates."""
+    model, samples = nn.Conv2d(3, 4, 1, bias=False).eval(), batches(2, 2, 3, 8, 8, scale=0.01)
+    with pytest.raises(Error, match="int8_calib_dataset") as raised:
+        convert(model, [torch.randn(2, 3, 8, 8)], int8_calib_dataset=samples)
+    assert raised.value.code == "E0702"
+
+
+@pytest.mark.parametrize("half", [{}, {"fp16_mode": True}, {"bf16_mode": True}])
+def test_tensorrt_builds_it(half):
+    made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], backend="tensorrt", target="sm_89", **half)
+    assert made.report.int8_layers == 5 and made.plan
+
+
+@pytest.mark.parametrize("name", ["resnet18", "bert"])
+def test_models(name):
+    """Weights take a byte each in the plan; bert's products have three axes."""
+    model, args, kwargs = build(name)
+    options = {"kwargs": kwargs, "int8_calib_algorithm": MINMAX}
+    made = convert(model, list(args), **options)
+    assert made.report.int8_layers >= 19 and max(made.report.difference.values()) < 0.2
+    plan = convert(model, list(args), fp16_mode=True, backend="tensorrt", target="sm_89", **options).plan
+    if name == "resnet18":
+        assert len(plan.serialize()) < 1.5 * sum(p.numel() for p in model.parameters())

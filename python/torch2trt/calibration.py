@@ -19,6 +19,8 @@ from .errors import error
 
 BINS = 8192
 """Bins of a histogram that has seen one sample; more where later samples have larger values."""
+MOST = 4
+"""How many times as many there may be."""
 CODES = 128
 """Magnitudes that int8 tells apart."""
 STRIDE = 32
@@ -46,7 +48,11 @@ class Histogram:
         self.largest = max(self.largest, values.max().item())
         if not self.width:
             self.width = self.largest / BINS
-        bins = max(BINS, int(self.largest / self.width) + 1)
+        while self.largest >= MOST * BINS * self.width:
+            # The first samples said little: two bins become one, so that memory stays what it is.
+            self.counts = torch.nn.functional.pad(self.counts, (0, len(self.counts) % 2)).view(-1, 2).sum(1)
+            self.width *= 2
+        bins = max(BINS, len(self.counts), int(self.largest / self.width) + 1)
         counted = torch.histc(values, bins=bins, min=0.0, max=bins * self.width).double()
         counted[: len(self.counts)] += self.counts
         self.counts = counted
@@ -101,6 +107,8 @@ def ranges(network: _core.Network, samples: Iterable[list[torch.Tensor]], algori
         try:
             values = engine.run([tensor.detach().cpu() for tensor in tensors])
         except _core.Error as refused:
+            if refused.code not in ("E0402", "E0403"):
+                raise
             raise error(
                 "E0701",
                 f"sample {index} of `int8_calib_dataset` does not fit the model: {str(refused).splitlines()[0].partition(': ')[2]}",

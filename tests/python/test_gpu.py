@@ -108,6 +108,37 @@ class OnTheGpu(unittest.TestCase):
                 with self.subTest(mode=mode, call=call):
                     self.agree(made, (x, bias), dict(zip(("logits", "features"), out)))
 
+    def test_int8_has_the_numbers_of_the_cpu_engine(self) -> None:
+        conv = torch.nn.Conv2d
+        model = torch.nn.Sequential(conv(3, 32, 3), torch.nn.ReLU(), conv(32, 32, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4608, 10))
+        samples = [[torch.randn(2, 3, 16, 16)] for _ in range(8)]
+        options = {"int8_mode": True, "int8_calib_dataset": samples, "progress": False}
+        exact = torch2trt(model.eval(), samples[0], backend="cpu", **options)
+        for half in (False, True):
+            made = torch2trt(copy.deepcopy(model).cuda(), [samples[0][0].cuda()], backend="tensorrt", fp16_mode=half, **options)
+            self.assertEqual(made.report.int8_layers, 3)
+            x = torch.randn(2, 3, 16, 16)
+            wanted, got = exact(x), made(x.cuda()).cpu()
+            with self.subTest(half=half):
+                self.assertLess((wanted - got).abs().max().item() / wanted.abs().max().item(), 3e-2)
+
+    def test_float16_of_residual_networks_is_as_accurate_as_pytorchs(self) -> None:
+        """In the root mean square over a few inputs: the largest difference of one input is a matter of luck."""
+        import torchvision
+
+        def off(wanted: torch.Tensor, got: torch.Tensor) -> float:
+            return ((wanted.double() - got.double()).pow(2).mean() / wanted.double().pow(2).mean()).sqrt().item()
+
+        model = torchvision.models.resnet18().cuda().eval()
+        xs = [torch.randn(1, 3, 224, 224, device="cuda") for _ in range(6)]
+        with torch.no_grad():
+            wanted = [model(x) for x in xs]
+            made = torch2trt(model, xs[:1], fp16_mode=True, backend="tensorrt", progress=False)
+            ours = sum(off(w, made(x)) for w, x in zip(wanted, xs))
+            model.half()
+            theirs = sum(off(w, model(x.half())) for w, x in zip(wanted, xs))
+        self.assertLess(ours, 2 * theirs)
+
     def test_streams_of_the_caller_are_used(self) -> None:
         for mode, made in self.made.items():
             for _ in range(5):

@@ -8,7 +8,7 @@ from models import build
 from torch import nn
 
 import torch2trt as package
-from torch2trt import Error, torch2trt
+from torch2trt import Error, torch2trt, trt
 from torch2trt.calibration import BINS, Histogram
 from torch2trt.dataset import ListDataset, TensorBatchDataset
 from torch2trt.dataset_calibrator import CalibrationAlgoType
@@ -80,7 +80,7 @@ def test_numbers_are_those_of_fake_quantization(scale):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("algorithm", [None, *CalibrationAlgoType, "MINMAX_CALIBRATION"])
+@pytest.mark.parametrize("algorithm", [None, *trt.CalibrationAlgoType, "MINMAX_CALIBRATION"])
 def test_every_algorithm_comes_close(algorithm):
     made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], int8_calib_dataset=batches(8, 2, 3, 8, 8), int8_calib_algorithm=algorithm)
     assert 0 < made.report.difference["output"] < 0.2
@@ -101,6 +101,11 @@ def test_ranges_of_a_histogram():
     even = Histogram()
     even.add(torch.rand(100_000))
     assert even.entropy() > 0.99, "values that are all alike are all kept"
+    growing = Histogram()
+    for scale in (1e-6, 1.0, 1e3):
+        growing.add(torch.rand(1000) * scale)
+    assert growing.counts.sum() == 3000 and len(growing.counts) <= 4 * BINS + 1
+    assert 600 < growing.percentile(0.9) < 800
     empty = Histogram()
     empty.add(torch.zeros(5))
     assert not empty.largest

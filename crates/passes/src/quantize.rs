@@ -13,7 +13,7 @@ use crate::named::Named;
 use network::{DType, Dim, Error, Layer, MatrixOperation, Network, Op, Rewrite, TensorId, Weights, rewrite};
 use std::collections::HashMap;
 
-/// The largest code: -128 is left out, as TensorRT does.
+/// The code of the range's end.
 const LARGEST: f64 = 127.0;
 
 /// A network in int8, and what became of what was asked for.

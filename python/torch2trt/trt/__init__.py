@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dataset_calibrator import CalibrationAlgoType  # of versions before 11, for scripts that name it
 from . import control, enums, layers_attention, layers_compute, layers_experts, layers_move, layers_window
 from .control import IIfConditional, ILoop
 from .dtypes import DataType
@@ -78,7 +79,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     *(name for name, value in vars(enums).items() if name[0].isupper() and value in enums.ALL),
     *LAYERS,
-    "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer", "ILogger", "ILoop",
+    "CalibrationAlgoType", "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer", "ILogger", "ILoop",
     "INetworkDefinition", "ITensor", "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16",
     "float32", "fp4", "fp8", "int32", "int4", "int64", "int8", "nptype", "uint8", "volume",
 ]  # fmt: skip

@@ -97,12 +97,13 @@ def ranges(network: _core.Network, samples: Iterable[list[torch.Tensor]], algori
 
     Raises:
         torch2trt.Error: E0701 for an algorithm that is none, or a sample of shapes that the network does not take;
-            E05xx where the CPU engine does not run the network.
+            E0602 where no sample came; E05xx where the CPU engine does not run the network.
     """
     take = _algorithm(algorithm)
     observed, names = network.calibrated()
     engine = observed.cpu_engine()
     histograms = {name: Histogram() for name in names}
+    index = -1
     for index, tensors in enumerate(samples):
         try:
             values = engine.run([tensor.detach().cpu() for tensor in tensors])
@@ -116,6 +117,12 @@ def ranges(network: _core.Network, samples: Iterable[list[torch.Tensor]], algori
             ) from refused
         for name, value in zip(names, values[len(values) - len(names) :]):
             histograms[name].add(value)
+    if index < 0:
+        raise error(
+            "E0602",
+            "the samples of `int8_calib_dataset` are fewer than a batch of the inputs",
+            "give more of them, or samples of the inputs' own batch",
+        )
     return {name: take(histogram) for name, histogram in histograms.items() if histogram.largest}
 
 

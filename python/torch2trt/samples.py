@@ -104,13 +104,16 @@ def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured)
     end is left out.
 
     Raises:
-        torch2trt.Error: E0602 for an item that is no input of the model, or an empty data set.
+        torch2trt.Error: E0602 for an item that is no input of the model, or a data set without items or length.
     """
     dataset = given["inputs"] if dataset is None and isinstance(given["inputs"], Dataset) else dataset
     if dataset is None:
         logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
         yield [sample.detach() for sample in captured.inputs.samples]
         return
+    if not hasattr(dataset, "__len__"):
+        kind = type(dataset).__name__
+        raise error("E0602", f"`int8_calib_dataset` is a {kind}, which has no length", "give a list or a data set of samples")
     if len(dataset) < 1:
         raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")
     fixed = all(isinstance(dim, int) for taken in captured.program.inputs for dim in taken.dims)

@@ -150,6 +150,7 @@ def test_engines_are_saved(tmp_path):
         ({"refittable": True}, "E0701", "refittable"),
         ({"int8_calib_algorithm": "BEST"}, "E0701", "MINMAX_CALIBRATION"),
         ({"int8_calib_dataset": []}, "E0602", "empty"),
+        ({"int8_calib_dataset": iter([])}, "E0602", "list_iterator"),
         ({"int8_calib_dataset": batches(1, 1, 3, 8, 8)}, "E0602", "a batch of the inputs"),
         ({"int8_calib_dataset": batches(1, 2, 3, 9, 9)}, "E0701", "sample 0"),
         ({"int8_calib_dataset": [[torch.ones(2, 3, 8, 8)] * 2]}, "E0602", "arguments"),

@@ -16,7 +16,7 @@
 //! change of sign is exact.
 
 use network::{DType, Dim, ElementWiseOperation as E, Error, Layer, Network, Op, TensorId, UnaryOperation, rewrite};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Products from which a convolution is faster without the sum.
 const LONG: i64 = 2048;
@@ -27,46 +27,43 @@ const LONG: i64 = 2048;
 /// None for a network that verifies.
 pub fn differences(network: &Network) -> Result<Network, Error> {
     let uses = network.use_counts();
-    let sums: Vec<(&Layer, TensorId)> = network.layers().iter().filter_map(|sum| found(network, sum, &uses)).collect();
-    let subtracted: HashSet<TensorId> = sums.iter().map(|(_, y)| *y).collect();
-    let changed = |layer: &Layer| sums.iter().find(|(sum, _)| sum.outputs == layer.outputs).map(|(_, y)| *y);
+    let found =
+        network.layers().iter().filter_map(|sum| Some((*sum.outputs.first()?, subtracted(network, sum, &uses)?)));
+    // The convolution to subtract, by the sum.
+    let sums: HashMap<TensorId, TensorId> = found.collect();
+    let negated: HashSet<TensorId> = sums.values().copied().collect();
     rewrite(network, |state, layer| {
-        if layer.outputs.first().is_some_and(|y| subtracted.contains(y)) {
-            let mut inputs = state.inputs(layer)?;
-            for constant in inputs[1..].iter_mut().flatten() {
+        let [output] = layer.outputs.as_slice() else { return state.keep(layer) };
+        let made = if negated.contains(output) {
+            let mut inputs: Vec<TensorId> = state.inputs(layer)?.into_iter().flatten().collect();
+            for constant in &mut inputs[1..] {
                 *constant = state.add(Op::Unary { op: UnaryOperation::Neg }, &[*constant], &layer.origin)?;
             }
-            let inputs: Vec<TensorId> = inputs.into_iter().flatten().collect();
-            let made = state.add(layer.op.clone(), &inputs, &layer.origin)?;
-            state.replace(layer, &[made]);
-            return Ok(());
-        }
-        let (Some(y), Some(a), Some(b)) = (changed(layer), layer.input(0), layer.input(1)) else {
+            state.add(layer.op.clone(), &inputs, &layer.origin)?
+        } else if let (Some(y), Some(a), Some(b)) = (sums.get(output), layer.input(0), layer.input(1)) {
+            let other = if a == *y { b } else { a };
+            let operands = [state.get(other)?, state.get(*y)?];
+            state.add(Op::ElementWise { op: E::Sub }, &operands, &layer.origin)?
+        } else {
             return state.keep(layer);
         };
-        let (other, y) = (state.get(if a == y { b } else { a })?, state.get(y)?);
-        let made = state.add(Op::ElementWise { op: E::Sub }, &[other, y], &layer.origin)?;
-        state.replace(layer, &[made]);
+        state.set(*output, made);
         Ok(())
     })
 }
 
-/// A sum that TensorRT would compute in a long convolution, and that convolution's output.
-fn found<'n>(network: &'n Network, sum: &'n Layer, uses: &[u32]) -> Option<(&'n Layer, TensorId)> {
+/// The longest convolution in a sum, by its output, where TensorRT would compute the sum in it.
+fn subtracted(network: &Network, sum: &Layer, uses: &[u32]) -> Option<TensorId> {
     let (Op::ElementWise { op: E::Sum }, Some(a), Some(b)) = (&sum.op, sum.input(0), sum.input(1)) else { return None };
-    // Broadcast sums are told apart from the convolution anyway.
-    if a == b
-        || network.tensor(a).dims != network.tensor(b).dims
-        || network.constant(a).or(network.constant(b)).is_some()
-    {
+    let is_broadcast = network.tensor(a).dims != network.tensor(b).dims;
+    if a == b || is_broadcast || [a, b].iter().any(|id| network.constant(*id).is_some()) {
         return None;
     }
     let long = |y: TensorId| {
         let products = products(network, network.producer(y)?)?;
         (uses[y.0 as usize] == 1 && products >= LONG).then_some((products, y))
     };
-    let (_, y) = [a, b].into_iter().filter_map(long).max_by_key(|(products, _)| *products)?;
-    Some((sum, y))
+    [a, b].into_iter().filter_map(long).max_by_key(|(products, _)| *products).map(|(_, y)| y)
 }
 
 /// How many products of float16 each sum of a convolution with constant weights has.

@@ -36,8 +36,8 @@ pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<Str
     let mut new = network.clone();
     let mut names: Vec<String> = Vec::new();
     let mut keep = Named::new(keep);
-    for layer in network.layers().iter().filter(|layer| sites(network, layer, &mut keep).is_some()) {
-        let Some(x) = layer.input(0) else { continue };
+    for layer in network.layers() {
+        let Some(Site { x, .. }) = site(network, layer, &mut keep) else { continue };
         let name = name(network, x);
         if names.contains(&name) {
             continue;
@@ -62,8 +62,7 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
     let mut done: HashMap<TensorId, TensorId> = HashMap::new();
     let mut layers = 0;
     let made = rewrite(network, |state, layer| {
-        let Some(channel) = sites(network, layer, &mut keep) else { return state.keep(layer) };
-        let (Some(x), Some(weights)) = (layer.input(0), layer.input(1)) else { return state.keep(layer) };
+        let Some(Site { x, weights, channel }) = site(network, layer, &mut keep) else { return state.keep(layer) };
         let dtype = network.tensor(x).dtype;
         let range = ranges.get(&name(network, x)).copied().map(f64::from);
         let Some(scale) = range.filter(|range| range.is_finite()).and_then(|range| scale(range, dtype)) else {
@@ -76,11 +75,9 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
             inputs[0] = through_int8(state, layer, (inputs[0], None), Weights::scalar(dtype, scale))?;
             done.insert(x, inputs[0]);
         }
-        let scales = network.constant(weights).map(|weights| scales(weights, channel));
-        let Some(scales) = scales else { return state.keep(layer) };
-        inputs[1] = through_int8(state, layer, (inputs[1], Some(channel)), scales)?;
-        let outputs = state.add(layer.op.clone(), &inputs, &layer.origin)?;
-        state.replace(layer, &[outputs]);
+        inputs[1] = through_int8(state, layer, (inputs[1], Some(channel)), scales(weights, channel))?;
+        let made = state.add(layer.op.clone(), &inputs, &layer.origin)?;
+        state.replace(layer, &[made]);
         layers += 1;
         Ok(())
     })?;
@@ -129,20 +126,27 @@ fn scales(weights: &Weights, channel: usize) -> Weights {
     Weights::from_f64(weights.dtype, &weights.dims[channel..=channel], scales)
 }
 
-/// The axis of a layer's output channels in its weights, where the layer can read int8 and is not to be left alone.
-fn sites(network: &Network, layer: &Layer, keep: &mut Named) -> Option<usize> {
-    let (x, weights) = (layer.input(0)?, layer.input(1)?);
-    let constant = network.constant(weights)?;
-    let is_half = matches!(constant.dtype, DType::Float16 | DType::BFloat16);
-    if network.constant(x).is_some() || !(is_half || constant.dtype == DType::Float32) {
+/// What a layer that can read int8 reads.
+struct Site<'n> {
+    x: TensorId,
+    weights: &'n Weights,
+    /// The axis of the output channels in the weights.
+    channel: usize,
+}
+
+/// What a layer reads that can read int8 and is not to be left alone.
+fn site<'n>(network: &'n Network, layer: &Layer, keep: &mut Named) -> Option<Site<'n>> {
+    let (x, weights) = (layer.input(0)?, network.constant(layer.input(1)?)?);
+    let is_known = matches!(weights.dtype, DType::Float16 | DType::BFloat16 | DType::Float32);
+    if network.constant(x).is_some() || !is_known {
         return None;
     }
     let channel = match layer.op {
         Op::Convolution(_) => 0,
-        Op::MatrixMultiply { op0: MatrixOperation::None, op1 } if constant.dims.len() >= 2 => {
-            let last = constant.dims.len() - 1;
+        Op::MatrixMultiply { op0: MatrixOperation::None, op1 } if weights.dims.len() >= 2 => {
+            let last = weights.dims.len() - 1;
             // One matrix for all of a batch.
-            let one = constant.dims[..last - 1].iter().all(|size| *size == 1);
+            let one = weights.dims[..last - 1].iter().all(|size| *size == 1);
             match op1 {
                 MatrixOperation::None if one => last,
                 MatrixOperation::Transpose if one => last - 1,
@@ -151,8 +155,8 @@ fn sites(network: &Network, layer: &Layer, keep: &mut Named) -> Option<usize> {
         }
         _ => return None,
     };
-    let empty = network.tensor(x).dims.contains(&Dim::Static(0)) || constant.dims.contains(&0);
-    (!empty && keep.find(&layer.origin.module).is_none()).then_some(channel)
+    let empty = network.tensor(x).dims.contains(&Dim::Static(0)) || weights.dims.contains(&0);
+    (!empty && keep.find(&layer.origin.module).is_none()).then_some(Site { x, weights, channel })
 }
 
 /// What a tensor is called in ranges: the layer that makes it, or the input.

@@ -47,7 +47,7 @@ pub enum Feature {
     IsNan,
     /// Layers that insert and remove axes.
     Squeeze,
-    /// Convolutions that add a tensor, by kernels for compute capability 9.0. Those of 8.6 were looked at only.
+    /// Convolutions that add a tensor, by kernels for compute capability 9.0. Only 8.6 was looked at.
     SumsOn90,
 }
 

@@ -8,6 +8,7 @@ use super::{Half, PrecisionOptions};
 use crate::named::Named;
 use network::{DType, Dim, Error, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -266,15 +267,17 @@ impl Narrowing<'_> {
     /// rounding it would take layers.
     fn rounded_operand(&mut self, id: TensorId) -> Result<TensorId> {
         let half = self.half();
-        let tensor = self.old.tensor(id);
-        let rounded = match self.rounded(id) {
-            Some(Rounded::Fits(weights)) => Op::Constant(round::widen(weights, half)),
-            None if tensor.producer.is_none() && tensor.dtype == DType::Float32 => Op::Cast { to: DType::Float32 },
-            _ => return self.in_type(id, tensor.dtype),
-        };
-        let origin = self.old.producer(id).map(|layer| layer.origin.clone()).unwrap_or_default();
-        let inputs = if let Op::Cast { .. } = rounded { vec![self.in_type(id, half.dtype())?] } else { Vec::new() };
-        self.new.add_one(rounded, &inputs, &origin)
+        if let Some(Rounded::Fits(weights)) = self.rounded(id) {
+            let widened = round::widen(weights, half);
+            let origin = self.old.producer(id).map(|layer| layer.origin.clone()).unwrap_or_default();
+            return self.new.add_one(Op::Constant(widened), &[], &origin);
+        }
+        let to = self.old.tensor(id).dtype;
+        if to == DType::Float32 && self.old.producer(id).is_none() {
+            let rounded = self.in_type(id, half.dtype())?;
+            return self.new.add_one(Op::Cast { to }, &[rounded], &Arc::default());
+        }
+        self.in_type(id, to)
     }
 
     /// Adds a layer with its operands in whatever type they have.

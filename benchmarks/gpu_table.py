@@ -13,6 +13,7 @@ milliseconds between two CUDA events around a call. Columns:
     ours        torch2trt, use_cuda_graph=True
     build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded before, once
     again s     with --again: seconds of a second build, with the timings of the first
+    cached s    seconds until the engine is there when the same model is converted again: the engine cache has its plan
     diff        largest difference to float32 PyTorch (TF32 off), relative to the largest output
     torch diff  the same for PyTorch in that type
     host us     host time of a call of ours above a bare graph launch: microseconds
@@ -62,19 +63,21 @@ def milliseconds(call: Callable[[], Any], calls: int = 200, warm_ups: int = 20) 
     return statistics.median(times)
 
 
-def host_microseconds(call: Callable[[], Any], calls: int = 50, repeats: int = 20) -> float:
-    """Time on the host until a call returns: the least of some rounds, each short enough not to fill the queue."""
+def host_microseconds(call: Callable[[], Any], bare: Callable[[], Any], calls: int = 50, repeats: int = 20) -> float:
+    """How much longer a call takes to return than a bare one: the least of some rounds of each, which take turns so that
+    both see the same machine, and are short enough not to fill the queue."""
     import torch
 
-    best = math.inf
-    for _ in range(repeats):
+    def round_of(one: Callable[[], Any]) -> float:
         torch.cuda.synchronize()
         start = time.perf_counter()
         for _ in range(calls):
-            call()
-        best = min(best, (time.perf_counter() - start) / calls * 1e6)
+            one()
+        return (time.perf_counter() - start) / calls * 1e6
+
+    rounds = [(round_of(call), round_of(bare)) for _ in range(repeats)]
     torch.cuda.synchronize()
-    return best
+    return min(ours for ours, _ in rounds) - min(theirs for _, theirs in rounds)
 
 
 def captured(call: Callable[[], Any]) -> Any:
@@ -140,13 +143,17 @@ def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bo
         "verify": False,
         "progress": False,
     }
-    start = time.perf_counter()
-    made = torch2trt.torch2trt(model, [x], **arguments)
-    row["convert s"] = round(time.perf_counter() - start, 2)
-    row["build s"], row["engine"] = round(made.report.seconds["engine"], 2), made.report.engine
+    seconds = lambda made: round(made.report.seconds["engine"] + made.report.seconds["load"], 2)  # noqa: E731
+    with tempfile.TemporaryDirectory() as cache:
+        start = time.perf_counter()
+        made = torch2trt.torch2trt(model, [x], engine_cache=cache, **arguments)
+        row["convert s"] = round(time.perf_counter() - start, 2)
+        row["build s"], row["engine"] = seconds(made), made.report.engine
+        row["cached s"] = seconds(torch2trt.torch2trt(model, [x], engine_cache=cache, **arguments))
+    print(f"  engine   in {row['cached s']} s from the cache, after {row['build s']} s", flush=True)
     if options.again:
-        row["again s"] = round(torch2trt.torch2trt(model, [x], **arguments).report.seconds["engine"], 2)
-        print(f"  again    built in {row['again s']} s, after {row['build s']} s", flush=True)
+        row["again s"] = seconds(torch2trt.torch2trt(model, [x], engine_cache=False, **arguments))
+        print(f"  again    built in {row['again s']} s", flush=True)
     row["diff"] = difference(expected, made(x))
     row["enqueue"] = milliseconds(lambda: made(x))
     print(f"  enqueue  {row['enqueue']:.3f} ms, built in {row['build s']} s, difference {row['diff']:.1e}", flush=True)
@@ -156,7 +163,7 @@ def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bo
         graphed = torch2trt.load(os.path.join(folder, "engine"), use_cuda_graph=True, tensorrt=options.tensorrt)
     row["graph diff"] = difference(expected, graphed(x))
     row["ours"] = milliseconds(lambda: graphed(x))
-    row["host us"] = round(host_microseconds(lambda: graphed(x)) - host_microseconds(bare.replay), 1)
+    row["host us"] = round(host_microseconds(lambda: graphed(x), bare.replay), 1)
     row["bare ms"] = milliseconds(bare.replay)
     print(f"  ours     {row['ours']:.3f} ms (a bare launch {row['bare ms']:.3f}), host +{row['host us']} us", flush=True)
     torch.cuda.synchronize()
@@ -323,8 +330,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     """All rows as Markdown, a table a type."""
     lines = []
     for kind in dict.fromkeys(row["type"] for row in rows):
-        lines += ["", f"### {kind}", "", "| model | " + " | ".join(TIMES) + " | × best PyTorch | build s | again s | diff | torch diff | host µs |"]
-        lines += ["|---|" + "---:|" * (len(TIMES) + 6)]
+        lines += ["", f"### {kind}", "", "| model | " + " | ".join(TIMES) + " | × best PyTorch | build s | again s | cached s | diff | torch diff | host µs |"]
+        lines += ["|---|" + "---:|" * (len(TIMES) + 7)]
         order = {name: k for k, name in enumerate(MODELS)}
         chosen = sorted((row for row in rows if row["type"] == kind), key=lambda row: order.get(row["model"], len(order)))
         for row in chosen:
@@ -333,8 +340,10 @@ def table(rows: list[dict[str, Any]]) -> str:
                 continue
             times = [f"{row[name]:.3f}" if name in row else "" for name in TIMES]
             ratio = speed_up(row)
-            rest = [f"{ratio:.2f}" if ratio else "", f"{row['build s']:.0f}", f"{row['again s']:.1f}" if "again s" in row else "", f"{row['diff']:.1e}", f"{row['torch diff']:.1e}"]
-            lines.append("| " + " | ".join([row["model"], *times, *rest, f"{row['host us']:.1f}"]) + " |")
+            given = lambda name, form: format(row[name], form) if name in row else ""  # noqa: B023, E731
+            builds = [given("build s", ".0f"), given("again s", ".1f"), given("cached s", ".1f")]
+            rest = [f"{ratio:.2f}" if ratio else "", *builds, given("diff", ".1e"), given("torch diff", ".1e"), given("host us", ".1f")]
+            lines.append("| " + " | ".join([row["model"], *times, *rest]) + " |")
         ratios = [ratio for row in chosen if (ratio := speed_up(row))]
         if ratios:
             mean = math.exp(statistics.fmean(map(math.log, ratios)))

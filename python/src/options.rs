@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 use runtime::CudaGraph;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use torch2trt::{Backend, Half, Options, TimingCache};
+use torch2trt::{Backend, EngineCache, Half, Options, TacticSource, TimingCache};
 
 /// Reads options; the names are those of [`Options`].
 ///
@@ -37,6 +37,8 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "max_workspace_size" => options.max_workspace_size = value.extract().map_err(wrong)?,
             "optimization_level" => options.optimization_level = value.extract().map_err(wrong)?,
             "avg_timing_iterations" => options.avg_timing_iterations = value.extract().map_err(wrong)?,
+            "build_threads" => options.build_threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),
+            "tactic_sources" => options.tactic_sources = Some(tactic_sources(&value)?),
             "tensorrt" => options.tensorrt = value.extract().map_err(wrong)?,
             "onnxruntime" => options.onnxruntime = value.extract().map_err(wrong)?,
             "site_packages" => options.site_packages = value.extract().map_err(wrong)?,
@@ -47,6 +49,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "hardware_compatible" => options.hardware_compatible = value.extract().map_err(wrong)?,
             "refittable" => options.refittable = value.extract().map_err(wrong)?,
             "timing_cache" => options.timing_cache = timing_cache(&value).map_err(wrong)?,
+            "engine_cache" => options.engine_cache = engine_cache(&value).map_err(wrong)?,
             "verbose" => options.verbose = value.extract().map_err(wrong)?,
             "trusted" => options.trusted = value.extract().map_err(wrong)?,
             "profiles" => options.profiles = profiles(&value).map_err(wrong)?,
@@ -54,6 +57,18 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
         }
     }
     Ok(options)
+}
+
+/// TensorRT's names of tactic sources.
+fn tactic_sources(value: &Bound<'_, PyAny>) -> PyResult<Vec<TacticSource>> {
+    let known = || TacticSource::ALL.iter().map(|source| source.name()).collect::<Vec<_>>().join(", ");
+    let wrong = |problem: String| bad_option(value.py(), format!("{problem}\nhelp: give a list of {}", known()));
+    let given: Vec<String> =
+        value.extract().map_err(|_| wrong(format!("option `tactic_sources` is {value}, no list of names")))?;
+    let source = |name: &String| {
+        TacticSource::from_name(name).ok_or_else(|| wrong(format!("there is no tactic source `{name}`")))
+    };
+    given.iter().map(source).collect()
 }
 
 /// `"float16"` or `"bfloat16"`.
@@ -86,6 +101,15 @@ fn timing_cache(value: &Bound<'_, PyAny>) -> PyResult<TimingCache> {
         Ok(true) => TimingCache::User,
         Ok(false) => TimingCache::Off,
         Err(_) => TimingCache::File(value.extract()?),
+    })
+}
+
+/// A folder, `True` for the one in the user's cache folder, or `False` for none.
+fn engine_cache(value: &Bound<'_, PyAny>) -> PyResult<EngineCache> {
+    Ok(match value.extract::<bool>() {
+        Ok(true) => EngineCache::User,
+        Ok(false) => EngineCache::Off,
+        Err(_) => EngineCache::Folder(value.extract()?),
     })
 }
 

@@ -55,6 +55,8 @@ def torch2trt(
     target: str | None = None,
     optimization_level: int | None = None,
     avg_timing_iterations: int | None = None,
+    build_threads: int | None = None,
+    tactic_sources: Sequence[Any] | None = None,
     verify: bool = True,
     progress: bool = True,
     threads: int | None = None,
@@ -65,6 +67,7 @@ def torch2trt(
     hardware_compatible: bool = False,
     refittable: bool = False,
     timing_cache: str | bool = True,
+    engine_cache: str | bool = True,
     bf16_mode: bool = False,
     keep_fp32: Sequence[str] = (),
     int8_mode: bool = False,
@@ -99,7 +102,11 @@ def torch2trt(
             GPU that it builds for, the CPU engine elsewhere.
         target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
         optimization_level: 0 (build fast) to 5 (search long).
-        avg_timing_iterations: how often TensorRT times each tactic.
+        avg_timing_iterations: how often TensorRT times each tactic. Default: 8.
+        build_threads: threads of a TensorRT build. Default: TensorRT's, which is one.
+        tactic_sources: where TensorRT takes tactics from: names ("CUBLAS", "CUBLAS_LT", "CUDNN",
+            "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS") or values of TensorRT's `TacticSource`. Default: TensorRT's
+            own choice, without those whose libraries are not there.
         verify: run the model and the engine on the sample inputs, and at the ends of every range, and compare.
         progress: show a bar on standard error while it is a terminal.
         threads: threads of the CPU engine. Default: one for each physical core.
@@ -112,7 +119,9 @@ def torch2trt(
         hardware_compatible: the plan runs on other GPUs too, from Ampere on.
         refittable: the weights of the plan can be replaced after the build.
         timing_cache: the file where TensorRT keeps how long its tactics took; True for one in the user's cache folder,
-            for this TensorRT and GPU, False for none. The second build of a model is several times faster with it.
+            for this TensorRT and GPU, False for none. Builds of layers that were timed before are several times faster.
+        engine_cache: the folder where plans are kept, so that the same model is not built again; True for one in the
+            user's cache folder, False for none. Together up to 8 GiB; those used longest ago go first.
         bf16_mode: compute in bfloat16 where that is safe, instead of float16.
         keep_fp32: modules that stay float32 in these modes and in int8: paths such as "layer4.0", where `*` stands for
             any characters and `?` for one.
@@ -183,6 +192,7 @@ def convert(given: dict[str, Any]) -> Conversion:
     named = {**legacy, "strict_type_constraints": given["strict_type_constraints"]}
     take_legacy(named, list(inspect.signature(torch2trt).parameters))
     arguments.check_threads(given["threads"])
+    arguments.check_threads(given["build_threads"], "build_threads", "TensorRT's default")
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     if given["int8_mode"] and given["refittable"]:
@@ -207,7 +217,8 @@ def convert(given: dict[str, Any]) -> Conversion:
         if given["int8_mode"]:
             network = _quantized(network, given, captured)
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
-    report.half, report.half_layers, report.kept_float32 = options["half"], network.half_layers, network.kept_float32
+    report.half_layers, report.kept_float32 = network.half_layers, network.kept_float32
+    report.half = options["half"] if report.half_layers or report.kept_float32 else None
     report.int8_layers = network.int8_layers
     for pattern in network.unmatched:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
@@ -233,6 +244,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "output_names": list(given["output_names"] or captured.output_names),
         "half": half,
         "int8": bool(given["int8_mode"]),
+        "tactic_sources": arguments.tactic_sources(given["tactic_sources"]),
         "verbose": arguments.log_level(given["log_level"]) < logging.DEBUG,
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
@@ -275,6 +287,7 @@ _PASSED_ON = (
     "max_workspace_size",
     "optimization_level",
     "avg_timing_iterations",
+    "build_threads",
     "threads",
     "tensorrt",
     "onnxruntime",
@@ -283,6 +296,7 @@ _PASSED_ON = (
     "hardware_compatible",
     "refittable",
     "timing_cache",
+    "engine_cache",
 )
 """The arguments that are options of the Rust half under the same names."""
 
@@ -294,6 +308,7 @@ _RECORDED = (
     "max_workspace_size",
     "optimization_level",
     "avg_timing_iterations",
+    "tactic_sources",
     "version_compatible",
     "hardware_compatible",
     "refittable",

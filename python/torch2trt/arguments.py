@@ -64,14 +64,21 @@ def check_names(given: dict[str, Any], inputs: list[str], outputs: list[str]) ->
         raise error("E0701", f"two tensors would be named `{twice}`", "give each input and output a name of its own")
 
 
-def check_threads(threads: Any) -> None:
+def check_threads(threads: Any, name: str = "threads", default: str = "one each physical core") -> None:
     """Refuses fewer than 1; what is no number is found out by who reads it.
 
     Raises:
         torch2trt.Error: E0701 for such a number.
     """
     if isinstance(threads, numbers.Integral) and threads < 1:
-        raise error("E0701", f"`threads` is {threads}", "give 1 or more, or leave it out for one each physical core")
+        raise error("E0701", f"`{name}` is {threads}", f"give 1 or more, or leave it out for {default}")
+
+
+def tactic_sources(given: Any) -> Any:
+    """Names, of names or of values of TensorRT's `TacticSource`; what is no list is found out by who reads it."""
+    if given is None or isinstance(given, str) or not hasattr(given, "__iter__"):
+        return given
+    return [getattr(source, "name", source) for source in given]
 
 
 def take_legacy(given: dict[str, Any], known: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The original's call: its arguments, what they mean here, and its import paths."""
 
+import enum
 import importlib
 import inspect
 import logging
@@ -165,3 +166,26 @@ def test_a_star_hides_nothing_of_pythons_own():
     exec("import inspect\nfrom torch2trt import *", names)
     assert inspect.ismodule(names["inspect"]) and names["torch2trt"] is torch2trt
     assert set(names) >= {"tensorrt_converter", "TRTModule", "trt", "np", "torch", "coverage"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"build_threads": 0}, "`build_threads` is 0"),
+        ({"build_threads": "many"}, "option `build_threads`"),
+        ({"tactic_sources": ["CUBLAS", "CUBLAST"]}, "no tactic source `CUBLAST`"),
+        ({"tactic_sources": "CUBLAS"}, "`tactic_sources` is CUBLAS, no list of names"),
+        ({"engine_cache": 3}, "option `engine_cache`"),
+    ],
+)
+def test_wrong_options_of_builds(options, words):
+    with pytest.raises(Error) as raised:
+        convert(**options)
+    assert raised.value.code == "E0701" and words in str(raised.value), raised.value
+
+
+def test_tactic_sources_are_names_or_tensorrts_own():
+    class TacticSource(enum.Enum):
+        CUBLAS = 0
+
+    assert convert(tactic_sources=[TacticSource.CUBLAS, "kCUBLAS_LT", "cudnn"], build_threads=2, engine_cache=False)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 
 import torch
 
@@ -71,6 +72,12 @@ class OnTheGpu(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        # Plans of an earlier run would hide that this one cannot build.
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        setting = unittest.mock.patch.dict(os.environ, TORCH2TRT_CACHE=folder.name)
+        setting.start()
+        cls.addClassCleanup(setting.stop)
         cls.model = Net().cuda().eval()
         ranges = {"min_shapes": [(1, 3, 16, 16), (1, 10)], "max_shapes": [(BATCH, 3, 16, 16), (BATCH, 10)]}
         cls.made = {
@@ -107,6 +114,31 @@ class OnTheGpu(unittest.TestCase):
                 made.run([x, bias], out=out)
                 with self.subTest(mode=mode, call=call):
                     self.agree(made, (x, bias), dict(zip(("logits", "features"), out)))
+
+    def test_a_model_is_built_once(self) -> None:
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3)).cuda().eval()
+        x = torch.randn(2, 3, 16, 16, device="cuda")
+        with tempfile.TemporaryDirectory() as cache:
+            made = lambda **more: torch2trt(model, [x], **{"backend": "tensorrt", "progress": False, "engine_cache": cache, **more})  # noqa: E731
+            kept = lambda made: "earlier" in dict(made.report.plan)["build"]  # noqa: E731
+            files = lambda: sorted(os.listdir(cache))  # noqa: E731
+            first, second = made(), made()
+            self.assertEqual((kept(first), kept(second), len(files())), (False, True, 1))
+            self.assertTrue(torch.equal(first(x), second(x)))
+            with self.subTest("every option and weight counts"):
+                self.assertFalse(kept(made(max_batch_size=4)) or kept(made(fp16_mode=True)))
+                self.assertFalse(kept(made(engine_cache=False)))
+                with torch.no_grad():
+                    model[0].weight += 1
+                    changed = made()
+                    self.assertFalse(kept(changed))
+                    torch.testing.assert_close(changed(x), model(x), rtol=5e-3, atol=5e-3)
+            with self.subTest("damage"):
+                for name in files():
+                    path = os.path.join(cache, name)
+                    os.truncate(path, os.path.getsize(path) - 1)
+                self.assertFalse(kept(made()))
+                self.assertTrue(kept(made()))
 
     def test_int8_has_the_numbers_of_the_cpu_engine(self) -> None:
         conv = torch.nn.Conv2d

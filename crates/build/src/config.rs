@@ -33,6 +33,10 @@ fn placed<T>(version: trt::Version, done: trt::Result<T>) -> Result<T> {
     done.map_err(|e| crate::Error::from_trt(e, version, Vec::new()))
 }
 
+/// How often a tactic is timed, unless the caller says: as often as by NVIDIA's trtexec. TensorRT itself times each once,
+/// and a moment of another load on the machine then chooses a slow one.
+const TIMING_ITERATIONS: usize = 8;
+
 fn limits(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt::Result<()> {
     if let Some(bytes) = options.max_workspace_size {
         config.set_memory_pool_limit(MemoryPoolType::Workspace, bytes)?;
@@ -40,8 +44,13 @@ fn limits(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt::Resul
     if let Some(level) = options.optimization_level {
         config.set_optimization_level(level)?;
     }
-    if let Some(count) = options.avg_timing_iterations {
+    // TensorRT-RTX times nothing.
+    let iterations = options.avg_timing_iterations;
+    if let Some(count) = iterations.or((!config.version().family().is_rtx()).then_some(TIMING_ITERATIONS)) {
         config.set_avg_timing_iterations(count)?;
+    }
+    if let Some(sources) = &options.tactic_sources {
+        config.set_tactic_sources(sources)?;
     }
     if let Some(count) = options.max_aux_streams {
         config.set_max_aux_streams(count)?;

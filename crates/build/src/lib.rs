@@ -87,6 +87,7 @@ impl Build<'_> {
         let (said, told) = (logger.count(), logger.info_count());
         let other = |e| Error::from_trt(e, version, Vec::new());
         let builder = trt::Builder::new(self.library).map_err(other)?;
+        self.options.threads.map_or(Ok(()), |count| builder.set_max_threads(count)).map_err(other)?;
         let (mut config, mut warnings) = self.config(&builder)?;
         let store = bumpalo::Bump::new();
         let typing = if version.family().can_be_strongly_typed() { trt::Typing::Strong } else { trt::Typing::Weak };
@@ -99,6 +100,7 @@ impl Build<'_> {
         let _watched = kernels::watch(self.library, self.network, &mut config).map_err(other)?;
         let mut built = builder.build(&definition, &config);
         if let Err(error) = &built
+            && self.options.tactic_sources.is_none()
             && let Some(warning) = config::without_cuda_libraries(&mut config, error)
         {
             warnings.push(warning);

@@ -1,6 +1,7 @@
 //! What the caller may decide about a build. Everything has TensorRT's default.
 
 use dims::Profile;
+use nvinfer::TacticSource;
 
 /// The options of one build.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +12,12 @@ pub struct BuildOptions {
     pub max_workspace_size: Option<usize>,
     /// How hard TensorRT searches for fast tactics, 0 to 5; `None`: TensorRT's default (3).
     pub optimization_level: Option<i32>,
-    /// How often a tactic is timed; `None`: TensorRT's default.
+    /// How often a tactic is timed; `None`: 8.
     pub avg_timing_iterations: Option<usize>,
+    /// Threads of the build; `None`: TensorRT's default (one).
+    pub threads: Option<usize>,
+    /// Where tactics come from; `None`: TensorRT's default, but cuDNN and cuBLAS only where they are there.
+    pub tactic_sources: Option<Vec<TacticSource>>,
     /// Ranges of the symbolic sizes, one engine profile each. Empty: one profile, of the ranges the network declares.
     pub profiles: Vec<Profile>,
     /// The timings of an earlier build ([`crate::Plan::timing_cache`]); a stale one is left aside.

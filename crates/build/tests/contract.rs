@@ -143,6 +143,8 @@ fn several_profiles_and_every_option_build() {
         max_workspace_size: Some(64 << 20),
         optimization_level: Some(2),
         avg_timing_iterations: Some(2),
+        threads: Some(2),
+        tactic_sources: Some(vec![nvinfer::TacticSource::JitConvolutions]),
         profiles: vec![profile(1, 1, 1), profile(2, 8, 64)],
         hardware_compatible: true,
         max_aux_streams: Some(0),

@@ -408,24 +408,3 @@ fn random_float16_is_drawn_in_float32_where_it_must_be() {
     assert_eq!((old.layers().len(), count(&old, "Cast")), (2, 1), "{old}");
     assert_eq!(legalize(&network, Target::Rtx(1, 5)).unwrap().layers().len(), 1);
 }
-
-#[test]
-fn scales_are_float32_where_float16_scales_are_not_known() {
-    let text = r#"input %0 "x": float16[2,3]
-        %1: float16[] = Constant([0.5])
-        %2: int8[2,3] = Quantize(axis: None, to: int8)(%0, %1)
-        %3: float16[2,3] = Dequantize(axis: None, to: float16)(%2, %1)
-        output "y": %3"#;
-    becomes(
-        |network| run(network, &for_target(OLD)).unwrap().0,
-        text,
-        r#"input %0 "x": float16[2,3]
-        %1: float32[] = Constant([0.5])
-        %2: int8[2,3] = Quantize(axis: None, to: int8)(%0, %1)
-        %3: float16[2,3] = Dequantize(axis: None, to: float16)(%2, %1)
-        output "y": %3"#,
-    );
-    becomes(|network| legalize(network, Target::TensorRt(10, 0)).unwrap(), text, text);
-    let float32 = text.replace("float16", "float32");
-    becomes(|network| legalize(network, OLD).unwrap(), &float32, &float32);
-}

@@ -3,6 +3,7 @@
 use crate::Options;
 use network::{DType, Network, Port};
 use runtime::{DataType, EngineSpec, IoSpec, Profile, Weight};
+use std::num::NonZeroUsize;
 
 /// The same element type for the runtime.
 pub(crate) fn data_type(dtype: DType) -> DataType {
@@ -72,6 +73,8 @@ pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
         max_workspace_size: options.max_workspace_size,
         optimization_level: options.optimization_level,
         avg_timing_iterations: options.avg_timing_iterations,
+        threads: options.build_threads.map(NonZeroUsize::get),
+        tactic_sources: options.tactic_sources.clone(),
         profiles: options.profiles.clone(),
         version_compatible: options.version_compatible,
         hardware_compatible: options.hardware_compatible,

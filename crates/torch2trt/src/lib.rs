@@ -5,6 +5,7 @@
 //! them.
 #![forbid(unsafe_code)]
 
+mod cache;
 mod error;
 mod executable;
 mod file;
@@ -13,9 +14,10 @@ mod interface;
 mod options;
 mod pipeline;
 mod plan;
-mod timing_cache;
 
 pub use build::{Progress, Silent};
+pub use cache::plans::EngineCache;
+pub use cache::timings::TimingCache;
 pub use convert::Foreign;
 pub use engine::{EngineFile, Manifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
@@ -23,10 +25,10 @@ pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
 pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
 pub use network::Network;
+pub use nvinfer::TacticSource;
 pub use options::{Backend, Options};
 pub use passes::{Half, Kept, PrecisionReport, Quantized, Reason, calibrate, observe, quantize};
 pub use pipeline::{
     build_plan, convert, coverage, cpu_engine, narrow, operators, refit, save_onnx, tensorrt, tensorrt_engine,
 };
 pub use plan::Plan;
-pub use timing_cache::TimingCache;

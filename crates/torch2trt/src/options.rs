@@ -1,7 +1,8 @@
 //! Every option of a conversion, in one place. Python's call has them under the same names, but for `half`
 //! (`fp16_mode`, `bf16_mode`) and `cuda_graph` (`use_cuda_graph`).
 
-use crate::TimingCache;
+use crate::{EngineCache, TimingCache};
+use nvinfer::TacticSource;
 use passes::Half;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -53,8 +54,12 @@ pub struct Options {
     pub max_workspace_size: Option<usize>,
     /// How hard TensorRT searches for fast tactics, 0 to 5; `None`: TensorRT's default (3).
     pub optimization_level: Option<i32>,
-    /// How often a tactic is timed; `None`: TensorRT's default.
+    /// How often a tactic is timed; `None`: 8.
     pub avg_timing_iterations: Option<usize>,
+    /// Threads of a TensorRT build; `None`: TensorRT's default (one).
+    pub build_threads: Option<NonZeroUsize>,
+    /// Where TensorRT takes tactics from; `None`: all of its default sources whose libraries are there.
+    pub tactic_sources: Option<Vec<TacticSource>>,
     /// TensorRT to load: the library, or a folder with it; `None`: see `nvinfer::Library`.
     pub tensorrt: Option<PathBuf>,
     /// ONNX Runtime to load: the library, or a folder with it; `None`: see `runtime::OnnxRuntime`.
@@ -75,6 +80,9 @@ pub struct Options {
     pub refittable: bool,
     /// Where TensorRT's timings are kept from build to build.
     pub timing_cache: TimingCache,
+    /// Where plans are kept, so that the same network is not built again. By TensorRT-RTX they are not: it builds in
+    /// seconds, and times nothing.
+    pub engine_cache: EngineCache,
     /// Whether an engine file's plan may bring host code of its own, as version-compatible ones do.
     pub trusted: bool,
     /// TensorRT says all that it does, to `tracing` at its trace level (target `torch2trt::tensorrt`).

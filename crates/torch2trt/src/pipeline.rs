@@ -1,6 +1,7 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
-use crate::{Artifact, Backend, Executable, Options, Payload, Plan, Progress, Result, interface, timing_cache};
+use crate::cache::timings;
+use crate::{Artifact, Backend, Executable, Options, Payload, Plan, Progress, Result, interface};
 use convert::Foreign;
 use engine::Built;
 use network::Network;
@@ -35,11 +36,16 @@ pub fn narrow(
     options: &Options,
     ranges: HashMap<String, f32>,
 ) -> Result<(Network, PrecisionReport)> {
-    let Some(half) = options.half else { return Ok((network.clone(), PrecisionReport::default())) };
+    let unchanged = || Ok((network.clone(), PrecisionReport::default()));
+    let Some(half) = options.half else { return unchanged() };
     let target = match options.backend {
         Backend::TensorRt => target(tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
+    if options.int8 && !target.has(Feature::HalfBesideInt8) {
+        tracing::warn!("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32");
+        return unchanged();
+    }
     // Long sums will be of int8, which are exact.
     let rounds_sums = !target.has(Feature::Float16Sums) && !options.int8;
     let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
@@ -59,7 +65,7 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
     Artifact { declared, payload, built: None, source: Some(interface::source(network)) }.into_cpu(options)
 }
 
-/// Network → TensorRT plan, by whichever TensorRT is installed.
+/// Network → TensorRT plan, by whichever TensorRT is installed; a plan that was built before comes from the engine cache.
 ///
 /// # Errors
 /// Codes E03xx: no TensorRT (with every place looked at), a target it cannot build for, a layer it refuses (with its
@@ -73,11 +79,17 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
-    let timings = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
-    build.timing_cache = timings.as_deref().map(timing_cache::read);
+    let place = timed.as_ref().and_then(|gpu| options.engine_cache.place(digest(&legal, library, gpu, &build)));
+    let kept = place.as_ref().and_then(|place| Some((place.read()?, place)));
+    let source = interface::source(network);
+    if let Some(plan) = kept.and_then(|(file, place)| Plan::from_cache(file, library, source.clone(), place)) {
+        return Ok(plan);
+    }
+    let path = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
+    build.timing_cache = path.as_deref().map(timings::read);
     let plan = build::build(&legal, library, &build, progress)?;
-    if let (Some(path), Some(bytes)) = (&timings, &plan.timing_cache) {
-        timing_cache::write(path, bytes);
+    if let (Some(path), Some(bytes)) = (&path, &plan.timing_cache) {
+        timings::write(path, bytes);
     }
     let declared = interface::spec(network, &interface::profiles(&plan.report));
     let built = Built {
@@ -87,7 +99,19 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         hardware_compatible: options.hardware_compatible,
         structure: options.refittable.then(|| interface::structure(&legal)),
     };
-    Ok(Plan::new(plan, declared, built, interface::source(network)))
+    let plan = Plan::new(plan, declared, built, source);
+    if let Some(place) = place {
+        place.write(&plan.to_cache());
+    }
+    Ok(plan)
+}
+
+/// A digest of all that a plan depends on.
+fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options: &build::BuildOptions) -> u128 {
+    let (version, path, gpu) = (library.version(), library.path(), (gpu.name(), gpu.capability()));
+    let made_by = env!("CARGO_PKG_VERSION");
+    let text = format!("{made_by} {version} {path:?} {gpu:?} {options:?} {:032x}", legal.content_digest());
+    xxhash_rust::xxh3::xxh3_128(text.as_bytes())
 }
 
 /// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
@@ -96,8 +120,14 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
 /// E0604 where the plan cannot run here, with TensorRT's words.
 pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     let library = nvinfer::Library::open(&plan.report().library)?;
-    // A plan of this process is as trusted as the process.
-    plan.artifact().clone().into_tensorrt(library, options, options.version_compatible)
+    // A plan of this process, or of the user's own cache, is as trusted as the process.
+    let made = plan.artifact().clone().into_tensorrt(library, options, options.version_compatible);
+    let Some(place) = plan.kept().filter(|_| made.is_err()) else { return made };
+    // What ran when it was built does not now: a driver, or a library beside TensorRT, is another one.
+    place.remove();
+    made.map_err(|error| {
+        error.with_help("the plan came from the engine cache and is not kept any longer: convert again")
+    })
 }
 
 /// Engine → engine with the weights of another network of the same layers, without a rebuild.

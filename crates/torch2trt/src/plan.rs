@@ -1,8 +1,10 @@
 //! A serialized TensorRT engine, and what people want to know of it.
 
+use crate::cache::plans::Place;
+use crate::file::Description;
 use crate::{Artifact, Payload};
 use bytes::Bytes;
-use engine::Built;
+use engine::{Built, EngineFile, Kind};
 use runtime::EngineSpec;
 use std::time::Duration;
 
@@ -11,6 +13,17 @@ pub struct Plan {
     artifact: Artifact,
     bytes: Bytes,
     report: build::Report,
+    kept: Option<Place>,
+}
+
+/// What an engine file of the cache remembers of the build, beside what every engine file does.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Remembered {
+    layers: usize,
+    weight_bytes: usize,
+    activation_bytes: Option<usize>,
+    seconds: f64,
+    warnings: Vec<String>,
 }
 
 /// TensorRT's own memory, lent as bytes.
@@ -35,7 +48,65 @@ impl Plan {
             },
             bytes,
             report,
+            kept: None,
         }
+    }
+
+    /// The engine file that the cache keeps of it.
+    pub(crate) fn to_cache(&self) -> EngineFile {
+        let report = &self.report;
+        let remembered = Remembered {
+            layers: report.layers,
+            weight_bytes: report.weight_bytes,
+            activation_bytes: report.activation_bytes,
+            seconds: report.time.as_secs_f64(),
+            warnings: report.warnings.clone(),
+        };
+        let model = serde_json::to_value(remembered).unwrap_or_default();
+        self.artifact.to_file(Description { model, ..Description::default() })
+    }
+
+    /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file.
+    pub(crate) fn from_cache(
+        file: EngineFile,
+        library: nvinfer::Library,
+        source: String,
+        place: &Place,
+    ) -> Option<Self> {
+        let bytes = file.section(Kind::Plan).ok()?;
+        let EngineFile { manifest, .. } = file;
+        let Remembered { layers, weight_bytes, activation_bytes, seconds, warnings } =
+            serde_json::from_value(manifest.model).ok()?;
+        let ranges = |profile: &runtime::Profile| {
+            let ranges =
+                |(input, axes): (&String, &Vec<_>)| build::InputRanges { input: input.clone(), axes: axes.clone() };
+            profile.axes.iter().map(ranges).collect()
+        };
+        let report = build::Report {
+            tensorrt: library.version(),
+            library: library.path().to_owned(),
+            target: None,
+            layers,
+            plan_bytes: bytes.len(),
+            weight_bytes,
+            activation_bytes,
+            time: Duration::try_from_secs_f64(seconds).ok()?,
+            warnings,
+            profiles: manifest.interface.profiles.iter().map(ranges).collect(),
+        };
+        let artifact = Artifact {
+            declared: manifest.interface,
+            payload: Payload::Plan(bytes.clone()),
+            built: manifest.built,
+            // Equal networks of other source lines have another digest.
+            source: Some(source),
+        };
+        Some(Self { artifact, bytes, report, kept: Some(place.clone()) })
+    }
+
+    /// Where the cache keeps it, if that is where it comes from.
+    pub(crate) fn kept(&self) -> Option<&Place> {
+        self.kept.as_ref()
     }
 
     /// What an engine is made from.
@@ -63,7 +134,10 @@ impl Plan {
             ("target", report.target.clone().unwrap_or_else(|| "the GPU of this machine".into())),
             ("layers told", report.layers.to_string()),
             ("plan", format!("{}, {} of it weights", megabytes(report.plan_bytes), megabytes(report.weight_bytes))),
-            ("build", seconds(report.time)),
+            (
+                "build",
+                format!("{}{}", seconds(report.time), if self.kept.is_some() { ", at an earlier time" } else { "" }),
+            ),
         ];
         rows.extend(report.activation_bytes.map(|bytes| ("memory", format!("{} for each context", megabytes(bytes)))));
         rows.extend(report.warnings.iter().map(|warning| ("warning", warning.clone())));

@@ -16,13 +16,30 @@ impl Network {
         xxhash_rust::xxh3::xxh3_64(self.to_string().as_bytes())
     }
 
+    /// XXH3, of 128 bits, of all but origins: equal for networks of the same layers and the same weights, wherever they
+    /// come from.
+    pub fn content_digest(&self) -> u128 {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(self.structure_text().as_bytes());
+        for layer in self.layers() {
+            if let Op::Constant(weights) = &layer.op {
+                hash.update(&weights.data);
+            }
+        }
+        hash.digest128()
+    }
+
     /// XXH3 of the text without the elements of constants and without origins: equal for networks that differ in the
     /// values of their weights only.
     pub fn structure_digest(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(self.structure_text().as_bytes())
+    }
+
+    fn structure_text(&self) -> String {
         let mut text = String::new();
         // Writing to a string fails nowhere but in a printer that has no words for an operator.
         let _ = Printer { network: self, numbers: numbers(self), structure_only: true }.print(&mut text);
-        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+        text
     }
 }
 

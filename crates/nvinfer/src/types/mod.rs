@@ -78,6 +78,17 @@ macro_rules! numbered {
                 self.entry().of(version).is_some()
             }
 
+            /// The value of TensorRT's name, such as `kFLOAT`; case does not matter, and the `k` may be left out.
+            pub fn from_name(name: &str) -> Option<Self> {
+                let is = |own: &str| own.eq_ignore_ascii_case(name) || own[1..].eq_ignore_ascii_case(name);
+                Self::ALL.iter().copied().find(|value| is(value.entry().name))
+            }
+
+            /// TensorRT's name without the `k`, as its Python package has it: `FLOAT`.
+            pub fn name(self) -> &'static str {
+                &self.entry().name[1..]
+            }
+
             /// The number of this value in `version`.
             #[allow(dead_code, reason = "some enums are only read")]
             pub(crate) fn number(self, version: $crate::Version) -> $crate::Result<i32> {

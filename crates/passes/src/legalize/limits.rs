@@ -19,9 +19,6 @@ impl Site<'_> {
         Ok(match (&self.layer.op, x) {
             (Op::Deconvolution(a), Some(x)) => self.deconvolution(state, x, a)?.map(|y| vec![y]),
             (Op::Fill { op, dtype: DType::Float16, .. }, _) if random(op) => Some(vec![self.random_float16(state)?]),
-            (Op::Quantize { .. } | Op::Dequantize { .. }, _) if !self.target.has(Feature::HalfScales) => {
-                self.with_float32_scales(state)?
-            }
             (Op::Shuffle { first_transpose: Some(order), .. }, Some(x))
                 if rank > self.target.largest_rank_with_ones() =>
             {
@@ -65,16 +62,6 @@ impl Site<'_> {
             }
         }
         state.new.add(op, &inputs, &self.layer.origin).map(Some)
-    }
-
-    /// A quantization with its constant scales as float32; `None` where they are, or are computed.
-    fn with_float32_scales(&self, state: &mut Rewrite<'_>) -> Result<Option<Vec<TensorId>>, network::Error> {
-        let scales = self.layer.input(1).and_then(|id| state.old.constant(id));
-        let Some(scales) = scales.filter(|scales| scales.dtype != DType::Float32) else { return Ok(None) };
-        let scales = Weights::from_f64(DType::Float32, &scales.dims, scales.to_f64());
-        let mut inputs = state.inputs(self.layer)?;
-        inputs[1] = Some(self.constant(state, scales)?);
-        state.new.add(self.layer.op.clone(), &inputs, &self.layer.origin).map(Some)
     }
 
     /// A layer of one axis as one of two: `[1, n]` in, `[1, …]` out.

@@ -39,8 +39,8 @@ pub enum Feature {
     Float16Sums,
     /// Normalization over groups of channels with a scale and bias for each channel.
     GroupNormalization,
-    /// Scales of float16 where float16 is quantized.
-    HalfScales,
+    /// Layers of float16 around those that read int8.
+    HalfBesideInt8,
     /// Tensors of int64.
     Int64,
     /// The unary operation `Isnan`.
@@ -69,7 +69,7 @@ impl Feature {
             Self::Float16Sums => ((10, 0), EVER),
             Self::Gelu => ((10, 0), EVER),
             Self::GroupNormalization => ((10, 15), EVER),
-            Self::HalfScales => ((10, 0), EVER),
+            Self::HalfBesideInt8 => ((10, 0), EVER),
             Self::Int64 => ((10, 0), EVER),
             Self::IsNan => ((10, 3), EVER),
             Self::Squeeze => ((10, 7), EVER),

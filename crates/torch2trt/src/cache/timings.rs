@@ -1,8 +1,7 @@
 //! TensorRT's timings, kept from build to build: how long each tactic took on this GPU.
 //!
 //! A build that finds its tactics timed takes seconds instead of minutes. One file a TensorRT version and GPU, since
-//! timings of another one are worthless. A cache that cannot be read or written costs time only, so it never fails a
-//! build. This file must not know what is built.
+//! timings of another one are worthless. This file must not know what is built.
 
 use atomic_write_file::AtomicWriteFile;
 use std::io::Write;
@@ -11,8 +10,7 @@ use std::path::{Path, PathBuf};
 /// Where timings are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TimingCache {
-    /// In the user's cache folder (`TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`),
-    /// named after the TensorRT version and the GPU.
+    /// In the [user's cache folder](super), named after the TensorRT version and the GPU.
     #[default]
     User,
     /// In this file.
@@ -27,7 +25,7 @@ impl TimingCache {
         match self {
             Self::Off => None,
             Self::File(path) => Some(path.clone()),
-            Self::User => Some(cache_folder()?.join("timing").join(file_name(tensorrt, gpu))),
+            Self::User => Some(super::user_folder()?.join("timing").join(file_name(tensorrt, gpu))),
         }
     }
 }
@@ -36,13 +34,6 @@ impl TimingCache {
 fn file_name(tensorrt: &str, gpu: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };
     format!("{tensorrt}-{gpu}.timing").chars().map(plain).collect()
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("TORCH2TRT_CACHE")
-        .or_else(|| Some(set("XDG_CACHE_HOME")?.join("torch2trt")))
-        .or_else(|| Some(set("HOME")?.join(".cache").join("torch2trt")))
 }
 
 /// The timings in a file; none where it does not exist yet.

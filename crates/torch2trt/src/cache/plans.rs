@@ -1,0 +1,203 @@
+//! Plans that were built, so that the same network is not built again: one engine file a network, TensorRT, GPU and set
+//! of options, under a digest of all of them.
+//!
+//! Timings alone do not make a second build fast: TensorRT goes through all its kernels for every layer even where each
+//! is timed, and 8.6 takes no timings for a build that refuses kernels. The least recently used plans go when the folder
+//! grows beyond [`LIMIT`]. This file must not know how a plan is built.
+
+use engine::EngineFile;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where plans are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EngineCache {
+    /// In the user's cache folder: `TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`.
+    #[default]
+    User,
+    /// In this folder.
+    Folder(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// Bytes of all kept plans.
+const LIMIT: u64 = 8 << 30;
+/// What the files end in.
+const EXTENSION: &str = "trt2";
+
+impl EngineCache {
+    /// The place of the plan with this digest; `None` where plans are not kept.
+    pub(crate) fn place(&self, digest: u128) -> Option<Place> {
+        let folder = match self {
+            Self::Off => return None,
+            Self::Folder(folder) => folder.clone(),
+            Self::User => super::user_folder()?.join("engines"),
+        };
+        Some(Place { path: folder.join(format!("{digest:032x}.{EXTENSION}")) })
+    }
+}
+
+/// Where one plan is kept, or will be.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+}
+
+impl Place {
+    /// The plan that is kept there; a damaged one is left aside.
+    pub(crate) fn read(&self) -> Option<EngineFile> {
+        match EngineFile::open(&self.path) {
+            Ok(file) => {
+                // What was used last is told by the time of the file, and it may belong to somebody else.
+                let used = std::fs::File::open(&self.path).and_then(|file| file.set_modified(SystemTime::now()));
+                tracing::debug!(path = %self.path.display(), touched = used.is_ok(), "the engine cache has the plan");
+                Some(file)
+            }
+            Err(engine::Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "the plan in the engine cache cannot be used");
+                None
+            }
+        }
+    }
+
+    /// Keeps a plan, and lets go of others where they are too many.
+    pub(crate) fn write(&self, file: &EngineFile) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let written = std::fs::create_dir_all(folder).map_err(|error| error.to_string());
+        if let Err(error) = written.and_then(|()| file.save(&self.path).map_err(|error| error.to_string())) {
+            tracing::warn!(path = %self.path.display(), error, "the engine cache cannot be written");
+            return;
+        }
+        trim(folder, LIMIT, &self.path);
+    }
+
+    /// Lets go of a plan that is of no use.
+    pub(crate) fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the plans that were used longest ago until at most `limit` bytes are left; never `newest`, unless it is
+/// larger itself.
+fn trim(folder: &Path, limit: u64, newest: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let kept =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == EXTENSION));
+    let mut plans: Vec<(SystemTime, u64, PathBuf)> = kept
+        .filter_map(|path| {
+            let about = path.metadata().ok()?;
+            Some((about.modified().ok()?, about.len(), path))
+        })
+        .collect();
+    plans.sort_by_key(|(used, _, path)| std::cmp::Reverse((path == newest, *used)));
+    let mut room = limit;
+    for (_, length, path) in plans {
+        match room.checked_sub(length) {
+            Some(rest) => room = rest,
+            None => {
+                room = 0;
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use engine::{Kind, Manifest};
+    use std::time::Duration;
+
+    /// A folder of its own for each test, gone afterwards.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("torch2trt-plans-{name}-{}", std::process::id())))
+        }
+
+        fn place(&self, digest: u128) -> Place {
+            EngineCache::Folder(self.0.clone()).place(digest).unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn file(content: &[u8]) -> EngineFile {
+        let mut file = EngineFile::new(Manifest::default());
+        file.insert(Kind::Plan, vec![Bytes::copy_from_slice(content)]);
+        file
+    }
+
+    fn content(place: &Place) -> Option<Bytes> {
+        place.read().map(|file| file.section(Kind::Plan).unwrap())
+    }
+
+    #[test]
+    fn a_plan_is_found_under_its_digest_only() {
+        let folder = Folder::new("found");
+        assert!(folder.place(7).read().is_none(), "there is no folder yet");
+        folder.place(7).write(&file(b"seven"));
+        folder.place(7).write(&file(b"seven again"));
+        assert_eq!(content(&folder.place(7)).unwrap(), "seven again");
+        assert!(folder.place(8).read().is_none());
+        folder.place(7).remove();
+        assert!(folder.place(7).read().is_none());
+        assert!(EngineCache::Off.place(7).is_none());
+    }
+
+    #[test]
+    fn a_damaged_plan_is_none_and_is_replaced() {
+        let folder = Folder::new("damaged");
+        let place = folder.place(1);
+        place.write(&file(b"content"));
+        let mut bytes = std::fs::read(&place.path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&place.path, &bytes).unwrap();
+        assert!(place.read().is_none());
+        std::fs::write(&place.path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(place.read().is_none());
+        place.write(&file(b"content"));
+        assert_eq!(content(&place).unwrap(), "content");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_no_reason_to_fail() {
+        let folder = Folder::new("under");
+        folder.place(1).write(&file(b"content"));
+        let under = EngineCache::Folder(folder.place(1).path).place(2).unwrap();
+        under.write(&file(b"content"));
+        assert!(under.read().is_none());
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_first() {
+        let folder = Folder::new("oldest");
+        let length = {
+            folder.place(0).write(&file(&[0; 1000]));
+            folder.place(0).path.metadata().unwrap().len()
+        };
+        for digest in 1..5 {
+            folder.place(digest).write(&file(&[0; 1000]));
+        }
+        for digest in 0..5u64 {
+            let aged = SystemTime::now() - Duration::from_secs(1000 - digest);
+            std::fs::File::open(folder.place(digest.into()).path).unwrap().set_modified(aged).unwrap();
+        }
+        assert!(folder.place(0).read().is_some(), "used now");
+        let other = folder.0.join("notes.txt");
+        std::fs::write(&other, [0; 9000]).unwrap();
+        let left = || (0..5).filter(|digest| folder.place(*digest).path.exists()).collect::<Vec<_>>();
+        trim(&folder.0, 3 * length, &folder.place(1).path);
+        assert_eq!(left(), [0, 1, 4], "the one in use, the newest, and the last of the others");
+        trim(&folder.0, length - 1, &folder.place(1).path);
+        assert_eq!((left(), other.exists()), (vec![], true), "nothing fits, and other files stay");
+    }
+}

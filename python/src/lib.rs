@@ -7,6 +7,7 @@
 
 mod builder;
 mod closing;
+mod command;
 mod converter;
 mod device;
 mod engine;
@@ -44,6 +45,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.py().import("atexit")?.call_method1("register", (close,))?;
     logs::install(module.py())?;
     module.add_function(wrap_pyfunction!(logs::set_log_level, module)?)?;
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;

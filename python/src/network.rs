@@ -184,6 +184,18 @@ impl Plan {
         crate::file::write(py, self.plan.artifact(), description, path)
     }
 
+    /// Names of the inputs, in order.
+    #[getter]
+    fn input_names(&self) -> Vec<&str> {
+        self.plan.artifact().declared.inputs.iter().map(|io| io.name.as_str()).collect()
+    }
+
+    /// Names of the outputs, in order.
+    #[getter]
+    fn output_names(&self) -> Vec<&str> {
+        self.plan.artifact().declared.outputs.iter().map(|io| io.name.as_str()).collect()
+    }
+
     /// Size in bytes.
     #[getter]
     fn size(&self) -> usize {

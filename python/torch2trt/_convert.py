@@ -205,7 +205,6 @@ def convert(given: dict[str, Any]) -> Conversion:
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
-    arguments.check_names(given, captured.input_names, captured.output_names)
     options = _options(given, captured, sampled, module)
     report.backend, report.reason = choose(given["backend"], given["target"], options, captured.inputs.samples, module)
     options["backend"] = report.backend
@@ -238,10 +237,11 @@ def _quantized(network: _core.Network, given: dict[str, Any], captured: Captured
 def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:
     """The options as the Rust half reads them."""
     half = "float16" if given["fp16_mode"] else "bfloat16" if given["bf16_mode"] else None
+    inputs, outputs = arguments.names(given, captured.input_names, captured.output_names)
     return {
         **{name: given[name] for name in _PASSED_ON},
-        "input_names": list(given["input_names"] or captured.input_names),
-        "output_names": list(given["output_names"] or captured.output_names),
+        "input_names": inputs,
+        "output_names": outputs,
         "half": half,
         "int8": bool(given["int8_mode"]),
         "tactic_sources": arguments.tactic_sources(given["tactic_sources"]),
@@ -249,7 +249,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
         "site_packages": site_packages(),
-        "profiles": sampled.ranges(captured),
+        "profiles": sampled.ranges(inputs),
     }
 
 

@@ -47,21 +47,23 @@ def log_level(level: Any) -> int:
     return int(level) if int(level) >= VERBOSE or int(level) == 0 else list(_LEVELS.values())[int(level)]
 
 
-def check_names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> None:
-    """Looks through the names that the caller wants for inputs and outputs; fewer than there are is fine.
+def names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:
+    """The names of inputs and outputs: those that the caller wants, then the model's own.
 
     Raises:
         torch2trt.Error: E0701 for more names than there are tensors, or a name that stands twice.
     """
-    chosen = []
+    chosen: list[list[str]] = []
     for argument, own in (("input_names", inputs), ("output_names", outputs)):
-        names = list(given[argument] or [])
-        if len(names) > len(own):
-            raise error("E0701", f"`{argument}` has {len(names)} names, the model has {len(own)}: {', '.join(own)}", "give one for each")
-        chosen += [*names, *own[len(names) :]]
-    twice = next((name for name in chosen if chosen.count(name) > 1), None)
+        wanted = list(given[argument] or [])
+        if len(wanted) > len(own):
+            raise error("E0701", f"`{argument}` has {len(wanted)} names, the model has {len(own)}: {', '.join(own)}", "give one for each")
+        chosen.append([*wanted, *own[len(wanted) :]])
+    every = [*chosen[0], *chosen[1]]
+    twice = next((name for name in every if every.count(name) > 1), None)
     if twice is not None:
         raise error("E0701", f"two tensors would be named `{twice}`", "give each input and output a name of its own")
+    return chosen[0], chosen[1]
 
 
 def check_threads(threads: Any, name: str = "threads", default: str = "one each physical core") -> None:

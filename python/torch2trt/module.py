@@ -97,6 +97,8 @@ class TRTModule(torch.nn.Module):
         """Names of the engine's inputs, in order."""
         if self.engine:
             return [name for name, _, _ in self.engine.inputs]
+        if self.plan:
+            return self.plan.input_names
         return self._inputs.names if self._inputs else []
 
     @property
@@ -104,6 +106,8 @@ class TRTModule(torch.nn.Module):
         """Names of the engine's outputs, in order."""
         if self.engine:
             return [name for name, _, _ in self.engine.outputs]
+        if self.plan:
+            return self.plan.output_names
         return self._outputs.names if self._outputs else []
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

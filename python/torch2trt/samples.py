@@ -6,7 +6,7 @@ This file must not know how a model is captured or converted.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,9 +45,8 @@ class Samples:
     given: InputTree | None = None
     """The inputs of the call, where the call gave dynamic shapes, for which others may be exported."""
 
-    def ranges(self, captured: Captured) -> list[dict[str, list[tuple[int, int, int]]]]:
-        """The profiles by input name, as the Rust options have them."""
-        names = captured.input_names
+    def ranges(self, names: Sequence[str]) -> list[dict[str, list[tuple[int, int, int]]]]:
+        """The profiles by the names of the engine's inputs, as the Rust options have them."""
         return [{name: profile.axes(k) for k, name in enumerate(names)} for profile in self.profiles]
 
     def settle(self, captured: Captured) -> None:

@@ -1,17 +1,19 @@
 """Every Python block of the documentation runs as it stands, one after the other on each page."""
 
 import re
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from torch2trt import CONVERTERS
+from torch2trt import CONVERTERS, _core
+from torch2trt.backend import site_packages
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
     "README.md", "docs/getting-started.md", "docs/dynamic-shapes.md", "docs/migrating.md", "docs/custom-converters.md",
-    "docs/engine-file.md", "docs/int8.md",
+    "docs/engine-file.md", "docs/int8.md", "docs/command-line.md",
 ]  # fmt: skip
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -27,9 +29,7 @@ def nothing_left_behind():
         sys.modules.pop("tensorrt", None)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_page(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # some blocks write files
+def run_blocks(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     assert blocks
@@ -38,6 +38,15 @@ def test_page(page, tmp_path, monkeypatch):
         # Errors name the line of the page.
         lines = "\n" * (text.count("\n", 0, block.start()) + 1)
         exec(compile(lines + block[1], str(ROOT / page), "exec"), names)
+    return text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page(page, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)  # some blocks write files
+    text = run_blocks(page)
+    for command in re.findall(r"^\$ (torch2trt .*)$", text, re.MULTILINE):
+        assert _core.run_command(shlex.split(command), site_packages()) == 0, (command, capfd.readouterr().err)
 
 
 @pytest.mark.parametrize("page", PAGES)

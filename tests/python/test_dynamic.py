@@ -172,6 +172,16 @@ def test_several_profiles():
     assert "output (profile 1 max)" in model_trt.report.difference
 
 
+def test_ranges_belong_to_inputs_by_whatever_name():
+    options = {"input_names": ["image"], "min_shapes": [(1, 4), (1, 4)], "max_shapes": [(8, 4), (8, 4)]}
+    model_trt = convert(torch.add, [torch.randn(2, 4), torch.randn(2, 4)], **options)
+    agree(torch.add, model_trt, torch.randn(8, 4), torch.randn(8, 4))
+    refused("E0402", lambda: model_trt(torch.randn(9, 4), torch.randn(9, 4)), "`image`", "got 9")
+    if HAS_RTX:
+        plan = torch2trt(torch.add, [torch.randn(2, 4)] * 2, backend="tensorrt", target="sm_89", progress=False, **options)
+        assert plan.input_names == ["image", model_trt.input_names[1]]
+
+
 def test_shapes_by_name_and_nested_as_the_inputs():
     class Nested(nn.Module):
         def forward(self, pair, options):

@@ -123,7 +123,10 @@ impl Context {
                     ops.push(op);
                     continue;
                 }
-                let Some(to) = address(output) else { return false };
+                // SAFETY: the engine keeps its allocators as long as the context.
+                let ask = |allocator: &usize| unsafe { ask(*allocator, output, sums.1, &dims, stream) };
+                let to = address(output).or_else(|| told.allocators.get(output).map(ask).filter(|to| *to != 0));
+                let Some(to) = to else { return false };
                 let work = move || write(sums.0, to, count, number as f32);
                 ops.push(kernel(&holds, vec![sums, (to, sums.1)], work));
             }
@@ -151,7 +154,7 @@ fn counted(
     let positive: Vec<f32> = numbers(from, count).map(|sum| sum + more).filter(|sum| *sum > 0.0).collect();
     let bytes = positive.len() * size_of::<f32>();
     // SAFETY: the engine keeps its allocators as long as the context.
-    let to = unsafe { ask(allocator, output, bytes, positive.len(), stream) };
+    let to = unsafe { ask(allocator, output, bytes, &[positive.len() as i64], stream) };
     let write = move || {
         for (index, value) in positive.iter().enumerate() {
             // SAFETY: the memory was checked before the kernel runs.
@@ -194,7 +197,7 @@ fn write(from: usize, to: usize, count: usize, more: f32) {
 ///
 /// # Safety
 /// It is a live `IOutputAllocator` of the reported version.
-unsafe fn ask(allocator: usize, output: &CStr, bytes: usize, count: usize, stream: usize) -> usize {
+unsafe fn ask(allocator: usize, output: &CStr, bytes: usize, dims: &[i64], stream: usize) -> usize {
     type Reallocate = unsafe extern "C" fn(usize, *const c_char, usize, usize, usize, usize) -> usize;
     type Notify = unsafe extern "C" fn(usize, *const c_char, *const c_void);
     // SAFETY: the object begins with its vtable, which has the version's slots.
@@ -209,7 +212,7 @@ unsafe fn ask(allocator: usize, output: &CStr, bytes: usize, count: usize, strea
         let reallocate = std::mem::transmute::<*const (), Reallocate>(reallocate);
         let notify = std::mem::transmute::<*const (), Notify>(notify);
         let memory = reallocate(allocator, output.as_ptr(), 0, bytes, 256, stream);
-        let (wide, narrow) = (wide(&[count as i64]), narrow(&[count as i64]));
+        let (wide, narrow) = (wide(dims), narrow(dims));
         let dims: *const c_void = if is_narrow() { (&raw const narrow).cast() } else { (&raw const wide).cast() };
         notify(allocator, output.as_ptr(), dims);
         memory

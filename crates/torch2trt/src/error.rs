@@ -59,6 +59,7 @@ codes! {
     NotRunnable "E0604" "A plan that was built for another machine and cannot run here."
     EngineFile "E0605" "An engine file that is damaged, cut off, of another format, or not an engine file."
     Refit "E0606" "New weights that a plan does not take."
+    TensorFile "E0607" "A file of tensors that cannot be read or written."
     BadOption "E0701" "An option that does not exist, or a value it does not take."
     Accuracy "E0702" "The converted model's outputs differ from PyTorch's by more than allowed."
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod call;
 mod error;
 mod executable;
 mod file;
@@ -18,8 +19,9 @@ mod plan;
 pub use build::{Progress, Silent};
 pub use cache::plans::EngineCache;
 pub use cache::timings::TimingCache;
+pub use call::Staged;
 pub use convert::Foreign;
-pub use engine::{EngineFile, Manifest, is_engine_file};
+pub use engine::{EngineFile, Kind, Manifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
@@ -32,3 +34,4 @@ pub use pipeline::{
     build_plan, convert, coverage, cpu_engine, narrow, operators, refit, save_onnx, tensorrt, tensorrt_engine,
 };
 pub use plan::Plan;
+pub use runtime::{DataType, Device, Tensor, TensorView};

@@ -264,7 +264,7 @@ pub enum Error {
         words: String,
     },
     /// TensorRT refused or failed.
-    #[error("TensorRT failed to {task}: {source}{}", plan_help(source))]
+    #[error("TensorRT failed to {task}: {source}{}", plan_help(*task, source))]
     TensorRt {
         /// What was being done.
         task: Task,
@@ -330,7 +330,7 @@ fn some(names: &[String]) -> String {
 }
 
 /// What to do about a refusal by TensorRT's runtime, where its words say which it is.
-fn plan_help(error: &nvinfer::Error) -> &'static str {
+fn plan_help(task: Task, error: &nvinfer::Error) -> &'static str {
     let nvinfer::Error::Refused { said, .. } = error else { return "" };
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if says(&["ersion tag", "ersionTag", "current version", "Version mismatch", "kVERSION_MISMATCH", "Version Forward"])
@@ -342,6 +342,8 @@ fn plan_help(error: &nvinfer::Error) -> &'static str {
         "\nhelp: the plan was built for another GPU; convert again on this one, or with hardware_compatible=True"
     } else if says(&["out of memory", "OutOfMemory"]) {
         "\nhelp: free device memory (torch.cuda.empty_cache() returns what PyTorch holds), or convert with a smaller batch"
+    } else if task == Task::LoadPlan {
+        "\nhelp: give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be loaded"
     } else {
         ""
     }

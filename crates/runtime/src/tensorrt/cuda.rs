@@ -100,6 +100,29 @@ impl CudaDevice {
         Ok(DeviceMemory { address, bytes, context: self.context })
     }
 
+    /// New memory with a copy of these bytes, complete on return.
+    pub(super) fn upload(&self, bytes: &[u8]) -> Result<DeviceMemory> {
+        let memory = self.allocate(bytes.len())?;
+        let _here = self.enter()?;
+        let _relaxed = RelaxedCapture::begin()?;
+        // SAFETY: the memory is ours and as long as the bytes.
+        let copied = unsafe { result::memcpy_htod_sync(memory.address, bytes) };
+        copied.map_err(|e| failed("copy to the device", e))?;
+        Ok(memory)
+    }
+
+    /// Copies device memory into `to`, complete on return.
+    ///
+    /// # Safety
+    /// `address` is readable on this device for as many bytes as `to` has.
+    pub(super) unsafe fn download(&self, address: *const u8, to: &mut [u8]) -> Result<()> {
+        let _here = self.enter()?;
+        let _relaxed = RelaxedCapture::begin()?;
+        // SAFETY: the caller's promise.
+        let copied = unsafe { result::memcpy_dtoh_sync(to, address as sys::CUdeviceptr) };
+        copied.map_err(|e| failed("copy from the device", e))
+    }
+
     /// Makes an event.
     pub(super) fn event(&self) -> Result<Event> {
         let _here = self.enter()?;

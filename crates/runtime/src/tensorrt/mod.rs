@@ -16,6 +16,7 @@
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
 //! | `refit.rs` | new weights for a plan |
+//! | `transfer.rs` | copies to and from the GPU |
 
 #[allow(unsafe_code)]
 mod captured;
@@ -34,9 +35,12 @@ mod runner;
 #[allow(unsafe_code)]
 mod slot;
 mod tally;
+#[allow(unsafe_code)]
+mod transfer;
 
 pub use cuda::{CudaDevice, Entered};
 pub use refit::refit;
+pub(crate) use transfer::{download, upload};
 
 use crate::check::Checked;
 use crate::error::Task;

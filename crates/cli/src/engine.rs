@@ -1,0 +1,74 @@
+//! The engine that a command runs: from its arguments to an [`Executable`].
+
+use crate::Failure;
+use clap::Args;
+use runtime::CudaGraph;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use torch2trt::{EngineFile, Executable, Options};
+
+/// Which engine, and on what.
+#[derive(Args)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// An engine file of torch2trt, or a plain TensorRT plan
+    pub(crate) file: PathBuf,
+    /// GPU to run a plan on, as CUDA counts them
+    #[arg(long, default_value_t = 0)]
+    device: u32,
+    /// Threads of the CPU engine [default: one for each physical core]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// TensorRT's library, or the folder with it [default: installed ones are looked for]
+    #[arg(long, value_name = "PATH")]
+    tensorrt: Option<PathBuf>,
+    /// ONNX Runtime's library, or the folder with it [default: installed ones are looked for]
+    #[arg(long, value_name = "PATH")]
+    onnxruntime: Option<PathBuf>,
+    /// Replay calls from CUDA graphs
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    cuda_graph: String,
+    /// Run host code that a version-compatible plan brings: it comes from people you trust
+    #[arg(long)]
+    trusted: bool,
+}
+
+impl Arguments {
+    /// Loads the engine.
+    pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
+        let options = Options {
+            device: self.device,
+            threads: self.threads,
+            tensorrt: self.tensorrt.clone(),
+            onnxruntime: self.onnxruntime.clone(),
+            site_packages,
+            cuda_graph: match self.cuda_graph.as_str() {
+                "always" => CudaGraph::Always,
+                "never" => CudaGraph::Never,
+                _ => CudaGraph::Auto,
+            },
+            trusted: self.trusted,
+            ..Options::default()
+        };
+        let bytes = read(&self.file)?;
+        if torch2trt::is_engine_file(&bytes) {
+            let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
+            return Ok(torch2trt::load(file, &options)?.0);
+        }
+        if bytes.is_empty() {
+            // TensorRT would say less.
+            return Err(EngineFile::parse(bytes.into()).map(|_| ()).err().map_or(Failure::Said, Failure::from));
+        }
+        Ok(torch2trt::load_plan(bytes.into(), &options)?)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(std::fs::read(path).map_err(|source| engine_error(path, source))?)
+}
+
+/// The words that engine files have for it.
+fn engine_error(path: &Path, source: std::io::Error) -> torch2trt::Error {
+    let message = format!("{} cannot be read: {source}", path.display());
+    torch2trt::Error::new(torch2trt::Code::EngineFile, message).with_help("give the path of an engine file or a plan")
+}

@@ -1,0 +1,133 @@
+//! The command line: what engine files hold, and how they run, without Python.
+//!
+//! One file a command; `engine.rs` and `tensors.rs` are what several of them need. It must not know how models are
+//! converted.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod doctor;
+mod engine;
+mod info;
+mod plan;
+mod run;
+mod tensors;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(name = "torch2trt", version, about = "Looks into engine files of torch2trt and runs them")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What an engine file holds: inputs, outputs, sizes, what it was built by and for
+    Info(info::Arguments),
+    /// Run an engine file or a plan on tensors of a file, or on random ones
+    Run(run::Arguments),
+    /// Time calls of an engine file or a plan
+    Bench(bench::Arguments),
+    /// Take the plain TensorRT plan out of an engine file, for trtexec or Triton
+    Plan(plan::Arguments),
+    /// What is installed on this machine: GPUs, TensorRT, ONNX Runtime
+    Doctor(doctor::Arguments),
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+enum Failure {
+    Error(torch2trt::Error),
+    /// What was found was said already; this is for the exit status only.
+    Said,
+    Output(std::io::Error),
+}
+
+impl<E: Into<torch2trt::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// What a command prints to; an error of printing ends the command.
+struct Screen<'a>(&'a mut dyn Write);
+
+impl Screen<'_> {
+    fn line(&mut self, text: impl std::fmt::Display) -> Done {
+        writeln!(self.0, "{text}").map_err(Failure::Output)
+    }
+
+    /// Rows in columns, two spaces apart.
+    fn columns(&mut self, rows: &[Vec<String>]) -> Done {
+        let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width =
+            |k: usize| rows.iter().filter_map(|row| row.get(k)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..count).map(width).collect();
+        for row in rows {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            self.line(cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the command of a program's arguments, the first of which is the program's name. The folders of installed Python
+/// packages are searched for TensorRT and ONNX Runtime. Returns the exit status: 0, 1 for an error, 2 for wrong arguments.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<PathBuf>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(said) => {
+            // Help and version are errors to clap, with exit code 0.
+            let _ = said.print();
+            return u8::try_from(said.exit_code()).unwrap_or(2);
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let screen = &mut Screen(&mut out);
+    let done = match arguments.command {
+        Command::Info(arguments) => info::run(&arguments, screen),
+        Command::Run(arguments) => run::run(&arguments, site_packages, screen),
+        Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
+        Command::Plan(arguments) => plan::run(&arguments, screen),
+        Command::Doctor(arguments) => doctor::run(&arguments, site_packages, screen),
+    };
+    let done = done.and_then(|()| out.flush().map_err(Failure::Output));
+    match done {
+        Ok(()) => 0,
+        Err(Failure::Said) => 1,
+        // Whoever read the output had enough of it.
+        Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => 0,
+        Err(Failure::Output(error)) => complain(&error),
+        Err(Failure::Error(error)) => complain(&error),
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) -> u8 {
+    let _ = writeln!(std::io::stderr(), "{error}");
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_contradict_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_cells() {
+        let mut out = Vec::new();
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        Screen(&mut out).columns(&[row(["a", "b"]), row(["größer", "c"]), row(["d", ""])]).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a       b\ngrößer  c\nd\n");
+    }
+}

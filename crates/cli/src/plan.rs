@@ -1,0 +1,36 @@
+//! `torch2trt plan`: the plain TensorRT plan of an engine file.
+
+use crate::info::megabytes;
+use crate::{Done, Screen};
+use clap::Args;
+use std::path::PathBuf;
+use torch2trt::{Code, EngineFile, Error, Kind};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// An engine file of torch2trt
+    file: PathBuf,
+    /// Where to write the plan
+    #[arg(long, short, value_name = "PATH")]
+    output: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
+    let file = EngineFile::open(&arguments.file).map_err(Error::from)?;
+    if !file.has(Kind::Plan) {
+        let message = format!("{} holds an ONNX model for the CPU engine, and no plan", arguments.file.display());
+        return Err(Error::new(Code::EngineFile, message)
+            .with_help(
+                "convert with backend=\"tensorrt\" for a plan, or save the model with model_trt.network.save_onnx",
+            )
+            .into());
+    }
+    let plan = file.section(Kind::Plan).map_err(Error::from)?;
+    std::fs::write(&arguments.output, &plan).map_err(|source| {
+        let message = format!("{} cannot be written: {source}", arguments.output.display());
+        Error::new(Code::EngineFile, message).with_help("give a path in a folder that can be written")
+    })?;
+    let built = file.manifest.built.unwrap_or_default();
+    let (path, size) = (arguments.output.display(), megabytes(plan.len() as u64));
+    screen.line(format!("{path}: {size}, for {} on {}", built.tensorrt, built.gpu))
+}

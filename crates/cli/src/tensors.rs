@@ -1,0 +1,276 @@
+//! Tensors of a call: read from and written to safetensors files, made up, and described.
+
+use crate::Failure;
+use clap::Args;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use runtime::{DataType, EngineSpec, IoSpec, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::path::{Path, PathBuf};
+use torch2trt::{Code, Error};
+
+/// What a call is made with.
+#[derive(Args)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// A safetensors file with a tensor for each input, by its name [default: random ones]
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+    /// Sizes of a random input, such as x=1x3x224x224 [default: those the engine is best at]
+    #[arg(long = "shape", value_name = "NAME=SIZES", value_parser = shape)]
+    shapes: Vec<(String, Vec<i64>)>,
+    /// Seed of random inputs
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+fn shape(text: &str) -> Result<(String, Vec<i64>), String> {
+    let (name, sizes) = text.rsplit_once('=').ok_or("write it as NAME=SIZES, such as x=1x3x224x224")?;
+    let size = |size: &str| size.parse::<i64>().ok().filter(|size| *size >= 0);
+    let sizes = if sizes.is_empty() { Some(Vec::new()) } else { sizes.split('x').map(size).collect() };
+    Ok((name.to_owned(), sizes.ok_or_else(|| format!("`{text}`: sizes are whole numbers with an x between them"))?))
+}
+
+impl Arguments {
+    /// The tensors of a call, in the order of the inputs.
+    ///
+    /// # Errors
+    /// E0602 for an input that is nowhere, E0607 for a file that cannot be read.
+    pub(crate) fn read(&self, spec: &EngineSpec) -> Result<Vec<Tensor>, Failure> {
+        let known = |name: &String| spec.inputs.iter().any(|input| input.name == *name);
+        if let Some((name, _)) = self.shapes.iter().find(|(name, _)| !known(name)) {
+            return Err(no_input(spec, name).into());
+        }
+        let file = self.inputs.as_deref().map(|path| from_file(path, spec)).transpose()?;
+        match file {
+            Some(tensors) => Ok(tensors),
+            None => spec.inputs.iter().enumerate().map(|(k, input)| self.random(spec, k, input)).collect(),
+        }
+    }
+
+    /// Numbers between -1 and 1, integers and truth values that are 0 or 1.
+    fn random(&self, spec: &EngineSpec, index: usize, input: &IoSpec) -> Result<Tensor, Failure> {
+        let asked = self.shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, sizes)| sizes.clone());
+        let dims = asked.or_else(|| best(spec, input)).ok_or_else(|| {
+            let message = format!("no sizes are known for input {}", crate::info::port(input));
+            Error::new(Code::BadInputs, message).with_help(format!("give them: --shape {}=1x2x3", input.name))
+        })?;
+        // One stream of numbers an input: the sizes of one do not change another.
+        let mut random = StdRng::seed_from_u64(self.seed.wrapping_add(index as u64));
+        let count =
+            dims.iter().try_fold(1i64, |all, size| all.checked_mul(*size)).and_then(|n| usize::try_from(n).ok());
+        let room =
+            count.and_then(|n| n.checked_mul(input.dtype.size())).filter(|bytes| isize::try_from(*bytes).is_ok());
+        let Some((count, _)) = count.zip(room) else { return Err(runtime::Error::BadDims { dims }.into()) };
+        let bytes: Vec<u8> = (0..count).flat_map(|_| element(&mut random, input.dtype)).collect();
+        Ok(Tensor::from_bytes(input.dtype, &dims, &bytes)?)
+    }
+}
+
+fn no_input(spec: &EngineSpec, name: &str) -> Error {
+    let names: Vec<&str> = spec.inputs.iter().map(|input| input.name.as_str()).collect();
+    let message = format!("the engine has no input `{name}`");
+    Error::new(Code::BadInputs, message).with_help(format!("its inputs are {}", names.join(", ")))
+}
+
+/// The sizes that the engine was tuned for.
+fn best(spec: &EngineSpec, input: &IoSpec) -> Option<Vec<i64>> {
+    let profile = spec.profiles.first();
+    let axes = profile.and_then(|profile| profile.axes.get(&input.name));
+    let symbol = |name: &str| profile?.symbols.get(name).map(|range| range.opt);
+    let size = |(axis, dim): (usize, &runtime::Dim)| {
+        let told = axes.and_then(|axes| axes.get(axis)).map(|range| range.opt);
+        dim.as_static().or(told).or_else(|| dim.eval(&symbol).ok())
+    };
+    input.dims.iter().enumerate().map(size).collect()
+}
+
+fn element(random: &mut StdRng, dtype: DataType) -> Vec<u8> {
+    let value: f64 = random.random_range(-1.0..1.0);
+    let one = value > 0.0;
+    match dtype {
+        DataType::Float32 => (value as f32).to_le_bytes().to_vec(),
+        DataType::Float64 => value.to_le_bytes().to_vec(),
+        DataType::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
+        DataType::BFloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
+        DataType::Int64 => i64::from(one).to_le_bytes().to_vec(),
+        DataType::Int32 => i32::from(one).to_le_bytes().to_vec(),
+        DataType::Int16 => i16::from(one).to_le_bytes().to_vec(),
+        DataType::Int8 | DataType::UInt8 | DataType::Bool => vec![u8::from(one)],
+        // 1 and 0.
+        DataType::Float8E4M3 => vec![if one { 0x38 } else { 0 }],
+        DataType::Float8E5M2 => vec![if one { 0x3c } else { 0 }],
+    }
+}
+
+const TYPES: [(DataType, Dtype); 12] = [
+    (DataType::Float32, Dtype::F32),
+    (DataType::Float16, Dtype::F16),
+    (DataType::BFloat16, Dtype::BF16),
+    (DataType::Float64, Dtype::F64),
+    (DataType::Int64, Dtype::I64),
+    (DataType::Int32, Dtype::I32),
+    (DataType::Int16, Dtype::I16),
+    (DataType::Int8, Dtype::I8),
+    (DataType::UInt8, Dtype::U8),
+    (DataType::Bool, Dtype::BOOL),
+    (DataType::Float8E4M3, Dtype::F8_E4M3),
+    (DataType::Float8E5M2, Dtype::F8_E5M2),
+];
+
+fn of_file(path: &Path, what: &str, problem: impl std::fmt::Display) -> Error {
+    Error::new(Code::TensorFile, format!("{} cannot be {what}: {problem}", path.display()))
+        .with_help("files of tensors are safetensors files, such as safetensors.torch.save_file writes")
+}
+
+fn from_file(path: &Path, spec: &EngineSpec) -> Result<Vec<Tensor>, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| of_file(path, "read", error))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| of_file(path, "read", error))?;
+    let find = |input: &IoSpec| {
+        let tensor = file.tensor(&input.name).map_err(|_| {
+            let names = file.names().join(", ");
+            let message = format!("{} has no tensor `{}`; it has {names}", path.display(), input.name);
+            Error::new(Code::BadInputs, message).with_help("save every input of the engine under its name")
+        })?;
+        let dtype = TYPES.iter().find(|(_, theirs)| *theirs == tensor.dtype()).map(|(ours, _)| *ours);
+        let dtype = dtype.ok_or_else(|| {
+            let message = format!("`{}` is {:?} in {}", input.name, tensor.dtype(), path.display());
+            Error::new(Code::BadInputs, message).with_help(format!("the engine takes {}", input.dtype))
+        })?;
+        let dims: Option<Vec<i64>> = tensor.shape().iter().map(|size| i64::try_from(*size).ok()).collect();
+        Ok(Tensor::from_bytes(dtype, &dims.unwrap_or_default(), tensor.data())?)
+    };
+    spec.inputs.iter().map(find).collect()
+}
+
+/// Writes tensors to a safetensors file, each under its name.
+///
+/// # Errors
+/// E0607 where it cannot be written.
+pub(crate) fn write<'a>(path: &Path, tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>) -> Result<(), Failure> {
+    let entry = |(name, tensor): (&'a str, &'a Tensor)| {
+        let dtype = TYPES.iter().find(|(ours, _)| *ours == tensor.dtype()).map_or(Dtype::U8, |(_, theirs)| *theirs);
+        let shape = tensor.dims().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
+        let view = TensorView::new(dtype, shape, tensor.bytes().unwrap_or_default());
+        view.map(|view| (name, view)).map_err(|error| of_file(path, "written", error))
+    };
+    let entries = tensors.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    safetensors::serialize_to_file(entries, None, path).map_err(|error| of_file(path, "written", error))?;
+    Ok(())
+}
+
+/// A tensor in a row: name, type and sizes, and how large its values are.
+pub(crate) fn describe(name: &str, tensor: &Tensor) -> Vec<String> {
+    let kind = format!("{}{:?}", tensor.dtype(), tensor.dims());
+    let Some(values) = values(tensor) else { return vec![name.to_owned(), kind] };
+    let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    let nans = match values.len() - known.len() {
+        0 => String::new(),
+        count => format!("{count} are not a number"),
+    };
+    let least = known.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mean = known.iter().sum::<f64>() / known.len() as f64;
+    let about = match known.is_empty() {
+        true => [String::new(), String::new(), String::new()],
+        false => [format!("least {least:.6}"), format!("largest {most:.6}"), format!("mean {mean:.6}")],
+    };
+    [name.to_owned(), kind].into_iter().chain(about).chain([nans]).collect()
+}
+
+/// The numbers in a tensor; `None` for types that only GPUs count with.
+fn values(tensor: &Tensor) -> Option<Vec<f64>> {
+    fn read<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
+    }
+    let bytes = tensor.bytes()?;
+    Some(match tensor.dtype() {
+        DataType::Float32 => read(bytes, |b| f32::from_ne_bytes(b).into()),
+        DataType::Float64 => read(bytes, f64::from_ne_bytes),
+        DataType::Float16 => read(bytes, |b| half::f16::from_ne_bytes(b).to_f64()),
+        DataType::BFloat16 => read(bytes, |b| half::bf16::from_ne_bytes(b).to_f64()),
+        DataType::Int64 => read(bytes, |b| i64::from_ne_bytes(b) as f64),
+        DataType::Int32 => read(bytes, |b| i32::from_ne_bytes(b).into()),
+        DataType::Int16 => read(bytes, |b| i16::from_ne_bytes(b).into()),
+        DataType::Int8 => read(bytes, |b| i8::from_ne_bytes(b).into()),
+        DataType::UInt8 | DataType::Bool => read(bytes, |[b]| b.into()),
+        DataType::Float8E4M3 | DataType::Float8E5M2 => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::{Dim, Profile, SizeRange};
+    use std::collections::BTreeMap;
+
+    fn spec() -> EngineSpec {
+        let range = SizeRange { min: 1, opt: 3, max: 8 };
+        let profile = Profile { symbols: [("batch".to_owned(), range)].into(), axes: BTreeMap::new() };
+        let inputs = vec![
+            IoSpec::new("x", DataType::Float32, [Dim::symbol("batch"), 4.into()]),
+            IoSpec::new("ids", DataType::Int64, [Dim::symbol("batch")]),
+        ];
+        EngineSpec { inputs, outputs: Vec::new(), profiles: vec![profile] }
+    }
+
+    fn arguments(inputs: Option<PathBuf>, shapes: &[&str]) -> Arguments {
+        Arguments { inputs, shapes: shapes.iter().map(|text| shape(text).unwrap()).collect(), seed: 5 }
+    }
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(shape("x=1x3x224").unwrap(), ("x".into(), vec![1, 3, 224]));
+        assert_eq!(shape("a=b=0").unwrap(), ("a=b".into(), vec![0]));
+        assert_eq!(shape("scalar=").unwrap(), ("scalar".into(), vec![]));
+        for wrong in ["x", "x=1,3", "x=-1x3", "x=1xx2", "x=axb"] {
+            assert!(shape(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn random_inputs_have_the_best_sizes_and_depend_on_the_seed_only() {
+        let spec = spec();
+        let [first, again] = [(); 2].map(|()| arguments(None, &[]).read(&spec).unwrap());
+        assert_eq!((first[0].dims(), first[1].dims()), (&[3, 4][..], &[3][..]));
+        assert_eq!(first[0].bytes(), again[0].bytes());
+        let asked = arguments(None, &["x=7x4"]).read(&spec).unwrap();
+        assert_eq!((asked[0].dims(), asked[1].bytes()), (&[7, 4][..], first[1].bytes()));
+        assert!(values(&first[0]).unwrap().iter().all(|value| value.abs() <= 1.0));
+        assert!(values(&first[1]).unwrap().iter().all(|value| [0.0, 1.0].contains(value)));
+        assert!(arguments(None, &["y=1"]).read(&spec).is_err());
+        assert!(arguments(None, &["x=9223372036854775807x4"]).read(&spec).is_err());
+    }
+
+    #[test]
+    fn every_type_survives_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let inputs: Vec<IoSpec> =
+            TYPES.iter().map(|(ours, _)| IoSpec::new(ours.to_string(), *ours, [2.into(), 3.into()])).collect();
+        let spec = EngineSpec { inputs, ..EngineSpec::default() };
+        let made = arguments(None, &[]).read(&spec).unwrap();
+        let names: Vec<String> = TYPES.iter().map(|(ours, _)| ours.to_string()).collect();
+        write(&path, names.iter().map(String::as_str).zip(&made)).unwrap();
+        let read = arguments(Some(path.clone()), &[]).read(&spec).unwrap();
+        for (made, read) in made.iter().zip(&read) {
+            assert_eq!((made.dtype(), made.dims(), made.bytes()), (read.dtype(), read.dims(), read.bytes()));
+        }
+        let Err(Failure::Error(error)) = arguments(Some(path.clone()), &[]).read(&self::spec()) else { unreachable!() };
+        assert!(error.code() == Code::BadInputs && error.message().contains("no tensor `x`"), "{error}");
+        std::fs::write(&path, b"not that").unwrap();
+        let Err(Failure::Error(error)) = arguments(Some(path), &[]).read(&spec) else { unreachable!() };
+        assert_eq!(error.code(), Code::TensorFile);
+    }
+
+    #[test]
+    fn what_is_no_number_is_counted_apart() {
+        let bytes: Vec<u8> = [1f32, f32::NAN, -3.0].iter().flat_map(|v| v.to_ne_bytes()).collect();
+        let row = describe("y", &Tensor::from_bytes(DataType::Float32, &[3], &bytes).unwrap());
+        assert_eq!(
+            row,
+            ["y", "float32[3]", "least -3.000000", "largest 1.000000", "mean -1.000000", "1 are not a number"]
+        );
+        let none = describe("y", &Tensor::from_bytes(DataType::Float32, &[0], &[]).unwrap());
+        assert_eq!(none, ["y", "float32[0]", "", "", "", ""]);
+    }
+}

@@ -1,0 +1,230 @@
+//! The program itself, on a GPU that is not there: the driver and TensorRT are those of the simulator.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up is a failed test")]
+
+use engine::{Built, EngineFile, Kind, Manifest};
+use runtime::{DataType, Dim, EngineSpec, IoSpec, Profile, SizeRange};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Two inputs, two outputs, batches of 1 to 12. Output number j is j plus x plus two z.
+const PLAN: &str = "input x -1 4\ninput z -1 4\noutput y -1 4\noutput u -1 4\nprofile 1 2 12\n";
+
+/// A folder with the simulated libraries, and files of tests.
+struct Machine {
+    folder: tempfile::TempDir,
+    tensorrt: &'static str,
+}
+
+impl Machine {
+    fn new(tensorrt: &'static str) -> Self {
+        let library = std::env::current_exe().unwrap().with_file_name("libsimulator.so");
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Self { folder, tensorrt };
+        for name in machine.libraries() {
+            std::os::unix::fs::symlink(&library, machine.path(name)).unwrap();
+        }
+        machine
+    }
+
+    fn libraries(&self) -> [&'static str; 3] {
+        let tensorrt = if self.tensorrt == "8601" { "libnvinfer.so.8" } else { "libnvinfer.so.10" };
+        ["libcuda.so", "libcuda.so.1", tensorrt]
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        std::fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    /// An engine file with the plan, built by this TensorRT or another.
+    fn engine_file(&self, name: &str, tensorrt: &str) -> PathBuf {
+        let io = |name: &str| IoSpec::new(name, DataType::Float32, [Dim::symbol("batch"), 4.into()]);
+        let range = SizeRange { min: 1, opt: 2, max: 12 };
+        let interface = EngineSpec {
+            inputs: vec![io("x"), io("z")],
+            outputs: vec![io("y"), io("u")],
+            profiles: vec![Profile { symbols: [("batch".into(), range)].into(), ..Profile::default() }],
+        };
+        let built = Built { tensorrt: tensorrt.into(), gpu: "Simulated GPU".into(), ..Built::default() };
+        let accuracy = [("y".to_owned(), 1.5e-6)].into();
+        let made_by = "a test".to_owned();
+        let mut file =
+            EngineFile::new(Manifest { built: Some(built), interface, accuracy, made_by, ..Manifest::default() });
+        file.insert(Kind::Plan, vec![PLAN.into()]);
+        file.save(&self.path(name)).unwrap();
+        self.path(name)
+    }
+
+    fn run(&self, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_torch2trt"));
+        command.env("LD_LIBRARY_PATH", self.folder.path()).env("SIMULATOR_TENSORRT", self.tensorrt);
+        command.env_remove("TORCH2TRT_TENSORRT").env_remove("TORCH2TRT_ONNXRUNTIME");
+        command.args(arguments.iter().map(|argument| argument.as_ref())).output().unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    fn says(&self, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
+        let output = self.run(arguments);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && complaint.is_empty(), "{}: {complaint}", output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What a command that fails complains of.
+    fn complains(&self, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+fn machines() -> [Machine; 2] {
+    ["8601", "101600"].map(Machine::new)
+}
+
+fn numbers(path: &Path, name: &str) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = file.tensor(name).unwrap();
+    assert_eq!(tensor.dtype(), Dtype::F32);
+    tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+fn save(path: &Path, tensors: &[(&str, &[usize], Vec<f32>)]) {
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(.., v)| v.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes);
+    let views =
+        views.map(|((name, dims, _), bytes)| (*name, TensorView::new(Dtype::F32, dims.to_vec(), bytes).unwrap()));
+    safetensors::serialize_to_file(views.collect::<Vec<_>>(), None, path).unwrap();
+}
+
+#[test]
+fn a_plan_and_an_engine_file_run_on_the_gpu() {
+    for machine in machines() {
+        let plan = machine.file("net.plan", PLAN.as_bytes());
+        let version = if machine.tensorrt == "8601" { "TensorRT 8.6.1" } else { "TensorRT 10.16.0" };
+        let file = machine.engine_file("net.trt2", version);
+        let (inputs, output) = (machine.path("in.safetensors"), machine.path("out.safetensors"));
+        let x: Vec<f32> = (0..12u8).map(f32::from).collect();
+        save(&inputs, &[("z", &[3, 4], vec![0.5; 12]), ("x", &[3, 4], x.clone()), ("other", &[1], vec![0.0])]);
+        for engine in [plan, file] {
+            let said = machine.says(&[&"run", &engine, &"--inputs", &inputs, &"--output", &output]);
+            assert!(said.contains("u  float32[3, 4]  least 2.0") && said.contains(version), "{said}");
+            let expected: Vec<f32> = x.iter().map(|x| x + 1.0).collect();
+            assert_eq!(numbers(&output, "y"), expected);
+            assert_eq!(numbers(&output, "u"), expected.iter().map(|y| y + 1.0).collect::<Vec<f32>>());
+        }
+    }
+}
+
+#[test]
+fn calls_are_timed() {
+    for machine in machines() {
+        let plan = machine.file("net.plan", PLAN.as_bytes());
+        let said = machine.says(&[&"bench", &plan, &"--calls", &"7", &"--warm-up", &"3", &"--shape", &"z=2x4"]);
+        assert!(said.contains("7 after 3") && said.contains("median") && said.contains("x: float32[2, 4]"), "{said}");
+        let counted = machine.file("counted.plan", b"input x 8\noutput y 8\ncounted\n");
+        if machine.tensorrt != "8601" {
+            let said = machine.says(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
+            assert!(said.contains("2 after 20"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_an_engine_file_holds_is_told_without_tensorrt() {
+    let machine = Machine::new("8601");
+    let file = machine.engine_file("net.trt2", "TensorRT 8.6.1");
+    for library in machine.libraries() {
+        std::fs::remove_file(machine.path(library)).unwrap();
+    }
+    let said = machine.says(&[&"info", &file]);
+    for part in [
+        "engine    TensorRT 8.6.1 plan for Simulated GPU",
+        "input     x: float32[batch, 4]",
+        "output    u: float32[batch, 4]",
+        "sizes     batch 1 to 12, best at 2",
+        "accuracy  y: off by 1.5e-6 of its largest value",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&machine.says(&[&"info", &file, &"--json"])).unwrap();
+    assert_eq!(manifest["interface"]["profiles"][0]["symbols"]["batch"]["max"], 12);
+    let plan = machine.path("taken.plan");
+    let said = machine.says(&[&"plan", &file, &"--output", &plan]);
+    assert!(said.contains("TensorRT 8.6.1 on Simulated GPU"), "{said}");
+    assert_eq!(std::fs::read_to_string(plan).unwrap(), PLAN);
+}
+
+#[test]
+fn errors_have_a_code_and_say_what_to_do() {
+    let machine = Machine::new("101600");
+    let plan = machine.file("net.plan", PLAN.as_bytes());
+    let other = machine.engine_file("other.trt2", "TensorRT 9.9.9");
+    let whole = std::fs::read(machine.engine_file("cut.trt2", "TensorRT 10.16.0")).unwrap();
+    let cut = machine.file("cut.trt2", &whole[..whole.len() - 3]);
+    let (empty, text) = (machine.file("empty.plan", b""), machine.file("text.plan", b"no plan"));
+    let inputs = machine.path("in.safetensors");
+    save(&inputs, &[("x", &[3, 4], vec![0.0; 12])]);
+    let nowhere = machine.path("nowhere/file");
+    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 12] = [
+        ("E0605", &[&"run", &nowhere]),
+        ("E0605", &[&"run", &cut]),
+        ("E0605", &[&"run", &empty]),
+        ("E0604", &[&"run", &text]),
+        ("E0604", &[&"run", &other]),
+        ("E0402", &[&"run", &plan, &"--shape", &"x=13x4", &"--shape", &"z=13x4"]),
+        ("E0602", &[&"run", &plan, &"--shape", &"y=1x4"]),
+        ("E0602", &[&"run", &plan, &"--inputs", &inputs]),
+        ("E0607", &[&"run", &plan, &"--inputs", &text]),
+        ("E0607", &[&"run", &plan, &"--output", &nowhere]),
+        ("E0605", &[&"info", &plan]),
+        ("E0604", &[&"run", &plan, &"--device", &"5"]),
+    ];
+    for (code, arguments) in cases {
+        let complaint = machine.complains(arguments);
+        assert!(
+            complaint.starts_with(&format!("error[{code}]: ")) && complaint.contains("\nhelp: "),
+            "{code}: {complaint}"
+        );
+    }
+}
+
+#[test]
+fn wrong_arguments_are_2_and_help_is_0() {
+    let machine = Machine::new("101600");
+    for (status, arguments) in [
+        (2, &[&"run" as &dyn AsRef<std::ffi::OsStr>][..]),
+        (2, &[&"fly"]),
+        (2, &[&"bench", &"a", &"--calls", &"0"]),
+        (2, &[&"run", &"a", &"--shape", &"x=a"]),
+        (0, &[&"--help"]),
+        (0, &[&"--version"]),
+    ] {
+        assert_eq!(machine.run(arguments).status.code(), Some(status));
+    }
+}
+
+#[test]
+fn the_doctor_says_what_is_there_and_what_is_not() {
+    let machine = Machine::new("101600");
+    let said = machine.says(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
+    assert!(said.contains("GPU 0: Simulated GPU, compute capability 9.0\n"), "{said}");
+    assert!(
+        said.contains("TensorRT: TensorRT 10.16.0, ") && said.contains("CPU engine: none\n  error[E0501]"),
+        "{said}"
+    );
+    for library in machine.libraries() {
+        std::fs::remove_file(machine.path(library)).unwrap();
+    }
+    let output = machine.run(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("GPU: none\n  error[") && said.contains("TensorRT: none\n  error[E0301]"), "{said}");
+}

@@ -1,0 +1,95 @@
+"""The command line on engine files of the CPU engine; crates/cli/tests has the GPU's side of it."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from torch2trt import _core, torch2trt
+from torch2trt.backend import site_packages
+
+
+class Words(nn.Module):
+    """Integers and floats in, a mask and floats out."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(16, 8)
+
+    def forward(self, ids, x):
+        y = self.embedding(ids) * x
+        return {"y": y, "positive": y > 0}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    model, path = Words().eval(), tmp_path_factory.mktemp("engine") / "words.trt2"
+    sample = [torch.randint(16, (2, 5)), torch.randn(2, 5, 8)]
+    made = torch2trt(model, sample, backend="cpu", progress=False, max_batch_size=4)
+    made.save(path)
+    return model, path
+
+
+@pytest.fixture
+def command(capfd):
+    def run(*arguments):
+        status = _core.run_command(["torch2trt", *map(str, arguments)], site_packages())
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_a_file_of_tensors_is_run(engine, command, tmp_path):
+    model, path = engine
+    inputs = {"ids": torch.randint(16, (3, 5)), "x": torch.randn(3, 5, 8)}
+    save_file(inputs, tmp_path / "in.safetensors")
+    status, said, complaint = command("run", path, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors")
+    assert status == 0 and complaint == "" and "y         float32[3, 5, 8]" in said, (said, complaint)
+    got, wanted = load_file(tmp_path / "out.safetensors"), model(**inputs)
+    assert got.keys() == wanted.keys()
+    torch.testing.assert_close(got["y"], wanted["y"])
+    assert torch.equal(got["positive"], wanted["positive"])
+
+
+def test_random_tensors_depend_on_the_seed_only(engine, command, tmp_path):
+    made = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        status, _, complaint = command("run", engine[1], "--seed", seed, "--shape", "x=4x5x8", "--shape", "ids=4x5", "-o", tmp_path / name)
+        assert status == 0, complaint
+        made.append(load_file(tmp_path / name)["y"])
+    assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2]) and made[0].shape == (4, 5, 8)
+
+
+def test_info_and_bench(engine, command):
+    status, said, _ = command("info", engine[1])
+    assert status == 0
+    for part in ("ONNX model for the CPU engine", "ids: int64[ids_dim0, 5]", "positive: bool[ids_dim0, 5, 8]", "ids axis 0: 1 to 4, best at 2", "accuracy  y (opt): "):
+        assert part in said, said
+    status, said, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
+    assert status == 0 and "3 after 1" in said and "1 thread" in said, (said, complaint)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("run", "--shape", "x=5x5x8", "--shape", "ids=5x5"), "E0402"),
+        (("run", "--shape", "x=2x5x8", "--shape", "ids=3x5"), "E0402"),
+        (("plan", "--output", "a.plan"), "E0605"),
+        (("bench", "--onnxruntime", "/nowhere/libonnxruntime.so"), None),
+    ],
+)
+def test_errors(engine, command, arguments, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, said, complaint = command(arguments[0], engine[1], *arguments[1:])
+    assert status == 1 and said == "" and complaint.startswith(f"error[{code or 'E050'}") and "\nhelp: " in complaint, complaint
+
+
+def test_it_is_a_program():
+    made = subprocess.run([sys.executable, "-m", "torch2trt", "--version"], capture_output=True, text=True)
+    assert (made.returncode, made.stdout) == (0, f"torch2trt {_core.__version__}\n"), made.stderr
+    made = subprocess.run([sys.executable, "-m", "torch2trt", "doctor"], capture_output=True, text=True)
+    assert made.returncode == 0 and "CPU engine: ONNX Runtime " in made.stdout, made

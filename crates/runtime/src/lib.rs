@@ -15,7 +15,7 @@
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
 //! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`], [`refit`] | the TensorRT engine |
 //!
-//! `unsafe` is confined to `tensor.rs` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime) and `tensorrt/`
+//! `unsafe` is confined to `tensor/` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime) and `tensorrt/`
 //! (device addresses and streams).
 #![deny(unsafe_code)]
 

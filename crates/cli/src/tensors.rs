@@ -3,8 +3,9 @@
 use crate::Failure;
 use clap::Args;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use runtime::{DataType, EngineSpec, IoSpec, Tensor};
+use runtime::{DataType, Dim, EngineSpec, IoSpec, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use torch2trt::{Code, Error};
 
@@ -15,7 +16,7 @@ pub(crate) struct Arguments {
     /// A safetensors file with a tensor for each input, by its name [default: random ones]
     #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
-    /// Sizes of a random input, such as x=1x3x224x224 [default: those the engine is best at]
+    /// Sizes of a random input, such as x=1x3x224x224 [default: as other inputs say, or those the engine is best at]
     #[arg(long = "shape", value_name = "NAME=SIZES", value_parser = shape)]
     shapes: Vec<(String, Vec<i64>)>,
     /// Seed of random inputs
@@ -41,28 +42,41 @@ impl Arguments {
             return Err(no_input(spec, name).into());
         }
         let file = self.inputs.as_deref().map(|path| from_file(path, spec)).transpose()?;
-        match file {
-            Some(tensors) => Ok(tensors),
-            None => spec.inputs.iter().enumerate().map(|(k, input)| self.random(spec, k, input)).collect(),
+        if let Some(tensors) = file {
+            return Ok(tensors);
         }
+        let told = told(spec, &self.shapes);
+        let dims = spec.inputs.iter().map(|input| self.sizes(spec, input, &told)).collect::<Result<Vec<_>, _>>()?;
+        // Numbers are made for sizes that the engine takes only: others may be of any length.
+        spec.output_dims(&dims.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        let made = spec.inputs.iter().zip(dims).enumerate();
+        made.map(|(k, (input, dims))| self.random(k, input, &dims)).collect()
+    }
+
+    /// Sizes of a random input.
+    fn sizes(&self, spec: &EngineSpec, input: &IoSpec, told: &BTreeMap<String, i64>) -> Result<Vec<i64>, Failure> {
+        let asked = self.shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, sizes)| sizes.clone());
+        asked.or_else(|| best(spec, input, told)).ok_or_else(|| {
+            let message = format!("no sizes are known for input {}", crate::info::port(input));
+            Error::new(Code::BadInputs, message).with_help(format!("give them: --shape {}=1x2x3", input.name)).into()
+        })
     }
 
     /// Numbers between -1 and 1, integers and truth values that are 0 or 1.
-    fn random(&self, spec: &EngineSpec, index: usize, input: &IoSpec) -> Result<Tensor, Failure> {
-        let asked = self.shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, sizes)| sizes.clone());
-        let dims = asked.or_else(|| best(spec, input)).ok_or_else(|| {
-            let message = format!("no sizes are known for input {}", crate::info::port(input));
-            Error::new(Code::BadInputs, message).with_help(format!("give them: --shape {}=1x2x3", input.name))
-        })?;
+    fn random(&self, index: usize, input: &IoSpec, dims: &[i64]) -> Result<Tensor, Failure> {
         // One stream of numbers an input: the sizes of one do not change another.
         let mut random = StdRng::seed_from_u64(self.seed.wrapping_add(index as u64));
-        let count =
-            dims.iter().try_fold(1i64, |all, size| all.checked_mul(*size)).and_then(|n| usize::try_from(n).ok());
-        let room =
-            count.and_then(|n| n.checked_mul(input.dtype.size())).filter(|bytes| isize::try_from(*bytes).is_ok());
-        let Some((count, _)) = count.zip(room) else { return Err(runtime::Error::BadDims { dims }.into()) };
-        let bytes: Vec<u8> = (0..count).flat_map(|_| element(&mut random, input.dtype)).collect();
-        Ok(Tensor::from_bytes(input.dtype, &dims, &bytes)?)
+        let bytes = dims.iter().try_fold(input.dtype.size(), |all, size| all.checked_mul(usize::try_from(*size).ok()?));
+        let mut made = Vec::new();
+        let room = bytes.filter(|bytes| made.try_reserve_exact(*bytes).is_ok());
+        let Some(bytes) = room else {
+            let message = format!("input {} of sizes {dims:?} has no room in memory", input.name);
+            return Err(Error::new(Code::BadInputs, message).with_help("give smaller sizes with --shape").into());
+        };
+        for _ in 0..bytes / input.dtype.size() {
+            made.extend(element(&mut random, input.dtype));
+        }
+        Ok(Tensor::from_bytes(input.dtype, dims, &made)?)
     }
 }
 
@@ -72,14 +86,28 @@ fn no_input(spec: &EngineSpec, name: &str) -> Error {
     Error::new(Code::BadInputs, message).with_help(format!("its inputs are {}", names.join(", ")))
 }
 
-/// The sizes that the engine was tuned for.
-fn best(spec: &EngineSpec, input: &IoSpec) -> Option<Vec<i64>> {
+/// What the sizes that were asked for say of symbols.
+fn told(spec: &EngineSpec, asked: &[(String, Vec<i64>)]) -> BTreeMap<String, i64> {
+    let dims = asked.iter().filter_map(|(name, sizes)| {
+        let input = spec.inputs.iter().find(|input| input.name == *name)?;
+        Some(input.dims.iter().zip(sizes))
+    });
+    let plain = |(dim, size): (&Dim, &i64)| {
+        let symbol = dim.symbols().first()?.to_string();
+        (*dim == Dim::symbol(&symbol)).then_some((symbol, *size))
+    };
+    dims.flatten().filter_map(plain).collect()
+}
+
+/// The sizes of an input: as the others say, otherwise those that the engine was tuned for.
+fn best(spec: &EngineSpec, input: &IoSpec, told: &BTreeMap<String, i64>) -> Option<Vec<i64>> {
     let profile = spec.profiles.first();
     let axes = profile.and_then(|profile| profile.axes.get(&input.name));
-    let symbol = |name: &str| profile?.symbols.get(name).map(|range| range.opt);
-    let size = |(axis, dim): (usize, &runtime::Dim)| {
-        let told = axes.and_then(|axes| axes.get(axis)).map(|range| range.opt);
-        dim.as_static().or(told).or_else(|| dim.eval(&symbol).ok())
+    let tuned = |name: &str| profile?.symbols.get(name).map(|range| range.opt);
+    let size = |(axis, dim): (usize, &Dim)| {
+        let best = || axes.and_then(|axes| axes.get(axis)).map(|range| range.opt);
+        let known = dim.eval(&|name| told.get(name).copied()).ok();
+        known.or_else(best).or_else(|| dim.eval(&|name| told.get(name).copied().or_else(|| tuned(name))).ok())
     };
     input.dims.iter().enumerate().map(size).collect()
 }
@@ -200,8 +228,7 @@ fn values(tensor: &Tensor) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtime::{Dim, Profile, SizeRange};
-    use std::collections::BTreeMap;
+    use runtime::{Profile, SizeRange};
 
     fn spec() -> EngineSpec {
         let range = SizeRange { min: 1, opt: 3, max: 8 };
@@ -234,11 +261,14 @@ mod tests {
         assert_eq!((first[0].dims(), first[1].dims()), (&[3, 4][..], &[3][..]));
         assert_eq!(first[0].bytes(), again[0].bytes());
         let asked = arguments(None, &["x=7x4"]).read(&spec).unwrap();
-        assert_eq!((asked[0].dims(), asked[1].bytes()), (&[7, 4][..], first[1].bytes()));
+        assert_eq!((asked[0].dims(), asked[1].dims()), (&[7, 4][..], &[7][..]), "they share a symbol");
+        let start = first[0].bytes().unwrap();
+        assert_eq!(&asked[0].bytes().unwrap()[..start.len()], start);
         assert!(values(&first[0]).unwrap().iter().all(|value| value.abs() <= 1.0));
         assert!(values(&first[1]).unwrap().iter().all(|value| [0.0, 1.0].contains(value)));
-        assert!(arguments(None, &["y=1"]).read(&spec).is_err());
-        assert!(arguments(None, &["x=9223372036854775807x4"]).read(&spec).is_err());
+        for wrong in [&["y=1"][..], &["x=9x4"], &["x=9223372036854775807x4"], &["x=2x4", "ids=3"]] {
+            assert!(arguments(None, wrong).read(&spec).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -173,13 +173,14 @@ fn errors_have_a_code_and_say_what_to_do() {
     let inputs = machine.path("in.safetensors");
     save(&inputs, &[("x", &[3, 4], vec![0.0; 12])]);
     let nowhere = machine.path("nowhere/file");
-    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 12] = [
+    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 13] = [
         ("E0605", &[&"run", &nowhere]),
         ("E0605", &[&"run", &cut]),
         ("E0605", &[&"run", &empty]),
         ("E0604", &[&"run", &text]),
         ("E0604", &[&"run", &other]),
         ("E0402", &[&"run", &plan, &"--shape", &"x=13x4", &"--shape", &"z=13x4"]),
+        ("E0402", &[&"run", &plan, &"--shape", &"x=99999999999x4"]),
         ("E0602", &[&"run", &plan, &"--shape", &"y=1x4"]),
         ("E0602", &[&"run", &plan, &"--inputs", &inputs]),
         ("E0607", &[&"run", &plan, &"--inputs", &text]),

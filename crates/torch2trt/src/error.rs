@@ -148,7 +148,7 @@ impl From<convert::Error> for Error {
         };
         let (code, help) = match innermost {
             E::NoConverter { missing, .. } => (Code::NoConverter, missing_help(missing)),
-            E::Unsupported { .. } => (Code::UnsupportedArgument, String::new()),
+            E::Unsupported { .. } => (Code::UnsupportedArgument, ARGUMENT_HELP.into()),
             E::Converter { .. } => (
                 Code::ConverterContradiction,
                 "this is a bug in torch2trt: please report it with the operator and its arguments".into(),
@@ -163,6 +163,9 @@ impl From<convert::Error> for Error {
         if help.is_empty() { error } else { error.with_help(help) }
     }
 }
+
+const ARGUMENT_HELP: &str = "write it with other arguments or operations, or convert the module around it yourself \
+                             (@tensorrt_converter, docs/custom-converters.md)";
 
 fn missing_help(missing: &[convert::Missing]) -> String {
     let Some(first) = missing.iter().find(|m| !m.complex) else {

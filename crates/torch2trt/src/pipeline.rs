@@ -1,7 +1,7 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
 use crate::cache::timings;
-use crate::{Artifact, Backend, Executable, Options, Payload, Plan, Progress, Result, interface};
+use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface};
 use convert::Foreign;
 use engine::Built;
 use network::Network;
@@ -126,7 +126,8 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     // What ran when it was built does not now: a driver, or a library beside TensorRT, is another one.
     place.remove();
     made.map_err(|error| {
-        error.with_help("the plan came from the engine cache and is not kept any longer: convert again")
+        let message = format!("{}\n  it came from the engine cache, which keeps it no longer", error.message());
+        Error::new(error.code(), message).with_help("convert again: it is then built anew")
     })
 }
 

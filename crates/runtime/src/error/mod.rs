@@ -168,7 +168,7 @@ pub enum Error {
     /// A preallocated output of another shape.
     #[error(
         "output `{output}` has a buffer of shape {got:?}; these inputs give {expected:?}\n\
-         help: allocate outputs with the shapes that `output_dims` returns"
+         help: pass one of that shape, or none, and the engine allocates it"
     )]
     OutputShape {
         /// The output's name.
@@ -192,7 +192,7 @@ pub enum Error {
     /// An output whose shape depends on data was preallocated.
     #[error(
         "the shape of output `{output}` depends on data, so it has no buffer to run into\n\
-         help: use `run_alloc`, which returns the outputs it allocated"
+         help: pass no tensors to write to: the engine allocates its outputs (`run_alloc` in Rust)"
     )]
     OutputDependsOnData {
         /// The output's name.

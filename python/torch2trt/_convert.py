@@ -103,7 +103,7 @@ def torch2trt(
         target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
         optimization_level: 0 (build fast) to 5 (search long).
         avg_timing_iterations: how often TensorRT times each tactic. Default: 8.
-        build_threads: threads of a TensorRT build. Default: TensorRT's, which is one.
+        build_threads: threads of a TensorRT build. Default: one, as TensorRT has it; all cores where 8.6 is refused kernels.
         tactic_sources: where TensorRT takes tactics from: names ("CUBLAS", "CUBLAS_LT", "CUDNN",
             "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS") or values of TensorRT's `TacticSource`. Default: TensorRT's
             own choice, without those whose libraries are not there.

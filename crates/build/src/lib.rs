@@ -45,6 +45,7 @@ pub use target::targets;
 
 use network::Network;
 use nvinfer as trt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use watch::Relay;
@@ -87,7 +88,6 @@ impl Build<'_> {
         let (said, told) = (logger.count(), logger.info_count());
         let other = |e| Error::from_trt(e, version, Vec::new());
         let builder = trt::Builder::new(self.library).map_err(other)?;
-        self.options.threads.map_or(Ok(()), |count| builder.set_max_threads(count)).map_err(other)?;
         let (mut config, mut warnings) = self.config(&builder)?;
         let store = bumpalo::Bump::new();
         let typing = if version.family().can_be_strongly_typed() { trt::Typing::Strong } else { trt::Typing::Weak };
@@ -97,7 +97,12 @@ impl Build<'_> {
         if self.relay.cancelled() {
             return Err(Error::Cancelled);
         }
-        let _watched = kernels::watch(self.library, self.network, &mut config).map_err(other)?;
+        let watched = kernels::watch(self.library, self.network, &mut config).map_err(other)?;
+        // Such builds lay out large weights anew for every kernel, which threads share; others gain nothing from them.
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        if let Some(count) = self.options.threads.or_else(|| watched.is_some().then(cores)) {
+            builder.set_max_threads(count).map_err(other)?;
+        }
         let mut built = builder.build(&definition, &config);
         if let Err(error) = &built
             && self.options.tactic_sources.is_none()

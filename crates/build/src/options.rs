@@ -14,7 +14,7 @@ pub struct BuildOptions {
     pub optimization_level: Option<i32>,
     /// How often a tactic is timed; `None`: 8.
     pub avg_timing_iterations: Option<usize>,
-    /// Threads of the build; `None`: TensorRT's default (one).
+    /// Threads of the build; `None`: TensorRT's default (one), or all cores for a build that refuses kernels.
     pub threads: Option<usize>,
     /// Where tactics come from; `None`: TensorRT's default, but cuDNN and cuBLAS only where they are there.
     pub tactic_sources: Option<Vec<TacticSource>>,

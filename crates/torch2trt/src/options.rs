@@ -56,7 +56,7 @@ pub struct Options {
     pub optimization_level: Option<i32>,
     /// How often a tactic is timed; `None`: 8.
     pub avg_timing_iterations: Option<usize>,
-    /// Threads of a TensorRT build; `None`: TensorRT's default (one).
+    /// Threads of a TensorRT build; `None`: TensorRT's default (one), or all cores for a build that refuses kernels.
     pub build_threads: Option<NonZeroUsize>,
     /// Where TensorRT takes tactics from; `None`: all of its default sources whose libraries are there.
     pub tactic_sources: Option<Vec<TacticSource>>,

@@ -25,7 +25,8 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
                 screen.line(format!("GPU {gpus}: {}, compute capability {major}.{minor}", gpu.name()))?;
                 gpus += 1;
             }
-            Err(error) => break Error::from(error),
+            Err(runtime::Error::NoCuda { reason, .. }) => break reason,
+            Err(error) => break error.to_string(),
         }
     };
     if gpus == 0 {

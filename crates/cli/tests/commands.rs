@@ -227,5 +227,9 @@ fn the_doctor_says_what_is_there_and_what_is_not() {
     let output = machine.run(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("GPU: none\n  error[") && said.contains("TensorRT: none\n  error[E0301]"), "{said}");
+    assert!(
+        said.contains("GPU: none\n  the CUDA driver (libcuda.so.1) is not installed\n")
+            && said.contains("TensorRT: none\n  error[E0301]"),
+        "{said}"
+    );
 }

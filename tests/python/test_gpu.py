@@ -133,6 +133,12 @@ class OnTheGpu(unittest.TestCase):
                     changed = made()
                     self.assertFalse(kept(changed))
                     torch.testing.assert_close(changed(x), model(x), rtol=5e-3, atol=5e-3)
+            with self.subTest("the model's own types"):
+                # TensorRT 8.6 has int32 only, and is told the same of both.
+                for dtype in (torch.int64, torch.int32):
+                    ids = torch.arange(4, device="cuda", dtype=dtype)
+                    doubled = torch2trt(lambda x: x * 2, [ids], backend="tensorrt", progress=False, engine_cache=cache)
+                    self.assertTrue(torch.equal(doubled(ids), ids * 2) and doubled(ids).dtype == dtype)
             with self.subTest("damage"):
                 for name in files():
                     path = os.path.join(cache, name)

@@ -1,5 +1,6 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
+use crate::cache::plans::Place;
 use crate::cache::timings;
 use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface};
 use convert::Foreign;
@@ -80,9 +81,7 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
     let place = timed.as_ref().and_then(|gpu| options.engine_cache.place(digest(&legal, library, gpu, &build)));
-    let kept = place.as_ref().and_then(|place| Some((place.read()?, place)));
-    let source = interface::source(network);
-    if let Some(plan) = kept.and_then(|(file, place)| Plan::from_cache(file, library, source.clone(), place)) {
+    if let Some(plan) = place.as_ref().and_then(|place| kept(place, network, library)) {
         return Ok(plan);
     }
     let path = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
@@ -99,11 +98,17 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         hardware_compatible: options.hardware_compatible,
         structure: options.refittable.then(|| interface::structure(&legal)),
     };
-    let plan = Plan::new(plan, declared, built, source);
+    let plan = Plan::new(plan, declared, built, interface::source(network));
     if let Some(place) = place {
         place.write(&plan.to_cache());
     }
     Ok(plan)
+}
+
+/// The plan that the engine cache has in a place, as one of this network.
+fn kept(place: &Place, network: &Network, library: nvinfer::Library) -> Option<Plan> {
+    let declared = |profiles: &[runtime::Profile]| interface::spec(network, profiles);
+    Plan::from_cache(place.read()?, library, declared, interface::source(network), place)
 }
 
 /// A digest of all that a plan depends on.

@@ -66,10 +66,13 @@ impl Plan {
         self.artifact.to_file(Description { model, ..Description::default() })
     }
 
-    /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file.
+    /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file. What
+    /// the model calls its own is `declared` for the plan's profiles: TensorRT may have been told the same of a model of
+    /// other types, whose file this is.
     pub(crate) fn from_cache(
         file: EngineFile,
         library: nvinfer::Library,
+        declared: impl FnOnce(&[runtime::Profile]) -> EngineSpec,
         source: String,
         place: &Place,
     ) -> Option<Self> {
@@ -95,10 +98,9 @@ impl Plan {
             profiles: manifest.interface.profiles.iter().map(ranges).collect(),
         };
         let artifact = Artifact {
-            declared: manifest.interface,
+            declared: declared(&manifest.interface.profiles),
             payload: Payload::Plan(bytes.clone()),
             built: manifest.built,
-            // Equal networks of other source lines have another digest.
             source: Some(source),
         };
         Some(Self { artifact, bytes, report, kept: Some(place.clone()) })

@@ -90,7 +90,7 @@ def torch2trt(
         strict_type_constraints: accepted; every network is strongly typed.
         keep_network: keep the network, for `model_trt.network`.
         min_shapes: smallest shape of each input tensor, in order or nested as the inputs are; a dict of shapes by
-            input name; or a list of those, one a profile.
+            input name (the model's, or that of `input_names`); or a list of those, one a profile.
         opt_shapes: the shapes that TensorRT tunes for, as `min_shapes`. Default: those of the sample inputs.
         max_shapes: largest shape of each input tensor, as `min_shapes`.
         max_batch_size: makes the batch dynamic, from 1 to this: the first axis of the first input, and of every other

@@ -31,6 +31,22 @@ class ShapeOptions:
     max_shapes: Any = None
     max_batch_size: int | None = None
     dynamic_shapes: Any = None
+    input_names: Any = None
+    """The names that the call gives the inputs; shapes may be told by these, too."""
+
+    def by_own_names(self, own: list[str]) -> ShapeOptions:
+        """The same with shapes told by the model's own names."""
+        renamed = {name: mine for name, mine in zip(self.input_names or [], own) if name not in own}
+
+        def translated(given: Any) -> Any:
+            if isinstance(given, dict):
+                return {renamed.get(name, name): shape for name, shape in given.items()}
+            if isinstance(given, list) and all(isinstance(profile, dict) for profile in given):
+                return [translated(profile) for profile in given]
+            return given
+
+        shapes = {name: translated(getattr(self, name)) for name in ("min_shapes", "opt_shapes", "max_shapes")}
+        return replace(self, **shapes) if renamed else self
 
 
 @dataclass
@@ -80,6 +96,7 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
             raise error("E0602", "the data set is empty", "insert at least one sample first")
         inputs = dataset[0]
     tree = InputTree(signature, *normalized(inputs, kwargs))
+    options = options.by_own_names(tree.names)
     asked = options.max_shapes is not None
     if dataset is not None:
         options = _with_dataset(tree, dataset, kwargs, options)

@@ -177,6 +177,10 @@ def test_ranges_belong_to_inputs_by_whatever_name():
     model_trt = convert(torch.add, [torch.randn(2, 4), torch.randn(2, 4)], **options)
     agree(torch.add, model_trt, torch.randn(8, 4), torch.randn(8, 4))
     refused("E0402", lambda: model_trt(torch.randn(9, 4), torch.randn(9, 4)), "`image`", "got 9")
+    for named in ({"image": (8, 4), "args.1": (8, 4)}, {"args.0": (8, 4), "args.1": (8, 4)}, [{"image": (8, 4), "args.1": (8, 4)}]):
+        model_trt = convert(torch.add, [torch.randn(2, 4), torch.randn(2, 4)], **{**options, "max_shapes": named})
+        agree(torch.add, model_trt, torch.randn(8, 4), torch.randn(8, 4))
+    refused("E0307", lambda: convert(torch.add, [torch.randn(2, 4)] * 2, input_names=["a"], max_shapes={"b": (8, 4)}), "`b`")
     if HAS_RTX:
         plan = torch2trt(torch.add, [torch.randn(2, 4)] * 2, backend="tensorrt", target="sm_89", progress=False, **options)
         assert plan.input_names == ["image", model_trt.input_names[1]]

@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 use runtime::CudaGraph;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use torch2trt::{Backend, EngineCache, Half, Options, TacticSource, TimingCache};
+use torch2trt::{Backend, Cache, Half, Options, TacticSource};
 
 /// Reads options; the names are those of [`Options`].
 ///
@@ -48,8 +48,8 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "version_compatible" => options.version_compatible = value.extract().map_err(wrong)?,
             "hardware_compatible" => options.hardware_compatible = value.extract().map_err(wrong)?,
             "refittable" => options.refittable = value.extract().map_err(wrong)?,
-            "timing_cache" => options.timing_cache = timing_cache(&value).map_err(wrong)?,
-            "engine_cache" => options.engine_cache = engine_cache(&value).map_err(wrong)?,
+            "timing_cache" => options.timing_cache = cache(&value).map_err(wrong)?,
+            "engine_cache" => options.engine_cache = cache(&value).map_err(wrong)?,
             "verbose" => options.verbose = value.extract().map_err(wrong)?,
             "trusted" => options.trusted = value.extract().map_err(wrong)?,
             "profiles" => options.profiles = profiles(&value).map_err(wrong)?,
@@ -95,21 +95,12 @@ fn cuda_graph(value: &Bound<'_, PyAny>) -> PyResult<CudaGraph> {
     ))
 }
 
-/// A file, `True` for the one in the user's cache folder, or `False` for none.
-fn timing_cache(value: &Bound<'_, PyAny>) -> PyResult<TimingCache> {
+/// A path, `True` for the one in the user's cache folder, or `False` for none.
+fn cache(value: &Bound<'_, PyAny>) -> PyResult<Cache> {
     Ok(match value.extract::<bool>() {
-        Ok(true) => TimingCache::User,
-        Ok(false) => TimingCache::Off,
-        Err(_) => TimingCache::File(value.extract()?),
-    })
-}
-
-/// A folder, `True` for the one in the user's cache folder, or `False` for none.
-fn engine_cache(value: &Bound<'_, PyAny>) -> PyResult<EngineCache> {
-    Ok(match value.extract::<bool>() {
-        Ok(true) => EngineCache::User,
-        Ok(false) => EngineCache::Off,
-        Err(_) => EngineCache::Folder(value.extract()?),
+        Ok(true) => Cache::User,
+        Ok(false) => Cache::Off,
+        Err(_) => Cache::At(value.extract()?),
     })
 }
 

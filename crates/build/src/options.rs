@@ -1,4 +1,4 @@
-//! What the caller may decide about a build. Everything has TensorRT's default.
+//! What the caller may decide about a build. Everything has a default: TensorRT's own, unless it says otherwise.
 
 use dims::Profile;
 use nvinfer::TacticSource;

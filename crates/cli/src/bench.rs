@@ -1,6 +1,6 @@
 //! `torch2trt bench`: how long a call takes, with inputs and outputs where the engine has them.
 
-use crate::{Done, Screen, engine, tensors};
+use crate::{Done, Screen, engine, row, tensors};
 use clap::Args;
 use runtime::{RunOptions, Tensor};
 use std::num::NonZeroUsize;
@@ -40,14 +40,12 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
         times.push(started.elapsed());
     }
     times.sort_unstable();
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let sizes = |tensor: &Tensor| format!("{}{:?}", tensor.dtype(), tensor.dims());
     let names = executable.artifact.declared.inputs.iter().map(|io| io.name.as_str());
     let mut rows = vec![
         row("engine", executable.engine.description()),
         row("loaded in", format!("{:.2} s", loaded.as_secs_f64())),
     ];
-    rows.extend(names.zip(&inputs).map(|(name, tensor)| row("input", format!("{name}: {}", sizes(tensor)))));
+    rows.extend(names.zip(&inputs).map(|(name, tensor)| row("input", format!("{name}: {}", tensors::kind(tensor)))));
     rows.push(row("calls", format!("{} after {}", times.len(), arguments.warm_up)));
     for (name, share) in [("median", 0.5), ("least", 0.0), ("95 % within", 0.95)] {
         rows.push(row(name, milliseconds(quantile(&times, share))));

@@ -51,13 +51,10 @@ impl Arguments {
             ..Options::default()
         };
         let bytes = read(&self.file)?;
-        if torch2trt::is_engine_file(&bytes) {
+        // An empty file is no plan either, and TensorRT would say less of it.
+        if bytes.is_empty() || torch2trt::is_engine_file(&bytes) {
             let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
             return Ok(torch2trt::load(file, &options)?.0);
-        }
-        if bytes.is_empty() {
-            // TensorRT would say less.
-            return Err(EngineFile::parse(bytes.into()).map(|_| ()).err().map_or(Failure::Said, Failure::from));
         }
         Ok(torch2trt::load_plan(bytes.into(), &options)?)
     }

@@ -1,6 +1,6 @@
 //! `torch2trt info`: what an engine file holds. Needs neither TensorRT nor a GPU.
 
-use crate::{Done, Screen};
+use crate::{Done, Screen, row};
 use clap::Args;
 use runtime::{IoSpec, Profile, SizeRange};
 use std::path::PathBuf;
@@ -25,7 +25,6 @@ pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
 }
 
 fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
     let engine = manifest.built.as_ref().map_or_else(
         || "ONNX model for the CPU engine".to_owned(),
         |built| {

@@ -77,6 +77,11 @@ impl Screen<'_> {
     }
 }
 
+/// A row of a name and a value.
+fn row(name: &str, value: impl Into<String>) -> Vec<String> {
+    vec![name.to_owned(), value.into()]
+}
+
 /// Runs the command of a program's arguments, the first of which is the program's name. The folders of installed Python
 /// packages are searched for TensorRT and ONNX Runtime. Returns the exit status: 0, 1 for an error, 2 for wrong arguments.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<PathBuf>) -> u8 {

@@ -186,9 +186,14 @@ pub(crate) fn write<'a>(path: &Path, tensors: impl IntoIterator<Item = (&'a str,
     Ok(())
 }
 
+/// `float32[1, 3]`.
+pub(crate) fn kind(tensor: &Tensor) -> String {
+    format!("{}{:?}", tensor.dtype(), tensor.dims())
+}
+
 /// A tensor in a row: name, type and sizes, and how large its values are.
 pub(crate) fn describe(name: &str, tensor: &Tensor) -> Vec<String> {
-    let kind = format!("{}{:?}", tensor.dtype(), tensor.dims());
+    let kind = kind(tensor);
     let Some(values) = values(tensor) else { return vec![name.to_owned(), kind] };
     let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     let nans = match values.len() - known.len() {

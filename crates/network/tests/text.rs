@@ -257,6 +257,27 @@ fn build(inputs: &[Vec<Dim>], steps: &[Step]) -> Network {
     n
 }
 
+#[test]
+fn the_content_digest_knows_weights_and_layers_but_no_lines() {
+    let of = |position: &str, value: f64, kind: ActivationType| {
+        let (mut network, here) = (Network::new(), origin("a", "aten.add", position));
+        let x = network.add_input("x", DType::Float32, vec![2.into()]);
+        let w = network.add_one(Op::Constant(Weights::filled(DType::Float32, &[2], value)), &[], &here).unwrap();
+        let y = network.add_one(Op::ElementWise { op: ElementWiseOperation::Sum }, &[x, w], &here).unwrap();
+        let y = network.add_one(Op::Activation { kind, alpha: 0.0, beta: 0.0 }, &[y], &here).unwrap();
+        network.add_output("y", y);
+        network
+    };
+    let one = of("net.py:1", 1.0, ActivationType::Relu);
+    let moved = of("net.py:2", 1.0, ActivationType::Relu);
+    assert_ne!(one.digest(), moved.digest());
+    assert_eq!(one.content_digest(), moved.content_digest());
+    let trained = of("net.py:1", 2.0, ActivationType::Relu);
+    assert_eq!(one.structure_digest(), trained.structure_digest());
+    assert_ne!(one.content_digest(), trained.content_digest());
+    assert_ne!(one.content_digest(), of("net.py:1", 1.0, ActivationType::Tanh).content_digest());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -49,7 +49,7 @@ impl Executable {
                 && declared.dtype != own.dtype
                 && declared.dtype == input.dtype()
             {
-                staged = Staged::Copied(integers(&host(*input)?, own.dtype, &own.name)?);
+                staged = Staged::Copied(integers(&in_host(staged)?.view(), own.dtype, &own.name)?);
             }
             if staged.view().device() != self.engine.device() {
                 staged = Staged::Copied(Tensor::copy_of(&staged.view(), self.engine.device())?);
@@ -64,34 +64,24 @@ impl Executable {
     /// # Errors
     /// E0407 where the GPU fails.
     pub fn fetch(&self, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        let fetch = |(tensor, declared): (Tensor, &runtime::IoSpec)| {
-            let tensor = host_tensor(tensor)?;
-            if tensor.dtype() == declared.dtype {
-                return Ok(tensor);
-            }
-            integers(&Staged::Copied(tensor), declared.dtype, &declared.name)
+        let fetch = |(tensor, declared): (Tensor, &runtime::IoSpec)| match in_host(Staged::Copied(tensor))? {
+            Staged::Copied(tensor) if tensor.dtype() == declared.dtype => Ok(tensor),
+            other => integers(&other.view(), declared.dtype, &declared.name),
         };
         outputs.into_iter().zip(&self.artifact.declared.outputs).map(fetch).collect()
     }
 }
 
-fn host(view: TensorView<'_>) -> Result<Staged<'_>> {
-    match view.device() {
-        Device::Cpu => Ok(Staged::Lent(view)),
-        Device::Cuda(_) => Ok(Staged::Copied(Tensor::copy_of(&view, Device::Cpu)?)),
-    }
-}
-
-fn host_tensor(tensor: Tensor) -> Result<Tensor> {
-    match tensor.device() {
+/// The tensor, or a copy of it in host memory where it lies elsewhere.
+fn in_host(tensor: Staged<'_>) -> Result<Staged<'_>> {
+    match tensor.view().device() {
         Device::Cpu => Ok(tensor),
-        Device::Cuda(_) => Ok(Tensor::copy_of(&tensor.view(), Device::Cpu)?),
+        Device::Cuda(_) => Ok(Staged::Copied(Tensor::copy_of(&tensor.view(), Device::Cpu)?)),
     }
 }
 
 /// Integers of one width as those of another.
-fn integers(tensor: &Staged<'_>, to: DataType, name: &str) -> Result<Tensor> {
-    let view = tensor.view();
+fn integers(view: &TensorView<'_>, to: DataType, name: &str) -> Result<Tensor> {
     let bytes = view.bytes().unwrap_or_default();
     let cast: Option<Vec<u8>> = match (view.dtype(), to) {
         (DataType::Int64, DataType::Int32) => {
@@ -119,27 +109,27 @@ fn integers(tensor: &Staged<'_>, to: DataType, name: &str) -> Result<Tensor> {
 mod tests {
     use super::*;
 
-    fn tensor(dtype: DataType, bytes: &[u8]) -> Staged<'static> {
+    fn tensor(dtype: DataType, bytes: &[u8]) -> Tensor {
         let count = i64::try_from(bytes.len() / dtype.size()).unwrap();
-        Staged::Copied(Tensor::from_bytes(dtype, &[count], bytes).unwrap())
+        Tensor::from_bytes(dtype, &[count], bytes).unwrap()
     }
 
     #[test]
     fn integers_keep_their_values_in_another_width() {
         let values = [0i64, -1, i64::from(i32::MAX), i64::from(i32::MIN)];
         let wide: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-        let narrow = integers(&tensor(DataType::Int64, &wide), DataType::Int32, "x").unwrap();
+        let narrow = integers(&tensor(DataType::Int64, &wide).view(), DataType::Int32, "x").unwrap();
         assert_eq!(narrow.bytes().unwrap().as_chunks::<4>().0[2], i32::MAX.to_ne_bytes());
-        let back = integers(&Staged::Copied(narrow), DataType::Int64, "x").unwrap();
+        let back = integers(&narrow.view(), DataType::Int64, "x").unwrap();
         assert_eq!((back.bytes(), back.dims()), (Some(&wide[..]), &[4][..]));
     }
 
     #[test]
     fn what_does_not_fit_is_an_error_with_the_name() {
         let beyond = (i64::from(i32::MAX) + 1).to_ne_bytes();
-        let error = integers(&tensor(DataType::Int64, &beyond), DataType::Int32, "ids").unwrap_err();
+        let error = integers(&tensor(DataType::Int64, &beyond).view(), DataType::Int32, "ids").unwrap_err();
         assert_eq!((error.code(), error.message().contains("`ids`")), (Code::TensorDtype, true));
-        let error = integers(&tensor(DataType::Float32, &[0; 4]), DataType::Int32, "x").unwrap_err();
+        let error = integers(&tensor(DataType::Float32, &[0; 4]).view(), DataType::Int32, "x").unwrap_err();
         assert_eq!(error.code(), Code::EngineFile);
     }
 }

@@ -17,8 +17,7 @@ mod pipeline;
 mod plan;
 
 pub use build::{Progress, Silent};
-pub use cache::plans::EngineCache;
-pub use cache::timings::TimingCache;
+pub use cache::Cache;
 pub use call::Staged;
 pub use convert::Foreign;
 pub use engine::{EngineFile, Kind, Manifest, is_engine_file};

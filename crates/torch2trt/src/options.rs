@@ -1,7 +1,7 @@
 //! Every option of a conversion, in one place. Python's call has them under the same names, but for `half`
 //! (`fp16_mode`, `bf16_mode`) and `cuda_graph` (`use_cuda_graph`).
 
-use crate::{EngineCache, TimingCache};
+use crate::Cache;
 use nvinfer::TacticSource;
 use passes::Half;
 use std::num::NonZeroUsize;
@@ -78,11 +78,11 @@ pub struct Options {
     pub hardware_compatible: bool,
     /// The weights can be replaced after the build.
     pub refittable: bool,
-    /// Where TensorRT's timings are kept from build to build.
-    pub timing_cache: TimingCache,
-    /// Where plans are kept, so that the same network is not built again. By TensorRT-RTX they are not: it builds in
+    /// The file where TensorRT's timings are kept from build to build; the user's is named after TensorRT and the GPU.
+    pub timing_cache: Cache,
+    /// The folder where plans are kept, so that the same network is not built again. By TensorRT-RTX they are not: it builds in
     /// seconds, and times nothing.
-    pub engine_cache: EngineCache,
+    pub engine_cache: Cache,
     /// Whether an engine file's plan may bring host code of its own, as version-compatible ones do.
     pub trusted: bool,
     /// TensorRT says all that it does, to `tracing` at its trace level (target `torch2trt::tensorrt`).

@@ -1,6 +1,6 @@
 //! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
 
-use crate::cache::plans::Place;
+use crate::cache::plans::{self, Place};
 use crate::cache::timings;
 use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface};
 use convert::Foreign;
@@ -47,8 +47,7 @@ pub fn narrow(
         tracing::warn!("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32");
         return unchanged();
     }
-    // Long sums will be of int8, which are exact.
-    let rounds_sums = !target.has(Feature::Float16Sums) && !options.int8;
+    let rounds_sums = !target.has(Feature::Float16Sums);
     let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
     Ok(passes::precision(network, &wanted)?)
 }
@@ -80,11 +79,12 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
-    let place = timed.as_ref().and_then(|gpu| options.engine_cache.place(digest(&legal, library, gpu, &build)));
+    let place =
+        timed.as_ref().and_then(|gpu| plans::place(&options.engine_cache, digest(&legal, library, gpu, &build)));
     if let Some(plan) = place.as_ref().and_then(|place| kept(place, network, library)) {
         return Ok(plan);
     }
-    let path = timed.and_then(|gpu| options.timing_cache.path(&library.version().to_string(), gpu.name()));
+    let path = timed.and_then(|gpu| timings::file(&options.timing_cache, &library.version().to_string(), gpu.name()));
     build.timing_cache = path.as_deref().map(timings::read);
     let plan = build::build(&legal, library, &build, progress)?;
     if let (Some(path), Some(bytes)) = (&path, &plan.timing_cache) {

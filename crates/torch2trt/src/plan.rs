@@ -131,15 +131,13 @@ impl Plan {
         let report = self.report();
         let megabytes = |bytes: usize| format!("{:.1} MB", bytes as f64 / 1e6);
         let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
+        let when = if self.kept.is_some() { ", at an earlier time" } else { "" };
         let mut rows = vec![
             ("TensorRT", report.tensorrt.to_string()),
             ("target", report.target.clone().unwrap_or_else(|| "the GPU of this machine".into())),
             ("layers told", report.layers.to_string()),
             ("plan", format!("{}, {} of it weights", megabytes(report.plan_bytes), megabytes(report.weight_bytes))),
-            (
-                "build",
-                format!("{}{}", seconds(report.time), if self.kept.is_some() { ", at an earlier time" } else { "" }),
-            ),
+            ("build", seconds(report.time) + when),
         ];
         rows.extend(report.activation_bytes.map(|bytes| ("memory", format!("{} for each context", megabytes(bytes)))));
         rows.extend(report.warnings.iter().map(|warning| ("warning", warning.clone())));

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A tensor that an engine allocated. It keeps its memory (and whatever owns it) alive.
+/// A tensor that an engine allocated, or a copy of one. It keeps its memory (and whatever owns it) alive.
 pub struct Tensor {
     dtype: DataType,
     dims: Vec<i64>,
@@ -47,15 +47,24 @@ impl Tensor {
     /// # Errors
     /// As [`TensorView::new`].
     pub fn from_bytes(dtype: DataType, dims: &[i64], bytes: &[u8]) -> Result<Self> {
-        let len = byte_len(dtype, dims).ok_or_else(|| Error::BadDims { dims: dims.to_vec() })?;
-        if bytes.len() != len {
-            return Err(Error::BufferLength { dtype, dims: dims.to_vec(), needed: len, got: bytes.len() });
+        let needed = byte_len(dtype, dims).ok_or_else(|| Error::BadDims { dims: dims.to_vec() })?;
+        if bytes.len() != needed {
+            return Err(Error::BufferLength { dtype, dims: dims.to_vec(), needed, got: bytes.len() });
         }
+        Self::in_host(dtype, dims, |room| {
+            room.copy_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    /// A tensor in host memory, of zeros before it is filled.
+    fn in_host(dtype: DataType, dims: &[i64], fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<Self> {
+        let len = byte_len(dtype, dims).ok_or_else(|| Error::BadDims { dims: dims.to_vec() })?;
         // Words of eight bytes are aligned for every type.
-        let mut words = vec![0u64; len.div_ceil(8)].into_boxed_slice();
+        let mut words = vec![0u64; len.div_ceil(8)];
         let pointer = words.as_mut_ptr().cast::<u8>();
-        // SAFETY: there is room for `len` bytes, in memory that is new.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pointer, len) };
+        // SAFETY: there is room for `len` bytes, which nobody else uses.
+        fill(unsafe { std::slice::from_raw_parts_mut(pointer, len) })?;
         // SAFETY: the words are owned by the tensor and touched by nobody else.
         unsafe { Self::from_raw(dtype, dims.to_vec(), pointer, Device::Cpu, Box::new(words)) }
     }
@@ -65,8 +74,7 @@ impl Tensor {
     /// # Errors
     /// As [`Tensor::copy_of`].
     pub fn zeros(dtype: DataType, dims: &[i64], device: Device) -> Result<Self> {
-        let len = byte_len(dtype, dims).ok_or_else(|| Error::BadDims { dims: dims.to_vec() })?;
-        let host = Self::from_bytes(dtype, dims, &vec![0; len])?;
+        let host = Self::in_host(dtype, dims, |_| Ok(()))?;
         if device == Device::Cpu { Ok(host) } else { Self::copy_of(&host.view(), device) }
     }
 
@@ -81,8 +89,8 @@ impl Tensor {
                 crate::tensorrt::upload(tensor.dtype(), tensor.dims().to_vec(), bytes, index)
             }
             (None, _) => {
-                let bytes = crate::tensorrt::download(tensor)?;
-                let host = Self::from_bytes(tensor.dtype(), tensor.dims(), &bytes)?;
+                let host =
+                    Self::in_host(tensor.dtype(), tensor.dims(), |room| crate::tensorrt::download(tensor, room))?;
                 if device == Device::Cpu { Ok(host) } else { Self::copy_of(&host.view(), device) }
             }
         }

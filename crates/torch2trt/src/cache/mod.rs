@@ -7,7 +7,29 @@ pub(crate) mod timings;
 
 use std::path::PathBuf;
 
-/// The user's cache folder: `TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`.
+/// Where something is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cache {
+    /// In the user's cache folder: `TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`.
+    #[default]
+    User,
+    /// At this path.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+impl Cache {
+    /// The path, which is `own` within the user's cache folder; `None` where nothing is kept.
+    fn path(&self, own: impl FnOnce() -> PathBuf) -> Option<PathBuf> {
+        match self {
+            Self::Off => None,
+            Self::At(path) => Some(path.clone()),
+            Self::User => Some(user_folder()?.join(own())),
+        }
+    }
+}
+
 fn user_folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("TORCH2TRT_CACHE")

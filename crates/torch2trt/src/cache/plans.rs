@@ -5,37 +5,20 @@
 //! is timed, and 8.6 takes no timings for a build that refuses kernels. The least recently used plans go when the folder
 //! grows beyond [`LIMIT`]. This file must not know how a plan is built.
 
+use super::Cache;
 use engine::EngineFile;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// Where plans are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum EngineCache {
-    /// In the user's cache folder: `TORCH2TRT_CACHE`, else `$XDG_CACHE_HOME/torch2trt`, else `~/.cache/torch2trt`.
-    #[default]
-    User,
-    /// In this folder.
-    Folder(PathBuf),
-    /// Nowhere.
-    Off,
-}
 
 /// Bytes of all kept plans.
 const LIMIT: u64 = 8 << 30;
 /// What the files end in.
 const EXTENSION: &str = "trt2";
 
-impl EngineCache {
-    /// The place of the plan with this digest; `None` where plans are not kept.
-    pub(crate) fn place(&self, digest: u128) -> Option<Place> {
-        let folder = match self {
-            Self::Off => return None,
-            Self::Folder(folder) => folder.clone(),
-            Self::User => super::user_folder()?.join("engines"),
-        };
-        Some(Place { path: folder.join(format!("{digest:032x}.{EXTENSION}")) })
-    }
+/// The place of the plan with this digest in a folder; `None` where plans are not kept.
+pub(crate) fn place(cache: &Cache, digest: u128) -> Option<Place> {
+    let folder = cache.path(|| "engines".into())?;
+    Some(Place { path: folder.join(format!("{digest:032x}.{EXTENSION}")) })
 }
 
 /// Where one plan is kept, or will be.
@@ -120,7 +103,7 @@ mod tests {
         }
 
         fn place(&self, digest: u128) -> Place {
-            EngineCache::Folder(self.0.clone()).place(digest).unwrap()
+            place(&Cache::At(self.0.clone()), digest).unwrap()
         }
     }
 
@@ -150,7 +133,7 @@ mod tests {
         assert!(folder.place(8).read().is_none());
         folder.place(7).remove();
         assert!(folder.place(7).read().is_none());
-        assert!(EngineCache::Off.place(7).is_none());
+        assert!(place(&Cache::Off, 7).is_none());
     }
 
     #[test]
@@ -172,7 +155,7 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_no_reason_to_fail() {
         let folder = Folder::new("under");
         folder.place(1).write(&file(b"content"));
-        let under = EngineCache::Folder(folder.place(1).path).place(2).unwrap();
+        let under = place(&Cache::At(folder.place(1).path), 2).unwrap();
         under.write(&file(b"content"));
         assert!(under.read().is_none());
     }

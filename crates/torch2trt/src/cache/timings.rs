@@ -3,31 +3,14 @@
 //! A build that finds its tactics timed takes seconds instead of minutes. One file a TensorRT version and GPU, since
 //! timings of another one are worthless. This file must not know what is built.
 
+use super::Cache;
 use atomic_write_file::AtomicWriteFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Where timings are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum TimingCache {
-    /// In the [user's cache folder](super), named after the TensorRT version and the GPU.
-    #[default]
-    User,
-    /// In this file.
-    File(PathBuf),
-    /// Nowhere.
-    Off,
-}
-
-impl TimingCache {
-    /// The file for a TensorRT and a GPU; `None` where timings are not kept.
-    pub(crate) fn path(&self, tensorrt: &str, gpu: &str) -> Option<PathBuf> {
-        match self {
-            Self::Off => None,
-            Self::File(path) => Some(path.clone()),
-            Self::User => Some(super::user_folder()?.join("timing").join(file_name(tensorrt, gpu))),
-        }
-    }
+/// The file for a TensorRT and a GPU; `None` where timings are not kept.
+pub(crate) fn file(cache: &Cache, tensorrt: &str, gpu: &str) -> Option<PathBuf> {
+    cache.path(|| Path::new("timing").join(file_name(tensorrt, gpu)))
 }
 
 /// `tensorrt-8.6.0-nvidia-h200.timing`.
@@ -69,9 +52,9 @@ mod tests {
     #[test]
     fn names_tell_version_and_gpu_apart() {
         assert_eq!(file_name("TensorRT 8.6.0", "NVIDIA H200"), "tensorrt-8.6.0-nvidia-h200.timing");
-        let path = TimingCache::File("a/b".into()).path("x", "y");
+        let path = file(&Cache::At("a/b".into()), "x", "y");
         assert_eq!(path, Some(PathBuf::from("a/b")));
-        assert_eq!(TimingCache::Off.path("x", "y"), None);
+        assert_eq!(file(&Cache::Off, "x", "y"), None);
     }
 
     #[test]

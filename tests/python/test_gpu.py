@@ -146,6 +146,17 @@ class OnTheGpu(unittest.TestCase):
                 self.assertFalse(kept(made()))
                 self.assertTrue(kept(made()))
 
+    def test_every_option_of_a_build(self) -> None:
+        options = {"max_workspace_size": 1 << 28, "optimization_level": 2, "avg_timing_iterations": 2, "build_threads": 2}
+        for more in ({"hardware_compatible": True}, {"tactic_sources": ["EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"]}):
+            with self.subTest(more=more), tempfile.TemporaryDirectory() as folder:
+                made = torch2trt(self.model, sample(4), backend="tensorrt", progress=False, timing_cache=folder + "/timings", **options, **more)
+                self.agree(made, sample(4))
+                self.assertEqual(os.listdir(folder), ["timings"])
+                made.save(folder + "/net.engine")
+                built = package.inspect(folder + "/net.engine")["built"]
+                self.assertEqual(built["hardware_compatible"], "hardware_compatible" in more)
+
     def test_int8_has_the_numbers_of_the_cpu_engine(self) -> None:
         conv = torch.nn.Conv2d
         model = torch.nn.Sequential(conv(3, 32, 3), torch.nn.ReLU(), conv(32, 32, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4608, 10))

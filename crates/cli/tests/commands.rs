@@ -44,6 +44,10 @@ impl Machine {
 
     /// An engine file with the plan, built by this TensorRT or another.
     fn engine_file(&self, name: &str, tensorrt: &str) -> PathBuf {
+        self.engine_file_of(name, tensorrt, "Simulated GPU", PLAN)
+    }
+
+    fn engine_file_of(&self, name: &str, tensorrt: &str, gpu: &str, plan: &str) -> PathBuf {
         let io = |name: &str| IoSpec::new(name, DataType::Float32, [Dim::symbol("batch"), 4.into()]);
         let range = SizeRange { min: 1, opt: 2, max: 12 };
         let interface = EngineSpec {
@@ -51,12 +55,12 @@ impl Machine {
             outputs: vec![io("y"), io("u")],
             profiles: vec![Profile { symbols: [("batch".into(), range)].into(), ..Profile::default() }],
         };
-        let built = Built { tensorrt: tensorrt.into(), gpu: "Simulated GPU".into(), ..Built::default() };
+        let built = Built { tensorrt: tensorrt.into(), gpu: gpu.into(), ..Built::default() };
         let accuracy = [("y".to_owned(), 1.5e-6)].into();
         let made_by = "a test".to_owned();
         let mut file =
             EngineFile::new(Manifest { built: Some(built), interface, accuracy, made_by, ..Manifest::default() });
-        file.insert(Kind::Plan, vec![PLAN.into()]);
+        file.insert(Kind::Plan, vec![plan.to_owned().into()]);
         file.save(&self.path(name)).unwrap();
         self.path(name)
     }
@@ -194,6 +198,17 @@ fn errors_have_a_code_and_say_what_to_do() {
             complaint.starts_with(&format!("error[{code}]: ")) && complaint.contains("\nhelp: "),
             "{code}: {complaint}"
         );
+    }
+}
+
+#[test]
+fn a_plan_that_is_refused_names_both_gpus() {
+    for machine in machines() {
+        let version = if machine.tensorrt == "8601" { "TensorRT 8.6.1" } else { "TensorRT 10.16.0" };
+        let file = machine.engine_file_of("other.trt2", version, "NVIDIA L4", "no plan");
+        let complaint = machine.complains(&[&"run", &file]);
+        let first = "error[E0604]: the plan was built for NVIDIA L4; this is Simulated GPU\n";
+        assert!(complaint.starts_with(first) && complaint.contains("\nhelp: "), "{complaint}");
     }
 }
 

@@ -326,25 +326,35 @@ def speed_up(row: dict[str, Any]) -> float | None:
     return min(theirs) / min(ours) if theirs and ours else None
 
 
+COLUMNS = {
+    **{name: (name, ".3f") for name in TIMES},
+    "speed-up": ("× best PyTorch", ".2f"),
+    "build s": ("build s", ".0f"),
+    "again s": ("again s", ".1f"),
+    "cached s": ("cached s", ".2f"),
+    "diff": ("diff", ".1e"),
+    "torch diff": ("torch diff", ".1e"),
+    "host us": ("host µs", ".1f"),
+}
+"""What a row may have: its heading, and how it is written."""
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """All rows as Markdown, a table a type."""
+    """All rows as Markdown, a table a type; columns that no row has are left out."""
     lines = []
+    order = {name: k for k, name in enumerate(MODELS)}
     for kind in dict.fromkeys(row["type"] for row in rows):
-        lines += ["", f"### {kind}", "", "| model | " + " | ".join(TIMES) + " | × best PyTorch | build s | again s | cached s | diff | torch diff | host µs |"]
-        lines += ["|---|" + "---:|" * (len(TIMES) + 7)]
-        order = {name: k for k, name in enumerate(MODELS)}
         chosen = sorted((row for row in rows if row["type"] == kind), key=lambda row: order.get(row["model"], len(order)))
+        chosen = [{**row, "speed-up": speed_up(row)} for row in chosen]
+        there = {name: column for name, column in COLUMNS.items() if any(row.get(name) is not None for row in chosen)}
+        lines += ["", f"### {kind}", "", "| model | " + " | ".join(heading for heading, _ in there.values()) + " |"]
+        lines += ["|---|" + "---:|" * len(there)]
         for row in chosen:
-            if "error" in row:
-                lines.append(f"| {row['model']} | {row['error'].splitlines()[0][:120]} |")
-                continue
-            times = [f"{row[name]:.3f}" if name in row else "" for name in TIMES]
-            ratio = speed_up(row)
-            given = lambda name, form: format(row[name], form) if name in row else ""  # noqa: B023, E731
-            builds = [given("build s", ".0f"), given("again s", ".1f"), given("cached s", ".1f")]
-            rest = [f"{ratio:.2f}" if ratio else "", *builds, given("diff", ".1e"), given("torch diff", ".1e"), given("host us", ".1f")]
-            lines.append("| " + " | ".join([row["model"], *times, *rest]) + " |")
-        ratios = [ratio for row in chosen if (ratio := speed_up(row))]
+            cells = [row["error"].splitlines()[0][:120]] if "error" in row else []
+            if not cells:
+                cells = ["" if row.get(name) is None else format(row[name], form) for name, (_, form) in there.items()]
+            lines.append("| " + " | ".join([row["model"], *cells]) + " |")
+        ratios = [row["speed-up"] for row in chosen if row["speed-up"]]
         if ratios:
             mean = math.exp(statistics.fmean(map(math.log, ratios)))
             lines += ["", f"{len(ratios)} models, geometric mean {mean:.2f}×, least {min(ratios):.2f}×"]

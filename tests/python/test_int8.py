@@ -31,6 +31,23 @@ class Net(nn.Module):
         return self.last(x.mean(1))
 
 
+class Residual(nn.Module):
+    """Residual blocks as a resnet has them, one with a convolution on either branch, and a pooling between."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.down, self.last = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 4, 3)
+        self.same, self.other = nn.Identity(), nn.Identity()  # where a sum reads int8
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        x = (self.one(x) + self.same(x)).relu()
+        # Of two convolutions TensorRT adds in the later.
+        x = (self.other(self.down(x)) + self.two(x)).relu()
+        return self.last(nn.functional.max_pool2d(x, 2))
+
+
 def convert(model, inputs, **options):
     return torch2trt(model, inputs, int8_mode=True, **{"backend": "cpu", "progress": False, **options})
 
@@ -50,25 +67,29 @@ def in_int8(model, samples):
     def look(module, args):
         largest[module] = max(largest.get(module, 0.0), args[0].abs().max().item())
 
-    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear | nn.Identity)]
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     for sample in samples:
         model(*sample)
     for hook in hooks:
         hook.remove()
     for layer in layers:
+        layer.register_forward_pre_hook(lambda module, args, most=largest[layer]: (rounded(args[0], most),))
+    for layer in layers:
+        if isinstance(layer, nn.Identity):
+            continue
         scales = layer.weight.detach().flatten(1).abs().amax(1) / 127
         zeros = torch.zeros(len(scales), dtype=torch.int32)
         layer.weight.data = torch.fake_quantize_per_channel_affine(layer.weight.detach(), scales, zeros, 0, -128, 127)
-        layer.register_forward_pre_hook(lambda module, args, most=largest[layer]: (rounded(args[0], most),))
     return model
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("scale", [1.0, 0.1])
-def test_numbers_are_those_of_fake_quantization(scale):
+@pytest.mark.parametrize("net", [Net, Residual])
+def test_numbers_are_those_of_fake_quantization(net, scale):
     """With samples that are too small most values saturate, which no other computation does."""
-    model, x = Net().eval(), torch.randn(2, 3, 8, 8)
+    model, x = net().eval(), torch.randn(2, 3, 8, 8)
     samples = batches(4, 2, 3, 8, 8, scale=scale)
     made = convert(model, [x], int8_calib_dataset=samples, int8_calib_algorithm=MINMAX, verify=False)
     assert made.report.int8_layers == 5
@@ -171,8 +192,9 @@ def test_samples_that_are_not_typical_are_found_out():
 
 
 @pytest.mark.parametrize("half", [{}, {"fp16_mode": True}, {"bf16_mode": True}])
-def test_tensorrt_builds_it(half):
-    made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], backend="tensorrt", target="sm_89", **half)
+@pytest.mark.parametrize("net", [Net, Residual])
+def test_tensorrt_builds_it(net, half):
+    made = convert(net().eval(), [torch.randn(2, 3, 8, 8)], backend="tensorrt", target="sm_89", **half)
     assert made.report.int8_layers == 5 and made.plan
 
 

@@ -3,15 +3,21 @@
 //!
 //! What they read gets one scale, from the range that was seen on samples; their weights one for each output channel,
 //! from their own largest magnitudes. Zero points are 0. Between two such layers TensorRT passes int8 on; what it
-//! cannot compute in int8 keeps its type. A tensor is quantized once, however many read it. Biases, sums of branches and
-//! everything else stay as they are.
+//! cannot compute in int8 keeps its type. A tensor is quantized once, however many read it.
+//!
+//! A sum of branches, one of which ends in such a convolution, reads the other branch in int8 where its result is read
+//! in int8: TensorRT then computes the sum in the convolution, and between residual blocks nothing but int8 is written.
+//! Biases, other sums and everything else stay as they are.
 //!
 //! It comes after [`precision`](crate::precision()): the scales have the types of what they scale. Like that pass, it
 //! changes what the network computes, by rounding. It must not know how ranges are found.
 
 use crate::named::Named;
-use network::{DType, Dim, Error, Layer, MatrixOperation, Network, Op, Rewrite, TensorId, Weights, rewrite};
-use std::collections::HashMap;
+use network::{
+    DType, Dim, ElementWiseOperation, Error, Layer, MatrixOperation, Network, Op, PoolingType, Rewrite, TensorId,
+    Weights, rewrite,
+};
+use std::collections::{HashMap, HashSet};
 
 /// The code of the range's end.
 const LARGEST: f64 = 127.0;
@@ -21,7 +27,7 @@ const LARGEST: f64 = 127.0;
 pub struct Quantized {
     /// The network.
     pub network: Network,
-    /// Number of layers that read int8.
+    /// Number of convolutions and products that read int8.
     pub layers: usize,
     /// Patterns of modules to leave alone that name none.
     pub unmatched: Vec<String>,
@@ -35,16 +41,15 @@ pub struct Quantized {
 pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<String>), Error> {
     let mut new = network.clone();
     let mut names: Vec<String> = Vec::new();
-    let mut keep = Named::new(keep);
-    for layer in network.layers() {
-        let Some(Site { x, .. }) = site(network, layer, &mut keep) else { continue };
-        let name = name(network, x);
+    let sites = sites(network, &mut Named::new(keep));
+    for (layer, site) in network.layers().iter().filter_map(|layer| Some((layer, at(&sites, layer)?))) {
+        let name = name(network, site.x);
         if names.contains(&name) {
             continue;
         }
-        let is_float32 = network.tensor(x).dtype == DType::Float32;
+        let is_float32 = network.tensor(site.x).dtype == DType::Float32;
         let op = if is_float32 { Op::Identity } else { Op::Cast { to: DType::Float32 } };
-        let value = new.add_one(op, &[x], &layer.origin)?;
+        let value = new.add_one(op, &[site.x], &layer.origin)?;
         new.add_output(&format!("range of {name}"), value);
         names.push(name);
     }
@@ -59,26 +64,30 @@ pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<Str
 /// None for a network that verifies.
 pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String]) -> Result<Quantized, Error> {
     let mut keep = Named::new(keep);
+    let sites = sites(network, &mut keep);
     let mut done: HashMap<TensorId, TensorId> = HashMap::new();
     let mut layers = 0;
     let made = rewrite(network, |state, layer| {
-        let Some(Site { x, weights, channel }) = site(network, layer, &mut keep) else { return state.keep(layer) };
-        let dtype = network.tensor(x).dtype;
-        let range = ranges.get(&name(network, x)).copied().map(f64::from);
+        let Some(Site { x, weights }) = at(&sites, layer) else { return state.keep(layer) };
+        let dtype = network.tensor(*x).dtype;
+        let range = ranges.get(&name(network, *x)).copied().map(f64::from);
         let Some(scale) = range.filter(|range| range.is_finite()).and_then(|range| scale(range, dtype)) else {
             return state.keep(layer);
         };
-        let mut inputs: Vec<TensorId> = state.inputs(layer)?.into_iter().flatten().collect();
-        if let Some(done) = done.get(&x) {
-            inputs[0] = *done;
-        } else {
-            inputs[0] = through_int8(state, layer, (inputs[0], None), Weights::scalar(dtype, scale))?;
-            done.insert(x, inputs[0]);
+        if !done.contains_key(x) {
+            let plain = state.get(*x)?;
+            done.insert(*x, through_int8(state, layer, (plain, None), Weights::scalar(dtype, scale))?);
         }
-        inputs[1] = through_int8(state, layer, (inputs[1], Some(channel)), scales(weights, channel))?;
+        let mut inputs: Vec<TensorId> = state.inputs(layer)?.into_iter().flatten().collect();
+        for (input, old) in inputs.iter_mut().zip(layer.used()) {
+            *input = done.get(&old).filter(|_| old == *x).copied().unwrap_or(*input);
+        }
+        if let Some((weights, channel)) = weights {
+            inputs[1] = through_int8(state, layer, (inputs[1], Some(*channel)), scales(weights, *channel))?;
+            layers += 1;
+        }
         let made = state.add(layer.op.clone(), &inputs, &layer.origin)?;
         state.replace(layer, &[made]);
-        layers += 1;
         Ok(())
     })?;
     Ok(Quantized { network: made, layers, unmatched: keep.unmatched() })
@@ -126,16 +135,48 @@ fn scales(weights: &Weights, channel: usize) -> Weights {
     Weights::from_f64(weights.dtype, &weights.dims[channel..=channel], scales)
 }
 
-/// What a layer that can read int8 reads.
+/// What a layer reads in int8.
 struct Site<'n> {
     x: TensorId,
-    weights: &'n Weights,
-    /// The axis of the output channels in the weights.
-    channel: usize,
+    /// Weights, and the axis of the output channels in them; a sum has none.
+    weights: Option<(&'n Weights, usize)>,
 }
 
-/// What a layer reads that can read int8 and is not to be left alone.
-fn site<'n>(network: &'n Network, layer: &Layer, keep: &mut Named) -> Option<Site<'n>> {
+type Sites<'n> = HashMap<TensorId, Site<'n>>;
+
+/// The site of a layer.
+fn at<'s, 'n>(sites: &'s Sites<'n>, layer: &Layer) -> Option<&'s Site<'n>> {
+    sites.get(layer.outputs.first()?)
+}
+
+/// The layers that can read int8 and are not to be left alone, by their outputs.
+fn sites<'n>(network: &'n Network, keep: &mut Named) -> Sites<'n> {
+    let mut asked = |layer: &Layer| keep.find(&layer.origin.module).is_none();
+    let weighted = network.layers().iter().filter_map(|layer| {
+        let site = weighted(network, layer).filter(|_| asked(layer))?;
+        Some((*layer.outputs.first()?, site))
+    });
+    let mut sites: Sites<'n> = weighted.collect();
+    // What is read in int8, or comes so out of a layer that passes int8 on.
+    let mut read: HashSet<TensorId> = sites.values().map(|site| site.x).collect();
+    for layer in network.layers().iter().rev().filter(|layer| passes_int8_on(layer)) {
+        if layer.outputs.iter().any(|y| read.contains(y)) {
+            read.extend(layer.input(0));
+        }
+    }
+    let uses = network.use_counts();
+    let sums = network.layers().iter().filter(|layer| layer.outputs.iter().any(|y| read.contains(y)));
+    let sums = sums.filter_map(|sum| {
+        let x = branch(network, sum, &sites, &uses).filter(|_| asked(sum))?;
+        Some((*sum.outputs.first()?, Site { x, weights: None }))
+    });
+    let sums: Vec<_> = sums.collect();
+    sites.extend(sums);
+    sites
+}
+
+/// A convolution, or a product with constant weights.
+fn weighted<'n>(network: &'n Network, layer: &Layer) -> Option<Site<'n>> {
     let (x, weights) = (layer.input(0)?, network.constant(layer.input(1)?)?);
     let is_known = matches!(weights.dtype, DType::Float16 | DType::BFloat16 | DType::Float32);
     if network.constant(x).is_some() || !is_known {
@@ -156,7 +197,30 @@ fn site<'n>(network: &'n Network, layer: &Layer, keep: &mut Named) -> Option<Sit
         _ => return None,
     };
     let empty = network.tensor(x).dims.contains(&Dim::Static(0)) || weights.dims.contains(&0);
-    (!empty && keep.find(&layer.origin.module).is_none()).then_some(Site { x, weights, channel })
+    (!empty).then_some(Site { x, weights: Some((weights, channel)) })
+}
+
+/// Whether TensorRT computes a layer together with the sum before it, or passes int8 through.
+fn passes_int8_on(layer: &Layer) -> bool {
+    match &layer.op {
+        Op::Activation { .. } => true,
+        Op::Pooling(pooling) => pooling.kind == PoolingType::Max,
+        _ => false,
+    }
+}
+
+/// The other branch of a sum that TensorRT computes in the convolution at the end of one: of two, the later.
+fn branch(network: &Network, sum: &Layer, sites: &Sites<'_>, uses: &[u32]) -> Option<TensorId> {
+    let Op::ElementWise { op: ElementWiseOperation::Sum } = sum.op else { return None };
+    let (a, b) = (sum.input(0)?, sum.input(1)?);
+    let convolved = |y: &TensorId| {
+        let layer = network.producer(*y).filter(|layer| matches!(layer.op, Op::Convolution(_)));
+        layer.is_some_and(|layer| at(sites, layer).is_some()) && uses[y.0 as usize] == 1
+    };
+    let end = [a, b].into_iter().filter(convolved).max()?;
+    let x = if end == a { b } else { a };
+    let is_plain = network.constant(x).is_none() && network.tensor(x).dims == network.tensor(end).dims;
+    (is_plain && x != end).then_some(x)
 }
 
 /// What a tensor is called in ranges: the layer that makes it, or the input.

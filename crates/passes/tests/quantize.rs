@@ -91,3 +91,53 @@ fn half_precision_has_scales_of_its_own_type() {
         assert_eq!(layers, if half == Half::Float16 { 0 } else { 3 });
     }
 }
+
+/// Two residual blocks, the second with a convolution on either branch, and a convolution that reads the pooled sum.
+const RESIDUAL: &str = r#"input %0 "x": float32[1,1,4,4]
+    %1: float32[1,1,4,4] = Activation(kind: Relu, alpha: 0.0, beta: 0.0)(%0)
+    %2: float32[1,1,1,1] = Constant([2.0])
+    %3: float32[1,1,4,4] = CONV(%1, %2)
+    %4: float32[1,1,4,4] = ElementWise(op: Sum)(%3, %1)
+    %5: float32[1,1,4,4] = Activation(kind: Relu, alpha: 0.0, beta: 0.0)(%4)
+    %6: float32[1,1,4,4] = CONV(%5, %2)
+    %7: float32[1,1,4,4] = CONV(%5, %2)
+    %8: float32[1,1,4,4] = ElementWise(op: Sum)(%6, %7)
+    %9: float32[1,1,2,2] = Pooling(kind: Max, window: [2, 2], stride: [2, 2], pre_padding: [0, 0], post_padding: [0, 0], padding_mode: ExplicitRoundDown, average_count_excludes_padding: true, blend_factor: 0.0)(%8)
+    %10: float32[1,1,2,2] = CONV(%9, %2)
+    %11: float32[1,1,2,2] = ElementWise(op: Sum)(%10, %9)
+    output "y": %11"#;
+
+#[test]
+fn the_other_branch_of_a_sum_is_read_in_int8_where_the_sum_is() {
+    let text = RESIDUAL.replace(
+        "CONV",
+        "Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)",
+    );
+    let network = read(&text);
+    let in_int8 = |keep: &[String]| {
+        let (_, names) = calibrate(&network, keep).unwrap();
+        let seen: HashMap<String, f32> = names.into_iter().map(|name| (name, 8.0)).collect();
+        (seen.len(), quantize(&network, &seen, keep).unwrap())
+    };
+    let (seen, made) = in_int8(&[]);
+    made.network.verify().unwrap();
+    assert_eq!(made.layers, 4, "sums are not counted");
+    let quantized = |id: network::TensorId| {
+        made.network.producer(id).is_some_and(|layer| matches!(layer.op, Op::Dequantize { .. }))
+    };
+    let sums = made.network.layers().iter().filter(|layer| matches!(layer.op, Op::ElementWise { .. }));
+    let read: Vec<[bool; 2]> = sums.map(|sum| [0, 1].map(|k| quantized(sum.input(k).unwrap()))).collect();
+    // The later of two convolutions is where the sum is computed. The last sum is read by none.
+    assert_eq!(read, [[false, true], [true, false], [false, false]], "{}", made.network);
+    // Of four convolutions their weights, and what is read: x, both sums, and the branch that ends in a convolution.
+    assert_eq!((seen, count(&made.network, "Quantize")), (4, 4 + 4));
+    // A module that is to stay keeps its sum, too.
+    let sum = network.layers().iter().find(|layer| matches!(layer.op, Op::ElementWise { .. })).unwrap();
+    let keep = [sum.origin.module.clone()];
+    let (_, kept) = in_int8(&keep);
+    assert_eq!(count(&kept.network, "Quantize"), 8, "what the sum read is read by a convolution, too");
+    let first = kept.network.layers().iter().find(|layer| matches!(layer.op, Op::ElementWise { .. })).unwrap();
+    let inputs = [first.input(0).unwrap(), first.input(1).unwrap()];
+    let plain = |id| kept.network.producer(id).is_some_and(|layer| !matches!(layer.op, Op::Dequantize { .. }));
+    assert!(inputs.into_iter().all(plain), "{}", kept.network);
+}

@@ -18,7 +18,7 @@ import torch
 from . import _core, arguments
 from ._log import logger, show
 from .arguments import take_legacy
-from .backend import choose, cuda_index, site_packages
+from .backend import choose, cuda_index
 from .calibration import ranges
 from .capture import Captured, ModelError, capture
 from .dynamic import check_captured, resized
@@ -248,7 +248,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "verbose": arguments.log_level(given["log_level"]) < logging.DEBUG,
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
-        "site_packages": site_packages(),
+        "site_packages": _core.site_packages(),
         "profiles": sampled.ranges(inputs),
     }
 

@@ -6,7 +6,6 @@ model on the CPU gets an engine that takes CPU tensors. It must not know how eng
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,11 +49,6 @@ def cuda_index(samples: list[torch.Tensor], module: Any) -> int:
     return torch.cuda.current_device() if torch.cuda.is_available() else 0
 
 
-def site_packages() -> list[str]:
-    """Folders where wheels lie that carry native libraries."""
-    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-
-
 def _tensors(samples: list[torch.Tensor], module: Any) -> Iterable[torch.Tensor]:
     yield from samples
     if isinstance(module, torch.nn.Module):
@@ -66,4 +60,4 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].partition("]: ")[2] or str(error)
 
 
-__all__ = ["choose", "cuda_index", "site_packages"]
+__all__ = ["choose", "cuda_index"]

@@ -13,7 +13,6 @@ import torch
 
 from . import _core, tree_file
 from .arguments import check_threads
-from .backend import site_packages
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .report import Report
@@ -52,7 +51,7 @@ def load_options(
         "threads": threads,
         "tensorrt": tensorrt,
         "onnxruntime": onnxruntime,
-        "site_packages": site_packages(),
+        "site_packages": _core.site_packages(),
     }
 
 

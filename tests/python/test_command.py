@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import torch2trt_command
 from torch2trt import _core, torch2trt
-from torch2trt.backend import site_packages
 
 
 class Words(nn.Module):
@@ -36,7 +37,7 @@ def engine(tmp_path_factory):
 @pytest.fixture
 def command(capfd):
     def run(*arguments):
-        status = _core.run_command(["torch2trt", *map(str, arguments)], site_packages())
+        status = _core.run_command(["torch2trt", *map(str, arguments)], _core.site_packages())
         said = capfd.readouterr()
         return status, said.out, said.err
 
@@ -91,5 +92,18 @@ def test_errors(engine, command, arguments, code, tmp_path, monkeypatch):
 def test_it_is_a_program():
     made = subprocess.run([sys.executable, "-m", "torch2trt", "--version"], capture_output=True, text=True)
     assert (made.returncode, made.stdout) == (0, f"torch2trt {_core.__version__}\n"), made.stderr
-    made = subprocess.run([sys.executable, "-m", "torch2trt", "doctor"], capture_output=True, text=True)
+
+
+def test_the_program_does_not_import_pytorch(tmp_path):
+    """Which takes seconds; the libraries of installed packages are found all the same."""
+    (scripts,) = entry_points(group="console_scripts", name="torch2trt")
+    code = f"import sys, atexit; atexit.register(lambda: print('torch' in sys.modules)); from {scripts.module} import main; main()"
+    made = subprocess.run([sys.executable, "-c", code, "doctor"], capture_output=True, text=True, cwd=tmp_path)
     assert made.returncode == 0 and "CPU engine: ONNX Runtime " in made.stdout, made
+    assert made.stdout.splitlines()[-1] == "False"
+
+
+def test_half_an_installation_says_so(monkeypatch):
+    monkeypatch.setattr(torch2trt_command, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="install it again"):
+        torch2trt_command.main()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from torch2trt import CONVERTERS, _core
-from torch2trt.backend import site_packages
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
@@ -46,7 +45,7 @@ def test_page(page, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)  # some blocks write files
     text = run_blocks(page)
     for command in re.findall(r"^\$ (torch2trt .*)$", text, re.MULTILINE):
-        assert _core.run_command(shlex.split(command), site_packages()) == 0, (command, capfd.readouterr().err)
+        assert _core.run_command(shlex.split(command), _core.site_packages()) == 0, (command, capfd.readouterr().err)
 
 
 @pytest.mark.parametrize("page", PAGES)

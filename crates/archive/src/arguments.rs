@@ -65,7 +65,7 @@ impl Reader<'_> {
     }
 
     fn typed(&self, kind: Type, given: &Given) -> Result<Argument> {
-        let nothing = matches!(given, Given::None | Given::OptionalTensor(OptionalTensor::AsNone(_)));
+        let nothing = matches!(given, Given::None | Given::OptionalTensor(OptionalTensor::None(_)));
         if nothing && (kind.optional || matches!(kind.kind, Kind::Tensor | Kind::Other)) {
             return Ok(Argument::None);
         }
@@ -133,10 +133,10 @@ impl Reader<'_> {
 
     fn number(&self, number: &NumberArgument) -> Result<Argument> {
         match number {
-            NumberArgument::AsName(name) => self.values.number(name),
-            NumberArgument::AsInt(value) => Ok(Argument::Int(Dim::Static(*value))),
-            NumberArgument::AsFloat(value) => Ok(Argument::Float(value.0)),
-            NumberArgument::AsBool(value) => Ok(Argument::Bool(*value)),
+            NumberArgument::Name(name) => self.values.number(name),
+            NumberArgument::Int(value) => Ok(Argument::Int(Dim::Static(*value))),
+            NumberArgument::Float(value) => Ok(Argument::Float(value.0)),
+            NumberArgument::Bool(value) => Ok(Argument::Bool(*value)),
         }
     }
 
@@ -146,11 +146,9 @@ impl Reader<'_> {
             schema::list(items?).ok_or_else(|| self.unreadable("a list of several kinds", "list of one"))
         };
         Ok(match given {
-            Given::None | Given::OptionalTensor(OptionalTensor::AsNone(_)) => Argument::None,
+            Given::None | Given::OptionalTensor(OptionalTensor::None(_)) => Argument::None,
             Given::Tensor(name) => Argument::Value(self.values.tensor(name)?),
-            Given::OptionalTensor(OptionalTensor::AsTensor(tensor)) => {
-                Argument::Value(self.values.tensor(&tensor.name)?)
-            }
+            Given::OptionalTensor(OptionalTensor::Tensor(tensor)) => Argument::Value(self.values.tensor(&tensor.name)?),
             Given::Tensors(_) | Given::OptionalTensors(_) => self.tensors(given)?,
             Given::Int(value) => Argument::Int(Dim::Static(*value)),
             Given::Ints(values) => Argument::Ints(values.iter().map(|value| Dim::Static(*value)).collect()),

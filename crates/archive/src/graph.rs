@@ -89,19 +89,19 @@ fn names_of(arguments: &[Argument]) -> impl Iterator<Item = &str> {
 fn rename(argument: &mut Argument, renamed: &mut dyn FnMut(&mut String)) {
     use crate::model::OptionalTensor as Optional;
     match argument {
-        Argument::Tensor(name) | Argument::Number(NumberArgument::AsName(name)) => renamed(name),
+        Argument::Tensor(name) | Argument::Number(NumberArgument::Name(name)) => renamed(name),
         Argument::Tensors(tensors) => tensors.iter_mut().for_each(|tensor| renamed(&mut tensor.name)),
-        Argument::OptionalTensor(Optional::AsTensor(tensor)) => renamed(&mut tensor.name),
+        Argument::OptionalTensor(Optional::Tensor(tensor)) => renamed(&mut tensor.name),
         Argument::OptionalTensors(tensors) => {
             for tensor in tensors {
-                if let Optional::AsTensor(tensor) = tensor {
+                if let Optional::Tensor(tensor) = tensor {
                     renamed(&mut tensor.name);
                 }
             }
         }
         Argument::Numbers(numbers) => {
             for number in numbers {
-                if let NumberArgument::AsName(name) = number {
+                if let NumberArgument::Name(name) = number {
                     renamed(name);
                 }
             }

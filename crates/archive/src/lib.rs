@@ -40,6 +40,9 @@ pub struct Archive {
     pub outputs: Vec<Leaf>,
     /// How these are arranged; `None` where the archive says it in a way that is not understood.
     pub signature: Option<Signature>,
+    /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same outputs,
+    /// and leaves these as they are.
+    pub written: Vec<String>,
     /// The PyTorch that wrote the archive, as it calls itself.
     pub torch_version: String,
 }

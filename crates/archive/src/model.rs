@@ -111,12 +111,15 @@ pub(crate) struct Named {
 
 /// A number or an expression over symbols: `SymInt`, `SymFloat` and `SymBool`.
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Number {
-    AsInt(i64),
-    AsFloat(Float),
-    AsBool(bool),
-    AsExpr(Expression),
+    #[serde(rename = "as_int")]
+    Int(i64),
+    #[serde(rename = "as_float")]
+    Float(Float),
+    #[serde(rename = "as_bool")]
+    Bool(bool),
+    #[serde(rename = "as_expr")]
+    Expr(Expression),
 }
 
 #[derive(Clone, Deserialize)]
@@ -127,21 +130,26 @@ pub(crate) struct Expression {
 }
 
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Hint {
-    AsInt(i64),
-    AsFloat(IgnoredAny),
-    AsBool(IgnoredAny),
+    #[serde(rename = "as_int")]
+    Int(i64),
+    #[serde(rename = "as_float")]
+    Float(IgnoredAny),
+    #[serde(rename = "as_bool")]
+    Bool(IgnoredAny),
 }
 
 /// A number in an argument, or the name of one that the graph computes.
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum NumberArgument {
-    AsName(String),
-    AsInt(i64),
-    AsFloat(Float),
-    AsBool(bool),
+    #[serde(rename = "as_name")]
+    Name(String),
+    #[serde(rename = "as_int")]
+    Int(i64),
+    #[serde(rename = "as_float")]
+    Float(Float),
+    #[serde(rename = "as_bool")]
+    Bool(bool),
 }
 
 /// JSON has no infinities: they are strings.
@@ -172,17 +180,18 @@ impl TryFrom<FloatText> for Float {
 }
 
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum OptionalTensor {
-    AsTensor(Named),
-    AsNone(IgnoredAny),
+    #[serde(rename = "as_tensor")]
+    Tensor(Named),
+    #[serde(rename = "as_none")]
+    None(IgnoredAny),
 }
 
 impl OptionalTensor {
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
-            Self::AsTensor(tensor) => Some(&tensor.name),
-            Self::AsNone(_) => None,
+            Self::Tensor(tensor) => Some(&tensor.name),
+            Self::None(_) => None,
         }
     }
 }
@@ -297,13 +306,13 @@ impl Argument {
     /// Calls `f` with the name of every value that it refers to.
     pub(crate) fn each_name<'a>(&'a self, f: &mut dyn FnMut(&'a str)) {
         match self {
-            Self::Tensor(name) | Self::Number(NumberArgument::AsName(name)) => f(name),
+            Self::Tensor(name) | Self::Number(NumberArgument::Name(name)) => f(name),
             Self::Tensors(tensors) => tensors.iter().for_each(|tensor| f(&tensor.name)),
             Self::OptionalTensor(tensor) => tensor.name().into_iter().for_each(f),
             Self::OptionalTensors(tensors) => tensors.iter().filter_map(OptionalTensor::name).for_each(f),
             Self::Numbers(numbers) => {
                 for number in numbers {
-                    if let NumberArgument::AsName(name) = number {
+                    if let NumberArgument::Name(name) = number {
                         f(name);
                     }
                 }
@@ -334,13 +343,17 @@ pub(crate) enum InputSpec {
 
 /// A value that the model was exported with.
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Constant {
-    AsNone(IgnoredAny),
-    AsInt(i64),
-    AsFloat(Float),
-    AsString(String),
-    AsBool(bool),
+    #[serde(rename = "as_none")]
+    None(IgnoredAny),
+    #[serde(rename = "as_int")]
+    Int(i64),
+    #[serde(rename = "as_float")]
+    Float(Float),
+    #[serde(rename = "as_string")]
+    String(String),
+    #[serde(rename = "as_bool")]
+    Bool(bool),
 }
 
 #[derive(Deserialize)]

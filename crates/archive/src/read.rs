@@ -25,7 +25,8 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
     let call =
         module.module_call_graph.iter().find(|call| call.fqn.is_empty()).and_then(|call| call.signature.as_ref());
     let signature = call.and_then(|call| Signature::read(call, &module.treespec_namedtuple_fields));
-    let outputs = user_outputs(&module.signature.output_specs);
+    let written = written(&module.signature.output_specs);
+    let outputs: Vec<&Given> = module.signature.output_specs.iter().filter_map(OutputSpec::returned).collect();
     let symbols = Symbols::new(&graph, range_constraints);
     let live = graph::live(&graph, &outputs, &symbols.numbers);
     let program = Program::new();
@@ -36,7 +37,7 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
         reader.record(node)?;
     }
     let outputs = reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?;
-    Ok(Archive { program: reader.program, inputs, outputs, signature, torch_version })
+    Ok(Archive { program: reader.program, inputs, outputs, signature, written, torch_version })
 }
 
 /// Refuses a graph with operators that write to their arguments.
@@ -58,20 +59,12 @@ fn short(target: &str) -> &str {
     target.strip_prefix("torch.ops.").unwrap_or(target)
 }
 
-/// What the model returns; writes to buffers and inputs are reported and left out.
-fn user_outputs(specs: &[OutputSpec]) -> Vec<&Given> {
-    let mut written: Vec<&str> = specs.iter().filter_map(OutputSpec::written).collect();
+/// The names of what the model writes to.
+fn written(specs: &[OutputSpec]) -> Vec<String> {
+    let mut written: Vec<String> = specs.iter().filter_map(OutputSpec::written).map(str::to_owned).collect();
     written.sort_unstable();
     written.dedup();
-    if !written.is_empty() {
-        let more = if written.len() > 5 { " and more" } else { "" };
-        let names = written.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-        tracing::warn!(
-            "the model writes to {names}{more} when it runs; the converted model does not: it returns the same outputs and \
-             leaves these tensors as they are"
-        );
-    }
-    specs.iter().filter_map(OutputSpec::returned).collect()
+    written
 }
 
 impl OutputSpec {
@@ -180,7 +173,7 @@ impl<'g> Reader<'g> {
                 Given::Bool(value) => Argument::Bool(*value),
                 Given::Text(value) => Argument::String(value.clone()),
                 Given::Complex(value) => Argument::Complex(value.real.0, value.imag.0),
-                Given::Number(model::NumberArgument::AsName(value)) => self.number(value).map_err(|_| {
+                Given::Number(model::NumberArgument::Name(value)) => self.number(value).map_err(|_| {
                     let problem = format!("output `{name}` is a number read from data, which an engine cannot return");
                     self.error(problem, "return the tensor instead of calling .item() on it")
                 })?,
@@ -307,7 +300,7 @@ impl<'g> Reader<'g> {
         let own =
             node.inputs.iter().find_map(|input| if let Given::Tensor(name) = &input.arg { Some(name) } else { None });
         let meta = self.meta(own.map_or("", String::as_str))?;
-        let plain = |number: &model::Number| if let model::Number::AsInt(n) = number { Some(*n) } else { None };
+        let plain = |number: &model::Number| if let model::Number::Int(n) = number { Some(*n) } else { None };
         let sizes: Option<Vec<i64>> = meta.sizes.iter().map(plain).collect();
         let strides: Option<Vec<i64>> = meta.strides.iter().map(plain).collect();
         let offset = meta.storage_offset.as_ref().map_or(Some(0), plain);
@@ -364,10 +357,10 @@ impl Values for Reader<'_> {
         let number = self.symbols.numbers.get(name);
         let number = number.ok_or_else(|| Error::inconsistent(format!("nothing is said of the number `{name}`")))?;
         match number {
-            model::Number::AsInt(value) => return Ok(Argument::Int(Dim::Static(*value))),
-            model::Number::AsFloat(value) => return Ok(Argument::Float(value.0)),
-            model::Number::AsBool(value) => return Ok(Argument::Bool(*value)),
-            model::Number::AsExpr(_) => {}
+            model::Number::Int(value) => return Ok(Argument::Int(Dim::Static(*value))),
+            model::Number::Float(value) => return Ok(Argument::Float(value.0)),
+            model::Number::Bool(value) => return Ok(Argument::Bool(*value)),
+            model::Number::Expr(_) => {}
         }
         let loose = self.symbols.loose(number)?;
         if !loose.is_empty() {
@@ -399,10 +392,10 @@ fn first_name(node: &Node) -> String {
 
 fn constant(value: &Constant) -> Argument {
     match value {
-        Constant::AsNone(_) => Argument::None,
-        Constant::AsInt(value) => Argument::Int(Dim::Static(*value)),
-        Constant::AsFloat(value) => Argument::Float(value.0),
-        Constant::AsString(value) => Argument::String(value.clone()),
-        Constant::AsBool(value) => Argument::Bool(*value),
+        Constant::None(_) => Argument::None,
+        Constant::Int(value) => Argument::Int(Dim::Static(*value)),
+        Constant::Float(value) => Argument::Float(value.0),
+        Constant::String(value) => Argument::String(value.clone()),
+        Constant::Bool(value) => Argument::Bool(*value),
     }
 }

@@ -35,7 +35,7 @@ impl<'g> Numbers<'g> {
 
     /// What a number is in terms of symbols; `None` of one that is known.
     pub(crate) fn expression(&self, number: &Number) -> Result<Option<Rc<Expression>>> {
-        let Number::AsExpr(written) = number else { return Ok(None) };
+        let Number::Expr(written) = number else { return Ok(None) };
         if let Some(found) = self.parsed.borrow().get(&written.expr_str) {
             return Ok(Some(found.clone()));
         }
@@ -103,8 +103,8 @@ impl<'g> Symbols<'g> {
         let min = if symbol.starts_with('u') && min == 2 { 0 } else { min };
         let hint = match number {
             _ if wanted.is_none() || sizes::is_unbacked(symbol) => -1,
-            Number::AsExpr(written) => match written.hint {
-                Some(Hint::AsInt(hint)) => hint,
+            Number::Expr(written) => match written.hint {
+                Some(Hint::Int(hint)) => hint,
                 _ => min.max(1),
             },
             _ => -1,
@@ -124,9 +124,9 @@ impl<'g> Symbols<'g> {
     /// What has no exact form.
     pub(crate) fn size(&mut self, number: &Number) -> std::result::Result<Dim, String> {
         let written = match number {
-            Number::AsInt(n) => return Ok(Dim::Static(*n)),
-            Number::AsExpr(written) => written,
-            Number::AsFloat(_) | Number::AsBool(_) => return Err("it is no integer".to_owned()),
+            Number::Int(n) => return Ok(Dim::Static(*n)),
+            Number::Expr(written) => written,
+            Number::Float(_) | Number::Bool(_) => return Err("it is no integer".to_owned()),
         };
         if let Some(known) = self.known.get(&written.expr_str) {
             return Ok(known.clone());
@@ -142,7 +142,7 @@ impl<'g> Symbols<'g> {
     pub(crate) fn fixed(&self, number: &Number) -> std::result::Result<Dim, String> {
         match (number, self.numbers.expression(number).map_err(|error| error.to_string())?) {
             (_, Some(expression)) => sizes::size(&expression, &self.names),
-            (Number::AsInt(n), None) => Ok(Dim::Static(*n)),
+            (Number::Int(n), None) => Ok(Dim::Static(*n)),
             _ => Err("it is no integer".to_owned()),
         }
     }

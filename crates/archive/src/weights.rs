@@ -133,9 +133,9 @@ impl View {
             Error::inconsistent(format!("`{name}` reaches beyond the {have} bytes of its storage"))
         };
         let unit = self.dtype.size();
-        let steps = self.sizes.iter().zip(&self.strides);
+        let mut steps = self.sizes.iter().zip(&self.strides);
         let last =
-            steps.fold(Some(self.offset), |last, (size, stride)| last?.checked_add((size - 1).checked_mul(*stride)?));
+            steps.try_fold(self.offset, |last, (size, stride)| last.checked_add((size - 1).checked_mul(*stride)?));
         let end = last.and_then(|last| last.checked_add(1)?.checked_mul(unit)).filter(|end| *end <= storage.len());
         end.ok_or_else(outside)?;
         if self.is_in_order() {
@@ -178,7 +178,7 @@ impl View {
 
 /// A number that the archive knows.
 fn number(number: &Number) -> Option<i64> {
-    if let Number::AsInt(value) = number { Some(*value) } else { None }
+    if let Number::Int(value) = number { Some(*value) } else { None }
 }
 
 /// The layout of dense tensors in the export schema.

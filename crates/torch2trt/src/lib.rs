@@ -15,6 +15,7 @@ mod interface;
 mod options;
 mod pipeline;
 mod plan;
+mod structure;
 
 pub use archive::Archive;
 pub use build::{Progress, Silent};
@@ -36,3 +37,4 @@ pub use pipeline::{
 };
 pub use plan::Plan;
 pub use runtime::{DataType, Device, Tensor, TensorView};
+pub use structure::call_structure;

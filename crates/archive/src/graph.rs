@@ -1,4 +1,4 @@
-//! Graphs as they are walked: blocks that only switch gradients opened, and which nodes some output needs.
+//! Graphs as they are walked: functional, with blocks that only switch gradients opened; and which values some output needs.
 
 use crate::model::{Argument, Graph, Node, NumberArgument};
 use crate::sizes;
@@ -108,6 +108,25 @@ fn rename(argument: &mut Argument, renamed: &mut dyn FnMut(&mut String)) {
         }
         _ => {}
     }
+}
+
+/// Refuses a graph with operators that write to their arguments.
+pub(crate) fn functional(graph: &Graph) -> Result<()> {
+    let writes = |node: &&Node| {
+        let mut parts = node.target.trim_start_matches("torch.ops.").split('.').skip(1);
+        let (name, overload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let in_place = name.ends_with('_') && !name.ends_with("__") && node.target.starts_with("torch.ops.");
+        in_place || overload == "out" || overload.ends_with("_out")
+    };
+    let calls: Vec<&Node> = graph.nodes.iter().filter(writes).collect();
+    let operators: Vec<String> = calls.iter().map(|node| short(&node.target).to_owned()).collect();
+    let mut seen = HashSet::new();
+    let operators: Vec<String> = operators.into_iter().filter(|name| seen.insert(name.clone())).collect();
+    if calls.is_empty() { Ok(()) } else { Err(Error::NotFunctional { operators, calls: calls.len() }) }
+}
+
+fn short(target: &str) -> &str {
+    target.strip_prefix("torch.ops.").unwrap_or(target)
 }
 
 /// The names of all values that some output needs.

@@ -21,7 +21,7 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
     let ExportedProgram { graph_module: module, range_constraints } = exported;
     let mut graph = module.graph;
     graph::inline_grad_modes(&mut graph)?;
-    functional(&graph)?;
+    graph::functional(&graph)?;
     let call =
         module.module_call_graph.iter().find(|call| call.fqn.is_empty()).and_then(|call| call.signature.as_ref());
     let signature = call.and_then(|call| Signature::read(call, &module.treespec_namedtuple_fields));
@@ -38,25 +38,6 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
     }
     let outputs = reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?;
     Ok(Archive { program: reader.program, inputs, outputs, signature, written, torch_version })
-}
-
-/// Refuses a graph with operators that write to their arguments.
-fn functional(graph: &Graph) -> Result<()> {
-    let writes = |node: &&Node| {
-        let mut parts = node.target.trim_start_matches("torch.ops.").split('.').skip(1);
-        let (name, overload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let in_place = name.ends_with('_') && !name.ends_with("__") && node.target.starts_with("torch.ops.");
-        in_place || overload == "out" || overload.ends_with("_out")
-    };
-    let calls: Vec<&Node> = graph.nodes.iter().filter(writes).collect();
-    let operators: Vec<String> = calls.iter().map(|node| short(&node.target).to_owned()).collect();
-    let mut seen = HashSet::new();
-    let operators: Vec<String> = operators.into_iter().filter(|name| seen.insert(name.clone())).collect();
-    if calls.is_empty() { Ok(()) } else { Err(Error::NotFunctional { operators, calls: calls.len() }) }
-}
-
-fn short(target: &str) -> &str {
-    target.strip_prefix("torch.ops.").unwrap_or(target)
 }
 
 /// The names of what the model writes to.

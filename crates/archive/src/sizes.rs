@@ -10,6 +10,8 @@ use std::collections::HashMap;
 
 /// Nesting beyond this is refused: no size needs it, and recursion must end.
 const MAX_DEPTH: usize = 64;
+/// Bytes of text beyond which an expression is refused, as the time to write it in its normal form grows faster.
+const MAX_TEXT: usize = 1 << 16;
 /// A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so that the division would not
 /// give the size that PyTorch computes. Denominators up to this bound are exact for every size below 2**32.
 const LARGEST_DENOMINATOR: f64 = 1_048_576.0;
@@ -33,6 +35,9 @@ pub(crate) enum Expression {
 /// What is wrong with it, and where.
 pub(crate) fn parse(text: &str) -> Sized<Expression> {
     let mut reader = Reader { text, at: 0 };
+    if text.len() > MAX_TEXT {
+        return Err(reader.wrong("too long"));
+    }
     let found = reader.expression(0)?;
     reader.skip_space();
     if reader.at < text.len() { Err(reader.wrong("unexpected text")) } else { Ok(found) }

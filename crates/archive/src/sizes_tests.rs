@@ -75,7 +75,9 @@ fn what_is_not_exact_is_an_error() {
 fn what_is_no_expression_is_an_error() {
     let deep = format!("{}Integer(1){}", "Abs(".repeat(100_000), ")".repeat(100_000));
     let large = format!("Mul({})", vec![format!("Add({S}, {U}, Integer(1))"); 60].join(", "));
+    let long = format!("Add({})", vec![S; 2000].join(", "));
     for text in [
+        &long,
         "",
         "Integer",
         "Integer(",

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pt2_models
 import pytest
 import torch
+
+if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 9):
+    pytest.skip("this PyTorch saves weights as pickles", allow_module_level=True)
+
+import pt2_models
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -357,6 +361,34 @@ def test_files_that_are_no_archives(command: Command, tmp_path: Path) -> None:
     cut.write_bytes(changed)
     status, _, complaint = command("coverage", cut)
     assert status == 1 and "error[E0608]: the archive is damaged: the checksum of entry" in complaint, complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--max-shape", "image=32x3x32x32"), "E0307", "the model was exported for 1 to 16"),
+        (("--max-shape", "image=4x3x64x32"), "E0307", "exported for 32 only"),
+        (("--max-shape", "x=4x3x32x32"), "E0307", "its inputs are image"),
+        (("--backend", "cpu", "--target", "sm_89"), "E0701", "builds for no GPU"),
+        (("--onnxruntime", "/nowhere/libonnxruntime.so"), "E0501", "/nowhere"),
+        (("--backend", "tensorrt", "--tensorrt", "/nowhere"), "E0301", "/nowhere"),
+        (("--inputs", "/nowhere/in.safetensors"), "E0607", "/nowhere"),
+        (("--fp16", "--inputs", __file__), "E0607", "safetensors"),
+    ],
+)
+def test_options_that_do_not_fit(
+    arguments: tuple[str, ...], code: str, part: str, command: Command, tmp_path: Path
+) -> None:
+    path = saved(exported(pt2_models.CASES["convolutional_batch"]()), tmp_path)
+    status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2", *arguments)
+    assert status == 1 and complaint.startswith(f"error[{code}]: ") and part in complaint, complaint
+    assert not (tmp_path / "net.trt2").exists()
+
+
+def test_an_engine_file_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
+    path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
+    status, _, complaint = command("build", path, "-o", tmp_path / "nowhere" / "net.trt2", "--backend", "cpu")
+    assert status == 1 and complaint.startswith("error[E0605]: ") and "help: give --output a path" in complaint, complaint
 
 
 def test_control_flow_is_refused_with_its_place(command: Command, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ pub fn open(path: &Path) -> Result<Archive> {
 }
 
 fn newer() -> String {
-    format!("save it again with a newer PyTorch (2.9 or later): {}", error::SAVE)
+    format!("save it again with a newer PyTorch (later than 2.8): {}", error::SAVE)
 }
 
 /// Where an archive has its model.

@@ -194,6 +194,9 @@ impl Conversion {
         let rounds = archive.program.values().iter().any(|value| matches!(value.dtype.name(), "float16" | "bfloat16"));
         let inputs = arguments.inputs.clone();
         if options.half.is_none() {
+            if !options.keep_fp32.is_empty() {
+                screen.line("note: --keep-fp32 changes nothing without --fp16 or --bf16")?;
+            }
             return Ok(Self { network, exact: None, options, inputs, rounds });
         }
         let ranges = match (&inputs, options.half) {

@@ -19,6 +19,16 @@ use std::path::Path;
 /// # Errors
 /// E0608 for a file that is damaged or no archive, E0609 for a version that is not read, E0610 and E0601 for a program that
 /// has no form here.
+///
+/// ```no_run
+/// # fn main() -> torch2trt::Result<()> {
+/// let archive = torch2trt::read_archive("model.pt2".as_ref())?;
+/// let options = torch2trt::Options::default();
+/// let network = torch2trt::convert(&archive.program, &options, None)?;
+/// let engine = torch2trt::cpu_engine(&network, &options)?;
+/// # Ok(())
+/// # }
+/// ```
 pub fn read_archive(path: &Path) -> Result<Archive> {
     Ok(archive::open(path)?)
 }

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use program::{Argument, Node, Source, Symbol, Value, ValueId, WeightKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use std::path::PathBuf;
 use std::str::FromStr;
 use torch2trt::Foreign;
 
@@ -221,6 +222,13 @@ impl Program {
         }
         Ok(Network::new(network.or_raise(py)?, options))
     }
+}
+
+/// The program in an archive that `torch.export.save` wrote.
+#[pyfunction]
+pub(crate) fn read_archive(py: Python<'_>, path: PathBuf) -> PyResult<Program> {
+    let archive = py.detach(|| torch2trt::read_archive(&path)).or_raise(py)?;
+    Ok(Program { program: archive.program })
 }
 
 /// Every operator that converts: (family, overload, TensorRT layers, tolerance).

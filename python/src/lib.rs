@@ -41,6 +41,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<user_network::UserNetwork>()?;
     module.add_function(wrap_pyfunction!(user_network::infer, module)?)?;
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
+    module.add_function(wrap_pyfunction!(builder::read_archive, module)?)?;
     let close = wrap_pyfunction!(closing::close, module)?;
     module.py().import("atexit")?.call_method1("register", (close,))?;
     logs::install(module.py())?;

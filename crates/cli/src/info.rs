@@ -41,7 +41,7 @@ fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
     rows.extend(manifest.interface.profiles.iter().map(|profile| row("sizes", sizes(profile))));
     rows.extend(manifest.options.iter().map(|(name, value)| row("option", format!("{name}: {value}"))));
     let accuracy = |(name, off): (&String, &f64)| match *off {
-        0.0 => row("accuracy", format!("{name}: as PyTorch has it")),
+        0.0 => row("accuracy", format!("{name}: no difference")),
         off => row("accuracy", format!("{name}: off by {off:.1e} of its largest value")),
     };
     rows.extend(manifest.accuracy.iter().map(accuracy));

@@ -1,10 +1,12 @@
-//! The command line: what engine files hold, and how they run, without Python.
+//! The command line, without Python: models become engine files, and engine files run.
 //!
-//! One file a command; `engine.rs` and `tensors.rs` are what several of them need. It must not know how models are
-//! converted.
+//! One file a command, and a folder for the parts of `build`; `engine.rs` and `tensors.rs` are what several of them need. It
+//! calls the stages of the facade in order, and must not know how any of them is done.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod build;
+mod coverage;
 mod doctor;
 mod engine;
 mod info;
@@ -18,7 +20,11 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 #[derive(Parser)]
-#[command(name = "torch2trt", version, about = "Looks into engine files of torch2trt and runs them")]
+#[command(
+    name = "torch2trt",
+    version,
+    about = "Builds engines from saved PyTorch models, looks into them, and runs them"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +32,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Convert a model that torch.export.save wrote
+    Build(Box<build::Arguments>),
+    /// The operators of a model that torch.export.save wrote, and which of them convert
+    Coverage(coverage::Arguments),
     /// What an engine file holds: inputs, outputs, sizes, what it was built by and for
     Info(info::Arguments),
     /// Run an engine file or a plan on tensors of a file, or on random ones
@@ -96,6 +106,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<Pa
     let mut out = std::io::stdout().lock();
     let screen = &mut Screen(&mut out);
     let done = match arguments.command {
+        Command::Build(arguments) => build::run(&arguments, site_packages, screen),
+        Command::Coverage(arguments) => coverage::run(&arguments, screen),
         Command::Info(arguments) => info::run(&arguments, screen),
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     seed: u64,
 }
 
-fn shape(text: &str) -> Result<(String, Vec<i64>), String> {
+pub(crate) fn shape(text: &str) -> Result<(String, Vec<i64>), String> {
     let (name, sizes) = text.rsplit_once('=').ok_or("write it as NAME=SIZES, such as x=1x3x224x224")?;
     let size = |size: &str| size.parse::<i64>().ok().filter(|size| *size >= 0);
     let sizes = if sizes.is_empty() { Some(Vec::new()) } else { sizes.split('x').map(size).collect() };
@@ -150,7 +150,11 @@ fn of_file(path: &Path, what: &str, problem: impl std::fmt::Display) -> Error {
         .with_help("files of tensors are safetensors files, such as safetensors.torch.save_file writes")
 }
 
-fn from_file(path: &Path, spec: &EngineSpec) -> Result<Vec<Tensor>, Failure> {
+/// The tensors of a file for the inputs of an engine, in their order.
+///
+/// # Errors
+/// E0607 for a file that cannot be read, E0602 for an input that is not in it.
+pub(crate) fn from_file(path: &Path, spec: &EngineSpec) -> Result<Vec<Tensor>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| of_file(path, "read", error))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| of_file(path, "read", error))?;
     let find = |input: &IoSpec| {
@@ -211,7 +215,7 @@ pub(crate) fn describe(name: &str, tensor: &Tensor) -> Vec<String> {
 }
 
 /// The numbers in a tensor; `None` for types that only GPUs count with.
-fn values(tensor: &Tensor) -> Option<Vec<f64>> {
+pub(crate) fn values(tensor: &Tensor) -> Option<Vec<f64>> {
     fn read<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
     }

@@ -177,7 +177,7 @@ fn errors_have_a_code_and_say_what_to_do() {
     let inputs = machine.path("in.safetensors");
     save(&inputs, &[("x", &[3, 4], vec![0.0; 12])]);
     let nowhere = machine.path("nowhere/file");
-    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 13] = [
+    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 16] = [
         ("E0605", &[&"run", &nowhere]),
         ("E0605", &[&"run", &cut]),
         ("E0605", &[&"run", &empty]),
@@ -191,6 +191,9 @@ fn errors_have_a_code_and_say_what_to_do() {
         ("E0607", &[&"run", &plan, &"--output", &nowhere]),
         ("E0605", &[&"info", &plan]),
         ("E0604", &[&"run", &plan, &"--device", &"5"]),
+        ("E0608", &[&"build", &nowhere, &"--output", &"net.trt2"]),
+        ("E0608", &[&"build", &plan, &"--output", &"net.trt2"]),
+        ("E0608", &[&"coverage", &cut]),
     ];
     for (code, arguments) in cases {
         let complaint = machine.complains(arguments);
@@ -220,6 +223,11 @@ fn wrong_arguments_are_2_and_help_is_0() {
         (2, &[&"fly"]),
         (2, &[&"bench", &"a", &"--calls", &"0"]),
         (2, &[&"run", &"a", &"--shape", &"x=a"]),
+        (2, &[&"build", &"a"]),
+        (2, &[&"build", &"a", &"-o", &"b", &"--fp16", &"--bf16"]),
+        (2, &[&"build", &"a", &"-o", &"b", &"--backend", &"gpu"]),
+        (2, &[&"build", &"a", &"-o", &"b", &"--max-shape", &"x=1,2"]),
+        (2, &[&"build", &"a", &"-o", &"b", &"--optimization-level", &"6"]),
         (0, &[&"--help"]),
         (0, &[&"--version"]),
     ] {

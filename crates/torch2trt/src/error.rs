@@ -60,6 +60,9 @@ codes! {
     EngineFile "E0605" "An engine file that is damaged, cut off, of another format, or not an engine file."
     Refit "E0606" "New weights that a plan does not take."
     TensorFile "E0607" "A file of tensors that cannot be read or written."
+    Archive "E0608" "A `.pt2` archive that is damaged, contradicts itself, or is none."
+    ArchiveVersion "E0609" "A `.pt2` archive of a version or layout that is not read."
+    NotFunctional "E0610" "A `.pt2` archive of a program whose operators write to their arguments."
     BadOption "E0701" "An option that does not exist, or a value it does not take."
     Accuracy "E0702" "The converted model's outputs differ from PyTorch's by more than allowed."
 }
@@ -257,6 +260,20 @@ impl From<nvinfer::Error> for Error {
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
         Self::new(Code::EngineFile, error.to_string())
+    }
+}
+
+impl From<archive::Error> for Error {
+    fn from(error: archive::Error) -> Self {
+        use archive::Error as E;
+        let code = match &error {
+            E::Version { .. } => Code::ArchiveVersion,
+            E::NotFunctional { .. } => Code::NotFunctional,
+            E::Inexpressible { .. } => Code::Capture,
+            E::Program(_) => Code::BadProgram,
+            _ => Code::Archive,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

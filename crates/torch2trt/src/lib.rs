@@ -15,7 +15,9 @@ mod interface;
 mod options;
 mod pipeline;
 mod plan;
+mod structure;
 
+pub use archive::Archive;
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
@@ -30,7 +32,9 @@ pub use nvinfer::TacticSource;
 pub use options::{Backend, Options};
 pub use passes::{Half, Kept, PrecisionReport, Quantized, Reason, calibrate, observe, quantize};
 pub use pipeline::{
-    build_plan, convert, coverage, cpu_engine, narrow, operators, refit, save_onnx, tensorrt, tensorrt_engine,
+    build_plan, convert, coverage, cpu_engine, narrow, operators, read_archive, refit, save_onnx, tensorrt,
+    tensorrt_engine,
 };
 pub use plan::Plan;
 pub use runtime::{DataType, Device, Tensor, TensorView};
+pub use structure::call_structure;

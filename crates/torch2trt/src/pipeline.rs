@@ -1,8 +1,9 @@
-//! The stages, in the order the data flows: program → network → engine. This file reads as the architecture.
+//! The stages, in the order the data flows: archive → program → network → engine. This file reads as the architecture.
 
 use crate::cache::plans::{self, Place};
 use crate::cache::timings;
 use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface};
+use archive::Archive;
 use convert::Foreign;
 use engine::Built;
 use network::Network;
@@ -11,6 +12,26 @@ use program::Program;
 use runtime::CudaDevice;
 use std::collections::HashMap;
 use std::path::Path;
+
+/// File → Program: what `torch.export.save` wrote, for who has no Python. The other way to a program is the capture of the
+/// Python half.
+///
+/// # Errors
+/// E0608 for a file that is damaged or no archive, E0609 for a version that is not read, E0610 and E0601 for a program that
+/// has no form here.
+///
+/// ```no_run
+/// # fn main() -> torch2trt::Result<()> {
+/// let archive = torch2trt::read_archive("model.pt2".as_ref())?;
+/// let options = torch2trt::Options::default();
+/// let network = torch2trt::convert(&archive.program, &options, None)?;
+/// let engine = torch2trt::cpu_engine(&network, &options)?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn read_archive(path: &Path) -> Result<Archive> {
+    Ok(archive::open(path)?)
+}
 
 /// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
 /// as `foreign`.

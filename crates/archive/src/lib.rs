@@ -1,0 +1,57 @@
+//! Archives of exported programs: what `torch.export.save` writes, read without Python.
+//!
+//! An archive (`.pt2`) is a zip file with the graph as JSON and the weights as raw bytes, which are lent to the program as
+//! they lie in the file. What [`open`] makes of it is what the capture of the Python half makes of the same exported
+//! program; tests compare the two. Everything in a file may be wrong or hostile: it is an error that says what, and no
+//! panic.
+//!
+//! The crate must not know TensorRT, ONNX, or how programs are converted.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod error;
+mod graph;
+mod model;
+mod open;
+mod origin;
+mod read;
+mod schema;
+mod sizes;
+mod strided;
+mod tree;
+mod values;
+mod weights;
+mod zip;
+
+pub use error::{Error, Result};
+pub use open::open;
+pub use tree::{Signature, Spec};
+
+use program::{Argument, Program};
+
+/// A captured program, and how the model that it comes from is called.
+#[derive(Debug)]
+pub struct Archive {
+    /// The program.
+    pub program: Program,
+    /// The leaves of the call's arguments, in order. Those that are tensors are the program's inputs.
+    pub inputs: Vec<Leaf>,
+    /// The leaves of the return value, in order: the program's outputs.
+    pub outputs: Vec<Leaf>,
+    /// How these are arranged; `None` where the archive says it in a way that is not understood.
+    pub signature: Option<Signature>,
+    /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same outputs,
+    /// and leaves these as they are.
+    pub written: Vec<String>,
+    /// The PyTorch that wrote the archive, as it calls itself.
+    pub torch_version: String,
+}
+
+/// A leaf of what goes in or comes out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaf {
+    /// Its name: `x`, or `xs.0` where nested.
+    pub name: String,
+    /// What it is where no engine is needed to know it.
+    pub constant: Option<Argument>,
+}

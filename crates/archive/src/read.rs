@@ -1,0 +1,382 @@
+//! Graph to program: one node per live operator call.
+//!
+//! What an archive's graph has and a program does not: arithmetic on sizes, whose results the archive records as
+//! expressions; assertions, and whatever only they use; blocks that only switch gradients. It is what
+//! `python/torch2trt/capture/walk.py` does with the graph in memory.
+
+use crate::arguments::{self, Values};
+use crate::model::{Argument as Given, Constant, ExportedProgram, Graph, InputSpec, Node, OutputSpec, TensorMeta};
+use crate::strided::Layout;
+use crate::values::Symbols;
+use crate::weights::Weights;
+use crate::{Archive, Error, Leaf, Result, Signature, graph, model, origin, schema};
+use bytes::Bytes;
+use dims::Dim;
+use indexmap::IndexMap;
+use program::{Argument, Program, ScalarType, Source, Value, ValueId, WeightKind};
+use std::collections::{HashMap, HashSet};
+
+/// The program of an exported one.
+pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_version: String) -> Result<Archive> {
+    let ExportedProgram { graph_module: module, range_constraints } = exported;
+    let mut graph = module.graph;
+    graph::inline_grad_modes(&mut graph)?;
+    graph::functional(&graph)?;
+    let call =
+        module.module_call_graph.iter().find(|call| call.fqn.is_empty()).and_then(|call| call.signature.as_ref());
+    let signature = call.and_then(|call| Signature::read(call, &module.treespec_namedtuple_fields));
+    let written = written(&module.signature.output_specs);
+    let outputs: Vec<&Given> = module.signature.output_specs.iter().filter_map(OutputSpec::returned).collect();
+    let symbols = Symbols::new(&graph, range_constraints);
+    let live = graph::live(&graph, &outputs, &symbols.numbers);
+    let program = Program::new();
+    let mut reader = Reader { graph: &graph, live, program, ids: HashMap::new(), symbols, source: Source::default() };
+    let inputs = reader.bind_inputs(&module.signature.input_specs, signature.as_ref())?;
+    reader.bind_weights(&module.signature.input_specs, weights)?;
+    for node in &graph.nodes {
+        reader.record(node)?;
+    }
+    let outputs = reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?;
+    Ok(Archive { program: reader.program, inputs, outputs, signature, written, torch_version })
+}
+
+/// The names of what the model writes to.
+fn written(specs: &[OutputSpec]) -> Vec<String> {
+    let mut written: Vec<String> = specs.iter().filter_map(OutputSpec::written).map(str::to_owned).collect();
+    written.sort_unstable();
+    written.dedup();
+    written
+}
+
+impl OutputSpec {
+    fn returned(&self) -> Option<&Given> {
+        if let Self::UserOutput { arg } = self { Some(arg) } else { None }
+    }
+
+    fn written(&self) -> Option<&str> {
+        match self {
+            Self::BufferMutation { buffer_name: name }
+            | Self::ParameterMutation { parameter_name: name }
+            | Self::UserInputMutation { user_input_name: name } => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// The state of one walk: values seen so far, and the place of the node that is read, which errors are about.
+struct Reader<'g> {
+    graph: &'g Graph,
+    live: HashSet<&'g str>,
+    program: Program,
+    ids: HashMap<&'g str, ValueId>,
+    symbols: Symbols<'g>,
+    source: Source,
+}
+
+impl<'g> Reader<'g> {
+    // Bindings
+
+    fn bind_inputs(&mut self, specs: &'g [InputSpec], signature: Option<&Signature>) -> Result<Vec<Leaf>> {
+        let given: Vec<&InputSpec> = specs
+            .iter()
+            .filter(|spec| matches!(spec, InputSpec::UserInput { .. } | InputSpec::ConstantInput { .. }))
+            .collect();
+        let names = signature.map(Signature::input_names).filter(|names| names.len() == given.len());
+        let mut leaves = Vec::with_capacity(given.len());
+        for (k, spec) in given.into_iter().enumerate() {
+            let name = |own: &str| names.as_ref().and_then(|names| names.get(k)).map_or(own, String::as_str).to_owned();
+            leaves.push(match spec {
+                InputSpec::UserInput { arg: Given::Tensor(own) } => self.bind_input(own, name(own))?,
+                InputSpec::ConstantInput { name: own, value } => {
+                    Leaf { name: name(own), constant: Some(constant(value)) }
+                }
+                _ => {
+                    let problem = format!("argument {k} of the model is neither a tensor nor a constant");
+                    return Err(
+                        self.error(problem, "dynamic_shapes may only make dimensions of tensors dynamic, not numbers")
+                    );
+                }
+            });
+        }
+        Ok(leaves)
+    }
+
+    fn bind_input(&mut self, own: &'g str, name: String) -> Result<Leaf> {
+        let meta = self.meta(own)?;
+        let read = self.symbols.tensor(&name, meta, Some(&name), &mut self.program);
+        let (dtype, dims) = read.map_err(|problem| self.error(problem, STATIC))?;
+        let id = self.program.add_input(Value { name: name.clone(), dtype, dims });
+        self.define(own, id)?;
+        Ok(Leaf { name, constant: None })
+    }
+
+    fn bind_weights(&mut self, specs: &'g [InputSpec], weights: &mut Weights<'_>) -> Result<()> {
+        for spec in specs {
+            let (own, name, kind) = match spec {
+                InputSpec::Parameter { arg, parameter_name } => (arg, parameter_name, WeightKind::Parameter),
+                InputSpec::Buffer { arg, buffer_name } => (arg, buffer_name, WeightKind::Buffer),
+                InputSpec::TensorConstant { arg, tensor_constant_name } => {
+                    (arg, tensor_constant_name, WeightKind::Constant)
+                }
+                _ => continue,
+            };
+            if !self.live.contains(own.name.as_str()) {
+                continue;
+            }
+            let tensor = weights.get(name)?;
+            let dims = tensor.dims.into_iter().map(Dim::Static).collect();
+            let value = Value { name: name.clone(), dtype: tensor.dtype, dims };
+            let id = self.program.add_weight(value, kind, tensor.data)?;
+            self.define(&own.name, id)?;
+        }
+        Ok(())
+    }
+
+    fn bind_outputs(
+        &mut self,
+        outputs: &[&Given],
+        signature: Option<&Signature>,
+        inputs: &[Leaf],
+    ) -> Result<Vec<Leaf>> {
+        self.source = Source::default();
+        let taken: Vec<String> =
+            inputs.iter().filter(|leaf| leaf.constant.is_none()).map(|leaf| leaf.name.clone()).collect();
+        let names =
+            signature.map(|signature| signature.output_names(&taken)).filter(|names| names.len() == outputs.len());
+        let mut leaves = Vec::with_capacity(outputs.len());
+        for (k, output) in outputs.iter().enumerate() {
+            let name = names.as_ref().and_then(|names| names.get(k)).cloned().unwrap_or_else(|| format!("output_{k}"));
+            let value = match output {
+                Given::None => Argument::None,
+                Given::Tensor(value) => Argument::Value(self.tensor(value)?),
+                Given::Int(value) => Argument::Int(Dim::Static(*value)),
+                Given::Float(value) => Argument::Float(*value),
+                Given::Bool(value) => Argument::Bool(*value),
+                Given::Text(value) => Argument::String(value.clone()),
+                Given::Complex(value) => Argument::Complex(value.real.0, value.imag.0),
+                Given::Number(model::NumberArgument::Name(value)) => self.number(value).map_err(|_| {
+                    let problem = format!("output `{name}` is a number read from data, which an engine cannot return");
+                    self.error(problem, "return the tensor instead of calling .item() on it")
+                })?,
+                _ => {
+                    return Err(
+                        self.error(format!("output `{name}` is no tensor, and no plain value"), "return tensors")
+                    );
+                }
+            };
+            let runs =
+                matches!(&value, Argument::Value(_)) || matches!(&value, Argument::Int(size) if !size.is_static());
+            leaves.push(Leaf { name, constant: (!runs).then(|| value.clone()) });
+            self.program.add_output(value)?;
+        }
+        Ok(leaves)
+    }
+
+    fn define(&mut self, name: &'g str, id: ValueId) -> Result<()> {
+        match self.ids.insert(name, id) {
+            None => Ok(()),
+            Some(_) => Err(Error::inconsistent(format!("`{name}` is defined twice"))),
+        }
+    }
+
+    fn meta(&self, name: &str) -> Result<&'g TensorMeta> {
+        let found = self.graph.tensor_values.get(name);
+        found.ok_or_else(|| Error::inconsistent(format!("nothing is said of the tensor `{name}`")))
+    }
+
+    // Nodes
+
+    fn record(&mut self, node: &'g Node) -> Result<()> {
+        let (mut live, mut numbers) = (false, true);
+        for output in &node.outputs {
+            numbers &= matches!(output, Given::Number(_));
+            output.each_name(&mut |name| live |= self.live.contains(name));
+        }
+        if !live || numbers {
+            return Ok(());
+        }
+        self.source = origin::source(&node.metadata);
+        let target = self.target(node)?;
+        let mut arguments = arguments::read(node, target, schema::of(target), self)?;
+        let name = node.name.clone().unwrap_or_else(|| first_name(node));
+        let mut target = target.to_owned();
+        if matches!(target.as_str(), "aten.as_strided.default" | "aten.as_strided_copy.default")
+            && let Some(elements) = self.elements(node, &target, &arguments)?
+        {
+            target = "aten.take.default".to_owned();
+            let index = self.constant(&first_name(node), &name, &elements)?;
+            arguments.truncate(1);
+            arguments.insert("index".to_owned(), Argument::Value(index));
+        }
+        let (names, values) = self.outputs(node, &name)?;
+        let node = program::Node { target, arguments, outputs: Vec::new(), source: self.source.clone() };
+        let ids = self.program.add_node(node, values)?;
+        for (name, id) in names.into_iter().zip(ids) {
+            if let (Some(name), Some(id)) = (name, id) {
+                self.define(name, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The overload that a node calls.
+    fn target(&self, node: &'g Node) -> Result<&'g str> {
+        match node.target.strip_prefix("torch.ops.") {
+            Some(target) if target.starts_with("higher_order.") => Err(self.error(
+                format!("{target} (control flow with sub-graphs) is not implemented"),
+                "write both sides as tensors and choose with torch.where",
+            )),
+            Some(target) => Ok(target),
+            None => Err(self.error(
+                format!("{} is not an operator of PyTorch's dispatcher", node.target),
+                "write that part of the model with tensor operations",
+            )),
+        }
+    }
+
+    /// The outputs of a node: their names in the graph, and what the program knows of them.
+    #[allow(clippy::type_complexity, reason = "two lists that run in parallel")]
+    fn outputs(&mut self, node: &'g Node, name: &str) -> Result<(Vec<Option<&'g str>>, Vec<Option<Value>>)> {
+        let mut names: Vec<Option<&'g str>> = Vec::new();
+        let single = matches!(node.outputs.as_slice(), [Given::Tensor(_)]);
+        for output in &node.outputs {
+            match output {
+                Given::None => names.push(None),
+                Given::Tensor(name) => names.push(Some(name)),
+                Given::OptionalTensor(tensor) => names.push(tensor.name()),
+                Given::Tensors(tensors) => names.extend(tensors.iter().map(|tensor| Some(tensor.name.as_str()))),
+                Given::OptionalTensors(tensors) => names.extend(tensors.iter().map(model::OptionalTensor::name)),
+                _ => {
+                    return Err(
+                        self.error(format!("{} returns something that is no tensor", node.target), "return tensors")
+                    );
+                }
+            }
+        }
+        let mut values = Vec::with_capacity(names.len());
+        for (k, own) in names.iter().enumerate() {
+            let label = if single { name.to_owned() } else { format!("{name}.{k}") };
+            values.push(match own {
+                Some(own) => self.output(own, label)?,
+                None => None,
+            });
+        }
+        Ok((names, values))
+    }
+
+    /// An output; outputs that nobody reads are described too, where they can be: parts of a split begin where the ones
+    /// before them end.
+    fn output(&mut self, own: &'g str, label: String) -> Result<Option<Value>> {
+        let meta = self.meta(own)?;
+        if !self.live.contains(own) && crate::weights::dtype(meta.dtype).is_none() {
+            return Ok(None);
+        }
+        let read = self.symbols.tensor(&label, meta, None, &mut self.program);
+        let (dtype, dims) = read.map_err(|problem| self.error(problem, STATIC))?;
+        Ok(Some(Value { name: label, dtype, dims }))
+    }
+
+    /// The elements that `as_strided` reads of a tensor that does not lie in order; `None` of one that does.
+    fn elements(&self, node: &Node, target: &str, arguments: &IndexMap<String, Argument>) -> Result<Option<Vec<i64>>> {
+        let own =
+            node.inputs.iter().find_map(|input| if let Given::Tensor(name) = &input.arg { Some(name) } else { None });
+        let meta = self.meta(own.map_or("", String::as_str))?;
+        let plain = |number: &model::Number| if let model::Number::Int(n) = number { Some(*n) } else { None };
+        let sizes: Option<Vec<i64>> = meta.sizes.iter().map(plain).collect();
+        let strides: Option<Vec<i64>> = meta.strides.iter().map(plain).collect();
+        let offset = meta.storage_offset.as_ref().map_or(Some(0), plain);
+        let layout = match (&sizes, &strides, offset) {
+            (Some(sizes), Some(strides), Some(offset)) => Some(Layout { sizes, strides, offset }),
+            _ => None,
+        };
+        if layout.as_ref().is_some_and(Layout::is_in_order) {
+            return Ok(None);
+        }
+        let fixed = |name: &str| match arguments.get(name) {
+            Some(Argument::Ints(sizes)) => sizes.iter().map(Dim::as_static).collect::<Option<Vec<i64>>>(),
+            _ => None,
+        };
+        let start = match arguments.get("storage_offset") {
+            Some(Argument::Int(start)) => start.as_static(),
+            _ => offset,
+        };
+        let (Some(own), Some(size), Some(stride), Some(start)) = (layout, fixed("size"), fixed("stride"), start) else {
+            return Err(self.error(
+                format!("{target} reads memory at places that depend on input sizes"),
+                "make those sizes static, call .contiguous() on the tensor before, or index with tensors",
+            ));
+        };
+        let found = own.elements_at(&Layout { sizes: &size, strides: &stride, offset: start });
+        found.map(Some).ok_or_else(|| {
+            self.error(
+                format!("{target} reads memory outside of the tensor that it is called on"),
+                "call .contiguous() on it before, or index with tensors",
+            )
+        })
+    }
+
+    /// A constant that the model does not have, with the sizes of the node that it is for.
+    fn constant(&mut self, own: &str, name: &str, elements: &[i64]) -> Result<ValueId> {
+        let meta = self.meta(own)?;
+        let read = self.symbols.tensor(name, meta, None, &mut self.program);
+        let (_, dims) = read.map_err(|problem| self.error(problem, STATIC))?;
+        let data: Bytes = elements.iter().flat_map(|element| element.to_le_bytes()).collect::<Vec<u8>>().into();
+        let value = Value { name: name.to_owned(), dtype: ScalarType::Int64, dims };
+        Ok(self.program.add_weight(value, WeightKind::Constant, data)?)
+    }
+}
+
+const STATIC: &str = "make that dimension static: leave it out of dynamic_shapes";
+
+impl Values for Reader<'_> {
+    fn tensor(&self, name: &str) -> Result<ValueId> {
+        let found = self.ids.get(name).copied();
+        found.ok_or_else(|| Error::inconsistent(format!("`{name}` is used, and nothing before defines it")))
+    }
+
+    fn number(&self, name: &str) -> Result<Argument> {
+        let number = self.symbols.numbers.get(name);
+        let number = number.ok_or_else(|| Error::inconsistent(format!("nothing is said of the number `{name}`")))?;
+        match number {
+            model::Number::Int(value) => return Ok(Argument::Int(Dim::Static(*value))),
+            model::Number::Float(value) => return Ok(Argument::Float(value.0)),
+            model::Number::Bool(value) => return Ok(Argument::Bool(*value)),
+            model::Number::Expr(_) => {}
+        }
+        let loose = self.symbols.loose(number)?;
+        if !loose.is_empty() {
+            return Err(self.error(
+                format!("a number read out of a tensor ({}) is an argument of an operator", loose.join(", ")),
+                "compute it with tensor operations, or export the model for fixed sizes",
+            ));
+        }
+        if !self.symbols.numbers.is_integer(name) {
+            return Err(self.error(format!("`{name}` depends on sizes, and only integers can"), STATIC));
+        }
+        let size = self.symbols.fixed(number);
+        Ok(Argument::Int(size.map_err(|problem| {
+            self.error(format!("`{name}` is a size that cannot be expressed exactly: {problem}"), STATIC)
+        })?))
+    }
+
+    fn error(&self, problem: String, help: &str) -> Error {
+        let at = if self.source == Source::default() { String::new() } else { self.source.to_string() };
+        Error::Inexpressible { problem, at, help: help.to_owned() }
+    }
+}
+
+fn first_name(node: &Node) -> String {
+    let mut names = Vec::new();
+    node.outputs.iter().for_each(|output| output.each_name(&mut |name| names.push(name)));
+    names.first().copied().unwrap_or_default().to_owned()
+}
+
+fn constant(value: &Constant) -> Argument {
+    match value {
+        Constant::None(_) => Argument::None,
+        Constant::Int(value) => Argument::Int(Dim::Static(*value)),
+        Constant::Float(value) => Argument::Float(value.0),
+        Constant::String(value) => Argument::String(value.clone()),
+        Constant::Bool(value) => Argument::Bool(*value),
+    }
+}

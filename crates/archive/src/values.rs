@@ -1,0 +1,162 @@
+//! Sizes and numbers of a graph, in the program's terms: which symbols there are, what they are called, and what is
+//! known of them.
+
+use crate::model::{Graph, Hint, Number, RangeConstraint, TensorMeta};
+use crate::sizes::{self, Expression};
+use crate::weights;
+use crate::{Error, Result};
+use dims::{Dim, Dims};
+use program::{Program, ScalarType, Symbol};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// The numbers that a graph computes, by name.
+pub(crate) struct Numbers<'g> {
+    graph: &'g Graph,
+    parsed: RefCell<HashMap<String, Rc<Expression>>>,
+}
+
+impl<'g> Numbers<'g> {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
+        Self { graph, parsed: RefCell::default() }
+    }
+
+    /// The number of that name; `None` where a tensor has it, or nothing.
+    pub(crate) fn get(&self, name: &str) -> Option<&'g Number> {
+        let tables = [&self.graph.sym_int_values, &self.graph.sym_float_values, &self.graph.sym_bool_values];
+        tables.into_iter().find_map(|table| table.get(name))
+    }
+
+    /// Whether the number of that name is an integer.
+    pub(crate) fn is_integer(&self, name: &str) -> bool {
+        self.graph.sym_int_values.contains_key(name)
+    }
+
+    /// What a number is in terms of symbols; `None` of one that is known.
+    pub(crate) fn expression(&self, number: &Number) -> Result<Option<Rc<Expression>>> {
+        let Number::Expr(written) = number else { return Ok(None) };
+        if let Some(found) = self.parsed.borrow().get(&written.expr_str) {
+            return Ok(Some(found.clone()));
+        }
+        let read =
+            sizes::parse(&written.expr_str).map_err(|problem| Error::inconsistent(format!("a size: {problem}")))?;
+        let read = Rc::new(read);
+        self.parsed.borrow_mut().insert(written.expr_str.clone(), read.clone());
+        Ok(Some(read))
+    }
+}
+
+/// The symbols seen so far.
+pub(crate) struct Symbols<'g> {
+    pub(crate) numbers: Numbers<'g>,
+    ranges: HashMap<String, RangeConstraint>,
+    /// Symbols whose value some input or earlier output gives.
+    bound: HashSet<String>,
+    /// Those that the program calls otherwise.
+    names: HashMap<String, String>,
+    /// Sizes by the text of their expression.
+    known: HashMap<String, Dim>,
+}
+
+impl<'g> Symbols<'g> {
+    pub(crate) fn new(graph: &'g Graph, ranges: HashMap<String, RangeConstraint>) -> Self {
+        let numbers = Numbers::new(graph);
+        Self { numbers, ranges, bound: HashSet::new(), names: HashMap::new(), known: HashMap::new() }
+    }
+
+    /// The dtype and sizes of a tensor. Symbols that are sizes of their own become known: those of an input are called
+    /// after it.
+    ///
+    /// # Errors
+    /// In words without the place: a dtype that programs do not have, a size that has no exact form.
+    pub(crate) fn tensor(
+        &mut self,
+        name: &str,
+        meta: &TensorMeta,
+        input: Option<&str>,
+        program: &mut Program,
+    ) -> std::result::Result<(ScalarType, Dims), String> {
+        for (axis, number) in meta.sizes.iter().enumerate() {
+            let wanted = input.map(|input| format!("{input}_dim{axis}"));
+            self.declare(number, wanted.as_deref(), program).map_err(|error| error.to_string())?;
+        }
+        let dims = meta.sizes.iter().map(|number| self.size(number)).collect::<std::result::Result<Dims, String>>();
+        let dims = dims.map_err(|problem| format!("the shape of `{name}` cannot be expressed exactly: {problem}"))?;
+        if let Some(negative) = dims.iter().find(|dim| dim.as_static().is_some_and(|size| size < 0)) {
+            return Err(format!("`{name}` has a size of {negative}"));
+        }
+        let dtype = weights::dtype(meta.dtype);
+        Ok((dtype.ok_or_else(|| format!("`{name}` has a dtype that is not supported (number {})", meta.dtype))?, dims))
+    }
+
+    /// Makes the symbol of a plain symbolic size known, on its first appearance.
+    fn declare(&mut self, number: &Number, wanted: Option<&str>, program: &mut Program) -> Result<()> {
+        let Some(expression) = self.numbers.expression(number)? else { return Ok(()) };
+        let Expression::Symbol(symbol, _) = &*expression else { return Ok(()) };
+        if !self.bound.insert(symbol.clone()) {
+            return Ok(());
+        }
+        let range = self.ranges.get(symbol);
+        let (min, max) = (range.and_then(|range| range.min_val).unwrap_or(0), range.and_then(|range| range.max_val));
+        // What an operator outside of torch counts is at least two by torch's default: there may be none.
+        let min = if symbol.starts_with('u') && min == 2 { 0 } else { min };
+        let hint = match number {
+            _ if wanted.is_none() || sizes::is_unbacked(symbol) => -1,
+            Number::Expr(written) => match written.hint {
+                Some(Hint::Int(hint)) => hint,
+                _ => min.max(1),
+            },
+            _ => -1,
+        };
+        if let Some(wanted) = wanted {
+            let name = sizes::free_name(wanted, &|name| program.symbols().contains_key(name));
+            self.names.insert(symbol.clone(), name);
+            self.known.clear();
+        }
+        program.add_symbol(self.names.get(symbol).unwrap_or(symbol), Symbol { min, max, hint });
+        Ok(())
+    }
+
+    /// A size.
+    ///
+    /// # Errors
+    /// What has no exact form.
+    pub(crate) fn size(&mut self, number: &Number) -> std::result::Result<Dim, String> {
+        let written = match number {
+            Number::Int(n) => return Ok(Dim::Static(*n)),
+            Number::Expr(written) => written,
+            Number::Float(_) | Number::Bool(_) => return Err("it is no integer".to_owned()),
+        };
+        if let Some(known) = self.known.get(&written.expr_str) {
+            return Ok(known.clone());
+        }
+        let expression = self.numbers.expression(number).map_err(|error| error.to_string())?;
+        let Some(expression) = expression else { return Err("it is no expression".to_owned()) };
+        let size = sizes::size(&expression, &self.names)?;
+        self.known.insert(written.expr_str.clone(), size.clone());
+        Ok(size)
+    }
+
+    /// The same, of a number all of whose symbols are known.
+    pub(crate) fn fixed(&self, number: &Number) -> std::result::Result<Dim, String> {
+        match (number, self.numbers.expression(number).map_err(|error| error.to_string())?) {
+            (_, Some(expression)) => sizes::size(&expression, &self.names),
+            (Number::Int(n), None) => Ok(Dim::Static(*n)),
+            _ => Err("it is no integer".to_owned()),
+        }
+    }
+
+    /// Symbols of a number that neither an input nor an earlier output gives.
+    pub(crate) fn loose(&self, number: &Number) -> Result<Vec<String>> {
+        let mut loose = Vec::new();
+        if let Some(expression) = self.numbers.expression(number)? {
+            expression.each_symbol(&mut |symbol| {
+                if !self.bound.contains(symbol) && !loose.iter().any(|found| found == symbol) {
+                    loose.push(symbol.to_owned());
+                }
+            });
+        }
+        Ok(loose)
+    }
+}

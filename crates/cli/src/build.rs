@@ -1,0 +1,319 @@
+//! `torch2trt build`: from a saved model to an engine file, stage by stage.
+//!
+//! What the stages need to be decided or compared is in the files of the folder.
+
+mod backend;
+mod compare;
+mod progress;
+mod ranges;
+
+use crate::info::megabytes;
+use crate::{Done, Failure, Screen, row, tensors};
+use clap::Args;
+use runtime::Tensor;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use torch2trt::{
+    Archive, Artifact, Backend, Code, Description, Error, Executable, Half, Network, Options, PrecisionReport,
+    cpu_engine,
+};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A model that torch.export.save wrote
+    file: PathBuf,
+    /// Where to write the engine file
+    #[arg(long, short, value_name = "PATH", required_unless_present = "onnx")]
+    output: Option<PathBuf>,
+    /// Where to write an ONNX model, too or only
+    #[arg(long, value_name = "PATH")]
+    onnx: Option<PathBuf>,
+    /// What runs the model; auto: TensorRT where a GPU is there and a TensorRT that builds for it, otherwise the CPU engine
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = ["auto", "cpu", "tensorrt"])]
+    backend: String,
+    /// GPU to build a plan for, such as sm_89; none needs to be there [default: the GPU of this machine]
+    #[arg(long, value_name = "GPU")]
+    target: Option<String>,
+    /// A safetensors file with a tensor for each input, by its name: to find out what float16 has room for, and to compare
+    /// the engine on
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+    #[command(flatten)]
+    ranges: ranges::Arguments,
+    /// Compute in float16 where that is safe
+    #[arg(long, conflicts_with = "bf16")]
+    fp16: bool,
+    /// Compute in bfloat16 where that is safe
+    #[arg(long)]
+    bf16: bool,
+    /// A module that stays float32 all the same, such as layer4.0, with * and ?; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    keep_fp32: Vec<String>,
+    /// Most device memory that a layer may use while it runs, in bytes or as 512M or 2G [default: all there is]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    workspace: Option<usize>,
+    /// How hard TensorRT searches for fast kernels, 0 to 5 [default: TensorRT's own]
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
+    optimization_level: Option<i32>,
+    /// The plan runs with later versions of TensorRT too
+    #[arg(long)]
+    version_compatible: bool,
+    /// The plan runs on other GPUs too, from Ampere on
+    #[arg(long)]
+    hardware_compatible: bool,
+    /// The weights of the plan can be replaced after the build
+    #[arg(long)]
+    refittable: bool,
+    /// GPU of this machine to build on, as CUDA counts them
+    #[arg(long, default_value_t = 0)]
+    device: u32,
+    /// Threads of the CPU engine [default: one for each physical core]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// TensorRT's library, or the folder with it [default: installed ones are looked for]
+    #[arg(long, value_name = "PATH")]
+    tensorrt: Option<PathBuf>,
+    /// ONNX Runtime's library, or the folder with it [default: installed ones are looked for]
+    #[arg(long, value_name = "PATH")]
+    onnxruntime: Option<PathBuf>,
+}
+
+/// Bytes, or a number of KiB, MiB or GiB.
+fn memory(text: &str) -> Result<usize, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 1 << 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 1 << 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 1 << 30),
+        _ => (text, 1usize),
+    };
+    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| "write a number of bytes, or one with K, M or G after it".to_owned())
+}
+
+pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
+    let started = Instant::now();
+    let archive = torch2trt::read_archive(&arguments.file)?;
+    screen.line(read(&arguments.file, &archive))?;
+    for name in &archive.written {
+        screen.line(format!("note: the model writes to `{name}` when it runs; the engine leaves it as it is"))?;
+    }
+    let mut options = arguments.options(&archive, site_packages);
+    let (backend, reason) = backend::choose(&arguments.backend, &options)?;
+    options.backend = backend;
+    options.profiles = arguments.ranges.profile(&archive.program, backend)?.into_iter().collect();
+    let made = Conversion::new(arguments, &archive, options, screen)?;
+    if let Some(path) = &arguments.onnx {
+        torch2trt::save_onnx(&made.network, path)?;
+        screen.line(format!("{}: ONNX model, {}", path.display(), megabytes(made.network.weight_bytes() as u64)))?;
+    }
+    let Some(output) = &arguments.output else { return Ok(()) };
+    let name = if backend == Backend::TensorRt { "TensorRT" } else { "the CPU engine" };
+    screen.line(format!("using {name}: {reason}"))?;
+    let engine = made.engine(screen)?;
+    let accuracy = made.compare(&engine, screen)?;
+    write(&engine.artifact, arguments, &archive, accuracy, output)?;
+    let size = std::fs::metadata(output).map_or(0, |about| about.len());
+    let seconds = started.elapsed().as_secs_f64();
+    screen.line(format!("{}: {}, made in {seconds:.1} s", output.display(), megabytes(size)))
+}
+
+fn read(path: &Path, archive: &Archive) -> String {
+    let program = &archive.program;
+    let bytes: usize = program.weights().map(|weight| weight.data.len()).sum();
+    let (calls, size) = (program.nodes().len(), megabytes(bytes as u64));
+    format!("{}: {calls} operators, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
+}
+
+impl Arguments {
+    fn options(&self, archive: &Archive, site_packages: Vec<PathBuf>) -> Options {
+        let half = match (self.fp16, self.bf16) {
+            (true, _) => Some(Half::Float16),
+            (_, true) => Some(Half::BFloat16),
+            _ => None,
+        };
+        let computed = archive.outputs.iter().filter(|leaf| leaf.constant.is_none());
+        Options {
+            output_names: computed.map(|leaf| leaf.name.clone()).collect(),
+            half,
+            keep_fp32: self.keep_fp32.clone(),
+            target: self.target.clone(),
+            max_workspace_size: self.workspace,
+            optimization_level: self.optimization_level,
+            tensorrt: self.tensorrt.clone(),
+            onnxruntime: self.onnxruntime.clone(),
+            site_packages,
+            threads: self.threads,
+            device: self.device,
+            version_compatible: self.version_compatible,
+            hardware_compatible: self.hardware_compatible,
+            refittable: self.refittable,
+            ..Options::default()
+        }
+    }
+
+    /// The options that an engine file tells of: those that are not at their default, under Python's names.
+    fn recorded(&self) -> BTreeMap<String, Value> {
+        let half = if self.fp16 { json!("float16") } else { json!(self.bf16.then_some("bfloat16")) };
+        let all = [
+            ("half", half),
+            ("keep_fp32", if self.keep_fp32.is_empty() { Value::Null } else { json!(self.keep_fp32) }),
+            ("target", json!(self.target)),
+            ("max_workspace_size", json!(self.workspace)),
+            ("optimization_level", json!(self.optimization_level)),
+            ("version_compatible", json!(self.version_compatible.then_some(true))),
+            ("hardware_compatible", json!(self.hardware_compatible.then_some(true))),
+            ("refittable", json!(self.refittable.then_some(true))),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// A network, and what it is compared with.
+struct Conversion {
+    network: Network,
+    /// The same in the types that the model has, where another was asked for.
+    exact: Option<Network>,
+    options: Options,
+    inputs: Option<PathBuf>,
+    /// Whether the model itself computes in half precision.
+    rounds: bool,
+}
+
+impl Conversion {
+    /// Program → network, in half precision where that is asked for.
+    fn new(
+        arguments: &Arguments,
+        archive: &Archive,
+        options: Options,
+        screen: &mut Screen<'_>,
+    ) -> Result<Self, Failure> {
+        let network = torch2trt::convert(&archive.program, &options, None)?;
+        let rounds = archive.program.values().iter().any(|value| matches!(value.dtype.name(), "float16" | "bfloat16"));
+        let inputs = arguments.inputs.clone();
+        if options.half.is_none() {
+            if !options.keep_fp32.is_empty() {
+                screen.line("note: --keep-fp32 changes nothing without --fp16 or --bf16")?;
+            }
+            return Ok(Self { network, exact: None, options, inputs, rounds });
+        }
+        let ranges = match (&inputs, options.half) {
+            (Some(path), Some(Half::Float16)) => magnitudes(&network, &options, path)?,
+            (None, Some(Half::Float16)) => {
+                screen.line("note: without --inputs nobody looked at what is too large for float16")?;
+                HashMap::new()
+            }
+            _ => HashMap::new(),
+        };
+        let (narrowed, report) = torch2trt::narrow(&network, &options, ranges)?;
+        said_of(&report, if arguments.fp16 { "float16" } else { "bfloat16" }, screen)?;
+        Ok(Self { network: narrowed, exact: Some(network), options, inputs, rounds })
+    }
+
+    /// Network → engine, or a plan that is for another machine.
+    fn engine(&self, screen: &mut Screen<'_>) -> Result<Engine, Failure> {
+        if self.options.backend != Backend::TensorRt {
+            let engine = cpu_engine(&self.network, &self.options)?;
+            return Ok(Engine { artifact: engine.artifact.clone(), runs: Some(engine) });
+        }
+        let plan = torch2trt::build_plan(&self.network, &self.options, &progress::Bar::default())?;
+        let rows: Vec<Vec<String>> = plan.summary().into_iter().map(|(name, value)| row(&name, value)).collect();
+        screen.columns(&rows)?;
+        let here = self.options.target.is_none();
+        let runs = here.then(|| torch2trt::tensorrt_engine(&plan, &self.options)).transpose()?;
+        Ok(Engine { artifact: plan.artifact().clone(), runs })
+    }
+
+    /// Engine against the CPU engine in float32 on the inputs that were given: the differences, by output.
+    fn compare(&self, engine: &Engine, screen: &mut Screen<'_>) -> Result<BTreeMap<String, f64>, Failure> {
+        let Some(path) = &self.inputs else {
+            screen.line("note: without --inputs the engine was compared with nothing")?;
+            return Ok(BTreeMap::new());
+        };
+        let Some(runs) = &engine.runs else {
+            screen.line("note: the plan is for another GPU, so that it was compared with nothing")?;
+            return Ok(BTreeMap::new());
+        };
+        if self.exact.is_none() && self.options.backend != Backend::TensorRt {
+            // It would be compared with itself; that it runs on them is worth knowing.
+            call(runs, path)?;
+            screen.line("note: the CPU engine runs on the inputs; in float32 there is nothing to compare it with")?;
+            return Ok(BTreeMap::new());
+        }
+        let exact = cpu_engine(self.exact.as_ref().unwrap_or(&self.network), &self.options)?;
+        let allowed = compare::Allowed {
+            half: self.options.half,
+            rounds: self.rounds,
+            on_gpu: self.options.backend == Backend::TensorRt,
+        };
+        let declared = &engine.artifact.declared;
+        compare::differences(declared, &call(&exact, path)?, &call(runs, path)?, allowed, screen)
+    }
+}
+
+/// What an engine file is written from, and what runs it where that can be run here.
+struct Engine {
+    artifact: Artifact,
+    runs: Option<Executable>,
+}
+
+/// The outputs on the tensors of a file.
+fn call(engine: &Executable, path: &Path) -> Result<Vec<Tensor>, Failure> {
+    let inputs = tensors::from_file(path, &engine.artifact.declared)?;
+    let views: Vec<_> = inputs.iter().map(Tensor::view).collect();
+    Ok(engine.call(&views)?)
+}
+
+/// The largest finite magnitude of each layer's result and of each input, on the tensors of a file.
+fn magnitudes(network: &Network, options: &Options, path: &Path) -> Result<HashMap<String, f32>, Failure> {
+    let (observed, names) = torch2trt::observe(network).map_err(Error::from)?;
+    let values = call(&cpu_engine(&observed, options)?, path)?;
+    let seen = values.iter().skip(values.len() - names.len());
+    let largest =
+        |tensor: &Tensor| tensors::values(tensor).and_then(|values| values.first().copied()).unwrap_or_default();
+    Ok(names.into_iter().zip(seen.map(|tensor| largest(tensor) as f32)).collect())
+}
+
+fn said_of(report: &PrecisionReport, half: &str, screen: &mut Screen<'_>) -> Done {
+    screen.line(format!("{half}: {} layers, {} stay float32", report.half, report.kept.len()))?;
+    for kept in &report.kept {
+        screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
+    }
+    for pattern in &report.unmatched {
+        screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;
+    }
+    Ok(())
+}
+
+fn write(
+    artifact: &Artifact,
+    arguments: &Arguments,
+    archive: &Archive,
+    accuracy: BTreeMap<String, f64>,
+    path: &Path,
+) -> Result<(), Failure> {
+    let model = torch2trt::call_structure(archive);
+    let file = artifact.to_file(Description { model, options: arguments.recorded(), accuracy });
+    file.save(path).map_err(|error| {
+        Error::new(Code::EngineFile, error.to_string())
+            .with_help("give --output a path in a folder that can be written")
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bytes_or_has_a_unit() {
+        assert_eq!(memory("1000"), Ok(1000));
+        assert_eq!(memory("512M"), Ok(512 << 20));
+        assert_eq!(memory("2g"), Ok(2 << 30));
+        for wrong in ["", "M", "1.5G", "-1", "99999999999999999999G", "1T"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! How far a build is, on standard error, where that is a terminal.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Mutex, PoisonError};
+use torch2trt::Progress;
+
+/// One bar for the current stage.
+#[derive(Default)]
+pub(super) struct Bar(Mutex<Option<ProgressBar>>);
+
+impl Bar {
+    fn with(&self, f: impl FnOnce(&mut Option<ProgressBar>)) {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, stage: &str, steps: Option<u64>) {
+        let template = match steps {
+            Some(_) => "{prefix:>22} {bar:30} {pos}/{len} {elapsed}",
+            None => "{prefix:>22} {spinner} {elapsed}",
+        };
+        // It draws nothing where standard error is no terminal.
+        let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr())
+            .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+            .with_prefix(stage.to_owned());
+        self.with(|current| *current = Some(bar));
+    }
+
+    fn step(&self, _stage: &str, done: u64) {
+        self.with(|bar| bar.iter().for_each(|bar| bar.set_position(done)));
+    }
+
+    fn end(&self, _stage: &str) {
+        self.with(|bar| bar.take().iter().for_each(ProgressBar::finish_and_clear));
+    }
+}

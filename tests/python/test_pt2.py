@@ -139,7 +139,7 @@ def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Pa
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
     status, said, complaint = command("build", path, "--output", engine, "--backend", "cpu")
     assert status == 0, complaint
-    for part in ("operators, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
+    for part in ("operator calls, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
         assert part in said, said
     if name == "writing":
         assert "note: the model writes to `calls`" in said

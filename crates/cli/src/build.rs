@@ -124,7 +124,7 @@ fn read(path: &Path, archive: &Archive) -> String {
     let program = &archive.program;
     let bytes: usize = program.weights().map(|weight| weight.data.len()).sum();
     let (calls, size) = (program.nodes().len(), megabytes(bytes as u64));
-    format!("{}: {calls} operators, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
+    format!("{}: {calls} operator calls, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
 }
 
 impl Arguments {

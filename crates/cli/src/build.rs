@@ -276,10 +276,16 @@ fn magnitudes(network: &Network, options: &Options, path: &Path) -> Result<HashM
     Ok(names.into_iter().zip(seen.map(|tensor| largest(tensor) as f32)).collect())
 }
 
+/// How many layers that stay float32 are listed.
+const SHOWN: usize = 12;
+
 fn said_of(report: &PrecisionReport, half: &str, screen: &mut Screen<'_>) -> Done {
     screen.line(format!("{half}: {} layers, {} stay float32", report.half, report.kept.len()))?;
-    for kept in &report.kept {
+    for kept in report.kept.iter().take(SHOWN) {
         screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
+    }
+    if report.kept.len() > SHOWN {
+        screen.line(format!("  and {} more", report.kept.len() - SHOWN))?;
     }
     for pattern in &report.unmatched {
         screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;

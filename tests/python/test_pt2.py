@@ -287,6 +287,7 @@ def test_operators_that_do_not_convert_are_listed(command: Command, tmp_path: Pa
     assert "aten.linalg_eigvals.default  x2  does not convert" in said and "3 of 4 operators convert" in said, said
     status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2")
     assert status == 1 and complaint.startswith("error[E0101]: ") and "test_pt2.py:" in complaint, complaint
+    assert f"help: `torch2trt coverage {path}` lists all operators" in complaint, complaint
     case = pt2_models.CASES["lstm"]()
     status, said, _ = command("coverage", saved(exported(case), tmp_path))
     assert status == 0 and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n") and said.endswith("\n2 of 2 operators convert\n"), said

@@ -190,7 +190,8 @@ impl Conversion {
         options: Options,
         screen: &mut Screen<'_>,
     ) -> Result<Self, Failure> {
-        let network = torch2trt::convert(&archive.program, &options, None)?;
+        let network =
+            torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
         let rounds = archive.program.values().iter().any(|value| matches!(value.dtype.name(), "float16" | "bfloat16"));
         let inputs = arguments.inputs.clone();
         if options.half.is_none() {
@@ -251,6 +252,18 @@ impl Conversion {
         let declared = &engine.artifact.declared;
         compare::differences(declared, &call(&exact, path)?, &call(runs, path)?, allowed, screen)
     }
+}
+
+/// An error whose help is about Python, with what helps here.
+fn without_python(error: Error, arguments: &Arguments) -> Error {
+    if error.code() != Code::NoConverter {
+        return error;
+    }
+    Error::new(error.code(), error.message()).with_help(format!(
+        "`torch2trt coverage {}` lists all operators; convert in Python, where some are taken apart into others and you may \
+         write converters of your own, or write that part of the model with other operators",
+        arguments.file.display()
+    ))
 }
 
 /// What an engine file is written from, and what runs it where that can be run here.

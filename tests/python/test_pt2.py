@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import random
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -17,6 +19,7 @@ import torch
 if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 9):
     pytest.skip("this PyTorch saves weights as pickles", allow_module_level=True)
 
+import operators
 import pt2_models
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -111,6 +114,29 @@ def test_the_program_is_that_of_the_walk_in_memory(name: str, tmp_path: Path) ->
         assert str(read.convert({})).splitlines() == str(in_memory.convert({})).splitlines()
 
 
+@pytest.mark.parametrize("suite", operators.suites(), ids=lambda suite: suite.family)
+def test_operators_are_those_of_the_walk_in_memory(
+    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some cases of each family of operators, others in each run."""
+    # An archive does not tell the names of Dims.
+    monkeypatch.setattr(sys.modules["torch2trt.capture.walk"], "given_name", lambda dim: None)
+    cases = [case for case in suite.cases if case.refused is None]
+    for chosen in random.SystemRandom().sample(cases, min(2, len(cases))):
+        module = chosen.fn.eval() if isinstance(chosen.fn, nn.Module) else operators.Function(chosen.fn)
+        case: pt2_models.Case = (module, tuple(chosen.inputs()), {}, chosen.dynamic)
+        try:
+            program = exported(case)
+        except Exception as refused:  # some cases are traced, as torch.export does not take them
+            print(f"{chosen.name}: {type(refused).__name__}")
+            continue
+        read, in_memory = _core.read_archive(saved(program, tmp_path)), walked(program, case)
+        if all(converts for _, _, converts in read.coverage()):
+            # What an archive calls `inputs_0` is the first of `*inputs`.
+            in_memory_lines = str(in_memory).replace("inputs.", "inputs_").splitlines()
+            assert str(read).splitlines() == in_memory_lines, chosen.name
+
+
 def test_gradients_switched_off_inside_change_nothing(tmp_path: Path) -> None:
     class Frozen(nn.Module):
         def __init__(self) -> None:
@@ -138,7 +164,7 @@ def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Pa
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
     status, said, complaint = command("build", path, "--output", engine, "--backend", "cpu")
     assert status == 0, complaint
-    for part in ("operators, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
+    for part in ("operator calls, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
         assert part in said, said
     if name == "writing":
         assert "note: the model writes to `calls`" in said
@@ -260,6 +286,7 @@ def test_operators_that_do_not_convert_are_listed(command: Command, tmp_path: Pa
     assert "aten.linalg_eigvals.default  x2  does not convert" in said and "3 of 4 operators convert" in said, said
     status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2")
     assert status == 1 and complaint.startswith("error[E0101]: ") and "test_pt2.py:" in complaint, complaint
+    assert f"help: `torch2trt coverage {path}` lists all operators" in complaint, complaint
     case = pt2_models.CASES["lstm"]()
     status, said, _ = command("coverage", saved(exported(case), tmp_path))
     assert status == 0 and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n") and said.endswith("\n2 of 2 operators convert\n"), said

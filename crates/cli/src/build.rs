@@ -124,7 +124,7 @@ fn read(path: &Path, archive: &Archive) -> String {
     let program = &archive.program;
     let bytes: usize = program.weights().map(|weight| weight.data.len()).sum();
     let (calls, size) = (program.nodes().len(), megabytes(bytes as u64));
-    format!("{}: {calls} operators, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
+    format!("{}: {calls} operator calls, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
 }
 
 impl Arguments {
@@ -190,7 +190,8 @@ impl Conversion {
         options: Options,
         screen: &mut Screen<'_>,
     ) -> Result<Self, Failure> {
-        let network = torch2trt::convert(&archive.program, &options, None)?;
+        let network =
+            torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
         let rounds = archive.program.values().iter().any(|value| matches!(value.dtype.name(), "float16" | "bfloat16"));
         let inputs = arguments.inputs.clone();
         if options.half.is_none() {
@@ -253,6 +254,18 @@ impl Conversion {
     }
 }
 
+/// An error whose help is about Python, with what helps here.
+fn without_python(error: Error, arguments: &Arguments) -> Error {
+    if error.code() != Code::NoConverter {
+        return error;
+    }
+    Error::new(error.code(), error.message()).with_help(format!(
+        "`torch2trt coverage {}` lists all operators; convert in Python, where some are taken apart into others and you may \
+         write converters of your own, or write that part of the model with other operators",
+        arguments.file.display()
+    ))
+}
+
 /// What an engine file is written from, and what runs it where that can be run here.
 struct Engine {
     artifact: Artifact,
@@ -276,10 +289,16 @@ fn magnitudes(network: &Network, options: &Options, path: &Path) -> Result<HashM
     Ok(names.into_iter().zip(seen.map(|tensor| largest(tensor) as f32)).collect())
 }
 
+/// How many layers that stay float32 are listed.
+const SHOWN: usize = 12;
+
 fn said_of(report: &PrecisionReport, half: &str, screen: &mut Screen<'_>) -> Done {
     screen.line(format!("{half}: {} layers, {} stay float32", report.half, report.kept.len()))?;
-    for kept in &report.kept {
+    for kept in report.kept.iter().take(SHOWN) {
         screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
+    }
+    if report.kept.len() > SHOWN {
+        screen.line(format!("  and {} more", report.kept.len() - SHOWN))?;
     }
     for pattern in &report.unmatched {
         screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;

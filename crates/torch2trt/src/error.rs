@@ -64,7 +64,7 @@ codes! {
     ArchiveVersion "E0609" "A `.pt2` archive of a version or layout that is not read."
     NotFunctional "E0610" "A `.pt2` archive of a program whose operators write to their arguments."
     BadOption "E0701" "An option that does not exist, or a value it does not take."
-    Accuracy "E0702" "The converted model's outputs differ from PyTorch's by more than allowed."
+    Accuracy "E0702" "The converted model's outputs differ from PyTorch's, or from the CPU engine's in float32, by more than allowed."
 }
 
 /// What went wrong: a stable code, a message whose first line stands alone, and what to do about it.

@@ -8,12 +8,12 @@ mod progress;
 mod ranges;
 
 use crate::info::megabytes;
+use crate::machine::Machine;
 use crate::{Done, Failure, Screen, row, tensors};
 use clap::Args;
 use runtime::Tensor;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use torch2trt::{
@@ -67,18 +67,8 @@ pub(crate) struct Arguments {
     /// The weights of the plan can be replaced after the build
     #[arg(long)]
     refittable: bool,
-    /// GPU of this machine to build on, as CUDA counts them
-    #[arg(long, default_value_t = 0)]
-    device: u32,
-    /// Threads of the CPU engine [default: one for each physical core]
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
-    /// TensorRT's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    tensorrt: Option<PathBuf>,
-    /// ONNX Runtime's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 /// Bytes, or a number of KiB, MiB or GiB.
@@ -142,15 +132,10 @@ impl Arguments {
             target: self.target.clone(),
             max_workspace_size: self.workspace,
             optimization_level: self.optimization_level,
-            tensorrt: self.tensorrt.clone(),
-            onnxruntime: self.onnxruntime.clone(),
-            site_packages,
-            threads: self.threads,
-            device: self.device,
             version_compatible: self.version_compatible,
             hardware_compatible: self.hardware_compatible,
             refittable: self.refittable,
-            ..Options::default()
+            ..self.machine.options(site_packages)
         }
     }
 

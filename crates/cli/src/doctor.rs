@@ -1,19 +1,16 @@
 //! `torch2trt doctor`: what engines can run on here, and why not on the rest.
 
+use crate::machine::Libraries;
 use crate::{Done, Failure, Screen};
 use clap::Args;
 use runtime::{CudaDevice, OnnxRuntime};
 use std::path::PathBuf;
-use torch2trt::{Error, Options};
+use torch2trt::Error;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// TensorRT's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    tensorrt: Option<PathBuf>,
-    /// ONNX Runtime's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    libraries: Libraries,
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
@@ -32,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     if gpus == 0 {
         screen.line(format!("GPU: none\n{}", indented(&reason)))?;
     }
-    let options = Options { tensorrt: arguments.tensorrt.clone(), site_packages, ..Options::default() };
+    let options = arguments.libraries.options(site_packages);
     let tensorrt = torch2trt::find_tensorrt(&options);
     match &tensorrt {
         Ok(found) => {
@@ -43,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
         }
         Err(error) => screen.line(format!("TensorRT: none\n{}", indented(error)))?,
     }
-    let cpu = OnnxRuntime::load(arguments.onnxruntime.as_deref(), &options.site_packages).map_err(Error::from);
+    let cpu = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages).map_err(Error::from);
     match &cpu {
         Ok(found) => {
             let library = found.library();

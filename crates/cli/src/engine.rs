@@ -1,9 +1,9 @@
 //! The engine that a command runs: from its arguments to an [`Executable`].
 
 use crate::Failure;
+use crate::machine::Machine;
 use clap::Args;
 use runtime::CudaGraph;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use torch2trt::{EngineFile, Executable, Options};
 
@@ -13,18 +13,8 @@ use torch2trt::{EngineFile, Executable, Options};
 pub(crate) struct Arguments {
     /// An engine file of torch2trt, or a plain TensorRT plan
     pub(crate) file: PathBuf,
-    /// GPU to run a plan on, as CUDA counts them
-    #[arg(long, default_value_t = 0)]
-    device: u32,
-    /// Threads of the CPU engine [default: one for each physical core]
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
-    /// TensorRT's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    tensorrt: Option<PathBuf>,
-    /// ONNX Runtime's library, or the folder with it [default: installed ones are looked for]
-    #[arg(long, value_name = "PATH")]
-    onnxruntime: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
     /// Replay calls from CUDA graphs
     #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     cuda_graph: String,
@@ -37,18 +27,13 @@ impl Arguments {
     /// Loads the engine.
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
         let options = Options {
-            device: self.device,
-            threads: self.threads,
-            tensorrt: self.tensorrt.clone(),
-            onnxruntime: self.onnxruntime.clone(),
-            site_packages,
             cuda_graph: match self.cuda_graph.as_str() {
                 "always" => CudaGraph::Always,
                 "never" => CudaGraph::Never,
                 _ => CudaGraph::Auto,
             },
             trusted: self.trusted,
-            ..Options::default()
+            ..self.machine.options(site_packages)
         };
         let bytes = read(&self.file)?;
         // An empty file is no plan either, and TensorRT would say less of it.

@@ -371,6 +371,17 @@ def test_broken_archives(name: str, command: Command, tmp_path: Path) -> None:
     assert part in complaint and "\nhelp: " in complaint, complaint
 
 
+def test_an_archive_is_no_engine_file(command: Command, tmp_path: Path) -> None:
+    path = saved(exported(pt2_models.CASES["lstm"]()), tmp_path)
+    for name in ("info", "run", "bench"):
+        status, said, complaint = command(name, path)
+        assert (status, said) == (1, "") and complaint.startswith("error[E0605]: this is a zip archive"), complaint
+        assert "torch2trt build" in complaint
+    with pytest.raises(torch2trt.Error, match="torch2trt build") as raised:
+        torch2trt.load(path)
+    assert raised.value.code == "E0605"
+
+
 def test_files_that_are_no_archives(command: Command, tmp_path: Path) -> None:
     path = saved(exported(pt2_models.CASES["lstm"]()), tmp_path)
     content = path.read_bytes()

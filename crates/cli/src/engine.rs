@@ -36,8 +36,8 @@ impl Arguments {
             ..self.machine.options(site_packages)
         };
         let bytes = read(&self.file)?;
-        // An empty file is no plan either, and TensorRT would say less of it.
-        if bytes.is_empty() || torch2trt::is_engine_file(&bytes) {
+        // An empty file is no plan either, nor is an archive, and TensorRT would say less of them.
+        if bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(&bytes) {
             let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
             return Ok(torch2trt::load(file, &options)?.0);
         }

@@ -30,6 +30,12 @@ pub enum Error {
         /// Its first bytes.
         found: Vec<u8>,
     },
+    /// It is a zip archive, as PyTorch writes its own files.
+    #[error(
+        "this is a zip archive, as torch.save and torch.export.save write them, and not an engine file\n\
+         help: `torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save wrote"
+    )]
+    Archive,
     /// It was copied as text, which changed its bytes.
     #[error("the engine file was copied as text, which changed its line ends\nhelp: copy it again in binary mode")]
     CopiedAsText,

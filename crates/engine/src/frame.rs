@@ -285,6 +285,9 @@ fn check_magic(start: &[u8]) -> Result<()> {
     if start.starts_with(b"\x89T2T\n") || start.starts_with(b"\x89T2T\r\r\n") {
         return Err(Error::CopiedAsText);
     }
+    if start.starts_with(b"PK\x03\x04") {
+        return Err(Error::Archive);
+    }
     Err(Error::NotAnEngineFile { found: start.iter().take(8).copied().collect() })
 }
 

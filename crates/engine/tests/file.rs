@@ -105,6 +105,7 @@ fn each_kind_of_damage_has_its_message() {
         EngineFile::parse(bytes.into()).unwrap_err().to_string()
     };
     assert!(told(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
+    assert!(told(&|b| b[..4].copy_from_slice(b"PK\x03\x04")).contains("help: `torch2trt build model.pt2"));
     assert!(told(&|b| b[8] = 2).contains("format 2; this torch2trt reads format 1"));
     assert!(told(&|b| b[40] ^= 1).contains("checksum of its table of sections"));
     assert!(told(&|b| *b.last_mut().unwrap() ^= 1).contains("checksum of its weights"));

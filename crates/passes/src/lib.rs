@@ -60,7 +60,7 @@ pub enum Pass {
 }
 
 /// What every network goes through before a target's own passes, in order.
-pub const STANDARD: [Pass; 11] = [
+pub const STANDARD: [Pass; 12] = [
     Pass::Dce,
     Pass::Fold,
     Pass::Simplify,
@@ -69,6 +69,8 @@ pub const STANDARD: [Pass; 11] = [
     Pass::Dce,
     Pass::FoldBatchNorm,
     Pass::Fold,
+    // Layers that are there twice would keep what they read from being merged with them.
+    Pass::Cse,
     Pass::Simplify,
     Pass::Cse,
     Pass::Dce,

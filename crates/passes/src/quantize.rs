@@ -74,14 +74,16 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
         let Some(scale) = range.filter(|range| range.is_finite()).and_then(|range| scale(range, dtype)) else {
             return state.keep(layer);
         };
-        if !done.contains_key(x) {
-            let plain = state.get(*x)?;
-            done.insert(*x, through_int8(state, layer, (plain, None), Weights::scalar(dtype, scale))?);
-        }
-        let mut inputs: Vec<TensorId> = state.inputs(layer)?.into_iter().flatten().collect();
-        for (input, old) in inputs.iter_mut().zip(layer.used()) {
-            *input = done.get(&old).filter(|_| old == *x).copied().unwrap_or(*input);
-        }
+        let quantized = match done.get(x) {
+            Some(quantized) => *quantized,
+            None => {
+                let plain = state.get(*x)?;
+                through_int8(state, layer, (plain, None), Weights::scalar(dtype, scale))?
+            }
+        };
+        done.insert(*x, quantized);
+        let old = state.inputs(layer)?.into_iter().flatten().zip(layer.used());
+        let mut inputs: Vec<TensorId> = old.map(|(new, old)| if old == *x { quantized } else { new }).collect();
         if let Some((weights, channel)) = weights {
             inputs[1] = through_int8(state, layer, (inputs[1], Some(*channel)), scales(weights, *channel))?;
             layers += 1;

@@ -65,3 +65,21 @@ fn concatenations_that_begin_otherwise_stay() {
         output \"b\": %1",
     );
 }
+
+#[test]
+fn what_twins_read_is_merged_with_them() {
+    let standard = |network: &Network| passes::run(network, &passes::STANDARD).unwrap().0;
+    becomes(
+        standard,
+        r#"input %0 "x": float32[2,3,4]
+           %1: float32[4,2,3] = Shuffle(first_transpose: [2, 0, 1], reshape: None, second_transpose: None)(%0)
+           %2: float32[4,6] = Shuffle(first_transpose: None, reshape: [Is(4), Is(6)], second_transpose: None)(%1)
+           %3: float32[4,6] = Shuffle(first_transpose: None, reshape: [Is(4), Is(6)], second_transpose: None)(%1)
+           output "y": %2
+           output "z": %3"#,
+        r#"input %0 "x": float32[2,3,4]
+           %1: float32[4,6] = Shuffle(first_transpose: [2, 0, 1], reshape: [Is(4), Is(6)], second_transpose: None)(%0)
+           output "y": %1
+           output "z": %1"#,
+    );
+}

@@ -1,6 +1,6 @@
 //! A progress bar on the terminal, and Ctrl-C as cancellation.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use pyo3::prelude::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,14 +61,7 @@ impl Progress for Bar {
         if !self.shown {
             return;
         }
-        let template = match steps {
-            Some(_) => "{prefix:>22} {bar:30} {pos}/{len} {elapsed}",
-            None => "{prefix:>22} {spinner} {elapsed}",
-        };
-        let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr())
-            .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-            .with_prefix(stage.to_owned());
-        self.with(|current| *current = bar);
+        self.with(|current| *current = cli::bar_of(stage, steps));
     }
 
     fn step(&self, _stage: &str, done: u64) {

@@ -4,7 +4,7 @@
 
 mod backend;
 mod compare;
-mod progress;
+pub(crate) mod progress;
 mod ranges;
 
 use crate::info::megabytes;

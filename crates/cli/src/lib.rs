@@ -15,6 +15,8 @@ mod plan;
 mod run;
 mod tensors;
 
+pub use build::progress::bar_of;
+
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};

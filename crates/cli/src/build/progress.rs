@@ -4,6 +4,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, PoisonError};
 use torch2trt::Progress;
 
+/// The bar of a stage of so many steps, or of nobody knows how many. It draws nothing where standard error is no terminal.
+pub fn bar_of(stage: &str, steps: Option<u64>) -> ProgressBar {
+    let template = match steps {
+        Some(_) => "{prefix:>22} {bar:30} {pos}/{len} {elapsed}",
+        None => "{prefix:>22} {spinner} {elapsed}",
+    };
+    ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr())
+        .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_prefix(stage.to_owned())
+}
+
 /// One bar for the current stage.
 #[derive(Default)]
 pub(super) struct Bar(Mutex<Option<ProgressBar>>);
@@ -16,15 +27,7 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, steps: Option<u64>) {
-        let template = match steps {
-            Some(_) => "{prefix:>22} {bar:30} {pos}/{len} {elapsed}",
-            None => "{prefix:>22} {spinner} {elapsed}",
-        };
-        // It draws nothing where standard error is no terminal.
-        let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr())
-            .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-            .with_prefix(stage.to_owned());
-        self.with(|current| *current = Some(bar));
+        self.with(|current| *current = Some(bar_of(stage, steps)));
     }
 
     fn step(&self, _stage: &str, done: u64) {

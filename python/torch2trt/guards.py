@@ -87,12 +87,13 @@ def _tried(dims: list[list[int | str]], profile: Ranges) -> Iterator[dict[int | 
     for index, shape in enumerate(dims):
         for dim, (low, best, high) in zip(shape, profile.axes(index)):
             # Below 2 torch.export decides without looking, and the ends of the range are compared anyway.
-            if isinstance(dim, str) and high > 2:
-                ranges.setdefault(dim, (max(low, 2), max(best, 2), high))
+            if isinstance(dim, str):
+                least = min(2, high)
+                ranges.setdefault(dim, (max(low, least), max(best, least), high))
     draw = random.Random(0)  # the same shapes for the same model
     best = {dim: middle for dim, (_, middle, _) in ranges.items()}
     for dim, (low, _, high) in ranges.items():
-        sizes = range(low, high + 1)
+        sizes = range(low, high + 1)  # one size for an axis that is never larger than 2
         for size in sizes if len(sizes) <= _TRIED else sorted(draw.sample(sizes, _TRIED)):
             yield {**best, dim: size}
     if len(ranges) > 1:

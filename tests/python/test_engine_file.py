@@ -11,6 +11,7 @@ import dataclasses
 import enum
 import functools
 import json
+import struct
 import subprocess
 import sys
 
@@ -463,3 +464,65 @@ def test_how_a_file_was_loaded_is_kept(tmp_path, monkeypatch):
     for options in asked:
         assert (options["tensorrt"], options["use_cuda_graph"]) == ("/here/libnvinfer.so", False)
     assert [options["trusted"] for options in asked] == [True, True, False], "a state dict is another file"
+
+
+def _forged(data: bytes, change) -> bytes:
+    """An engine file with a changed ONNX model, its lengths and checksums right."""
+    xxhash = pytest.importorskip("xxhash")
+    count = struct.unpack_from("<I", data, 12)[0]
+    entries = [list(struct.unpack_from("<IIQQQ", data, 32 + 32 * k)) for k in range(count)]
+    sections = [data[entry[2] : entry[2] + entry[3]] for entry in entries]
+    sections = [change(section) if entry[0] == 3 else section for entry, section in zip(entries, sections)]
+    body, table, at = b"", b"", 32 + 32 * count
+    for entry, section in zip(entries, sections):
+        padding = -(at + len(body)) % 64
+        body += bytes(padding)
+        table += struct.pack("<IIQQQ", entry[0], 0, at + len(body), len(section), xxhash.xxh3_64_intdigest(section))
+        body += section
+    head = data[:8] + struct.pack("<IIQ", 1, count, at + len(body))
+    return head + struct.pack("<Q", xxhash.xxh3_64_intdigest(head + table)) + table + body
+
+
+@pytest.mark.parametrize("place", ["initializer", "attribute", "body", "sparse", "function"])
+def test_a_forged_file_reads_no_other_file(place, tmp_path, monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    made = torch2trt(torch.nn.Linear(5, 3).eval(), [torch.randn(2, 5)], backend="cpu", progress=False)
+    monkeypatch.chdir(tmp_path)
+    torch.full((2, 3), 7.0).numpy().tofile(tmp_path / "secret")
+    outside = onnx.TensorProto(name="stolen", data_type=1, dims=[2, 3], data_location=1)
+    outside.external_data.add(key="location", value="secret")
+
+    def change(data: bytes) -> bytes:
+        model = onnx.ModelProto.FromString(data)
+        graph = model.graph
+        made = graph.output[0].name
+        next(node for node in graph.node if made in node.output).output[0] = "before"
+        taken = "stolen"
+        if place == "initializer":
+            graph.initializer.append(outside)
+        elif place == "attribute":
+            graph.node.append(helper.make_node("Constant", [], ["stolen"], value=outside))
+        elif place == "body":
+            result = helper.make_tensor_value_info("stolen", 1, [2, 3])
+            body = helper.make_graph([], "body", [], [result], [outside])
+            graph.initializer.append(helper.make_tensor("yes", 9, [], [True]))
+            graph.node.append(helper.make_node("If", ["yes"], ["taken"], then_branch=body, else_branch=body))
+            taken = "taken"
+        elif place == "sparse":
+            graph.sparse_initializer.add(values=outside, dims=[2, 3])
+        else:
+            body = helper.make_node("Constant", [], ["stolen"], value=outside)
+            model.functions.append(helper.make_function("own", "Steal", [], ["stolen"], [body], [helper.make_opsetid("", 20)]))
+            model.opset_import.append(helper.make_opsetid("own", 1))
+            graph.node.append(helper.make_node("Steal", [], ["stolen"], domain="own"))
+        graph.node.append(helper.make_node("Add", ["before", taken], [made]))
+        return model.SerializeToString()
+
+    made.save("plain.engine")
+    data = (tmp_path / "plain.engine").read_bytes()
+    assert _forged(data, lambda same: same) == data
+    (tmp_path / "forged.engine").write_bytes(_forged(data, change))
+    with pytest.raises(Error, match="not self-contained") as raised:
+        package.load("forged.engine")
+    assert raised.value.code == "E0605"

@@ -262,6 +262,52 @@ fn json_that_is_nested_without_end_is_refused() {
 }
 
 #[test]
+fn entries_outside_of_the_archive_are_rejected() {
+    let whole = plain().1;
+    for name in ["../secret", "net/../../secret", "/etc/passwd", "\\\\host\\a", "c:/a", "a\\..\\..\\b", "..", "net/.."]
+    {
+        let mut files = whole.clone();
+        files.push((name.to_owned(), b"x".to_vec()));
+        let problem = problem(&files);
+        assert!(problem.contains("is outside of the archive"), "{name}: {problem}");
+    }
+    for name in ["net/a..b", "net/...", "net:1/x"] {
+        let mut files = whole.clone();
+        files.push((name.to_owned(), b"x".to_vec()));
+        assert!(opened(&files).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn links_in_an_archive_are_rejected() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, content) in plain().1 {
+        if name.ends_with("weight_0") {
+            writer.add_symlink(name.as_str(), "/etc/passwd", stored).unwrap();
+        } else {
+            writer.start_file(name.as_str(), stored).unwrap();
+            writer.write_all(&content).unwrap();
+        }
+    }
+    let problem = read(&writer.finish().unwrap().into_inner()).unwrap_err().to_string();
+    assert!(problem.contains("is a symbolic link"), "{problem}");
+}
+
+#[test]
+fn the_path_of_a_weight_stays_within_the_archive() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), floats(&[9.0; 4])).unwrap();
+    let absolute = secret.path().display().to_string();
+    for path in [absolute.clone(), format!("../../../../../../../..{absolute}"), "../../byteorder".into()] {
+        let mut files = plain().1;
+        let config = files.iter_mut().find(|(name, _)| name.ends_with("config.json")).unwrap();
+        config.1 = String::from_utf8(config.1.clone()).unwrap().replace("weight_0", &path).into_bytes();
+        assert!(problem(&files).contains("it has no entry"), "{path}");
+    }
+}
+
+#[test]
 fn older_layouts_name_their_version() {
     let (_, mut files) = plain();
     files[1].0 = "net/data/weights/model.pt".to_owned();

@@ -63,6 +63,20 @@ impl Entries {
     }
 }
 
+/// Rejects entries that would be stored elsewhere if the archive was extracted. PyTorch writes none of them.
+fn check_entry(name: &str, mode: Option<u32>) -> std::result::Result<(), String> {
+    const KIND: u32 = 0o170_000;
+    const LINK: u32 = 0o120_000;
+    let drive = name.get(1..).is_some_and(|rest| rest.starts_with(":/") || rest.starts_with(":\\"));
+    if drive || name.starts_with(['/', '\\']) || name.split(['/', '\\']).any(|part| part == "..") {
+        return Err(format!("entry `{}` is outside of the archive", name.escape_debug()));
+    }
+    if mode.is_some_and(|mode| mode & KIND == LINK) {
+        return Err(format!("entry `{}` is a symbolic link", name.escape_debug()));
+    }
+    Ok(())
+}
+
 fn directory(bytes: &Bytes) -> std::result::Result<HashMap<String, Entry>, String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).map_err(|error| error.to_string())?;
     let mut entries = HashMap::with_capacity(archive.len());
@@ -75,6 +89,7 @@ fn directory(bytes: &Bytes) -> std::result::Result<HashMap<String, Entry>, Strin
             Some(start..start.checked_add(usize::try_from(file.size()).ok()?)?)
         });
         let name = file.name().map_err(|error| error.to_string())?.into_owned();
+        check_entry(&name, file.unix_mode())?;
         if entries.insert(name.clone(), Entry { place, crc32: file.crc32() }).is_some() {
             return Err(format!("entry `{name}` is there twice"));
         }

@@ -21,6 +21,7 @@
 
 mod error;
 mod export;
+mod external;
 mod graph;
 mod layers;
 mod lowering;
@@ -31,6 +32,7 @@ mod shape;
 
 pub use error::{Error, Result};
 pub use export::{Exported, export};
+pub use external::check_external;
 pub use model::{ExternalWeight, Model, lower};
 
 /// How float16 and bfloat16 tensors are computed.

@@ -7,8 +7,8 @@ use crate::executable::{Artifact, Executable, Payload};
 use crate::{Code, Error, Options, Result, pipeline};
 use bytes::Bytes;
 use engine::{EngineFile, Kind, Manifest};
-use runtime::{CpuEngine, CpuOptions, OnnxRuntime, TensorRtEngine, TensorRtOptions};
-use std::collections::BTreeMap;
+use runtime::{CpuEngine, CpuOptions, OnnxRuntime, TensorRtEngine, TensorRtOptions, Weight};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What a caller adds to an engine file's manifest.
@@ -56,7 +56,9 @@ pub fn load(file: EngineFile, options: &Options) -> Result<(Executable, Manifest
     let payload = if file.has(Kind::Plan) {
         Payload::Plan(file.section(Kind::Plan)?)
     } else {
-        Payload::Onnx { model: file.section(Kind::Onnx)?, weights: file.weights()? }
+        let (model, weights) = (file.section(Kind::Onnx)?, file.weights()?);
+        check_external(&model, &weights)?;
+        Payload::Onnx { model, weights }
     };
     let EngineFile { manifest, .. } = file;
     let artifact = Artifact {
@@ -66,6 +68,15 @@ pub fn load(file: EngineFile, options: &Options) -> Result<(Executable, Manifest
         source: manifest.source.clone(),
     };
     Ok((artifact.load(options)?, manifest))
+}
+
+/// Rejects a model that would make ONNX Runtime open files other than the engine file.
+fn check_external(model: &[u8], weights: &[Weight]) -> Result<()> {
+    let names: HashSet<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
+    onnx::check_external(model, |name| names.contains(name)).map_err(|problem| {
+        Error::new(Code::EngineFile, format!("the engine file is not self-contained: {problem}"))
+            .with_help("it was not written by this version of torch2trt: convert the model again")
+    })
 }
 
 /// Makes the engine of a plain plan, with the interface that the plan itself tells.
@@ -166,5 +177,21 @@ impl Artifact {
             }
             _ => error,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_with_external_data_of_another_file_is_rejected() {
+        // ModelProto { graph: { initializer: { name: "w", external_data: { "location": "secret" }, data_location: 1 } } }
+        let model = b"\x3a\x1b\x2a\x19\x42\x01w\x6a\x12\x0a\x08location\x12\x06secret\x70\x01";
+        let mut file = EngineFile::new(Manifest::default());
+        file.insert(Kind::Onnx, vec![Bytes::from_static(model)]);
+        let error = load(file, &Options::default()).err();
+        let message = error.as_ref().map_or("", Error::message);
+        assert!(message.contains("initializer `w` refers to external data `secret`"), "{error:?}");
     }
 }

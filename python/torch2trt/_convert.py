@@ -31,7 +31,7 @@ from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report
 from .samples import Samples, ShapeOptions, calibration_samples, collect
-from .verify import check, check_elsewhere
+from .verify import check, check_elsewhere, check_fresh
 
 
 def torch2trt(
@@ -107,7 +107,8 @@ def torch2trt(
         tactic_sources: where TensorRT takes tactics from: names ("CUBLAS", "CUBLAS_LT", "CUDNN",
             "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS") or values of TensorRT's `TacticSource`. Default: TensorRT's
             own choice, without those whose libraries are not there.
-        verify: run the model and the engine on the sample inputs, and at the ends of every range, and compare.
+        verify: run the model and the engine on the sample inputs, at the ends of every range, and on fresh values
+            within the samples' own ranges, and compare.
         progress: show a bar on standard error while it is a terminal.
         threads: threads of the CPU engine. Default: one for each physical core.
         tensorrt: path of the TensorRT library to use.
@@ -168,7 +169,7 @@ class Conversion:
     given: dict[str, Any]
 
     def verify(self, made: TRTModule) -> None:
-        """Compares with the model on the samples, or at the ends of every range.
+        """Compares with the model on the samples, or at the ends of every range, and on fresh values.
 
         Raises:
             torch2trt.Error: E0702 where they differ by more than the precision explains.
@@ -182,6 +183,7 @@ class Conversion:
             for shapes, decision in guards.elsewhere(self.sampled.profiles):
                 tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
                 check_elsewhere(self.module, made, self.captured, tensors, decision)
+            check_fresh(self.module, made, self.captured)
 
 
 def convert(given: dict[str, Any]) -> Conversion:

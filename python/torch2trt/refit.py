@@ -38,7 +38,8 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
         made.engine = conversion.network.refitted(made.engine)
     if made.network is not None:
         made.network = conversion.network
-    made.report.difference.clear()
+    for known in (made.report.difference, made.report.fresh_difference, made.report.skipped):
+        known.clear()
     if verify:
         conversion.verify(made)
 

@@ -41,6 +41,10 @@ class Report:
     """One line: what runs."""
     difference: dict[str, float] = field(default_factory=dict)
     """Largest difference to PyTorch on the sample inputs, relative to the largest output, by output name."""
+    fresh_difference: dict[str, float] = field(default_factory=dict)
+    """The same on fresh values: drawn within the samples' ranges, so that nothing depends on the samples themselves."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Comparisons that were not made, and why."""
     options: dict[str, Any] = field(default_factory=dict)
     """The options of the build that were not left at their defaults."""
     plan: list[tuple[str, str]] = field(default_factory=list)
@@ -61,6 +65,8 @@ class Report:
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]
+        rows += [(f"difference {name}, fresh values", f"{value:.1e} of the largest output") for name, value in self.fresh_difference.items()]
+        rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]
         rows += self.plan
         width = max(len(name) for name, _ in rows)
         return "\n".join(f"{name:>{width}}: {value}" for name, value in rows if value)

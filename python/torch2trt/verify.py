@@ -19,6 +19,7 @@ from .capture import Captured
 from .capture.errors import one_line
 from .capture.preserve import as_module, preserved, settle_mode
 from .errors import Error, error
+from .fresh import proposals
 
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 """Largest difference that is taken for rounding, by the lowest precision in which the model computes an output; anything
@@ -36,6 +37,14 @@ _INT8_HELP = (
     "give `int8_calib_dataset` more and more typical samples, keep the modules that need it in float32 (keep_fp32), or pass "
     "verify=False and measure the accuracy of the task"
 )
+
+
+_FIXED_HELP = (
+    "keep these numbers tensors (x.sum() for float(x.sum()), torch.where for if), or pass them as inputs; verify=False "
+    "skips the comparison"
+)
+
+FRESH = "fresh values"
 
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
@@ -123,6 +132,65 @@ def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tens
         _differences(made, captured, "other", tensors, expected)
 
 
+def check_fresh(module: torch.nn.Module, made: Any, captured: Captured) -> None:
+    """Runs both on fresh values at the shapes of the samples, and notes the differences in the report.
+
+    The first proposal counts for which the model runs and gives finite values. It is compared twice before it is an
+    error, since values at which a model is ill-conditioned can be drawn by chance.
+
+    Raises:
+        torch2trt.Error: E0702 where an output differs by more than rounding.
+    """
+    report = made.report
+    reason = "no value of the sample inputs can be changed"
+    # What int8 and float16 can hold was found out on the samples: other magnitudes would be another question.
+    ways = () if report.int8_layers else proposals([sample.detach() for sample in captured.inputs.samples], not report.half)
+    if report.int8_layers:
+        reason = "the ranges of int8 are those of the calibration"
+    for way in ways:
+        tensors = way(0)
+        try:
+            expected = _expected(module, captured, "", tensors)
+        except Exception as refused:  # the model's code may raise anything
+            reason = f"the model fails on them in PyTorch ({one_line(refused)})"
+            continue
+        wrong = _wrong(made, captured, tensors, expected)
+        if wrong and not all(tensor.isfinite().all() for tensor in expected):
+            reason = "the model gives values that are not finite for them"
+            continue
+        if wrong and captured.traced_because and not captured.fixed:
+            reason = "the traced run decided by the values of the samples, see the warning"
+        elif wrong and (again := _wrong_again(module, made, captured, way)):
+            raise again
+        else:
+            return
+    report.skipped["fresh values"] = reason
+
+
+def _wrong_again(module: torch.nn.Module, made: Any, captured: Captured, way: Any) -> Error | None:
+    """What is wrong with values that another seed gives."""
+    tensors = way(1)
+    try:
+        expected = _expected(module, captured, "", tensors)
+    except Exception:  # these are not valid; what was wrong with the first ones stands
+        tensors = way(0)
+        expected = _expected(module, captured, "", tensors)
+    return _wrong(made, captured, tensors, expected)
+
+
+def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected: list[torch.Tensor]) -> Error | None:
+    """What is wrong with the engine's outputs for fresh values; notes the differences where nothing is."""
+    try:
+        made.report.fresh_difference = _differences(made, captured, FRESH, tensors, expected)
+    except Error as wrong:
+        if not captured.fixed:
+            return wrong
+        message = str(wrong).splitlines()[0].partition(": ")[2]
+        read = "\n  ".join(["the model reads numbers out of its inputs, and the engine has those of the samples:", *captured.fixed])
+        return error("E0702", f"{message}\n  {read}", _FIXED_HELP)
+    return None
+
+
 @contextmanager
 def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None]:
     """Says why the two differ, where the model decides by sizes."""
@@ -149,6 +217,13 @@ def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: 
         return _tensors(captured, _called(module, args, kwargs, label, tensors))
 
 
+def _at(label: str) -> str:
+    """Which inputs a comparison was made on."""
+    if label == FRESH:
+        return " on fresh values within the samples' ranges, and not on the samples"
+    return f" at {label} shapes" if label else " on the sample inputs"
+
+
 def _differences(
     made: Any, captured: Captured, label: str, tensors: list[torch.Tensor], expected: list[torch.Tensor]
 ) -> dict[str, float]:
@@ -161,7 +236,7 @@ def _differences(
     found: dict[str, float] = {}
     differences = compare(made.output_names, expected, got).items()
     for (name, value), tensor, rounded in zip(differences, expected, captured.program.rounded(), strict=True):
-        found[f"{name} ({label})" if label else name] = value
+        found[f"{name} ({label})" if label not in ("", FRESH) else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
         if tensor.is_floating_point():
             allowed = max([allowed, *(TOLERANCE[getattr(torch, dtype)] for dtype in rounded)])
@@ -172,10 +247,9 @@ def _differences(
         if made.report.int8_layers and tensor.is_floating_point():
             allowed = max(allowed, INT8)
         if value > allowed:
-            at = f" at {label} shapes" if label else ""
             raise error(
                 "E0702",
-                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{at}, {allowed:.0e} is allowed",
+                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{_at(label)}, {allowed:.0e} is allowed",
                 _suspects(captured)
                 or (_INT8_HELP if made.report.int8_layers else None)
                 or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "

@@ -31,7 +31,7 @@ from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
-from .preserve import as_module, check_weights, preserved, settle_mode
+from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
 from .trace import trace
 from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
@@ -68,6 +68,8 @@ class Captured:
     """The lines of the model that fixed or limited a dynamic size, by input name and axis."""
     guards: list[str] = field(default_factory=list)
     """What the model decided by sizes, as `AtenGraph.guards` has it."""
+    fixed: list[str] = field(default_factory=list)
+    """Numbers that a traced run read out of the sample inputs, as `AtenGraph.fixed` has it."""
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -143,6 +145,7 @@ def capture(
     if type(module).__module__.startswith("transformers."):
         register_transformers_cache()
     inputs = InputTree(inspect.signature(module.forward), *normalized(args, kwargs))
+    inputs.separate(tensors_of(module))
     with preserved(module):
         settle_mode(module)
         interceptor = Interceptor(keep)
@@ -152,7 +155,8 @@ def capture(
             interceptor.release()
     program = walk(graph, inputs.names, inputs.samples, progress)
     constants = constant_arguments(graph) if interceptor.kept else {}
-    return Captured(program, inputs, graph.tree, reason, interceptor.kept, constants, places=graph.places, guards=graph.guards)
+    kept, found = interceptor.kept, {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
+    return Captured(program, inputs, graph.tree, reason, kept, constants, **found)
 
 
 def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
@@ -199,11 +203,20 @@ def _graph(
             facts=(f"torch.export: {reason}", f"tracing: {one_line(error)}"),
             help="convert the parts of the model that are tensor computations on their own",
         ) from refusal
-    warn(
-        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions "
-        f"that depend on values, are fixed to those of the sample inputs\n  reason: {reason}"
-    )
+    _warn_traced(graph, reason)
     return graph, reason
+
+
+def _warn_traced(graph: AtenGraph, reason: str) -> None:
+    numbers, help = [], ""
+    if graph.fixed:
+        numbers = ["numbers that were read out of the inputs, now constants:", *(f"  {line}" for line in graph.fixed[:8])]
+        help = "\nhelp: keep these numbers tensors, as x * y.sum() for x * float(y.sum()), or pass them as inputs"
+    lines = "".join(f"\n  {line}" for line in (*numbers, f"reason: {reason}"))
+    warn(
+        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that depend on "
+        f"values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the sample inputs{lines}{help}"
+    )
 
 
 def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:

@@ -55,6 +55,8 @@ class AtenGraph:
     """Where the model fixed or limited sizes of its inputs."""
     guards: list[str] = field(default_factory=list)
     """What the model decided by sizes: Python expressions of `L`, the arguments by name, that held for the sample."""
+    fixed: list[str] = field(default_factory=list)
+    """Numbers that the model read out of its inputs in a traced run, which are constants of the graph: one line each."""
 
 
 class ExportRefused(Exception):

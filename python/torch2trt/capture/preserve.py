@@ -154,6 +154,13 @@ def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
                     buffer.copy_(copy)
 
 
+def tensors_of(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Parameters, buffers, and tensors that are plain attributes."""
+    yield from (tensor for _, tensor in _named_weights(module))
+    for part in module.modules():
+        yield from (value for value in part.__dict__.values() if isinstance(value, torch.Tensor))
+
+
 def _same(left: dict, right: dict) -> bool:
     # By identity: comparing tensors with == would compare their elements.
     return left.keys() == right.keys() and all(left[key] is right[key] for key in left)

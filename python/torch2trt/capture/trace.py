@@ -14,6 +14,7 @@ This file must not know about builders or records.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -65,6 +66,7 @@ def trace(
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
     found.update(_constants(traced))
+    read = _take_read(traced, run)
     outputs = _outputs(traced, run.constants)
     if len(placeholders) > len(weights) and not _follows(outputs, set(placeholders[len(weights) :])):
         raise CaptureError(
@@ -78,7 +80,31 @@ def trace(
         inputs=placeholders[len(weights) :],
         outputs=outputs,
         tree=OutputTree(run.spec, run.constants, inputs.names),
+        fixed=list(dict.fromkeys(text for node, text in read if _follows([node], set(placeholders[len(weights) :])))),
     )
+
+
+def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str]]:
+    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more."""
+    output = next(node for node in reversed(traced.graph.nodes) if node.op == "output")
+    values = list(output.args[0])
+    count = len(values) - len(run.read)
+    output.args = (values[:count],)
+    found = [
+        (node, f"{function}() of {_operator(node)} = {number} at {place}")
+        for node, (_, function, number, place) in zip(values[count:], run.read)
+        if isinstance(node, torch.fx.Node)
+    ]
+    return found
+
+
+def _operator(node: torch.fx.Node) -> str:
+    """What made a tensor: an operator, or an input."""
+    while node.target in (torch.ops.aten.detach.default, torch.ops.aten.alias.default):
+        node = node.args[0]
+    if node.op == "placeholder":
+        return "an input"
+    return str(node.target).removeprefix("aten.").partition(".")[0]
 
 
 def _decomposed(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload]) -> Traced | None:
@@ -142,16 +168,19 @@ class _Run:
         self.module, self.inputs, self.names = module, inputs, names
         self.spec: pytree.TreeSpec | None = None
         self.constants: list[Any] = []
+        self.read: list[tuple[torch.Tensor, str, str, str]] = []
+        """Each tensor that a number was read out of: how, which, and at which line."""
 
     def __call__(self, weights: list[torch.Tensor], tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         args, kwargs = self.inputs.rebuild(tensors)
         replaced = dict(zip(self.names, weights))
-        with _reparametrize_module(self.module, replaced, tie_weights=True), _Provenance(self.module):
+        self.read = []
+        with _reparametrize_module(self.module, replaced, tie_weights=True), _Provenance(self.module, self.read):
             result = self.module(*args, **kwargs)
         register_containers(result, "output")
         leaves, self.spec = pytree.tree_flatten(result)
         self.constants = [RUNTIME if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
-        return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        return [*(leaf for leaf in leaves if isinstance(leaf, torch.Tensor)), *(tensor for tensor, *_ in self.read)]
 
 
 Traced = tuple[_Run, torch.fx.GraphModule]
@@ -160,8 +189,9 @@ Traced = tuple[_Run, torch.fx.GraphModule]
 class _Provenance(TorchFunctionMode):
     """Puts the module path and the source line of each call where the tracer copies node metadata from."""
 
-    def __init__(self, module: torch.nn.Module) -> None:
+    def __init__(self, module: torch.nn.Module, read: list[tuple[torch.Tensor, str, str, str]]) -> None:
         super().__init__()
+        self.read = read
         self.paths = {id(part): name for name, part in module.named_modules()}
         self.stack: list[str] = []
 
@@ -188,7 +218,28 @@ class _Provenance(TorchFunctionMode):
         meta["stack_trace"] = _calling_line()
         path = self.stack[-1] if self.stack else ""
         meta["nn_module_stack"] = {path: (path, "")}
-        return function(*args, **(kwargs or {}))
+        result = function(*args, **(kwargs or {}))
+        name = _READS.get(getattr(function, "__name__", ""))
+        if name and type(result) is not bool and args and isinstance(args[0], torch.Tensor):  # a bool is a decision
+            found = " ".join(repr(result).split())
+            place = ":".join(map(str, _FRAME.findall(meta["stack_trace"])[0])) if meta["stack_trace"] else "an unknown line"
+            self.read.append((args[0].detach(), name, found if len(found) <= 60 else found[:59] + "…", place))
+        return result
+
+
+_READS = {
+    "item": "item",
+    "tolist": "tolist",
+    "numpy": "numpy",
+    "__array__": "numpy",
+    "__int__": "int",
+    "__index__": "int",
+    "__float__": "float",
+    "__complex__": "complex",
+}
+"""The methods of a tensor that make Python numbers of its values."""
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def _calling_line() -> str:

@@ -12,9 +12,10 @@ This file must not know about graphs.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -105,6 +106,20 @@ class InputTree:
         """The names of the tensors, in the order of `flatten`: "x", or "batch.image" and "xs.0" when nested."""
         return [leaf.name for leaf in self.leaves if leaf.is_runtime]
 
+    def separate(self, others: Iterable[torch.Tensor]) -> None:
+        """Makes each sample a tensor of its own: what shares memory with another one, or with `others`, is copied.
+
+        torch.export takes a tensor that is given twice, or that the model holds, for one: an input would not be used.
+        """
+        taken = {_memory(tensor) for tensor in others}
+        own = []
+        for sample in self.samples:
+            own.append(sample.detach().clone() if _memory(sample) in taken else sample)
+            taken.add(_memory(sample))
+        if any(new is not old for new, old in zip(own, self.samples)):
+            self.samples = own
+            self.args, self.kwargs = self.rebuild(own)
+
     def flatten(self, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> list[torch.Tensor]:
         """The tensors of a call, in the order of `names`.
 
@@ -144,7 +159,9 @@ class InputTree:
         tensors, leaves = [], iter(self.leaves)
         for parameter, spec in self._specs.items():
             flat, found = pytree.tree_flatten(given[parameter])
-            if found != spec:
+            if found != spec and (ordered := _leaves_by_keys(given[parameter], spec)) is not None:
+                flat = ordered
+            elif found != spec:
                 raise InputError(
                     f"argument `{parameter}` has another structure than the sample input",
                     facts=(f"captured: {_brief(spec)}", f"given:    {_brief(found)}"),
@@ -287,6 +304,41 @@ def _register(leaf: Any, role: str) -> None:
             if "Cache" in kind.__name__
             else "register the class with torch.utils._pytree.register_pytree_node, or pass and return tensors",
         )
+
+
+_MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)
+
+
+def _leaves_by_keys(value: Any, spec: pytree.TreeSpec) -> list[Any] | None:
+    """The leaves of a value in the order of `spec`, whatever the order of keys and the class of dictionaries; None where
+    it has another structure.
+    """
+    if spec.is_leaf():
+        return [value] if pytree.tree_structure(value).is_leaf() else None
+    children = spec.children() if hasattr(spec, "children") else spec.children_specs
+    if spec.type in _MAPPINGS:
+        keys = spec.context[1] if spec.type is collections.defaultdict else spec.context
+        if type(value) not in _MAPPINGS or value.keys() != set(keys):
+            return None
+        parts = [value[key] for key in keys]
+    else:
+        parts, found = pytree.tree_flatten(value, is_leaf=lambda part: part is not value)
+        if (found.type, found.context) != (spec.type, spec.context) or len(parts) != len(children):
+            return None
+    flat: list[Any] = []
+    for part, child in zip(parts, children):
+        if (leaves := _leaves_by_keys(part, child)) is None:
+            return None
+        flat.extend(leaves)
+    return flat
+
+
+def _memory(tensor: torch.Tensor) -> int:
+    """What a tensor has in common with those that share its memory; with no other where it has no memory of its own."""
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):  # sparse, or a wrapper around other tensors
+        return id(tensor)
 
 
 def _without_annotations(signature: inspect.Signature) -> inspect.Signature:

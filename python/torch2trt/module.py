@@ -127,7 +127,7 @@ class TRTModule(torch.nn.Module):
                 "the model's weights were written to after the conversion, which borrowed them",
                 "convert again, or convert a copy: torch2trt(copy.deepcopy(model), inputs)",
             )
-        return self._outputs.unflatten(self.run(tensors))
+        return self._outputs.unflatten(self.run(tensors), tensors)
 
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Runs the engine on its inputs in order, without the model's structure around them.

@@ -21,6 +21,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from ._log import logger
+from .capture.size import Size
 from .capture.tree import RUNTIME, InputTree, Leaf, OutputTree
 from .errors import error
 
@@ -124,6 +125,7 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
 
 def _named(tree: OutputTree, names: list[str]) -> OutputTree:
     tree.leaves = [Leaf(name, leaf.constant) for name, leaf in zip(names, tree.leaves, strict=True)]
+    tree._settle()
     return tree
 
 
@@ -232,10 +234,14 @@ def _parameter_from_json(data: dict[str, Any]) -> inspect.Parameter:
 
 
 def _leaf_to_json(leaf: Leaf) -> dict[str, Any]:
+    if leaf.is_size:
+        return {"name": leaf.name, "size": leaf.constant.text}
     return {"name": leaf.name} if leaf.is_runtime else {"name": leaf.name, "constant": _value_to_json(leaf.constant)}
 
 
 def _leaf_from_json(data: dict[str, Any]) -> Leaf:
+    if "size" in data:
+        return Leaf(data["name"], Size(data["size"]).check())
     return Leaf(data["name"], _value_from_json(data["constant"])) if "constant" in data else Leaf(data["name"])
 
 

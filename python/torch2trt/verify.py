@@ -69,10 +69,34 @@ def compare(names: list[str], expected: list[torch.Tensor], got: list[torch.Tens
     return {name: difference(e, g) for name, e, g in zip(names, expected, got, strict=True)}
 
 
-def _tensors(captured: Captured, value: Any) -> list[torch.Tensor]:
+class _Expected(list):
+    """PyTorch's values of the engine's outputs, in order."""
+
+    wrong: str | None = None
+    """A number among the outputs that is another than what the converted model returns."""
+
+
+def _tensors(captured: Captured, value: Any, inputs: list[torch.Tensor]) -> _Expected:
     """The tensors of a return value, in the order of the engine's outputs."""
-    leaves = zip(pytree.tree_leaves(value), captured.outputs.leaves, strict=True)
-    return [torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime]
+    leaves = list(zip(pytree.tree_leaves(value), captured.outputs.leaves, strict=True))
+    if any(leaf.is_runtime for _, leaf in leaves):
+        expected = _Expected(torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime)
+    else:
+        expected = _Expected(torch.as_tensor(size) for size in _carried(captured, inputs))
+    for item, leaf in leaves:
+        found = leaf.constant.value(inputs) if leaf.is_size else leaf.constant
+        if isinstance(item, _NUMBERS) and isinstance(found, _NUMBERS) and item != found and item == item:
+            expected.wrong = f"output `{leaf.name}` is {item} in PyTorch, and {found} in the converted model"
+    return expected
+
+
+_NUMBERS = (bool, int, float)
+
+
+def _carried(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
+    """The size that an engine gives whose model returns sizes only: that of the first symbol of its inputs."""
+    dims = ((dim, size) for given, tensor in zip(captured.program.inputs, inputs) for dim, size in zip(given.dims, tensor.shape))
+    return [next(size for dim, size in dims if dim == captured.program.symbols[0].name)] if captured.outputs.names else []
 
 
 def _called(module: Any, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor]) -> Any:
@@ -178,7 +202,7 @@ def _wrong_again(module: torch.nn.Module, made: Any, captured: Captured, way: An
     return _wrong(made, captured, tensors, expected)
 
 
-def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected: list[torch.Tensor]) -> Error | None:
+def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected: _Expected) -> Error | None:
     """What is wrong with the engine's outputs for fresh values; notes the differences where nothing is."""
     try:
         made.report.fresh_difference = _differences(made, captured, FRESH, tensors, expected)
@@ -209,12 +233,12 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
         ) from wrong
 
 
-def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]) -> _Expected:
     module = as_module(module)
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)
-        return _tensors(captured, _called(module, args, kwargs, label, tensors))
+        return _tensors(captured, _called(module, args, kwargs, label, tensors), tensors)
 
 
 def _at(label: str) -> str:
@@ -225,13 +249,15 @@ def _at(label: str) -> str:
 
 
 def _differences(
-    made: Any, captured: Captured, label: str, tensors: list[torch.Tensor], expected: list[torch.Tensor]
+    made: Any, captured: Captured, label: str, tensors: list[torch.Tensor], expected: _Expected
 ) -> dict[str, float]:
     """The differences by output and label.
 
     Raises:
         torch2trt.Error: E0702 for one that is more than rounding; those of a call.
     """
+    if expected.wrong:
+        raise error("E0702", expected.wrong + _at(label), "pass verify=False to skip the comparison, and please report this")
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     found: dict[str, float] = {}
     differences = compare(made.output_names, expected, got).items()

@@ -25,6 +25,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .constants import constant_arguments
+from .containers import register_containers, register_transformers_cache
 from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .origin import place_of
@@ -34,7 +35,7 @@ from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
 from .trace import trace
-from .tree import InputTree, OutputTree, register_containers, register_transformers_cache
+from .tree import InputTree, OutputTree
 from .walk import walk
 
 __all__ = [
@@ -103,9 +104,9 @@ class Captured:
         """
         return self.inputs.flatten(args, kwargs)
 
-    def unflatten_outputs(self, values: Sequence[Any]) -> Any:
-        """The model's own return value, from one value per name in `output_names`."""
-        return self.outputs.unflatten(values)
+    def unflatten_outputs(self, values: Sequence[Any], inputs: Sequence[torch.Tensor] | None = None) -> Any:
+        """The model's own return value, from one value per name in `output_names`, and the call's tensors for sizes."""
+        return self.outputs.unflatten(values, inputs)
 
 
 def capture(

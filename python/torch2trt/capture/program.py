@@ -132,7 +132,7 @@ class Program:
                     plain.add(value)
                 else:
                     found[value] = before | ({output.dtype} & {"float16", "bfloat16"})
-        return [set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _values(arg)]
+        return [set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _is_computed(arg)]
 
 
 def _moves(target: str) -> bool:
@@ -140,6 +140,11 @@ def _moves(target: str) -> bool:
     namespace, name, overload = target.split(".")
     returns = getattr(getattr(getattr(torch.ops, namespace), name), overload)._schema.returns
     return target == "aten._to_copy.default" or any(value.alias_info is not None for value in returns)
+
+
+def _is_computed(arg: Arg) -> bool:
+    """Whether an output is a tensor of the program, or a size that stands for one."""
+    return type(arg) is tuple and arg[0] in ("value", "values", "sym")
 
 
 def _values(arg: Arg) -> list[int]:

@@ -28,6 +28,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
+from .containers import register_containers
 from .decompose import ROUNDS, Rules, rules, unknown
 from .errors import CaptureError
 from .export import AtenGraph
@@ -35,7 +36,7 @@ from .intercept import Interceptor
 from .origin import is_user_code
 from .program import Progress
 from .repairs import repaired
-from .tree import RUNTIME, InputTree, OutputTree, register_containers
+from .tree import RUNTIME, InputTree, OutputTree
 
 
 def trace(

@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from .errors import CaptureError, InputError, one_line
+from .containers import register_containers, register_transformers_cache  # noqa: F401  (callers import both from here)
+from .errors import CaptureError, InputError
+from .size import Size
 
-_CACHE_HELP = "pass use_cache=False in the sample inputs, if the model has it, or return tensors only"
-_PLAIN = (torch.Tensor, int, float, bool, complex, str, type(None), torch.dtype, torch.device)
 
 
 class _Runtime:
@@ -50,6 +50,11 @@ class Leaf:
     @property
     def is_runtime(self) -> bool:
         return self.constant is RUNTIME
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it is a number that follows from the shapes of the inputs."""
+        return isinstance(self.constant, Size)
 
 
 class InputTree:
@@ -222,19 +227,37 @@ class OutputTree:
         """`constants` has one entry per leaf, `RUNTIME` where the program computes it; names avoid `taken`."""
         self.spec = spec
         self.leaves = [Leaf(name, value) for name, value in zip(_output_names(spec, set(taken)), constants)]
-        self._count = sum(leaf.is_runtime for leaf in self.leaves)
-        self._is_tensor = len(self.leaves) == self._count == 1 and spec.is_leaf()
+        self._settle()
+
+    def _settle(self) -> None:
+        runtime = any(leaf.is_runtime for leaf in self.leaves)
+        self._computed = [leaf.is_runtime or (leaf.is_size and not runtime and k == self._first_size()) for k, leaf in enumerate(self.leaves)]
+        self._count = sum(self._computed)
+        self._has_sizes = any(leaf.is_size for leaf in self.leaves)
+        self._is_tensor = len(self.leaves) == self._count == 1 and self.spec.is_leaf() and not self._has_sizes
+
+    def _first_size(self) -> int:
+        return next(k for k, leaf in enumerate(self.leaves) if leaf.is_size)
+
+    def set_size(self, index: int, size: Size) -> None:
+        """Notes that a leaf is a number that follows from the shapes of the inputs."""
+        self.leaves[index] = Leaf(self.leaves[index].name, size)
+        self._settle()
 
     @property
     def names(self) -> list[str]:
-        """The names of the outputs that the program computes, in order: "logits", "output", "output.0"."""
-        return [leaf.name for leaf in self.leaves if leaf.is_runtime]
+        """The names of the outputs that the program computes, in order: "logits", "output", "output.0".
 
-    def unflatten(self, values: Sequence[Any]) -> Any:
-        """The model's return value: `values` in the order of `names`, constants in their places.
+        Where a model returns sizes only, the first of them is computed too, since there is no engine without outputs.
+        """
+        return [leaf.name for leaf, computed in zip(self.leaves, self._computed) if computed]
+
+    def unflatten(self, values: Sequence[Any], inputs: Sequence[torch.Tensor] | None = None) -> Any:
+        """The model's return value: `values` in the order of `names`, constants in their places, and sizes as they follow
+        from the input tensors.
 
         Raises:
-            ValueError: the number of values is not the number of names.
+            ValueError: the number of values is not the number of names, or there are sizes and no inputs.
         """
         if len(values) != self._count:
             raise ValueError(f"the program has {self._count} outputs, {len(values)} were given")
@@ -242,68 +265,11 @@ class OutputTree:
             return values[0]
         remaining = iter(values)
         flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]
+        if self._has_sizes:
+            if inputs is None:
+                raise ValueError("some outputs are sizes, which follow from the input tensors: give these as well")
+            flat = [value.value(inputs) if isinstance(value, Size) else value for value in flat]
         return pytree.tree_unflatten(flat, self.spec)
-
-
-def register_containers(value: Any, role: str) -> bool:
-    """Teaches pytree the containers in `value` that it does not know: dataclasses and the transformers caches.
-
-    Returns whether anything was registered.
-
-    Raises:
-        CaptureError: an object that is neither a tensor, a plain value nor a known container.
-    """
-    registered = False
-    while unknown := [leaf for leaf in _known_leaves(value, role) if not isinstance(leaf, _PLAIN)]:
-        _register(unknown[0], role)
-        registered = True
-    return registered
-
-
-def register_transformers_cache() -> bool:
-    """Registers the key-value cache that generative transformers models return, if transformers can."""
-    try:
-        from transformers.integrations.executorch import register_dynamic_cache_export_support as register
-    except ImportError:  # older releases register it on import
-        return False
-    register()
-    return True
-
-
-def _known_leaves(value: Any, role: str) -> list[Any]:
-    try:
-        return pytree.tree_leaves(value)
-    except Exception as error:  # the flatten function of a registered class, which may raise anything
-        raise CaptureError(
-            f"the {role} of the model cannot be taken apart: {one_line(error)}", help=_CACHE_HELP
-        ) from error
-
-
-def _register(leaf: Any, role: str) -> None:
-    kind = type(leaf)
-    if dataclasses.is_dataclass(kind):
-        torch.export.register_dataclass(kind)
-    elif kind.__name__ == "DynamicCache" and register_transformers_cache():
-        pass
-    elif kind.__name__ == "EncoderDecoderCache":
-        parts = ["self_attention_cache", "cross_attention_cache"]
-        pytree.register_pytree_node(
-            kind,
-            lambda cache: ([getattr(cache, part) for part in parts], parts),
-            lambda children, _: kind(*children),
-            flatten_with_keys_fn=lambda cache: (
-                [(pytree.GetAttrKey(part), getattr(cache, part)) for part in parts],
-                parts,
-            ),
-            serialized_type_name=f"{kind.__module__}.{kind.__qualname__}",
-        )
-    if kind not in pytree.SUPPORTED_NODES:
-        raise CaptureError(
-            f"the model has an {role} of type {kind.__module__}.{kind.__qualname__}, whose tensors cannot be reached",
-            help=_CACHE_HELP
-            if "Cache" in kind.__name__
-            else "register the class with torch.utils._pytree.register_pytree_node, or pass and return tensors",
-        )
 
 
 _MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)

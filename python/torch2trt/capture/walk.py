@@ -31,6 +31,7 @@ from .memory import elements_at, lies_in_order
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
+from .size import Size, size_of
 from .symbols import Inexpressible, given_name, is_unbacked, render, renamed
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
@@ -103,10 +104,15 @@ class _Walker:
             self.program.weights.append(Weight(self.ids[node], name, tensor.detach().contiguous(), kind))
 
     def bind_outputs(self) -> None:
-        for value, leaf in zip(self.graph.outputs, self.graph.tree.leaves, strict=True):
+        tree = self.graph.tree
+        for index, (value, leaf) in enumerate(zip(self.graph.outputs, list(tree.leaves), strict=True)):
             self.node = value if isinstance(value, FxNode) else None
             if self.node is None:
                 self.program.outputs.append(value)
+                continue
+            if _is_number(number := self.node.meta.get("val")) and not _is_data_dependent(number):
+                tree.set_size(index, self._size(number))
+                self.program.outputs.append(None)
                 continue
             try:
                 self.program.outputs.append(self.tensor(value))
@@ -116,6 +122,20 @@ class _Walker:
                     where=error.where,
                     help="return the tensor instead of calling .item() on it",
                 ) from None
+
+        if self.program.symbols and any(leaf.is_size and leaf.name in tree.names for leaf in tree.leaves):
+            place = next(index for index, leaf in enumerate(tree.leaves) if leaf.is_size)
+            self.program.outputs[place] = ("sym", self.program.symbols[0].name)
+
+    def _size(self, number: Any) -> Size:
+        """A number among the outputs that follows from the shapes of the inputs."""
+        if not isinstance(number, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+            return Size(repr(number))
+        shapes = [self.nodes[name].meta["val"].shape for name in self.graph.inputs]
+        try:
+            return size_of(number.node.expr, shapes)
+        except (Inexpressible, ValueError) as problem:
+            raise self._inexpressible(number.node.expr, str(problem)) from None
 
     # Records
 

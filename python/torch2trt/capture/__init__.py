@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from ..fresh import proposals
 from .constants import constant_arguments
 from .containers import register_containers, register_transformers_cache
 from .decisions import is_by_values
@@ -34,6 +35,7 @@ from .intercept import Interceptor, Kept, Method
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
+from .state import states
 from .trace import trace
 from .tree import InputTree, OutputTree
 from .walk import walk
@@ -154,6 +156,8 @@ def capture(
             graph, reason = _graph(module, inputs, dynamic_shapes, progress, interceptor, known)
         finally:
             interceptor.release()
+        if graph.written:
+            _warn_states(module, inputs)
     program = walk(graph, inputs.names, inputs.samples, progress)
     constants = constant_arguments(graph) if interceptor.kept else {}
     kept, found = interceptor.kept, {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
@@ -194,8 +198,10 @@ def _graph(
         raise _not_dynamic(refusal) from refusal
     reason = one_line(refusal) + place_of(refusal)
     try:
-        with preserved(module, values=True):
+        written: set[str] = set()
+        with preserved(module, values=True, changed=written):
             graph = trace(module, inputs, progress, interceptor, known)
+        graph.written |= written
     except CaptureError:
         raise
     except Exception as error:  # whatever the model's code or the tracer raises
@@ -218,6 +224,28 @@ def _warn_traced(graph: AtenGraph, reason: str) -> None:
         "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that depend on "
         f"values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the sample inputs{lines}{help}"
     )
+
+
+def _warn_states(module: torch.nn.Module, inputs: InputTree) -> None:
+    """Warns of what the model keeps in Python attributes from call to call. Runs it twice, on different values."""
+    samples = [sample.detach() for sample in inputs.samples]
+    other = next((way(0) for way in proposals(samples)), samples)
+
+    def run(tensors: list[torch.Tensor]) -> Any:
+        args, kwargs = inputs.rebuild([tensor.clone() for tensor in tensors])
+        return module(*args, **kwargs)
+
+    with preserved(module, values=True), torch.no_grad():
+        found = states(module, [lambda: run(samples), lambda: run(other)])
+    if found:
+        lines = [f"  {name}" + (f" at {line}" if line else "") for name, line in list(found.items())[:8]]
+        more = [f"  and {len(found) - 8} more"] if len(found) > 8 else []
+        first = (
+            "the model keeps state in Python attributes; the converted model does not: every call computes with the values "
+            "that they had at the conversion"
+        )
+        help = "help: pass the state as an input and return it as an output, or call the model itself where it is needed"
+        warn("\n".join([first, *lines, *more, help]))
 
 
 def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:

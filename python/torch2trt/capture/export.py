@@ -55,6 +55,8 @@ class AtenGraph:
     """Where the model fixed or limited sizes of its inputs."""
     guards: list[str] = field(default_factory=list)
     """What the model decided by sizes: Python expressions of `L`, the arguments by name, that held for the sample."""
+    written: set[str] = field(default_factory=set)
+    """The model's Python attributes that the capture wrote, which are put back."""
     fixed: list[str] = field(default_factory=list)
     """Numbers that the model read out of its inputs in a traced run, which are constants of the graph: one line each."""
 
@@ -86,7 +88,7 @@ def export(
     args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples]) if values else (inputs.args, inputs.kwargs)
     try:
         with (
-            preserved(module, values),
+            preserved(module, values, changed := set()),
             with_values() if values else nullcontext(),
             redirect_stderr(said),
             torch.inference_mode(False),
@@ -120,6 +122,7 @@ def export(
     graph = read_program(program, inputs)
     graph.places.update(places)
     graph.guards.extend(guards)
+    graph.written |= changed
     return graph
 
 
@@ -179,8 +182,9 @@ def _outputs(program: torch.export.ExportedProgram) -> list[Any]:
     written = sorted({spec.target for spec in specs if "MUTATION" in spec.kind.name and spec.target})
     if written:
         warn(
-            f"the model writes to {', '.join(written[:5])}{' and more' if len(written) > 5 else ''} when it runs; "
-            "the converted model does not: it returns the same outputs and leaves these tensors as they are"
+            f"the model writes to {', '.join(written[:5])}{' and more' if len(written) > 5 else ''} when it runs; the "
+            "converted model does not: it leaves these tensors as they are, and every call returns what the first call of "
+            "the model returns"
         )
     return [value for spec, value in zip(specs, values) if spec.kind is OutputKind.USER_OUTPUT]
 

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from .errors import CaptureError, warn
+from .state import Recorded, names_written
 
 
 class FunctionModule(nn.Module):
@@ -119,12 +120,13 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
 
 
 @contextmanager
-def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
+def preserved(module: nn.Module, values: bool = False, changed: set[str] | None = None) -> Iterator[None]:
     """Leaves the module, on exit, as it was on entry.
 
-    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects. With
-    `values`, buffers written in place get their contents back as well; that copies them, so only runs on real
-    tensors ask for it.
+    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects, and so does what
+    is in lists, dictionaries and objects among the attributes. With `values`, buffers and tensors written in place get
+    their contents back as well; that copies them, so only runs on real tensors ask for it. The names of attributes that
+    were written are added to `changed`.
 
     Meanwhile `nn.TransformerEncoder` runs by its code, as captures see it. Its kernels for inference would return zeros
     in padded places.
@@ -133,17 +135,21 @@ def preserved(module: nn.Module, values: bool = False) -> Iterator[None]:
     # torch 2.6 leaves a hook of its own in the global tables when an export fails.
     hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
     tables = [(table, table.copy()) for table in hooks if isinstance(table, dict)]
-    for part in module.modules():
-        inner = (value for value in part.__dict__.values() if isinstance(value, dict))
-        tables.extend((table, table.copy()) for table in (part.__dict__, *inner))
-    copies = [
-        (buffer, buffer._version, buffer.clone()) for buffer in module.buffers() if values and not buffer.is_inference()
-    ]
+    recorded = Recorded(module)
+    weights = {id(tensor) for _, tensor in _named_weights(module)}
+    written = [tensor for tensor in tensors_of(module) if id(tensor) not in weights] + (list(module.buffers()) if values else [])
+    unique = {id(tensor): tensor for tensor in written if not tensor.is_inference()}
+    copies = [(tensor, tensor._version, tensor.detach().clone()) for tensor in unique.values()]
     torch.backends.mha.set_fastpath_enabled(False)
+    if changed is not None:  # torch.export puts back what it knows of before this function could look
+        module.register_forward_hook(lambda *_: changed.update(names_written(recorded)))
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(by_kernels)
+        if changed is not None:
+            changed |= names_written(recorded)
+        recorded.restore()
         for table, saved in tables:
             if not _same(table, saved):
                 table.clear()

@@ -82,7 +82,11 @@ impl<'n, 'w> Teller<'n, 'w> {
     }
 
     fn layer(&mut self, layer: &'w Layer) -> Result<()> {
-        let told = layers::tell(self, layer).and_then(|told| self.finish(layer, told));
+        let told = match layer.op {
+            Op::Recurrent { cell, reverse } => layers::recurrent::emit(self, layer, cell, reverse)
+                .and_then(|outputs| self.finish_each(layer, &outputs)),
+            _ => layers::tell(self, layer).and_then(|told| self.finish(layer, told)),
+        };
         let told = told.and_then(|()| if takes_weights(&layer.op) { self.name_weights(layer.used()) } else { Ok(()) });
         told.map_err(|e| self.fault(e, Place::layer(self.network, layer)))
     }
@@ -95,6 +99,21 @@ impl<'n, 'w> Teller<'n, 'w> {
             let ours = self.network.tensor(*id);
             self.set_types(layer, told, (index, ours.dtype))?;
             let tensor = told.output(index)?;
+            self.check(ours, tensor)?;
+            self.tensors[id.0 as usize] = Some(tensor);
+        }
+        Ok(())
+    }
+
+    /// Takes the outputs of a layer that TensorRT has as several, one for each output: the first has its name.
+    fn finish_each(&mut self, layer: &Layer, emitted: &[trt::Layer<'n>]) -> Told<()> {
+        for (index, (id, emitted)) in layer.outputs.iter().zip(emitted).enumerate() {
+            let name = if index == 0 { layer.name.clone() } else { format!("{}:{index}", layer.name) };
+            emitted.set_name(&name)?;
+            emitted.set_metadata(&layer.origin.to_string())?;
+            let ours = self.network.tensor(*id);
+            self.set_types(layer, *emitted, (0, ours.dtype))?;
+            let tensor = emitted.output(0)?;
             self.check(ours, tensor)?;
             self.tensors[id.0 as usize] = Some(tensor);
         }
@@ -213,6 +232,16 @@ impl<'n, 'w> Teller<'n, 'w> {
             trt::Weights::of::<i32>(self.store.alloc_slice_copy(&values))
         };
         Ok(self.definition.add_constant(dims, weights)?.output(0)?)
+    }
+
+    /// A small constant of float32 that no layer of the network stands for.
+    pub(crate) fn floats(&self, values: &[f32]) -> trt::Weights<'w> {
+        trt::Weights::of::<f32>(self.store.alloc_slice_copy(values))
+    }
+
+    /// A small constant of int32 that no layer of the network stands for.
+    pub(crate) fn int32s(&self, values: &[i32]) -> trt::Weights<'w> {
+        trt::Weights::of::<i32>(self.store.alloc_slice_copy(values))
     }
 
     /// The input of a layer at a position, which must be there.

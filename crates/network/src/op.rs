@@ -64,6 +64,9 @@ enums! {
     CumulativeOperation { Sum }
     /// TensorRT `ScaleMode`.
     ScaleMode { Uniform, Channel, Elementwise }
+    /// What one step of a recurrent layer computes. The rows of its weights hold the gates in PyTorch's order:
+    /// input, forget, cell, output for `Lstm`; reset, update, new for `Gru`.
+    RecurrentCell { Lstm, Gru, Tanh, Relu }
     /// TensorRT `BoundingBoxFormat`.
     BoundingBoxFormat { CornerPairs, CenterSizes }
 }
@@ -197,6 +200,13 @@ pub enum Op {
     Quantize { axis: Option<usize>, to: DType },
     /// Inputs: x `[rows, columns]`, bounds `[rows, 1]`.
     RaggedSoftMax,
+    /// A recurrent network over the first axis: TensorRT's ILoop, ONNX's LSTM, GRU or RNN.
+    /// Inputs: x `[time, batch, features]`, input weights `[gates * hidden, features]`, hidden weights
+    /// `[gates * hidden, hidden]`, input bias? `[gates * hidden]`, hidden bias? (the same), first hidden state
+    /// `[1, batch, hidden]`, first cell state? (`Lstm` only, the same), lengths? `[batch]` (int32 or int64).
+    /// Outputs: `[time, batch, hidden]`, last hidden state, last cell state (`Lstm` only).
+    /// The state of a sequence does not change past its length, and its outputs there are zeros.
+    Recurrent { cell: RecurrentCell, reverse: bool },
     /// Inputs: x (float, int32 or int64).
     Reduce { op: ReduceOperation, axes: Vec<usize>, keep_dims: bool },
     /// Inputs: x (float), size? (1-D integers, the whole output shape).
@@ -235,6 +245,17 @@ fn no_weights() -> Weights {
     Weights::filled(DType::Float32, &[0], 0.0)
 }
 
+impl RecurrentCell {
+    /// Number of gates: the weights have so many rows for each hidden feature.
+    pub fn gates(self) -> i64 {
+        match self {
+            Self::Lstm => 4,
+            Self::Gru => 3,
+            Self::Tanh | Self::Relu => 1,
+        }
+    }
+}
+
 impl Op {
     /// The layer's name, as in TensorRT's documentation.
     pub fn name(&self) -> &'static str {
@@ -266,6 +287,7 @@ impl Op {
             Self::Pooling(_) => "Pooling",
             Self::Quantize { .. } => "Quantize",
             Self::RaggedSoftMax => "RaggedSoftMax",
+            Self::Recurrent { .. } => "Recurrent",
             Self::Reduce { .. } => "Reduce",
             Self::Resize(_) => "Resize",
             Self::ReverseSequence { .. } => "ReverseSequence",

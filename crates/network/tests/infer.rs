@@ -406,3 +406,27 @@ fn sizes_are_followed_through_arithmetic() {
     let y = n.add_one(reshape, &[x, to], &o).unwrap();
     assert_eq!(n.tensor(y).type_text(), "float32[3*s0,2,4]");
 }
+
+#[test]
+fn recurrent_layers() {
+    let x = "float32[s0,s1,5]";
+    let lstm = "Recurrent(cell: Lstm, reverse: false)";
+    let (w, r, h) = ("float32[24,5]", "float32[24,6]", "float32[1,s1,6]");
+    makes(&[
+        (lstm, &[x, w, r, "float32[24]", "_", h, h], "float32[s0,s1,6] & float32[1,s1,6] & float32[1,s1,6]"),
+        (
+            "Recurrent(cell: Gru, reverse: true)",
+            &[x, "float32[18,5]", "float32[18,6]", "_", "_", h, "_", "int64[s1]"],
+            "float32[s0,s1,6] & float32[1,s1,6]",
+        ),
+    ]);
+    refuses(&[
+        (lstm, &[x, w, "float32[18,6]", "_", "_", h, h], "the hidden weights do not fit Lstm: float32[18,6]"),
+        (lstm, &[x, w, r, "_", "_", h], "input 6 (the first cell state) is missing"),
+        (
+            lstm,
+            &[x, w, r, "_", "_", "float32[2,s1,6]", h],
+            "the first hidden state must have the sizes [1,s1,6], got float32[2,s1,6]",
+        ),
+    ]);
+}

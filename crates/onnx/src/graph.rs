@@ -27,6 +27,7 @@ pub(crate) enum Attr {
     Ints(Vec<i64>),
     Float(f32),
     Text(String),
+    Texts(Vec<String>),
 }
 
 impl From<i64> for Attr {
@@ -52,6 +53,11 @@ impl From<f32> for Attr {
 impl From<&str> for Attr {
     fn from(v: &str) -> Self {
         Self::Text(v.to_owned())
+    }
+}
+impl From<&[&str]> for Attr {
+    fn from(v: &[&str]) -> Self {
+        Self::Texts(v.iter().map(|text| (*text).to_owned()).collect())
     }
 }
 impl From<Vec<i64>> for Attr {
@@ -304,6 +310,9 @@ fn attribute(name: &str, value: &Attr) -> AttributeProto {
         Attr::Float(f) => AttributeProto { f: Some(*f), r#type: Some(1), ..base },
         Attr::Int(i) => AttributeProto { i: Some(*i), r#type: Some(2), ..base },
         Attr::Text(s) => AttributeProto { s: Some(s.clone().into()), r#type: Some(3), ..base },
+        Attr::Texts(v) => {
+            AttributeProto { strings: v.iter().map(|text| text.clone().into()).collect(), r#type: Some(8), ..base }
+        }
         Attr::Ints(v) => AttributeProto { ints: v.clone(), r#type: Some(7), ..base },
     }
 }

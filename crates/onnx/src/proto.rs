@@ -134,6 +134,9 @@ pub struct AttributeProto {
     /// Integers.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
+    /// Texts.
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub strings: Vec<Bytes>,
     /// Which of the fields counts (`AttributeProto.AttributeType`).
     #[prost(int32, optional, tag = "20")]
     pub r#type: Option<i32>,

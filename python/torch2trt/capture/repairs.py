@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from . import detection
+from . import detection, recurrent
 from .detection import Change
 
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
@@ -36,7 +36,7 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        with _forgotten(), replaced([*_lstms(), *detection.changes()]):
+        with _forgotten(), replaced([*_lstms(), *recurrent.changes(), *detection.changes()]):
             yield
     finally:
         library._destroy()

@@ -8,6 +8,7 @@ mod elementwise;
 mod indexing;
 mod layout;
 mod quantize;
+pub(crate) mod recurrent;
 mod reduce;
 mod spatial;
 
@@ -58,6 +59,8 @@ pub(crate) fn tell<'n>(t: &mut Teller<'n, '_>, layer: &Layer) -> Told<trt::Layer
         Op::Pooling(attributes) => spatial::pooling(t, layer, attributes),
         Op::Quantize { axis, to } => quantize::quantize(t, layer, *axis, *to),
         Op::RaggedSoftMax => reduce::ragged_softmax(t, layer),
+        // Several layers, one for each output: see `Teller::layer`.
+        Op::Recurrent { .. } => Err(Fault::Problem("a recurrent layer is emitted as a loop".to_owned())),
         Op::Reduce { op, axes, keep_dims } => reduce::reduce(t, layer, *op, axes, *keep_dims),
         Op::Resize(attributes) => spatial::resize(t, layer, attributes),
         Op::ReverseSequence { batch_axis, sequence_axis } => {

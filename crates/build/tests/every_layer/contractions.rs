@@ -8,6 +8,7 @@ use network::*;
 /// Adds the cases of this file.
 pub fn add(t: &mut Table) {
     contractions(t);
+    recurrent(t);
     quantized(t);
 }
 
@@ -71,6 +72,34 @@ fn contractions(t: &mut Table) {
         let (x, bounds) = (n.input(Float32, &[3, 7]), n.input(Int32, &[3, 1]));
         n.op(Op::RaggedSoftMax, &[x, bounds]);
     });
+}
+
+fn recurrent(t: &mut Table) {
+    for cell in RecurrentCell::ALL.iter().copied() {
+        for (dtype, reverse, lengths) in [
+            (Float32, false, false),
+            (Float32, true, true),
+            (DType::Float16, false, true),
+            (DType::BFloat16, true, false),
+        ] {
+            t.add(format!("recurrent {cell:?} {dtype} reverse {reverse}, lengths {lengths}"), move |n| {
+                // `[batch, time, features]` comes in: the batch is what is symbolic.
+                let x = n.input(dtype, &[9, 5]);
+                let swap = Op::Shuffle { first_transpose: Some(vec![1, 0, 2]), reshape: None, second_transpose: None };
+                let x = n.op(swap.clone(), &[x]);
+                let rows = 6 * cell.gates();
+                let (input, hidden) = (n.random(dtype, &[rows, 5]), n.random(dtype, &[rows, 6]));
+                let (bias, other) = (n.random(dtype, &[rows]), n.random(dtype, &[rows]));
+                let state = n.input(dtype, &[1, 6]);
+                let state = n.op(swap, &[state]);
+                let memory = (cell == RecurrentCell::Lstm).then_some(state);
+                let lengths = lengths.then(|| n.input(Int32, &[]));
+                let other = (cell == RecurrentCell::Gru).then_some(other);
+                let inputs = [Some(x), Some(input), Some(hidden), Some(bias), other, Some(state), memory, lengths];
+                n.all(Op::Recurrent { cell, reverse }, &inputs);
+            });
+        }
+    }
 }
 
 fn products(t: &mut Table, dtype: DType) {

@@ -6,6 +6,7 @@
 mod arithmetic;
 mod indexing;
 mod layout;
+mod recurrent;
 mod spatial;
 mod value;
 
@@ -165,6 +166,7 @@ pub fn infer(op: &Op, inputs: &[Option<TensorInfo<'_>>]) -> Result<Vec<Inferred>
         Op::Gather { .. } | Op::Scatter { .. } | Op::OneHot { .. } | Op::NonZero { .. } | Op::Nms { .. } => {
             indexing::infer(op, i)
         }
+        Op::Recurrent { cell, .. } => recurrent::infer(*cell, i),
         Op::Assertion { .. }
         | Op::Concatenation { .. }
         | Op::Shape

@@ -13,6 +13,7 @@ mod nms;
 mod normalization;
 mod pooling;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod resize;
 mod scale;
@@ -33,6 +34,7 @@ pub(crate) fn lower(s: &mut Scope<'_, '_>, op: &Op) -> Result<Vec<Value>> {
         Op::Assertion { .. } => return Ok(Vec::new()),
         Op::DynamicQuantize { axis, block_size, to, scale_type } => return quantize::dynamic(s, *axis, *block_size, *to, *scale_type),
         Op::Nms { format, topk_box_limit, .. } => return nms::lower(s, *format, *topk_box_limit),
+        Op::Recurrent { cell, reverse } => return recurrent::lower(s, *cell, *reverse),
         Op::TopK { op, k, axis } => return reduce::top_k(s, *op, *k, *axis),
         // One output.
         Op::Constant(weights) => s.weights(weights),

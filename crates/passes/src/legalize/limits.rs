@@ -134,9 +134,8 @@ impl Site<'_> {
     ) -> Result<Option<TensorId>, Error> {
         let dtype = state.tensor(x).dtype;
         let widen = dtype == DType::BFloat16 && !self.target.has(Feature::DeconvolutionBFloat16);
-        let both = |(stride, dilation): (&i64, &i64)| *stride > 1 && *dilation > 1;
-        let spread =
-            a.stride.iter().zip(&a.dilation).any(both) && !self.target.has(Feature::DeconvolutionStridedDilated);
+        let large = |steps: &[i64]| steps.iter().any(|step| *step > 1);
+        let spread = large(&a.stride) && large(&a.dilation) && !self.target.has(Feature::DeconvolutionStridedDilated);
         if !widen && !spread {
             return Ok(None);
         }
@@ -145,7 +144,7 @@ impl Site<'_> {
         if spread {
             let kernel = inputs.get(1).copied().flatten().and_then(|id| state.new.constant(id));
             let Some(kernel) = kernel.and_then(|kernel| spread_kernel(kernel, &a.dilation)) else {
-                let problem = "its deconvolution has no stride and dilation along one axis, but for constant kernels";
+                let problem = "its deconvolution has no stride together with a dilation, but for constant kernels";
                 return Err(self.refused(problem, "use a dilation of 1, or TensorRT itself"));
             };
             attributes.dilation = vec![1; a.dilation.len()];

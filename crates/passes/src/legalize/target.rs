@@ -31,7 +31,7 @@ pub enum Feature {
     DataDependentSizes,
     /// Deconvolutions of bfloat16.
     DeconvolutionBFloat16,
-    /// Deconvolutions with a stride and a dilation along one axis.
+    /// Deconvolutions with a stride and a dilation, along one axis or along different ones.
     DeconvolutionStridedDilated,
     /// Random fills of float16.
     FillRandomFloat16,

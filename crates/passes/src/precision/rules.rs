@@ -29,6 +29,8 @@ pub(super) const FEW: i64 = 256;
 pub(super) fn rule(network: &Network, layer: &Layer) -> Rule {
     match &layer.op {
         Op::Convolution(_) | Op::Deconvolution(_) | Op::MatrixMultiply { .. } | Op::Einsum { .. } => Rule::Half,
+        // The state stays float32 inside the loop.
+        Op::Recurrent { .. } => Rule::Half,
         Op::Shape | Op::NonZero { .. } | Op::Assertion { .. } => Rule::Any,
         Op::ElementWise { op } => elementwise(*op, layer),
         Op::Unary { op } => unary(*op),
@@ -140,5 +142,12 @@ pub(super) fn is_delicate(op: &Op) -> bool {
 
 /// Whether the constants among the operands are weights: many, and multiplied.
 pub(super) fn is_contraction(op: &Op) -> bool {
-    matches!(op, Op::Convolution(_) | Op::Deconvolution(_) | Op::MatrixMultiply { .. } | Op::Einsum { .. })
+    matches!(
+        op,
+        Op::Convolution(_)
+            | Op::Deconvolution(_)
+            | Op::MatrixMultiply { .. }
+            | Op::Einsum { .. }
+            | Op::Recurrent { .. }
+    )
 }

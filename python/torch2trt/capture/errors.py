@@ -19,7 +19,7 @@ class CaptureError(Error):
     """The model could not be captured.
 
     Attributes:
-        code: "E0601"; "E0602" for the arguments of a call.
+        code: "E0601"; "E0602" for the arguments of a call, "E0307" for sizes.
         message: one line that can be understood without the rest.
         where: the node, module path or source line, or "" when it concerns the whole model.
         facts: what was found, one line each.
@@ -46,6 +46,12 @@ class InputError(CaptureError):
     """A call passed arguments that do not fit the ones the model was captured with."""
 
     code = "E0602"
+
+
+class SizeError(CaptureError):
+    """A size has no exact form over the range of a dynamic axis."""
+
+    code = "E0307"
 
 
 class ModelError(CaptureError):

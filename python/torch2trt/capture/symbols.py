@@ -11,8 +11,9 @@ Integer literals are never negative ("0 - 3"), powers are written out as product
 depends only on the expression. `floordiv` and `mod` round towards minus infinity, as Python does.
 
 PyTorch also computes sizes through floats: the output of a resize by 1.5 is `TruncToInt(1.5*ToFloat(s))`.
-Those are exact fractions whenever the float is a dyadic number, and are written as one division. What
-cannot be written exactly raises `Inexpressible`: a wrong size is worse than none.
+Those are exact fractions whenever the float is a dyadic number, and are written as one division; others
+are checked for every size of the range (`rounding.py`). What cannot be written exactly raises
+`Inexpressible`: a wrong size is worse than none.
 
 The classes that PyTorch adds to sympy are matched by name, because their module moved between versions.
 
@@ -27,6 +28,8 @@ from typing import Any
 
 import sympy
 import torch
+
+from . import rounding
 
 # A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so the division would
 # not give the size that PyTorch computes. Denominators up to this bound are exact for every size below 2**32.
@@ -49,6 +52,79 @@ def render(expression: sympy.Basic) -> int | str:
     if expression.is_Integer:
         return int(expression)
     return _text(expression)
+
+
+def render_in(
+    expression: sympy.Basic, ranges: dict[str, tuple[int, int | None]], limits: dict[str, int]
+) -> int | str:
+    """As `render`, with sizes that are computed through floats where one form is right in the whole range.
+
+    Args:
+        expression: the size.
+        ranges: the smallest and largest value of each symbol.
+        limits: takes the largest value of symbols for which the text is right, where that is less.
+
+    Raises:
+        Inexpressible: as `render`, or no form is right for every size.
+    """
+    try:
+        return render(expression)
+    except Inexpressible:
+        if expression.is_Integer or any(is_unbacked(symbol) for symbol in expression.free_symbols):
+            raise
+    known = tuple(sorted((symbol.name, *ranges.get(symbol.name, (0, None))) for symbol in expression.free_symbols))
+    text, found = _render_rounded(expression, known)
+    for name, limit in found:
+        limits[name] = min(limit, limits.get(name, limit))
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _render_rounded(expression: sympy.Basic, known: tuple) -> tuple[str, list[tuple[str, int]]]:
+    """The text with each rounded float expression replaced by a stand-in symbol, and these by their integer forms."""
+    ranges = {name: (low, high) for name, low, high in known}
+    forms: dict[sympy.Symbol, rounding.Rounded] = {}
+
+    def replaced(part: sympy.Basic) -> sympy.Basic:
+        kind = _ROUNDINGS.get(type(part).__name__)
+        if kind is None:
+            return part.func(*map(replaced, part.args)) if part.args else part
+        try:
+            _text(part)
+            return part
+        except Inexpressible:
+            pass
+        try:
+            form = rounding.fitted(kind, part, lambda: _simple_quotient(part.args[0]), ranges)
+        except rounding.NoForm as problem:
+            raise Inexpressible(str(problem)) from None
+        stand_in = sympy.Symbol(f"rounded_{len(forms)}_", integer=True, nonnegative=True)
+        forms[stand_in] = form
+        return stand_in
+
+    text = str(_text(replaced(expression)))
+    for stand_in, form in forms.items():
+        text = text.replace(stand_in.name, f"({form.text})")
+    limits: dict[str, int] = {}
+    for form in forms.values():
+        for name, limit in form.limits.items():
+            limits[name] = min(limit, limits.get(name, limit))
+    return text, sorted(limits.items())
+
+
+def _simple_quotient(value: sympy.Basic) -> tuple[str, str]:
+    """The texts of numerator and denominator, with the simplest fraction for each float."""
+
+    def fraction(part: sympy.Basic) -> sympy.Basic:
+        if part.is_Float:
+            return sympy.Rational(*rounding.simple(float(part)))
+        return part.func(*map(fraction, part.args)) if part.args and type(part).__name__ not in _ROUNDINGS else part
+
+    try:
+        numerator, denominator = _fraction(fraction(value))
+        return _text(numerator), _text(denominator)
+    except Inexpressible as problem:
+        raise rounding.NoForm(str(problem)) from None
 
 
 def is_unbacked(symbol: sympy.Symbol) -> bool:
@@ -207,4 +283,13 @@ _FUNCTIONS = {
     "ceiling": lambda a: _divide("ceildiv", a),
     "CeilToInt": lambda a: _divide("ceildiv", a),
     "TruncToInt": _truncate,
+}
+
+_ROUNDINGS = {
+    "TruncToInt": "floor",
+    "FloorToInt": "floor",
+    "floor": "floor",
+    "CeilToInt": "ceil",
+    "ceiling": "ceil",
+    "RoundToInt": "round",
 }

@@ -25,14 +25,14 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
-from .errors import CaptureError
+from .errors import CaptureError, SizeError
 from .export import AtenGraph
 from .memory import elements_at, lies_in_order
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
 from .size import Size, size_of
-from .symbols import Inexpressible, given_name, is_unbacked, render, renamed
+from .symbols import Inexpressible, given_name, is_unbacked, render_in, renamed
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
 _TENSOR_LISTS = (list, tuple)
@@ -54,6 +54,7 @@ def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progre
             progress("walk", index, len(nodes))
         walker.record(node)
     walker.bind_outputs()
+    walker.narrow()
     progress("walk", len(nodes), len(nodes))
     return walker.program
 
@@ -70,6 +71,7 @@ class _Walker:
         self.ids: dict[FxNode, int | list[int | None]] = {}
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
         self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
+        self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
         self.count = 0
         self.node: FxNode | None = None
 
@@ -136,6 +138,13 @@ class _Walker:
             return size_of(number.node.expr, shapes)
         except (Inexpressible, ValueError) as problem:
             raise self._inexpressible(number.node.expr, str(problem)) from None
+
+    def narrow(self) -> None:
+        """Ends the range of symbols where a size that is computed through floats is not known to be right any more."""
+        for index, symbol in enumerate(self.program.symbols):
+            limit = self.limits.get(symbol.name)
+            if limit is not None and (symbol.max is None or limit < symbol.max):
+                self.program.symbols[index] = symbol._replace(max=limit)
 
     # Records
 
@@ -205,6 +214,9 @@ class _Walker:
     def _output(self, name: str, value: torch.Tensor) -> Output:
         for dim in value.shape:
             self._declare(dim, -1)
+        for dim in value.shape:
+            if type(dim) is not int:
+                self._symbolic(dim.node.expr)  # raises SizeError where it has no form
         return Output(name, self._dtype(value), self._dims(value))
 
     def _new_id(self) -> int:
@@ -275,7 +287,8 @@ class _Walker:
         return text if type(text) is int else ("sym", text)
 
     def _text(self, expression: Any) -> int | str:
-        return render(expression.xreplace(self.symbols))
+        ranges = {symbol.name: (symbol.min, symbol.max) for symbol in self.program.symbols}
+        return render_in(expression.xreplace(self.symbols), ranges, self.limits)
 
     def _dtype(self, value: torch.Tensor) -> str:
         try:
@@ -289,11 +302,15 @@ class _Walker:
         return CaptureError(message, where=str(origin_of(self.node)), help=help)
 
     def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
-        return CaptureError(
+        names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)
+        axes = ", ".join(f"axis {name.rpartition('_dim')[2]} of `{name.rpartition('_dim')[0]}`" if "_dim" in name
+                         else f"`{name}`" for name in names)
+        return SizeError(
             f"{self.node.target} depends on a size that cannot be expressed: {expression}",
             where=str(origin_of(self.node)),
-            facts=(f"not expressible: {reason}",),
-            help="make that dimension static: leave it out of dynamic_shapes",
+            facts=(f"not expressible: {reason}", f"dynamic: {axes}"),
+            help=f"make {'these axes' if len(names) > 1 else 'this axis'} static: one size in min_shapes and max_shapes, "
+            "or leave it out of dynamic_shapes",
         )
 
     def _unsupported(self, node: FxNode) -> CaptureError:

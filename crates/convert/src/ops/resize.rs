@@ -8,7 +8,7 @@
 //! | `_upsample_{bilinear,bicubic,lanczos}2d_aa(…)` | MatrixMultiply with interpolation matrices |
 //! | each also as `.vec(Tensor input, SymInt[]? output_size, …, float[]? scale_factors)` | the same |
 //!
-//! Dtypes: float in, the same out; nearest also integers, by Gather. Sizes may be symbolic but for the antialiased forms.
+//! Dtypes: float in, the same out; nearest also integers, by Gather. Sizes may be symbolic.
 //!
 //! Coordinates follow PyTorch: where a scale factor is given it is the ratio, even if the output's size was rounded
 //! down; aligned corners never look at it. Nearest rounds coordinates in float32, so for ratios that are no whole
@@ -19,8 +19,8 @@ use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
 use dims::Dim;
 use network::{
-    InterpolationMode, Op, ResizeAttributes, ResizeCoordinateTransformation as C, ResizeRoundMode, ResizeSelector,
-    TensorId, Weights,
+    DType, ElementWiseOperation as E, InterpolationMode, Op, ReduceOperation, ResizeAttributes,
+    ResizeCoordinateTransformation as C, ResizeRoundMode, ResizeSelector, TensorId, UnaryOperation, Weights,
 };
 
 const NEAREST: &str = "Resize or Gather";
@@ -162,16 +162,14 @@ fn nearest(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dims = b.dims(target.x);
     let whole = |(input, output): (&Dim, &Dim)| match (input.as_static(), output.as_static()) {
         (Some(input), Some(output)) => input > 0 && output % input == 0,
-        _ => true,
+        _ => output.modulo(input).is(0),
     };
     let ratios = target.factors.iter().zip(dims[2..].iter().zip(&target.sizes[2..]));
     let simple = ratios.clone().all(|(f, (i, o))| is_ratio(*f, i, o)) && ratios.map(|(_, sizes)| sizes).all(whole);
     let fixed = dims[2..].iter().chain(&target.sizes[2..]).all(Dim::is_static);
-    if fixed && (!simple || !b.dtype(target.x).is_float()) {
-        return Ok(gathered(b, &target, exact)?.into());
-    }
-    if !b.dtype(target.x).is_float() {
-        return unsupported("nearest interpolation of integers to a size that depends on the input");
+    if !simple || !b.dtype(target.x).is_float() {
+        let y = if fixed { gathered(b, &target, exact)? } else { gathered_at_run_time(b, &target, exact)? };
+        return Ok(y.into());
     }
     let (coordinates, rounding) =
         if exact { (C::HalfPixel, ResizeRoundMode::HalfUp) } else { (C::Asymmetric, ResizeRoundMode::Floor) };
@@ -198,11 +196,40 @@ fn gathered(b: &mut Builder, target: &Target, exact: bool) -> Result<TensorId> {
     Ok(y)
 }
 
+/// [`gathered`] for sizes that depend on the input: the indices are computed when the engine runs.
+fn gathered_at_run_time(b: &mut Builder, target: &Target, exact: bool) -> Result<TensorId> {
+    let mut y = target.x;
+    for (k, factor) in target.factors.iter().enumerate() {
+        let (input, output) = (b.dims(y)[k + 2].clone(), target.sizes[k + 2].clone());
+        if input == output && is_ratio(*factor, &input, &output) {
+            continue;
+        }
+        let scale = match factor {
+            Some(factor) => b.scalar(DType::Float32, f64::from((1.0 / factor) as f32), 1)?,
+            None => {
+                let [input, output] = [&input, &output].map(|size| b.size_as(size, DType::Float32, 1));
+                b.div(input?, output?)?
+            }
+        };
+        let positions = b.iota(&output, DType::Float32)?;
+        let positions = if exact { b.with_scalar(E::Sum, positions, 0.5)? } else { positions };
+        let scaled = b.prod(positions, scale)?;
+        let indices = b.unary(UnaryOperation::Floor, scaled)?;
+        let last = b.size_as(&(input - Dim::Static(1)), DType::Float32, 1)?;
+        let indices = b.elementwise(E::Min, indices, last)?;
+        let indices = b.cast(indices, DType::Int32)?;
+        y = b.gather(y, indices, k + 2)?;
+    }
+    Ok(y)
+}
+
 /// A filter of an antialiased form: its width, and its value at a distance.
 #[derive(Clone, Copy)]
 struct Filter {
     width: f64,
     weight: fn(f64) -> f64,
+    /// The weights as layers, of distances.
+    layers: fn(&mut Builder, TensorId) -> Result<TensorId>,
 }
 
 fn triangle(x: f64) -> f64 {
@@ -230,9 +257,9 @@ fn lanczos(x: f64) -> f64 {
 fn antialiased(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let target = read(call)?;
     let filter = match call.target() {
-        name if name.contains("bilinear") => Filter { width: 2.0, weight: triangle },
-        name if name.contains("bicubic") => Filter { width: 4.0, weight: cubic_convolution },
-        _ => Filter { width: 6.0, weight: lanczos },
+        name if name.contains("bilinear") => Filter { width: 2.0, weight: triangle, layers: triangle_layers },
+        name if name.contains("bicubic") => Filter { width: 4.0, weight: cubic_convolution, layers: cubic_layers },
+        _ => Filter { width: 6.0, weight: lanczos, layers: lanczos_layers },
     };
     let dtype = b.dtype(target.x);
     if !dtype.is_float() {
@@ -242,7 +269,8 @@ fn antialiased(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     // The last axis first: PyTorch's order.
     for k in (0..target.factors.len()).rev() {
         let (Some(input), Some(output)) = (b.dims(y)[k + 2].as_static(), target.sizes[k + 2].as_static()) else {
-            return unsupported("antialiased interpolation with sizes that depend on the input");
+            y = antialiased_at_run_time(b, &target, filter, y, k)?;
+            continue;
         };
         let ratio = match (target.align_corners, target.factors[k]) {
             (true, _) if output > 1 => (input - 1) as f64 / (output - 1) as f64,
@@ -258,6 +286,99 @@ fn antialiased(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         y = b.contract_axis(y, k + 2, matrix)?;
     }
     Ok(y.into())
+}
+
+/// One axis of an antialiased form with sizes that depend on the input: [`interpolation_matrix`] computed in float32 when
+/// the engine runs. Elements outside of the support have a weight of 0.
+fn antialiased_at_run_time(
+    b: &mut Builder,
+    target: &Target,
+    filter: Filter,
+    x: TensorId,
+    k: usize,
+) -> Result<TensorId> {
+    let dtype = b.dtype(x);
+    let (input, output) = (b.dims(x)[k + 2].clone(), target.sizes[k + 2].clone());
+    let ratio = match (target.align_corners, target.factors[k]) {
+        (false, Some(factor)) => b.scalar(DType::Float32, 1.0 / factor, 2)?,
+        (false, None) => ratio_of(b, &input, &output)?,
+        (true, _) => {
+            let one = Dim::Static(1);
+            let last = (output.clone() - one.clone()).larger(&one);
+            let ratio = ratio_of(b, &(input.clone() - one.clone()), &last)?;
+            // Of one output element the ratio is 0.
+            let several = (output.clone() - one.clone()).smaller(&one);
+            let several = b.size_as(&several, DType::Float32, 2)?;
+            b.prod(ratio, several)?
+        }
+    };
+    let stretch = b.with_scalar(E::Max, ratio, 1.0)?;
+    let centers = b.iota_along(&output, DType::Float32, 0, 2)?;
+    let centers = b.with_scalar(E::Sum, centers, 0.5)?;
+    let centers = b.prod(centers, ratio)?;
+    let positions = b.iota_along(&input, DType::Float32, 1, 2)?;
+    let positions = b.with_scalar(E::Sum, positions, 0.5)?;
+    let distances = b.sub(positions, centers)?;
+    let distances = b.div(distances, stretch)?;
+    let distances = b.unary(UnaryOperation::Abs, distances)?;
+    let weights = (filter.layers)(b, distances)?;
+    let total = b.reduce(ReduceOperation::Sum, weights, &[1], true)?;
+    let matrix = b.div(weights, total)?;
+    let matrix = b.cast(matrix, dtype)?;
+    b.contract_axis(x, k + 2, matrix)
+}
+
+fn ratio_of(b: &mut Builder, input: &Dim, output: &Dim) -> Result<TensorId> {
+    let [input, output] = [input, output].map(|size| b.size_as(size, DType::Float32, 2));
+    b.div(input?, output?)
+}
+
+/// [`triangle`] of distances that are not negative.
+fn triangle_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let x = b.with_scalar(E::Prod, x, -1.0)?;
+    let x = b.with_scalar(E::Sum, x, 1.0)?;
+    b.with_scalar(E::Max, x, 0.0)
+}
+
+/// [`cubic_convolution`] of distances that are not negative.
+fn cubic_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let a = -0.5;
+    let near = polynomial(b, x, &[a + 2.0, -(a + 3.0), 0.0, 1.0])?;
+    let far = polynomial(b, x, &[a, -5.0 * a, 8.0 * a, -4.0 * a])?;
+    let [one, two, zero] = [1.0, 2.0, 0.0].map(|value| b.scalar(DType::Float32, value, 2));
+    let (one, two, zero) = (one?, two?, zero?);
+    let (is_near, is_far) = (b.elementwise(E::Less, x, one)?, b.elementwise(E::Less, x, two)?);
+    let far = b.select(is_far, far, zero)?;
+    b.select(is_near, near, far)
+}
+
+/// By Horner's rule, the highest power first.
+fn polynomial(b: &mut Builder, x: TensorId, coefficients: &[f64]) -> Result<TensorId> {
+    let Some((first, rest)) = coefficients.split_first() else { return Ok(x) };
+    let mut value = b.scalar(DType::Float32, *first, 2)?;
+    for coefficient in rest {
+        value = b.prod(value, x)?;
+        value = b.with_scalar(E::Sum, value, *coefficient)?;
+    }
+    Ok(value)
+}
+
+/// [`lanczos`] of distances that are not negative.
+fn lanczos_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let wide = b.with_scalar(E::Prod, x, 1.0 / 3.0)?;
+    let (narrow, wide) = (sinc_layers(b, x)?, sinc_layers(b, wide)?);
+    let weights = b.prod(narrow, wide)?;
+    let (three, zero) = (b.scalar(DType::Float32, 3.0, 2)?, b.scalar(DType::Float32, 0.0, 2)?);
+    let inside = b.elementwise(E::Less, x, three)?;
+    b.select(inside, weights, zero)
+}
+
+/// `sin(πx) / πx`, and 1 at 0.
+fn sinc_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let angle = b.with_scalar(E::Prod, x, std::f64::consts::PI)?;
+    let angle = b.with_scalar(E::Max, angle, 1e-6)?;
+    let sine = b.unary(UnaryOperation::Sin, angle)?;
+    b.div(sine, angle)
 }
 
 /// Row i holds the weights that output element i gives to the input's elements. Aligned corners change the ratio and

@@ -1,0 +1,125 @@
+"""Sizes that a model computes through floats: one integer form, equal to PyTorch's size for every size of the range."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+
+import numpy as np
+import pytest
+import sympy
+import torch
+import torch.nn.functional as F
+from test_capture_symbols import A, B, evaluate
+from test_dynamic import Op, agree, convert, refused
+from torch import nn
+from torch.utils._sympy import functions as torch_functions
+
+from torch2trt.capture.rounding import _GRAMMAR
+from torch2trt.capture.symbols import Inexpressible, render_in
+
+TIMES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
+ROUNDINGS = {
+    "TruncToInt": math.trunc,
+    "FloorToInt": math.floor,
+    "CeilToInt": math.ceil,
+    "RoundToInt": round,
+}
+
+
+def test_random_factors_give_the_sizes_of_python():
+    seed = random.randrange(2**32)
+    draw = random.Random(seed)
+    refusals = 0
+    for _ in range(40 * TIMES):
+        factor = draw.choice([draw.randint(1, 400) / 100, draw.randint(1, 50) / draw.randint(1, 50), draw.uniform(0.1, 4)])
+        name, high = draw.choice(list(ROUNDINGS)), draw.choice([3, 100, 2000])
+        expression = getattr(torch_functions, name)(sympy.Float(factor) * torch_functions.ToFloat(A))
+        limits: dict[str, int] = {}
+        try:
+            text = render_in(expression, {"s0": (2, high)}, limits)
+        except Inexpressible:
+            refusals += 1
+            continue
+        for size in range(1, min(high, limits.get("s0", high)) + 1):
+            assert evaluate(text, {"s0": size}) == ROUNDINGS[name](factor * size), f"{name}({factor}*{size}), seed {seed}: {text}"
+    assert refusals <= 4 * TIMES, f"{refusals} refused, seed {seed}"
+
+
+@pytest.mark.parametrize("factor", [0.29, 0.57, 0.58, 1.1, 1.13, 2.3, 1 / 3, 2 / 3])
+@pytest.mark.parametrize("name", ROUNDINGS)
+def test_floats_that_round_to_other_integers(factor, name):
+    """`int(0.29 * 100)` is 28."""
+    limits: dict[str, int] = {}
+    expression = getattr(torch_functions, name)(sympy.Float(factor) * torch_functions.ToFloat(A))
+    text = render_in(expression, {"s0": (2, 5000)}, limits)
+    sizes = np.arange(1, limits.get("s0", 5000) + 1)
+    got = np.broadcast_to(eval(str(text), {"__builtins__": {}}, {**_GRAMMAR, "s0": sizes}), sizes.shape)
+    assert len(sizes) >= 100
+    assert got.tolist() == [ROUNDINGS[name](factor * int(size)) for size in sizes]
+
+
+def test_roots_are_steps():
+    limits: dict[str, int] = {}
+    root = torch_functions.FloorToInt(torch_functions.FloatPow(torch_functions.ToFloat(A), sympy.Float(0.5)))
+    text = render_in(root, {"s0": (2, 300)}, limits)
+    assert [evaluate(text, {"s0": size}) for size in range(1, 301)] == [math.isqrt(size) for size in range(1, 301)]
+    assert render_in(root + B, {"s0": (2, 300)}, {}).endswith("s1") or "s1" in render_in(root + B, {"s0": (2, 300)}, {})
+
+
+class Resized(nn.Module):
+    def __init__(self, options):
+        super().__init__()
+        self.options = options
+
+    def forward(self, x):
+        return F.interpolate(x, **self.options)
+
+
+MODES = [
+    {"mode": "nearest"},
+    {"mode": "nearest-exact"},
+    {"mode": "bilinear"},
+    {"mode": "bilinear", "align_corners": True},
+    {"mode": "bicubic"},
+    {"mode": "bilinear", "antialias": True},
+    {"mode": "bicubic", "antialias": True},
+]
+
+
+@pytest.mark.parametrize("case", range(5 * TIMES))
+def test_resized_by_random_factors(case):
+    seed = random.randrange(2**32)
+    draw = random.Random(seed)
+    factor = draw.choice([draw.uniform(0.3, 2.5), draw.choice([1.7, 0.3, 1 / 3, 0.75, 1.1, 0.7])])
+    options = {**draw.choice(MODES), "scale_factor": factor}
+    if draw.random() < 0.4:
+        options["recompute_scale_factor"] = True
+    try:
+        model, tried = Resized(options), f"{options}, seed {seed}"
+        model_trt = convert(model, [torch.randn(1, 2, 18, 20)], min_shapes=[(1, 2, 8, 8)], max_shapes=[(1, 2, 40, 40)])
+        for _ in range(4):
+            agree(model, model_trt, torch.randn(1, 2, draw.randint(8, 40), draw.randint(8, 40)))
+    except BaseException:
+        print(tried)
+        raise
+
+
+def test_integers_are_resized_to_sizes_of_the_input():
+    model = Resized({"scale_factor": 1.5})
+    model_trt = convert(model, [torch.randint(0, 9, (1, 2, 8, 8), dtype=torch.uint8)], max_shapes=[(1, 2, 20, 20)])
+    agree(model, model_trt, torch.randint(0, 9, (1, 2, 13, 17), dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("function", [lambda h: math.floor(h * 0.7), lambda h: math.ceil(h * 0.3), lambda h: round(h * 0.7)])
+def test_slices_by_rounded_sizes(function):
+    model = Op(lambda x: x[:, : function(x.shape[1])]).eval()
+    model_trt = convert(model, [torch.randn(2, 9, 6)], min_shapes=[(2, 4, 6)], max_shapes=[(2, 30, 6)])
+    for length in range(4, 31):
+        agree(model, model_trt, torch.randn(2, length, 6))
+
+
+def test_a_float_that_depends_on_sizes_is_refused_by_axis():
+    model = Op(lambda x: x * (x.shape[1] * 0.3)).eval()
+    refused("E0307", lambda: convert(model, [torch.randn(2, 9, 6)], max_shapes=[(2, 30, 6)]), "axis 1 of `x`", "static")

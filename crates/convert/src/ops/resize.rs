@@ -377,8 +377,7 @@ fn lanczos_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
 fn sinc_layers(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     let angle = b.with_scalar(E::Prod, x, std::f64::consts::PI)?;
     let angle = b.with_scalar(E::Max, angle, 1e-6)?;
-    let sine = b.unary(UnaryOperation::Sin, angle)?;
-    b.div(sine, angle)
+    b.unary(UnaryOperation::Sin, angle).and_then(|sine| b.div(sine, angle))
 }
 
 /// Row i holds the weights that output element i gives to the input's elements. Aligned corners change the ratio and

@@ -8,8 +8,8 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,10 @@ from .arguments import take_legacy
 from .backend import choose, cuda_index
 from .calibration import ranges
 from .capture import Captured, ModelError, capture
+from .capture.preserve import as_module
+from .capture.remembered import hashable_sizes, is_unhashable, primed
 from .dynamic import check_captured, resized
-from .errors import error
+from .errors import Error, error
 from .guards import Guards
 from .converters import CONVERTERS, Calls
 from .converters.calls import listed
@@ -330,18 +332,40 @@ def coverage(
 def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
     keep = [registered.method for registered in CONVERTERS.values()]
     known = {overload for _, overload, _, _ in _core.operators()}
-    try:
-        captured = capture(module, sampled.args, sampled.kwargs, sampled.dynamic_shapes, bar, keep, known)
-    except ModelError:
-        if sampled.given is None:
-            raise
-        # It may not go with the samples that were made larger. What is wrong with the dynamic shapes, torch.export knows.
-        captured = capture(module, sampled.given.args, sampled.given.kwargs, sampled.dynamic_shapes, bar, keep, known)
-    check_captured(captured.program, sampled.profiles, captured.places)
+
+    def take(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
+        captured = capture(module, args, kwargs, sampled.dynamic_shapes, bar, keep, known)
+        check_captured(captured.program, sampled.profiles, captured.places)
+        return captured
+
+    captured = _take(module, sampled, take)
     sampled.settle(captured)
     builder = _core.ProgramBuilder()
     captured.walk(builder)
     return captured, builder.finish()
+
+
+def _take(module: Any, sampled: Samples, take: Callable[[tuple[Any, ...], dict[str, Any]], Captured]) -> Captured:
+    """What `take` captures; where it is refused, with what the model remembers of earlier calls out of the way."""
+    try:
+        return take(sampled.args, sampled.kwargs)
+    except ModelError as failed:
+        if sampled.given is None:
+            raise
+        if sampled.resized:
+            raise sampled.only_as_given(module, failed) from failed
+        # It may not go with the samples that were made larger. What is wrong with the dynamic shapes, torch.export knows.
+        return take(sampled.given.args, sampled.given.kwargs)
+    except Error as refused:
+        if sampled.dynamic_shapes is None:
+            raise
+        unhashable = is_unhashable(refused.__cause__)
+        with primed(as_module(module), sampled.others()) as changed:
+            if not (changed or unhashable):
+                raise
+            with hashable_sizes(), suppress(Error):
+                return take(sampled.args, sampled.kwargs)
+        raise
 
 
 @contextmanager

@@ -274,6 +274,22 @@ def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_sh
     return [sample if sample.shape == shape else resized(sample, shape) for sample, shape in pairs]
 
 
+def other_shapes(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[list[Shape]]:
+    """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with sizes
+    that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
+    differing, outside = ([list(sample.shape) for sample in samples] for _ in range(2))
+    for index, dims in enumerate(_at_tensors(arguments, dynamic_shapes)):
+        for axis, dim in _by_axis(dims):
+            if isinstance(axis, int) and -samples[index].dim() <= axis < samples[index].dim() and _kind(dim) in _DYNAMIC:
+                size, high = samples[index].shape[axis], getattr(dim, "max", None)
+                differing[index][axis] = size + 1 if _takes(dim, size + 1) else size - 1
+                outside[index][axis] = high + 1 if isinstance(high, int) and high < 4 * size + 8 else 1
+    return [[tuple(shape) for shape in shapes] for shapes in (differing, outside)]
+
+
+_DYNAMIC = ("AUTO", "DYNAMIC", "Dim", "DerivedDim")
+
+
 def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
     """What `dynamic_shapes` says of each tensor, in flattened order; None where it says nothing."""
     if isinstance(value, torch.Tensor):

@@ -12,14 +12,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from ._log import logger
-from .capture import Captured, normalized
-from .capture.preserve import as_module
+from .capture import Captured, ModelError, normalized
+from .capture.errors import one_line
+from .capture.origin import place_of
+from .capture.preserve import as_module, preserved, settle_mode
 from .capture.tree import InputTree
 from .dataset import Dataset
-from .dynamic import Ranges, dynamic_axes, export_dims, export_samples, profiles_from, profiles_of, resized, with_batch, with_room
-from .errors import error
+from .dynamic import (
+    Ranges,
+    dynamic_axes,
+    export_dims,
+    export_samples,
+    other_shapes,
+    profiles_from,
+    profiles_of,
+    resized,
+    with_batch,
+    with_room,
+)
+from .errors import Error, error
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,11 @@ class Samples:
     dynamic_shapes: Any = None
     """For torch.export."""
     given: InputTree | None = None
-    """The inputs of the call, where the call gave dynamic shapes, for which others may be exported."""
+    """The inputs of the call, where there are dynamic shapes, for which others may be exported."""
+    signature: inspect.Signature | None = None
+    """That of the model's forward, where there are dynamic shapes."""
+    resized: bool = False
+    """Whether others are, because of min, opt and max shapes or a largest batch."""
 
     def ranges(self, names: Sequence[str]) -> list[dict[str, list[tuple[int, int, int]]]]:
         """The profiles by the names of the engine's inputs, as the Rust options have them."""
@@ -69,6 +87,56 @@ class Samples:
         """Makes a profile of torch.export's Dims, where those said which sizes there are."""
         if self.dynamic_shapes is not None and not self.profiles:
             self.profiles = _from_dims(captured, [tuple(sample.shape) for sample in self.given.samples])
+
+    def others(self) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Calls of other sizes than those to capture with: the largest, then ones that differ from these on every dynamic
+        axis.
+
+        The sizes of the second avoid 2 where they can: torch.export takes a size that is not 2 for one of at least 3.
+        """
+        exported = self._exported()
+        if self.profiles:
+            profile = self.profiles[0]
+            differing = [
+                tuple(_other(size, low, high) for size, (low, _, high) in zip(tensor.shape, profile.axes(k)))
+                for k, tensor in enumerate(exported)
+            ]
+            wanted = [profile.maximum, differing]
+        else:
+            arguments = self.signature.bind(*self.args, **self.kwargs).arguments
+            wanted = other_shapes(exported, arguments, self.dynamic_shapes)
+        for shapes in wanted:
+            yield self.given.rebuild([sample.detach() for sample in _resized(self.given.samples, shapes)])
+
+    def _exported(self) -> list[torch.Tensor]:
+        return [leaf for leaf in pytree.tree_leaves((self.args, self.kwargs)) if isinstance(leaf, torch.Tensor)]
+
+    def only_as_given(self, module: Any, failed: ModelError) -> Error:
+        """The error for a model that fails at the sizes that are exported: what fixes them, where it runs as given."""
+        module, given = as_module(module), self.given
+        try:
+            with preserved(module, values=True), torch.no_grad():
+                settle_mode(module, say=False)
+                args, kwargs = given.rebuild([sample.detach().clone() for sample in given.samples])
+                module(*args, **kwargs)
+        except Exception:  # the user's code may raise anything
+            return failed
+        tensors = self._exported()
+        fixed = [
+            f"axis {axis} of `{name}` at {size}"
+            for name, sample, other in zip(given.names, given.samples, tensors)
+            for axis, (size, exported) in enumerate(zip(sample.shape, other.shape))
+            if size != exported
+        ]
+        shapes = [", ".join(str(list(tensor.shape)) for tensor in part) for part in (given.samples, tensors)]
+        cause = failed.__cause__ or failed
+        return error(
+            "E0307",
+            f"the model runs at the sample's shapes {shapes[0]}, but fails in PyTorch at {shapes[1]}, which the ranges include"
+            f"\n  {one_line(cause)}{place_of(cause)}",
+            f"this line fixes {' and '.join(fixed)}: write it with the input's own size, such as x.view(x.shape[0], ...), or "
+            "convert without max_batch_size and without min_shapes and max_shapes",
+        )
 
     def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
         """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
@@ -110,7 +178,9 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
-    return Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles))
+    made = Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles), tree, signature)
+    made.resized = any(sample.shape != other.shape for sample, other in zip(tree.samples, made._exported()))
+    return made
 
 
 def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:
@@ -151,6 +221,11 @@ def _items_a_call(item: list[torch.Tensor], samples: list[torch.Tensor]) -> int:
     return wanted // given if given and wanted % given == 0 else 1
 
 
+def _other(size: int, low: int, high: int) -> int:
+    """A size within the range that is not this one, where there is one."""
+    return next((other for other in (high, low, (low + high) // 2) if other not in (2, size)), low if size != low else high)
+
+
 def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges], dynamic_shapes: Any) -> Samples:
     """The samples in shapes that torch.export takes with these `dynamic_shapes`."""
     if isinstance(dynamic_shapes, torch.export.ShapesCollection):
@@ -158,7 +233,7 @@ def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges],
             dynamic_shapes = dynamic_shapes.dynamic_shapes(module, tree.args, tree.kwargs)
     arguments = inspect.signature(module.forward).bind(*tree.args, **tree.kwargs).arguments
     samples = with_room(tree.samples, arguments, dynamic_shapes)
-    return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree)
+    return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree, inspect.signature(module.forward))
 
 
 def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions) -> ShapeOptions:

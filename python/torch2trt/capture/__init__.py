@@ -35,6 +35,7 @@ from .intercept import Interceptor, Kept, Method
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
+from .remembered import caches_restored
 from .state import states
 from .trace import trace
 from .tree import InputTree, OutputTree
@@ -149,7 +150,7 @@ def capture(
         register_transformers_cache()
     inputs = InputTree(inspect.signature(module.forward), *normalized(args, kwargs))
     inputs.separate(tensors_of(module))
-    with preserved(module):
+    with preserved(module), caches_restored(module):
         settle_mode(module)
         interceptor = Interceptor(keep)
         try:

@@ -31,6 +31,7 @@ from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
 from .repairs import repaired
+from .scopes import symbolic_len
 from .tree import RUNTIME, InputTree, OutputTree
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
@@ -95,6 +96,7 @@ def export(
             torch.no_grad(),
             _quiet_export(),
             repaired(),
+            symbolic_len(module) if dynamic_shapes is not None else nullcontext(),
         ):
             progress("export", 0, 1)
             with interceptor.active(), watched(places):

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
             .into());
     }
     let plan = file.section(Kind::Plan).map_err(Error::from)?;
-    std::fs::write(&arguments.output, &plan).map_err(|source| {
+    files::write(&arguments.output, |file| file.write_all(&plan)).map_err(|source: std::io::Error| {
         let message = format!("{} cannot be written: {source}", arguments.output.display());
         Error::new(Code::EngineFile, message).with_help("give a path in a folder that can be written")
     })?;

@@ -186,8 +186,9 @@ pub(crate) fn write<'a>(path: &Path, tensors: impl IntoIterator<Item = (&'a str,
         view.map(|view| (name, view)).map_err(|error| of_file(path, "written", error))
     };
     let entries = tensors.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    safetensors::serialize_to_file(entries, None, path).map_err(|error| of_file(path, "written", error))?;
-    Ok(())
+    let bytes = safetensors::serialize(entries, None).map_err(|error| of_file(path, "written", error))?;
+    let written = files::write(path, |file| file.write_all(&bytes));
+    Ok(written.map_err(|error: std::io::Error| of_file(path, "written", error))?)
 }
 
 /// `float32[1, 3]`.

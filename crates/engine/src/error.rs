@@ -96,3 +96,10 @@ pub enum Error {
         name: String,
     },
 }
+
+impl From<std::io::Error> for Error {
+    /// A failed write, under an empty path.
+    fn from(source: std::io::Error) -> Self {
+        Self::Io { doing: "written", path: PathBuf::new(), source }
+    }
+}

@@ -4,7 +4,6 @@
 //! for a length that only the file claims.
 
 use crate::{Error, Manifest, Result};
-use atomic_write_file::AtomicWriteFile;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -133,18 +132,16 @@ impl EngineFile {
         Ok(bytes.into())
     }
 
-    /// Writes the file in place of what is at the path; a reader sees the old one or the new one.
+    /// Writes the file atomically, as [`files::write`] does.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Manifest`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let io = |source| Error::Io { doing: "written", path: path.to_owned(), source };
-        let mut file = std::io::BufWriter::new(AtomicWriteFile::open(path).map_err(io)?);
-        self.write(&mut file).map_err(|error| match error {
+        files::write(path, |file| self.write(file).map(|_| ())).map_err(|error| match error {
             Error::Io { source, .. } => io(source),
             other => other,
-        })?;
-        file.into_inner().map_err(|error| io(error.into_error()))?.commit().map_err(io)
+        })
     }
 
     /// Reads a file.

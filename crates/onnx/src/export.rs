@@ -4,11 +4,10 @@ use crate::graph::Initializer;
 use crate::model::{external, header, inline, model, stays_inline};
 use crate::proto::{GRAPH_INITIALIZER, MODEL_GRAPH, ModelProto, TENSOR_RAW_DATA};
 use crate::{Error, LowerOptions, Result, lowering};
-use atomic_write_file::AtomicWriteFile;
 use network::Network;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Protobuf's limit of a message, less some room for what readers add.
@@ -38,12 +37,15 @@ fn export_within(network: &Network, path: &Path, options: &LowerOptions, limit: 
     let initializers = std::mem::take(&mut finished.initializers);
     let proto = model(finished, Vec::new());
     let weights: u64 = initializers.iter().map(framed_len).sum();
-    let data = (proto.encoded_len() as u64 + weights > limit).then(|| data_path(path));
-    let written = match &data {
-        None => write_file(path, |file| write_inline(file, proto, &initializers)),
-        Some(data) => write_beside(path, data, proto, &initializers, options),
-    };
-    written.map(|()| Exported { model: path.to_path_buf(), data })
+    if proto.encoded_len() as u64 + weights <= limit {
+        write_file(path, |file| write_inline(file, proto, &initializers))?;
+        return Ok(Exported { model: path.to_path_buf(), data: None });
+    }
+    // Readers search the weights in the folder of the model: beside the file that a link leads to.
+    let path = files::regular(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+    let data = data_path(&path);
+    write_beside(&path, &data, proto, &initializers, options)?;
+    Ok(Exported { model: path, data: Some(data) })
 }
 
 fn data_path(path: &Path) -> PathBuf {
@@ -52,19 +54,13 @@ fn data_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A file that is there when it is whole; until then what was there before stays.
-fn write_file(path: &Path, write: impl FnOnce(&mut BufWriter<AtomicWriteFile>) -> std::io::Result<()>) -> Result<()> {
-    let written = AtomicWriteFile::open(path).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.into_inner()?.commit()
-    });
-    written.map_err(|source| Error::Io { path: path.to_path_buf(), source })
+fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    files::write(path, write).map_err(|source| Error::Io { path: path.to_path_buf(), source })
 }
 
 /// The file with all elements in it. The graph is the one field that does not fit in memory twice, so its frame is
 /// written by hand; protobuf lets fields come in any order.
-fn write_inline(file: &mut impl Write, mut proto: ModelProto, initializers: &[Initializer]) -> std::io::Result<()> {
+fn write_inline(file: &mut dyn Write, mut proto: ModelProto, initializers: &[Initializer]) -> std::io::Result<()> {
     let graph = proto.graph.take().unwrap_or_default().encode_to_vec();
     file.write_all(&proto.encode_to_vec())?;
     let len = graph.len() as u64 + initializers.iter().map(framed_len).sum::<u64>();
@@ -129,7 +125,7 @@ fn write_beside(
     write_file(path, |file| file.write_all(&proto.encode_to_vec()))
 }
 
-fn write_data(file: &mut impl Write, placed: &[(u64, &Initializer)]) -> std::io::Result<()> {
+fn write_data(file: &mut dyn Write, placed: &[(u64, &Initializer)]) -> std::io::Result<()> {
     let mut at = 0u64;
     for (start, initializer) in placed {
         std::io::copy(&mut std::io::Read::take(std::io::repeat(0), start - at), file)?;

@@ -4,8 +4,6 @@
 //! timings of another one are worthless. This file must not know what is built.
 
 use super::Cache;
-use atomic_write_file::AtomicWriteFile;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The file for a TensorRT and a GPU; `None` where timings are not kept.
@@ -35,11 +33,7 @@ pub(crate) fn read(path: &Path) -> Vec<u8> {
 /// Puts timings in the file's place at once: a reader sees the old ones or the new ones.
 pub(crate) fn write(path: &Path, timings: &[u8]) {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        let mut file = AtomicWriteFile::open(path)?;
-        file.write_all(timings)?;
-        file.commit()
-    });
+    let written = std::fs::create_dir_all(folder).and_then(|()| files::write(path, |file| file.write_all(timings)));
     if let Err(error) = written {
         tracing::warn!(path = %path.display(), %error, "the timing cache cannot be written");
     }

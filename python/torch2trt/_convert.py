@@ -23,8 +23,9 @@ from .calibration import ranges
 from .capture import Captured, ModelError, capture
 from .capture.preserve import as_module
 from .capture.remembered import hashable_sizes, is_unhashable, primed
-from .dynamic import check_captured, resized
+from .dynamic import Ranges, check_captured, resized
 from .errors import Error, error
+from .footprint import Room, check_ranges
 from .guards import Guards
 from .converters import CONVERTERS, Calls
 from .converters.calls import listed
@@ -177,15 +178,29 @@ class Conversion:
             torch2trt.Error: E0702 where they differ by more than the precision explains.
         """
         with _timed(made.report, "verify"):
-            guards = Guards(self.captured)
-            for label, tensors in self.sampled.cases(self.captured):
+            guards, room = Guards(self.captured), Room(self.captured.program, torch.device(made.engine.device))
+            asked = self.sampled.profiles
+            profiles = [room.cut(profile) for profile in asked]
+            for label, tensors, is_cut in self.sampled.cases(self.captured, profiles):
                 decision = guards.failing([tuple(tensor.shape) for tensor in tensors])
-                check(self.module, made, self.captured, label, tensors, decision)
-            samples = [sample.detach() for sample in self.captured.inputs.samples]
-            for shapes, decision in guards.elsewhere(self.sampled.profiles):
-                tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
-                check_elsewhere(self.module, made, self.captured, tensors, decision)
+                check(self.module, made, self.captured, label, tensors, decision, is_cut)
+            self._verify_elsewhere(made, guards, room, profiles)
+            for wide, profile in zip(asked, profiles):
+                if wide != profile:
+                    taken = ", ".join(str(list(shape)) for shape in profile.maximum)
+                    made.report.skipped["sizes above " + taken] = room.reason(wide.maximum)
             check_fresh(self.module, made, self.captured)
+
+    def _verify_elsewhere(self, made: TRTModule, guards: Guards, room: Room, profiles: list[Ranges]) -> None:
+        """Compares at sizes where the model decides otherwise than at the sample's, as far as these fit in memory."""
+        samples = [sample.detach() for sample in self.captured.inputs.samples]
+        for shapes, decision in guards.elsewhere(profiles):
+            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+            check_elsewhere(self.module, made, self.captured, tensors, decision)
+        if profiles != self.sampled.profiles:
+            for shapes, decision in guards.elsewhere(self.sampled.profiles):
+                if not room.fits(shapes):
+                    made.report.skipped[f"sizes at which `{decision}` is decided otherwise"] = room.reason(shapes)
 
 
 def convert(given: dict[str, Any]) -> Conversion:
@@ -208,10 +223,12 @@ def convert(given: dict[str, Any]) -> Conversion:
         captured, program = _captured(module, sampled, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
+    check_ranges(captured.program, sampled.profiles, "cpu")
     calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
     options = _options(given, captured, sampled, module)
     report.backend, report.reason = choose(given["backend"], given["target"], options, captured.inputs.samples, module)
     options["backend"] = report.backend
+    check_ranges(captured.program, sampled.profiles, report.backend)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     with _timed(report, "convert"):
         network = program.convert(options, calls)

@@ -34,6 +34,7 @@ from .dynamic import (
     with_room,
 )
 from .errors import Error, error
+from .footprint import cut_inputs
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Samples:
         """
         exported = self._exported()
         if self.profiles:
-            profile = self.profiles[0]
+            profile = cut_inputs(self.profiles[0], exported)
             differing = [
                 tuple(_other(size, low, high) for size, (low, _, high) in zip(tensor.shape, profile.axes(k)))
                 for k, tensor in enumerate(exported)
@@ -138,15 +139,21 @@ class Samples:
             "convert without max_batch_size and without min_shapes and max_shapes",
         )
 
-    def cases(self, captured: Captured) -> Iterator[tuple[str, list[torch.Tensor]]]:
-        """What to compare on: the samples, or each profile's smallest, best and largest shapes."""
+    def cases(self, captured: Captured, profiles: list[Ranges]) -> Iterator[tuple[str, list[torch.Tensor], bool]]:
+        """What to compare on: the samples, or each profile's smallest, best and largest shapes.
+
+        `profiles` are these, or narrower ones where the largest shapes do not fit in memory: the last of each case is
+        whether its shapes are others than those that were asked for.
+        """
         samples = [sample.detach() for sample in captured.inputs.samples]
         if not self.profiles:
-            yield "", samples
-        for k, profile in enumerate(self.profiles):
+            yield "", samples, False
+        for k, (asked, profile) in enumerate(zip(self.profiles, profiles)):
             prefix = f"profile {k} " if len(self.profiles) > 1 else ""
-            for label, shapes in (("min", profile.minimum), ("opt", profile.best), ("max", profile.maximum)):
-                yield f"{prefix}{label}", _resized(samples, shapes)
+            yield f"{prefix}min", _resized(samples, profile.minimum), False
+            yield f"{prefix}opt", _resized(samples, profile.best), profile.best != asked.best
+            cut = profile.maximum != asked.maximum
+            yield f"{prefix}{'largest compared' if cut else 'max'}", _resized(samples, profile.maximum), cut
 
 
 def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: ShapeOptions) -> Samples:

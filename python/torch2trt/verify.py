@@ -128,16 +128,24 @@ def check(
     label: str,
     tensors: list[torch.Tensor],
     decision: str | None = None,
+    optional: bool = False,
 ) -> None:
     """Runs both on these input tensors and notes the differences in the report, under names that end in the label.
 
-    `decision` is what the model decides otherwise at their sizes than at the sample's.
+    `decision` is what the model decides otherwise at their sizes than at the sample's. An `optional` comparison is left
+    out where the model does not run at these sizes.
 
     Raises:
         torch2trt.Error: E0702 where an output differs by more than rounding, E0307 where the model does not run at
             sizes that were asked for, or decides otherwise there.
     """
-    expected = _expected(module, captured, label, tensors)
+    try:
+        expected = _expected(module, captured, label, tensors)
+    except Error as refused:
+        if not optional:
+            raise
+        made.report.skipped[label] = str(refused).splitlines()[0].partition(": ")[2]
+        return
     with _decided(decision, tensors):
         made.report.difference.update(_differences(made, captured, label, tensors, expected))
 

@@ -297,9 +297,34 @@ def _made(conversion: Conversion) -> TRTModule:
     made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
     if conversion.given["refittable"]:
         made.conversion_arguments = conversion.given
-    if conversion.given["verify"] and engine:
-        conversion.verify(made)
+    if conversion.given["verify"]:
+        if engine:
+            conversion.verify(made)
+        else:
+            _verified_on_the_cpu(conversion)
     return made
+
+
+def _verified_on_the_cpu(conversion: Conversion) -> None:
+    """Compares the network of a plan that cannot run here, as the CPU engine computes it with the same roundings.
+
+    Raises:
+        torch2trt.Error: E0702 and E0307, as `Conversion.verify`.
+    """
+    captured, report = conversion.captured, conversion.report
+    try:
+        engine = conversion.network.cpu_engine()
+        report.compared_on = _ON_THE_CPU
+        conversion.verify(TRTModule(engine, captured.inputs, captured.outputs, report, None, conversion.weights))
+    except Error as refused:
+        if refused.code in ("E0702", "E0307"):
+            raise
+        report.compared_on = ""
+        reason = str(refused).splitlines()[0].partition(": ")[2]
+        report.skipped["sample inputs"] = f"built for another GPU, and the CPU engine cannot run the network ({reason})"
+
+
+_ON_THE_CPU = "on the CPU engine; the plan itself was built for another GPU and did not run here"
 
 
 _PASSED_ON = (

@@ -199,7 +199,8 @@ class TRTModule(torch.nn.Module):
 
     def _description(self) -> str:
         model = tree_file.to_json(self._inputs, self._outputs)
-        accuracy = {name: value for name, value in self.report.difference.items() if value < float("inf")}
+        where = " (CPU engine)" if self.report.compared_on else ""
+        accuracy = {name + where: value for name, value in self.report.difference.items() if value < float("inf")}
         return json.dumps({"model": model, "options": self.report.options, "accuracy": accuracy})
 
     def _not_runnable(self) -> Error:

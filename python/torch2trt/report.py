@@ -43,6 +43,8 @@ class Report:
     """Largest difference to PyTorch on the sample inputs, relative to the largest output, by output name."""
     fresh_difference: dict[str, float] = field(default_factory=dict)
     """The same on fresh values: drawn within the samples' ranges, so that nothing depends on the samples themselves."""
+    compared_on: str = ""
+    """What was compared with PyTorch, where that is not the engine itself: a plan for another GPU cannot run here."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Comparisons that were not made, and why."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Report:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
+        rows.append(("verified", self.compared_on))
         rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]
         rows += [(f"difference {name}, fresh values", f"{value:.1e} of the largest output") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]

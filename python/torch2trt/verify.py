@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 from .capture import Captured
 from .capture.errors import one_line
 from .capture.preserve import as_module, preserved, settle_mode
+from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
 from .fresh import proposals
 
@@ -43,6 +44,18 @@ _FIXED_HELP = (
     "keep these numbers tensors (x.sum() for float(x.sum()), torch.where for if), or pass them as inputs; verify=False "
     "skips the comparison"
 )
+
+_CONDITION_HELP = (
+    "convert with trained weights and inputs on which these values differ by more than rounding, or pass verify=False and "
+    "measure the accuracy of the task"
+)
+
+_HALF_HELP = (
+    "keep the modules that compute these values in float32 (keep_fp32), or pass verify=False and measure the accuracy of "
+    "the task"
+)
+
+_RANDOM_HELP = "pass the random numbers as an input, or pass verify=False"
 
 FRESH = "fresh values"
 
@@ -147,7 +160,13 @@ def check(
         made.report.skipped[label] = str(refused).splitlines()[0].partition(": ")[2]
         return
     with _decided(decision, tensors):
-        made.report.difference.update(_differences(made, captured, label, tensors, expected))
+        try:
+            found = _differences(made, captured, label, tensors, expected)
+        except Error as wrong:
+            if decision is None:
+                _raise_explained(wrong, _cause(wrong, module, made, captured, tensors), made)
+            raise
+        made.report.difference.update(found)
 
 
 def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tensors: list[torch.Tensor], decision: str) -> None:
@@ -193,7 +212,10 @@ def check_fresh(module: torch.nn.Module, made: Any, captured: Captured) -> None:
         if wrong and captured.traced_because and not captured.fixed:
             reason = "the traced run decided by the values of the samples, see the warning"
         elif wrong and (again := _wrong_again(module, made, captured, way)):
-            raise again
+            why = None if captured.fixed else _cause(again, module, made, captured, way(1))
+            if why is None:
+                raise again
+            reason = why.text
         else:
             return
     report.skipped["fresh values"] = reason
@@ -221,6 +243,56 @@ def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected:
         read = "\n  ".join(["the model reads numbers out of its inputs, and the engine has those of the samples:", *captured.fixed])
         return error("E0702", f"{message}\n  {read}", _FIXED_HELP)
     return None
+
+
+def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: list[torch.Tensor]) -> Cause | None:
+    """Why no engine could agree with PyTorch on these inputs; None where this one should."""
+    output = getattr(wrong, "output", None)
+    if output is None or made.report.int8_layers:
+        return None
+    module = as_module(module)
+
+    def run(inputs: list[torch.Tensor], parameters: dict[str, torch.Tensor]) -> _Expected:
+        args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in inputs])
+        with preserved(module, values=True), torch.no_grad():
+            settle_mode(module, say=False)
+            if parameters:
+                value = torch.func.functional_call(module, parameters, args, kwargs)
+            else:
+                value = module(*args, **kwargs)
+            return _tensors(captured, value, inputs)
+
+    def compared(left: _Expected, right: _Expected) -> float:
+        return difference(left[output], right[output])
+
+    size = max(PERTURBATION[precision] for precision in _precisions(made, captured.program.rounded()[output]))
+    try:
+        return cause(run, compared, module, tensors, wrong.differs, wrong.allowed, size)
+    except Exception:  # the model's code may raise anything; what is wrong stands without a cause
+        return None
+
+
+def _precisions(made: Any, rounded: set[str]) -> set[str | None]:
+    """The precisions in which an output is computed, by their names in `PERTURBATION`."""
+    found = {None, *rounded}
+    if made.report.half:
+        found.add(made.report.half)
+    if made.engine.device_index is not None:
+        found.add("tf32")
+    return found
+
+
+def _raise_explained(wrong: Error, why: Cause | None, made: Any) -> None:
+    """Raises what is wrong with its cause, where that is known.
+
+    Raises:
+        torch2trt.Error: E0702.
+    """
+    if why is None:
+        return
+    message = str(wrong).splitlines()[0].partition(": ")[2]
+    help = _RANDOM_HELP if why.is_random else _HALF_HELP if made.report.half else _CONDITION_HELP
+    raise error("E0702", f"{message}\n  {why.text}", help) from None
 
 
 @contextmanager
@@ -269,7 +341,8 @@ def _differences(
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     found: dict[str, float] = {}
     differences = compare(made.output_names, expected, got).items()
-    for (name, value), tensor, rounded in zip(differences, expected, captured.program.rounded(), strict=True):
+    rows = zip(differences, expected, captured.program.rounded(), strict=True)
+    for index, ((name, value), tensor, rounded) in enumerate(rows):
         found[f"{name} ({label})" if label not in ("", FRESH) else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
         if tensor.is_floating_point():
@@ -281,12 +354,13 @@ def _differences(
         if made.report.int8_layers and tensor.is_floating_point():
             allowed = max(allowed, INT8)
         if value > allowed:
-            raise error(
+            wrong = error(
                 "E0702",
                 f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{_at(label)}, {allowed:.0e} is allowed",
                 _suspects(captured)
                 or (_INT8_HELP if made.report.int8_layers else None)
-                or "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it, "
-                "or pass verify=False",
+                or "this is a bug in torch2trt: please report it, or pass verify=False to skip the comparison",
             )
+            wrong.output, wrong.differs, wrong.allowed = index, value, allowed
+            raise wrong
     return found

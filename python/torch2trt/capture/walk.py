@@ -3,7 +3,7 @@
 What a graph has and a program does not:
 - `getitem`: the outputs are listed on the node that produces them;
 - arithmetic on sizes (`sym_size`, `_operator.mul`, …): PyTorch has already worked out the sympy expression of
-  the result, which goes where it is used;
+  the result, which goes where it is used; numbers read out of tensors (`.item()`) are 0-D tensors, see `numbers.py`;
 - assertions, and whatever only they use: nothing leads from them to an output, so the walk never reaches them;
 - blocks that only switch gradients: their bodies are walked in place.
 
@@ -28,6 +28,7 @@ from torch.fx import Node as FxNode
 from .errors import CaptureError, SizeError
 from .export import AtenGraph
 from .memory import elements_at, lies_in_order
+from .numbers import ReadNumbers
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
@@ -59,7 +60,7 @@ def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progre
     return walker.program
 
 
-class _Walker:
+class _Walker(ReadNumbers):
     """The state of one walk: values seen so far, and the node being read (which errors are about)."""
 
     def __init__(self, graph: AtenGraph) -> None:
@@ -69,6 +70,8 @@ class _Walker:
         self.live = _live(graph, self.nodes)
         self.program = Program()
         self.ids: dict[FxNode, int | list[int | None]] = {}
+        self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
+        self.read: set[Any] = set()  # symbols that numbers read out of tensors give
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
         self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
@@ -116,14 +119,13 @@ class _Walker:
                 tree.set_size(index, self._size(number))
                 self.program.outputs.append(None)
                 continue
-            try:
-                self.program.outputs.append(self.tensor(value))
-            except CaptureError as error:
+            if _is_number(number):
                 raise CaptureError(
                     f"output `{leaf.name}` is a number read from data, which an engine cannot return",
-                    where=error.where,
+                    where=str(origin_of(value)),
                     help="return the tensor instead of calling .item() on it",
-                ) from None
+                )
+            self.program.outputs.append(self.tensor(value))
 
         if self.program.symbols and any(leaf.is_size and leaf.name in tree.names for leaf in tree.leaves):
             place = next(index for index, leaf in enumerate(tree.leaves) if leaf.is_size)
@@ -156,6 +158,8 @@ class _Walker:
                 self.ids[node] = self.ids[node.args[0]][node.args[1]]
             return
         if _is_number(value):
+            if _is_data_dependent(value):
+                self.record_number(node, value)
             return
         if not isinstance(node.target, torch._ops.OpOverload):
             raise self._unsupported(node)
@@ -164,6 +168,7 @@ class _Walker:
         target = reading.target
         if node.target in _READ_MEMORY and (elements := self._elements(node)) is not None:
             target, args = "aten.take.default", [args[0], ("index", ("value", self._constant(node.name, elements)))]
+        self.check_sizes(node)
         outputs = self._outputs(node, value)
         ids = [None if output is None else self._new_id() for output in outputs]
         self.ids[node] = ids if isinstance(value, _TENSOR_LISTS) else ids[0]
@@ -241,6 +246,10 @@ class _Walker:
         expression = value.node.expr
         if expression.is_number and not isinstance(value, torch.SymBool):
             return int(expression) if isinstance(value, torch.SymInt) else float(expression)
+        if node in self.computed:
+            return ("sym", self.computed[node])
+        if node in self.ids and not isinstance(value, torch.SymInt):
+            return ("value", self.ids[node])
         if not isinstance(value, torch.SymInt):
             raise self._inexpressible(expression, "only integers can depend on symbolic sizes")
         if loose := expression.free_symbols - self.bound:

@@ -11,7 +11,7 @@ mod sizes;
 use crate::{Error, Result, SharedOrigin};
 use dims::{Dim, Dims};
 use network::{DType, Network, Op, Origin, Symbol, Tensor, TensorId, Weights};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Adds layers to the network that is being made.
@@ -23,6 +23,8 @@ pub struct Builder {
     symbols: HashMap<String, sizes::Carrier>,
     /// Sizes that already have a tensor (int64, one element).
     sizes: HashMap<Dim, TensorId>,
+    /// Symbols whose values are numbers read out of tensors.
+    read: HashSet<String>,
 }
 
 impl Builder {

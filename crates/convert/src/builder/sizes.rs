@@ -2,7 +2,7 @@
 
 use super::Builder;
 use crate::{Error, Result};
-use dims::{Atom, Dim, Expr};
+use dims::{Atom, Dim, Expr, Range};
 use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
 
 /// An axis whose size is `factor * symbol + offset`.
@@ -78,6 +78,22 @@ impl Builder {
         let tensor = self.size_element(size)?;
         self.sizes.entry(Dim::symbol(name)).or_insert(tensor);
         Ok(())
+    }
+
+    /// Sets the value of a symbol to a number read out of a tensor: int64, one element.
+    pub(crate) fn read_symbol(&mut self, name: &str, number: TensorId) {
+        self.sizes.insert(Dim::symbol(name), number);
+        self.read.insert(name.to_owned());
+    }
+
+    /// Whether a number read out of a tensor decides this size.
+    pub fn is_read(&self, size: &Dim) -> bool {
+        !self.read.is_empty() && size.symbols().iter().any(|symbol| self.read.contains(&**symbol))
+    }
+
+    /// The range of a symbol, where the program has one.
+    pub(crate) fn symbol_range(&self, name: &str) -> Option<Range> {
+        self.network.symbols().get(name).map(|symbol| Range { min: symbol.min, max: symbol.max })
     }
 
     /// The first of these sizes that is a symbol of its own and no tensor's size yet: one that data decides.

@@ -12,7 +12,7 @@
 //! by these or not at all, so that no converter takes the last axis for one of PyTorch's. complex64 only. Sizes may be
 //! symbolic.
 
-use super::index::{bound, take};
+use super::position::{bound, take};
 use super::special::angle_of;
 use super::{Operator, Outputs, index, operator};
 use crate::builder::unsupported;
@@ -288,7 +288,7 @@ fn slice(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (whole, size) = (b.dims(x)[axis].clone(), call.output_dims(0)?[axis].clone());
     let start = match call.is_none("start") || size.is(0) {
         true => Dim::Static(0),
-        false => bound(&call.size("start")?, &whole),
+        false => bound(b, &call.size("start")?, &whole, true),
     };
     Ok(b.slice_axis(x, axis, start, size, call.int("step")?)?.into())
 }

@@ -15,12 +15,13 @@
 //! a size that depends on data, under the symbol that PyTorch gave it.
 
 use super::mask::positions;
+use super::position::{Bounds, bound, take, take_between};
 use super::scatter::with_axis;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
-use dims::{Dim, Range};
-use network::{DType, ElementWiseOperation as E, TensorId, Weights};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, TensorId};
 use program::ScalarType;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -41,27 +42,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.one_hot.default", one_hot, "ElementWise, Cast", 0.0),
 ];
 
-/// Python's rule for the end of a slice: a negative position counts from the end, none lies outside.
-pub(super) fn bound(position: &Dim, size: &Dim) -> Dim {
-    // Symbols are sizes, so an expression's sign is mostly that of its range.
-    let range = position.range(&|_| Range { min: 1, max: i64::MAX });
-    let from_start = if range.max < 0 { size.clone() + position.clone() } else { position.clone() };
-    match (from_start.as_static(), size.as_static()) {
-        (Some(n), Some(size)) => Dim::Static(n.clamp(0, size)),
-        _ => from_start,
-    }
-}
-
-/// The elements at one position of an axis, without that axis.
-pub(super) fn take(b: &mut Builder, x: TensorId, axis: usize, position: &Dim) -> Result<TensorId> {
-    let at = bound(position, &b.dims(x)[axis]);
-    let at = match at.as_static() {
-        Some(n) => b.constant(Weights::int64(&[], &[n]))?,
-        None => b.size_scalar(&at)?,
-    };
-    b.gather(x, at, axis)
-}
-
 fn slice(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
@@ -69,18 +49,25 @@ fn slice(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     if step == 1 && size == whole {
         return Ok(x.into());
     }
-    let start = match call.is_none("start") || size.is(0) {
-        true => Dim::Static(0),
-        false => bound(&call.size("start")?, &whole),
-    };
-    Ok(b.slice_axis(x, axis, start, size, step)?.into())
+    if size.is(0) {
+        return Ok(b.slice_axis(x, axis, Dim::Static(0), size, step)?.into());
+    }
+    let (bounds, symbol) = (Bounds::read(b, call, &whole)?, b.unbound_symbol(std::slice::from_ref(&size)));
+    if symbol.is_some() || bounds.are_read(b) {
+        return Ok(take_between(b, x, axis, &bounds, &size, symbol.as_deref())?.into());
+    }
+    Ok(b.slice_axis(x, axis, bounds.start, size, step)?.into())
 }
 
 fn narrow(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
     let (whole, length) = (b.dims(x)[axis].clone(), call.size("length")?);
-    let start = if length.is(0) { Dim::Static(0) } else { bound(&call.size("start")?, &whole) };
+    let start = if length.is(0) { Dim::Static(0) } else { bound(b, &call.size("start")?, &whole, true) };
+    if b.is_read(&start) {
+        let bounds = Bounds { end: start.clone() + length.clone(), start, step: 1 };
+        return Ok(take_between(b, x, axis, &bounds, &length, None)?.into());
+    }
     Ok(b.slice_axis(x, axis, start, length, 1)?.into())
 }
 
@@ -226,23 +213,4 @@ fn one_hot(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let classes = b.iota_along(classes, b.dtype(x), rank - 1, rank)?;
     let hit = b.elementwise(E::Equal, x, classes)?;
     Ok(b.cast(hit, call.output_dtype(0)?)?.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_count_from_the_end_where_negative_and_stay_inside() {
-        let at =
-            |position: &str, size: &str| bound(&Dim::parse(position).unwrap(), &Dim::parse(size).unwrap()).to_string();
-        assert_eq!(at("-2", "7"), "5");
-        assert_eq!(at("-9", "7"), "0");
-        assert_eq!(at("9", "7"), "7");
-        assert_eq!(at("3", "s0"), "3");
-        assert_eq!(at("-1", "s0"), Dim::parse("s0 - 1").unwrap().to_string());
-        // The size itself is no negative number, its opposite is.
-        assert_eq!(at("s0", "2*s0"), "s0");
-        assert_eq!(at("0 - s0", "2*s0"), "s0");
-    }
 }

@@ -10,7 +10,7 @@
 //! Dtypes: joined tensors are cast to PyTorch's promoted type. Sizes may be symbolic: where each part begins
 //! follows from the sizes that PyTorch gives the parts.
 
-use super::index::take;
+use super::position::take;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
@@ -167,7 +167,7 @@ fn split_at(b: &mut Builder, call: &Call<'_>, axis: usize) -> Result<Outputs> {
     let whole = b.dims(x)[axis].clone();
     let mut starts = vec![Dim::Static(0)];
     for start in call.sizes("indices")? {
-        starts.push(super::index::bound(&start, &whole));
+        starts.push(super::position::bound(b, &start, &whole, true));
     }
     let parts = starts.into_iter().enumerate().map(|(k, start)| {
         let size = call.output_dims(k)?[axis].clone();

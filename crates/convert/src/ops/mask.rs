@@ -9,7 +9,7 @@
 //! Dtypes: any; positions are int64. The number found is a symbol, the one PyTorch uses for it: later sizes that
 //! mention it are read off the tensor of positions when the engine runs. The positions in a constant mask are constants.
 
-use super::index::take;
+use super::position::take;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;

@@ -30,6 +30,7 @@ pub mod mask;
 pub mod norm;
 pub mod pad;
 pub mod pool;
+pub mod position;
 pub mod quantize;
 pub mod random;
 pub mod rearrange;
@@ -121,6 +122,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("elementwise", elementwise::OPERATORS),
     ("image", image::OPERATORS),
     ("index", index::OPERATORS),
+    ("position", position::OPERATORS),
     ("join", join::OPERATORS),
     ("linear", linear::OPERATORS),
     ("einsum", einsum::OPERATORS),

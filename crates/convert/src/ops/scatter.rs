@@ -13,7 +13,8 @@
 //! repeated positions are in `accumulate`.
 
 use super::elementwise::operand;
-use super::index::{bound, indices, linearize};
+use super::index::{indices, linearize};
+use super::position::{Bounds, bound};
 use super::{Operator, Outputs, accumulate, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
@@ -49,17 +50,36 @@ fn overwrite(b: &mut Builder, x: TensorId, src: TensorId, axis: usize, start: Di
     b.concat(&parts, axis)
 }
 
+/// Replaces the elements between bounds that numbers read out of a tensor decide.
+fn write_between(b: &mut Builder, x: TensorId, src: TensorId, axis: usize, bounds: &Bounds) -> Result<TensorId> {
+    let (whole, rank) = (b.dims(x)[axis].clone(), b.rank(x));
+    let src = b.lift(src, rank)?;
+    let (distance, hit) = bounds.hits(b, &whole, axis, rank)?;
+    let length = b.dims(src)[axis].clone();
+    if length.is(1) {
+        return b.select(hit, src, x);
+    }
+    // Positions that are not written read any element.
+    let inside = b.cast(hit, DType::Int64)?;
+    let at = if bounds.step == 1 { distance } else { b.with_scalar(E::FloorDiv, distance, bounds.step as f64)? };
+    let at = b.elementwise(E::Prod, at, inside)?;
+    let at = b.reshape(at, &[whole])?;
+    let written = b.gather(src, at, axis)?;
+    b.select(hit, written, x)
+}
+
 fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, src) = (call.tensor("self")?, call.tensor("src")?);
     let src = b.cast(src, b.dtype(x))?;
     let axis = call.axis("dim", b.rank(x))?;
     let whole = b.dims(x)[axis].clone();
-    let step = call.int("step")?;
-    let start = if call.is_none("start") { Dim::Static(0) } else { bound(&call.size("start")?, &whole) };
-    let end = if call.is_none("end") { whole.clone() } else { bound(&call.size("end")?, &whole).smaller(&whole) };
-    let room = (end - start.clone()).larger(&Dim::Static(0));
-    let mut to = b.dims(x);
-    to[axis] = room.ceil_div(&Dim::Static(step));
+    let bounds = Bounds::read(b, call, &whole)?;
+    if bounds.are_read(b) {
+        return Ok(write_between(b, x, src, axis, &bounds)?.into());
+    }
+    let (step, mut to) = (bounds.step, b.dims(x));
+    to[axis] = bounds.count();
+    let start = bounds.start;
     let size = b.dims(src).get(axis).filter(|d| !d.is(1)).cloned().unwrap_or_else(|| to[axis].clone());
     to[axis] = size.clone();
     let src = b.expand(src, &to)?;
@@ -82,9 +102,17 @@ fn select_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let src = b.cast(src, b.dtype(x))?;
     let axis = call.axis("dim", b.rank(x))?;
     let mut to = b.dims(x);
-    let start = bound(&call.size("index")?, &to[axis]);
+    let (position, size) = (call.size("index")?, to[axis].clone());
     to[axis] = Dim::Static(1);
     let src = b.reshape(src, &to)?;
+    if b.is_read(&position) {
+        let at = b.size_as(&position, DType::Int64, to.len())?;
+        let at = b.wrap_indices(at, &size)?;
+        let each = b.iota_along(&size, DType::Int64, axis, to.len())?;
+        let hit = b.elementwise(E::Equal, each, at)?;
+        return Ok(b.select(hit, src, x)?.into());
+    }
+    let start = bound(b, &position, &size, true);
     Ok(overwrite(b, x, src, axis, start, Dim::Static(1))?.into())
 }
 

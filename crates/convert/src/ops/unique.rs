@@ -8,8 +8,8 @@
 //! Dtypes: float, int32, int64. The number of different elements is a symbol that data decides. Elements come
 //! sorted, asked for or not, as PyTorch has it. Uniqueness along an axis (`dim`) is refused.
 
-use super::index::take;
 use super::mask::positions;
+use super::position::take;
 use super::sort::first;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;

@@ -9,10 +9,10 @@ import os
 import random
 
 import pytest
+import test_operators
 import torch
-from operators import Case, Function, dims
+from operators import Case, dims
 from operators._draw import DATA_DEPENDENT, both, floats, integers
-from test_operators import TARGET, compare, test_operator
 
 import torch2trt
 
@@ -71,7 +71,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_position(case: Case) -> None:
-    test_operator(case)
+    test_operators.test_operator(case)
 
 
 def draw_index(draw: random.Random, shape: tuple[int, ...]) -> tuple[list, list[torch.Tensor]]:
@@ -119,10 +119,10 @@ def test_random_indexing(number: int, seed: int) -> None:
     module = Indexing(index, draw.random() < 0.5).eval()
     print(shape, index, module.writes)
     inputs = (torch.randn(shape), *numbers)
-    converted = torch2trt.torch2trt(module, inputs, backend="cpu", target=TARGET, verify=False, progress=False)
+    converted = torch2trt.torch2trt(module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False)
     other = [torch.tensor(draw.choice([int(n), 0, -1])) for n in numbers]
     for given in (inputs, (torch.randn(shape), *other)):
-        compare(converted(*given), module(*given), 1e-5)
+        test_operators.compare(converted(*given), module(*given), 1e-5)
 
 
 def draw_bound(draw: random.Random) -> tuple[int, int, int]:
@@ -153,7 +153,7 @@ def test_random_slices_by_sizes(number: int, seed: int) -> None:
     bounds = [draw.choice([None, draw_bound(draw)]) for _ in range(2)]
     module = Slicing(*bounds, draw.choice([1, 1, 2, 3]), draw.random() < 0.4).eval()
     print(bounds, module.step, module.writes)
-    options = {"backend": "cpu", "target": TARGET, "progress": False}
+    options = {"backend": "cpu", "target": test_operators.TARGET, "progress": False}
     try:
         converted = torch2trt.torch2trt(module, (torch.randn(2, 12),), dynamic_shapes={"x": {1: (9, 12, 16)}}, **options)
     except torch2trt.Error as error:

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 from .capture import Captured
 from .capture.errors import one_line
+from .capture.fork import Fork
 from .capture.preserve import as_module, preserved, settle_mode
 from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
@@ -314,7 +315,7 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
 
 
 def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]) -> _Expected:
-    module = as_module(module)
+    module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)

@@ -31,12 +31,14 @@ from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
+from .fork import Fork
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
 from .remembered import caches_restored
 from .state import states
+from .threads import exclusive
 from .trace import trace
 from .tree import InputTree, OutputTree
 from .walk import walk
@@ -150,18 +152,21 @@ def capture(
         register_transformers_cache()
     inputs = InputTree(inspect.signature(module.forward), *normalized(args, kwargs))
     inputs.separate(tensors_of(module))
-    with preserved(module), caches_restored(module):
-        settle_mode(module)
-        interceptor = Interceptor(keep)
-        try:
-            graph, reason = _graph(module, inputs, dynamic_shapes, progress, interceptor, known)
-        finally:
-            interceptor.release()
-        if graph.written:
-            _warn_states(module, inputs)
-    program = walk(graph, inputs.names, inputs.samples, progress)
-    constants = constant_arguments(graph) if interceptor.kept else {}
-    kept, found = interceptor.kept, {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
+    with exclusive():
+        fork = Fork(module)
+        with preserved(fork.module), caches_restored(fork.module):
+            settle_mode(fork.module)
+            interceptor = Interceptor(keep)
+            try:
+                graph, reason = _graph(fork.module, inputs, dynamic_shapes, progress, interceptor, known)
+            finally:
+                interceptor.release()
+            if graph.written:
+                _warn_states(fork.module, inputs)
+        program = walk(graph, inputs.names, inputs.samples, progress)
+        constants = constant_arguments(graph) if interceptor.kept else {}
+    kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
+    found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
     return Captured(program, inputs, graph.tree, reason, kept, constants, **found)
 
 

@@ -2,7 +2,8 @@
 
 While a model is captured, the methods somebody asked for are replaced where their names find them: the attribute
 of a class (`torch.nn.ReLU.forward`, `torch.Tensor.__add__`), of a module (`torch.add`, a user's function), and
-references to them that were taken before (`from torch.nn.functional import gelu`). A call becomes a node
+references to them that were taken before (`from torch.nn.functional import gelu`); other threads call the originals. A
+call becomes a node
 
     torch2trt::call(Tensor[] tensors, SymInt[] sizes, int key) -> Tensor[]
 
@@ -15,7 +16,6 @@ The node survives decomposition. This file must not know who asks for a call to 
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 import sys
@@ -34,6 +34,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from .symbols import is_unbacked
+from .threads import Patches, only_here
 
 TARGET = "torch2trt.call.default"
 """The target of a kept call in a program."""
@@ -139,41 +140,35 @@ class Interceptor:
             return
         # torch keeps tables of its own functions by identity; they are made now, before anything is replaced.
         torch.overrides.resolve_name(torch.relu)
-        undo: list[Callable[[], None]] = []
-        try:
+        with Patches().undone() as patches, _ByReference(self):
             for method in self.methods:
-                undo.extend(self._replace(method))
-            with _ByReference(self):
-                yield
-        finally:
-            for step in reversed(undo):
-                step()
+                self._replace(method, patches)
+            yield
 
     def release(self) -> None:
         """Forgets the calls. Graphs that hold their nodes can no longer be traced."""
         for key in self.kept:
             _KEPT.pop(key, None)
 
-    def _replace(self, method: Method) -> Iterator[Callable[[], None]]:
+    def _replace(self, method: Method, patches: Patches) -> None:
         original = inspect.getattr_static(method.owner, method.attribute)
         made = self._wrapped(method)
         if isinstance(original, (staticmethod, classmethod)):
             made = type(original)(self._wrapped(method._replace(function=original.__func__)))
-        yield _swap(method.owner, method.attribute, made)
+        patches.set(method.owner, method.attribute, made)
         if isinstance(method.owner, ModuleType) and method.owner.__name__.partition(".")[0] != "torch":
             for module in list(sys.modules.values()):
                 names = [
                     name for name, value in list(getattr(module, "__dict__", {}).items()) if value is method.function
                 ]
                 for name in names:
-                    yield _swap(module, name, made)
+                    patches.set(module, name, made)
 
     def _wrapped(self, method: Method) -> Callable:
-        @functools.wraps(method.function)
         def kept(*args: Any, **kwargs: Any) -> Any:
             return self.call(method, args, kwargs)
 
-        return kept
+        return only_here(method.function, kept)
 
     def call(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The call as one node, where the model makes it and it returns tensors; otherwise the call itself."""
@@ -326,15 +321,3 @@ def decode(value: Any, filled: dict[str, Any]) -> Any:
         return item
 
     return pytree.tree_map(leaf, value)
-
-
-def _swap(owner: Any, attribute: str, value: Any) -> Callable[[], None]:
-    """Sets an attribute; the result puts it back."""
-    own = vars(owner)
-    if attribute in own:
-        before = own[attribute]
-        undo = functools.partial(setattr, owner, attribute, before)
-    else:
-        undo = functools.partial(delattr, owner, attribute)
-    setattr(owner, attribute, value)
-    return undo

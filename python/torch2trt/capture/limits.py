@@ -22,6 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from .origin import is_user_code
 from .symbols import sources
+from .threads import Patches, only_here
 
 Places = dict[tuple[str, int], str]
 """(input name, axis) to the line of the model that fixed or limited it last."""
@@ -34,14 +35,11 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 @contextmanager
 def watched(places: Places) -> Iterator[None]:
     """Notes in `places` where the model fixes or limits the sizes of its inputs."""
-    originals = {name: getattr(ShapeEnv, name) for name in _WATCHED if hasattr(ShapeEnv, name)}
-    for name, original in originals.items():
-        setattr(ShapeEnv, name, _noting(original, places))
-    try:
+    with Patches().undone() as patches:
+        for name in _WATCHED:
+            if original := getattr(ShapeEnv, name, None):
+                patches.set(ShapeEnv, name, only_here(original, _noting(original, places)))
         yield
-    finally:
-        for name, original in originals.items():
-            setattr(ShapeEnv, name, original)
 
 
 def _noting(original: Callable[..., Any], places: Places) -> Callable[..., Any]:

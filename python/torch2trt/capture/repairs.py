@@ -14,21 +14,19 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from . import detection, recurrent
 from .detection import Change
+from .threads import Patches, only_here
 
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
 
 
 @contextmanager
 def replaced(changes: list[Change]) -> Iterator[None]:
-    """Replaces functions of modules for as long as it lasts."""
-    originals = [getattr(module, name) for module, name, _ in changes]
-    for (module, name, change), original in zip(changes, originals):
-        setattr(module, name, change(original))
-    try:
+    """Replaces functions of modules, for the calling thread, for as long as it lasts."""
+    with Patches().undone() as patches:
+        for module, name, change in changes:
+            original = getattr(module, name)
+            patches.set(module, name, only_here(original, change(original)))
         yield
-    finally:
-        for (module, name, _), original in zip(changes, originals):
-            setattr(module, name, original)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -195,6 +196,7 @@ class _Provenance(TorchFunctionMode):
         self.read = read
         self.paths = {id(part): name for name, part in module.named_modules()}
         self.stack: list[str] = []
+        self.thread = get_ident()  # the hooks see the modules of every thread
 
     def __enter__(self) -> _Provenance:
         self.hooks = [
@@ -204,10 +206,12 @@ class _Provenance(TorchFunctionMode):
         return super().__enter__()
 
     def _enter_module(self, part: torch.nn.Module, _args: Any) -> None:
-        self.stack.append(self.paths.get(id(part), ""))
+        if get_ident() == self.thread:
+            self.stack.append(self.paths.get(id(part), ""))
 
     def _leave_module(self, *_: Any) -> None:
-        self.stack.pop()
+        if get_ident() == self.thread:
+            self.stack.pop()
 
     def __exit__(self, *error: Any) -> None:
         for hook in self.hooks:

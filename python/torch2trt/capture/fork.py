@@ -115,14 +115,14 @@ class Fork:
 
 
 def _reaching(root: nn.Module) -> set[int]:
-    """The ids of the objects that lead to a module of the root."""
+    """The ids of the objects that lead to a module of the root, or to a container among a module's attributes."""
     seen: dict[int, Any] = {id(root): root}
     referrers: dict[int, list[int]] = {}
     pending, modules = [root], []
     while pending:
         value = pending.pop()
         if isinstance(value, nn.Module):
-            modules.append(id(value))
+            modules.append(value)
         if len(seen) > _LIMIT:
             continue
         for item in _references(value):
@@ -133,11 +133,25 @@ def _reaching(root: nn.Module) -> set[int]:
                 seen[id(item)] = item
                 pending.append(item)
     found: set[int] = set()
-    while modules:
-        key = modules.pop()
+    copied = [*map(id, modules), *_containers(modules)]
+    while copied:
+        key = copied.pop()
         if key not in found:
             found.add(key)
-            modules.extend(referrers.get(key, ()))
+            copied.extend(referrers.get(key, ()))
+    return found
+
+
+def _containers(modules: list[nn.Module]) -> set[int]:
+    """The ids of the containers among the attributes of modules, and of those inside them."""
+    found: set[int] = set()
+    pending: list[Any] = list(modules)
+    while pending:
+        value = pending.pop()
+        items = list(value.__dict__.values()) if isinstance(value, nn.Module) else _references(value)
+        inside = [item for item in items if type(item) in _CONTAINERS and id(item) not in found]
+        found.update(map(id, inside))
+        pending.extend(inside)
     return found
 
 

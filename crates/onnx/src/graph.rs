@@ -4,8 +4,8 @@
 //! may emit freely and look back. It must not know networks beyond their element types.
 
 use crate::proto::{
-    AttributeProto, DataType, Dimension, DimensionValue, NodeProto, TensorShapeProto, TensorTypeProto, TypeProto,
-    ValueInfoProto,
+    AttributeProto, DataType, Dimension, DimensionValue, GraphProto, NodeProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
 };
 use bytes::Bytes;
 use network::Dim;
@@ -28,6 +28,22 @@ pub(crate) enum Attr {
     Float(f32),
     Text(String),
     Texts(Vec<String>),
+    Branch(Branch),
+}
+
+/// One branch of an `If` node: nodes that run only where it is taken. They read values of the graph around them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Branch {
+    pub nodes: Vec<Node>,
+    pub output: Value,
+    pub data_type: DataType,
+}
+
+impl Branch {
+    /// Every value that the nodes read.
+    fn reads(&self) -> impl Iterator<Item = &Value> {
+        self.nodes.iter().flat_map(Node::reads)
+    }
 }
 
 impl From<i64> for Attr {
@@ -67,7 +83,7 @@ impl From<Vec<i64>> for Attr {
 }
 
 /// A node that is yet to be named.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub op: &'static str,
     pub inputs: Vec<Value>,
@@ -77,6 +93,17 @@ pub(crate) struct Node {
     pub name: String,
     /// For people: where in the model it comes from.
     pub origin: String,
+}
+
+impl Node {
+    /// Every value that the node reads, those of its branches included.
+    fn reads(&self) -> Box<dyn Iterator<Item = &Value> + '_> {
+        let branches = self.attributes.iter().filter_map(|(_, value)| match value {
+            Attr::Branch(branch) => Some(branch),
+            _ => None,
+        });
+        Box::new(self.inputs.iter().chain(branches.flat_map(Branch::reads)))
+    }
 }
 
 /// A constant of the graph.
@@ -173,6 +200,16 @@ impl Graph {
         outputs
     }
 
+    /// Number of nodes so far: where a branch begins.
+    pub fn mark(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Takes the nodes that were added since a mark out of the graph, as a branch with this output.
+    pub fn branch(&mut self, mark: usize, output: Value, data_type: DataType) -> Branch {
+        Branch { nodes: self.nodes.split_off(mark), output, data_type }
+    }
+
     /// Adds a constant, or finds it.
     pub fn initializer(&mut self, name: String, data_type: DataType, dims: &[i64], data: Bytes) -> Value {
         let identity = match data.len() {
@@ -219,7 +256,7 @@ impl Graph {
         self.nodes.retain(|node| {
             let keep = node.outputs.iter().any(|o| needed.contains(o));
             if keep {
-                needed.extend(&node.inputs);
+                needed.extend(node.reads());
             }
             keep
         });
@@ -279,6 +316,7 @@ impl Names {
                 self.values.insert(*output, unique);
             }
         }
+        let attribute = node.attributes.iter().map(|(name, value)| self.attribute(name, value)).collect();
         // An absent input has no name, which is how ONNX writes it.
         let text = |v: &Value| self.values.get(v).cloned().unwrap_or_default();
         NodeProto {
@@ -286,9 +324,33 @@ impl Names {
             output: node.outputs.iter().map(text).collect(),
             name: Some(name),
             op_type: Some(node.op.to_owned()),
-            attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
+            attribute,
             doc_string: (!node.origin.is_empty()).then(|| node.origin.clone()),
         }
+    }
+
+    fn attribute(&mut self, name: &str, value: &Attr) -> AttributeProto {
+        let base = AttributeProto { name: Some(name.to_owned()), ..AttributeProto::default() };
+        match value {
+            Attr::Float(f) => AttributeProto { f: Some(*f), r#type: Some(1), ..base },
+            Attr::Int(i) => AttributeProto { i: Some(*i), r#type: Some(2), ..base },
+            Attr::Text(s) => AttributeProto { s: Some(s.clone().into()), r#type: Some(3), ..base },
+            Attr::Texts(v) => {
+                AttributeProto { strings: v.iter().map(|text| text.clone().into()).collect(), r#type: Some(8), ..base }
+            }
+            Attr::Ints(v) => AttributeProto { ints: v.clone(), r#type: Some(7), ..base },
+            Attr::Branch(branch) => AttributeProto { g: Some(self.of_branch(name, branch)), r#type: Some(5), ..base },
+        }
+    }
+
+    fn of_branch(&mut self, name: &str, branch: &Branch) -> GraphProto {
+        let node = branch.nodes.iter().map(|node| self.of_node(node)).collect();
+        let tensor = TensorTypeProto { elem_type: Some(branch.data_type as i32), shape: None };
+        let output = ValueInfoProto {
+            name: self.values.get(&branch.output).cloned(),
+            r#type: Some(TypeProto { tensor_type: Some(tensor) }),
+        };
+        GraphProto { node, name: Some(name.to_owned()), output: vec![output], ..GraphProto::default() }
     }
 }
 
@@ -302,17 +364,4 @@ fn unique(taken: &mut HashMap<String, u32>, base: &str) -> String {
     }
     taken.insert(name.clone(), 1);
     name
-}
-
-fn attribute(name: &str, value: &Attr) -> AttributeProto {
-    let base = AttributeProto { name: Some(name.to_owned()), ..AttributeProto::default() };
-    match value {
-        Attr::Float(f) => AttributeProto { f: Some(*f), r#type: Some(1), ..base },
-        Attr::Int(i) => AttributeProto { i: Some(*i), r#type: Some(2), ..base },
-        Attr::Text(s) => AttributeProto { s: Some(s.clone().into()), r#type: Some(3), ..base },
-        Attr::Texts(v) => {
-            AttributeProto { strings: v.iter().map(|text| text.clone().into()).collect(), r#type: Some(8), ..base }
-        }
-        Attr::Ints(v) => AttributeProto { ints: v.clone(), r#type: Some(7), ..base },
-    }
 }

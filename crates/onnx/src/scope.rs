@@ -99,6 +99,24 @@ impl<'n> Scope<'_, 'n> {
         value
     }
 
+    /// `condition ? then : otherwise`, of which only one is computed. Neither may use [`Scope::once`]: a value of a branch
+    /// does not exist outside of it.
+    pub fn choose(
+        &mut self,
+        condition: Value,
+        data_type: DataType,
+        then: impl FnOnce(&mut Self) -> Value,
+        otherwise: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let mark = self.cx.graph.mark();
+        let output = then(self);
+        let then = self.cx.graph.branch(mark, output, data_type);
+        let output = otherwise(self);
+        let otherwise = self.cx.graph.branch(mark, output, data_type);
+        let branches = [("then_branch", Attr::Branch(then)), ("else_branch", Attr::Branch(otherwise))];
+        self.op("If", &[condition], &branches)
+    }
+
     fn emit(
         &mut self,
         op: &'static str,

@@ -232,11 +232,12 @@ fn softshrink(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.sub(x, inner)?.into())
 }
 
-/// `x > threshold ? x : value`.
+/// `x <= threshold ? value : x`, which keeps NaN.
 fn threshold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, limit, value) = (call.tensor("self")?, call.float("threshold")?, call.float("value")?);
     let limit = b.scalar(b.dtype(x), limit, b.rank(x))?;
-    let kept = b.elementwise(E::Greater, x, limit)?;
+    let (less, equal) = (b.elementwise(E::Less, x, limit)?, b.elementwise(E::Equal, x, limit)?);
+    let replaced = b.elementwise(E::Or, less, equal)?;
     let value = b.scalar(b.dtype(x), value, b.rank(x))?;
-    Ok(b.select(kept, x, value)?.into())
+    Ok(b.select(replaced, value, x)?.into())
 }

@@ -117,7 +117,7 @@ fn logcumsumexp(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(x.into())
 }
 
-/// The extreme so far and its position; of equal elements the last.
+/// The extreme so far and its position; of equal elements the last. From the first NaN on it is NaN.
 fn extreme(b: &mut Builder, call: &Call<'_>, better: E, outside: fn(DType) -> f64) -> Result<Outputs> {
     let (x, axis) = read(b, call)?;
     let dims = b.dims(x);
@@ -131,7 +131,14 @@ fn extreme(b: &mut Builder, call: &Call<'_>, better: E, outside: fn(DType) -> f6
     for by in distances(b, x, axis)? {
         let earlier = before(b, value, axis, by, outside(b.dtype(value)))?;
         let earlier_position = before(b, position, axis, by, 0.0)?;
-        let keep = b.elementwise(better, earlier, value)?;
+        let mut keep = b.elementwise(better, earlier, value)?;
+        if b.dtype(value).is_float() {
+            // A NaN stays, until the next one.
+            let (lost, nan) = (b.unary(U::Isnan, earlier)?, b.unary(U::Isnan, value)?);
+            let number = b.not(nan)?;
+            let lost = b.elementwise(E::And, lost, number)?;
+            keep = b.elementwise(E::Or, keep, lost)?;
+        }
         value = b.select(keep, earlier, value)?;
         position = b.select(keep, earlier_position, position)?;
     }

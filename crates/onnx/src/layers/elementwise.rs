@@ -1,7 +1,8 @@
 //! Element by element: binary and unary arithmetic, select, cast, parametric ReLU.
 //!
-//! Integer `Div` truncates in both. `FloorDiv` has no operator: integers subtract the remainder first (ONNX's `Mod`
-//! has the divisor's sign), floats round the quotient down.
+//! Integer `Div` truncates in both. `FloorDiv` has no operator: integers take one off the truncated quotient where its
+//! remainder is not the one of ONNX's `Mod`, which has the divisor's sign (subtracting that remainder first would
+//! overflow near the ends of the range); floats round the quotient down. `Sign` of NaN is 0, as in PyTorch.
 
 use super::{matrix, scale};
 use crate::Result;
@@ -44,9 +45,14 @@ pub(super) fn binary(s: &mut Scope<'_, '_>, op: E) -> Result<Value> {
 
 fn floor_div(s: &mut Scope<'_, '_>, a: Value, b: Value, dtype: DType) -> Value {
     if dtype.is_index() {
+        let whole = s.op("Div", &[a, b], &[]);
+        let multiple = s.op("Mul", &[whole, b], &[]);
+        let rest = s.op("Sub", &[a, multiple], &[]);
         let remainder = s.op("Mod", &[a, b], &[]);
-        let multiple = s.op("Sub", &[a, remainder], &[]);
-        return s.main("Div", &[multiple, b], &[]);
+        let exact = s.op("Equal", &[rest, remainder], &[]);
+        let (zero, one) = (s.scalar(dtype, 0.0), s.scalar(dtype, 1.0));
+        let excess = s.op("Where", &[exact, zero, one], &[]);
+        return s.main("Sub", &[whole, excess], &[]);
     }
     let quotient = s.op("Div", &[a, b], &[]);
     s.main("Floor", &[quotient], &[])
@@ -68,6 +74,12 @@ fn hard_swish(s: &mut Scope<'_, '_>) -> Result<Option<Value>> {
 
 pub(super) fn unary(s: &mut Scope<'_, '_>, op: U) -> Result<Value> {
     let x = s.input(0)?;
+    if op == U::Sign && s.tensor(0)?.dtype.is_float() {
+        let sign = s.op("Sign", &[x], &[]);
+        let nan = s.op("IsNaN", &[x], &[]);
+        let zero = s.scalar(s.tensor(0)?.dtype, 0.0);
+        return Ok(s.main("Where", &[nan, zero, sign], &[]));
+    }
     let name = match op {
         U::Exp => "Exp",
         U::Log => "Log",

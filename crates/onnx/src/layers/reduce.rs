@@ -1,6 +1,9 @@
 //! Layers along an axis: reductions, softmax, top-k, running sums.
 //!
 //! ONNX's indices are int64, TensorRT's int32. Means over the whole image are ONNX Runtime's global pooling.
+//!
+//! ONNX Runtime's extremes lose a NaN, PyTorch's return it (and its position). One sum over all elements is NaN wherever
+//! an element is, and costs a tenth of what it guards: only then the elements are searched for NaN.
 
 use crate::Result;
 use crate::graph::Value;
@@ -26,12 +29,52 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, op: R, axes: &[usize], keep_dims: boo
     let name = match op {
         R::Sum => "ReduceSum",
         R::Prod => "ReduceProd",
-        R::Max => "ReduceMax",
-        R::Min => "ReduceMin",
+        R::Max | R::Min => return extreme(s, x, op, &axes, keep_dims),
         R::Avg => "ReduceMean",
     };
     let axes = s.ints(&axes);
     Ok(s.main(name, &[x, axes], &[("keepdims", keep_dims.into())]))
+}
+
+/// The largest or smallest element over axes; NaN where one is.
+fn extreme(s: &mut Scope<'_, '_>, x: Value, op: R, axes: &[i64], keep_dims: bool) -> Result<Value> {
+    let dtype = s.tensor(0)?.dtype;
+    let name = if op == R::Max { "ReduceMax" } else { "ReduceMin" };
+    let axes = s.ints(axes);
+    let y = s.op(name, &[x, axes], &[("keepdims", keep_dims.into())]);
+    if !dtype.is_float() {
+        return Ok(y);
+    }
+    let (suspected, data_type) = (suspects_nan(s, x), s.cx.carrier(dtype));
+    let nan = s.scalar(dtype, f64::NAN);
+    Ok(s.choose(
+        suspected,
+        data_type,
+        |s| {
+            let marks = nan_marks(s, x);
+            let found = s.op("ReduceMax", &[marks, axes], &[("keepdims", keep_dims.into())]);
+            let found = cast(s, found, DataType::Bool);
+            s.op("Where", &[found, nan, y], &[])
+        },
+        |s| s.op("Identity", &[y], &[]),
+    ))
+}
+
+/// Whether an element may be NaN, from one sum: infinities of both signs give NaN, too.
+fn suspects_nan(s: &mut Scope<'_, '_>, x: Value) -> Value {
+    let sum = s.once("ReduceSum", x, -1, &[("keepdims", false.into())]);
+    s.once("IsNaN", sum, -1, &[])
+}
+
+/// 1 where an element is NaN, 0 elsewhere.
+fn nan_marks(s: &mut Scope<'_, '_>, x: Value) -> Value {
+    let nan = s.op("IsNaN", &[x], &[]);
+    cast(s, nan, DataType::Float)
+}
+
+/// A cast of its own, for branches.
+fn cast(s: &mut Scope<'_, '_>, x: Value, to: DataType) -> Value {
+    s.op("Cast", &[x], &[("to", i64::from(to as i32).into())])
 }
 
 pub(super) fn soft_max(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value> {
@@ -57,7 +100,7 @@ pub(super) fn ragged_soft_max(s: &mut Scope<'_, '_>) -> Result<Value> {
 pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usize) -> Result<Vec<Value>> {
     let x = s.input(0)?;
     if k == 1 && s.optional(1)?.is_none() {
-        return Ok(top_one(s, x, op, axis));
+        return top_one(s, x, op, axis);
     }
     let k = match s.optional(1)? {
         None => s.ints(&[k]),
@@ -72,16 +115,28 @@ pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usiz
     Ok(outputs)
 }
 
-/// The first of the extreme elements: several times faster than a sort where the axis is not the last.
-fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> Vec<Value> {
-    let (reduce, arg) = match op {
-        TopKOperation::Max => ("ReduceMax", "ArgMax"),
-        TopKOperation::Min => ("ReduceMin", "ArgMin"),
-    };
-    let axes = s.ints(&[axis as i64]);
-    let value = s.op(reduce, &[x, axes], &[]);
+/// The first of the extreme elements, or the first NaN: several times faster than a sort where the axis is not the last.
+fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> Result<Vec<Value>> {
+    let reduction = if op == TopKOperation::Max { R::Max } else { R::Min };
+    let value = extreme(s, x, reduction, &[axis as i64], true)?;
+    let arg = if op == TopKOperation::Max { "ArgMax" } else { "ArgMin" };
     let index = s.main(arg, &[x], &[("axis", axis.into())]);
-    vec![value, s.cast_to(index, DataType::Int32)]
+    if !s.tensor(0)?.dtype.is_float() {
+        return Ok(vec![value, s.cast_to(index, DataType::Int32)]);
+    }
+    let suspected = suspects_nan(s, x);
+    let index = s.choose(
+        suspected,
+        DataType::Int64,
+        |s| {
+            let marks = nan_marks(s, x);
+            let first = s.op("ArgMax", &[marks], &[("axis", axis.into())]);
+            let found = s.op("IsNaN", &[value], &[]);
+            s.op("Where", &[found, first, index], &[])
+        },
+        |s| s.op("Identity", &[index], &[]),
+    );
+    Ok(vec![value, s.cast_to(index, DataType::Int32)])
 }
 
 pub(super) fn cumulative(s: &mut Scope<'_, '_>, axis: usize, exclusive: bool, reverse: bool) -> Result<Value> {

@@ -147,7 +147,7 @@ fn unary(op: U, x: &Weights, shape: &Shape) -> Result<Weights> {
         U::Ceil => f64::ceil,
         U::Floor => f64::floor,
         U::Erf => libm::erf,
-        U::Sign => |v| if v == 0.0 || v.is_nan() { v } else { v.signum() },
+        U::Sign => |v| if v == 0.0 || v.is_nan() { 0.0 } else { v.signum() },
         U::Round => f64::round_ties_even,
         U::Not | U::Isinf | U::Isnan => return Err(EvalError::Unsupported("this operation of floats")),
     };

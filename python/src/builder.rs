@@ -42,15 +42,27 @@ impl ProgramBuilder {
         Ok(self.program.add_input(value).0)
     }
 
-    /// Adds a weight by reference; returns its value id.
-    fn weight(&mut self, py: Python<'_>, name: String, tensor: &Bound<'_, PyAny>, kind: &str) -> PyResult<u32> {
+    /// Adds a weight by reference; returns its value id. `dtype` is complex where the last axis has the two parts.
+    #[pyo3(signature = (name, tensor, kind, dtype = None))]
+    fn weight(
+        &mut self,
+        py: Python<'_>,
+        name: String,
+        tensor: &Bound<'_, PyAny>,
+        kind: &str,
+        dtype: Option<String>,
+    ) -> PyResult<u32> {
         let kind = match kind {
             "parameter" => WeightKind::Parameter,
             "buffer" => WeightKind::Buffer,
             _ => WeightKind::Constant,
         };
-        let dtype = crate::tensor::dtype_name(tensor)?;
-        let value = value(py, name, &dtype, &tensor.getattr("shape")?)?;
+        let is_pair = dtype.is_some();
+        let dtype = dtype.map_or_else(|| crate::tensor::dtype_name(tensor), Ok)?;
+        let mut value = value(py, name, &dtype, &tensor.getattr("shape")?)?;
+        if is_pair {
+            value.dims.pop();
+        }
         let id = self.program.add_weight(value, kind, weight_bytes(tensor)?).or_raise(py)?;
         Ok(id.0)
     }

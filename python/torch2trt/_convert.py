@@ -19,6 +19,7 @@ from . import _core, arguments
 from ._log import logger, show
 from .arguments import take_legacy
 from .backend import choose, cuda_index
+from .boundary import described, to_engine
 from .calibration import ranges
 from .capture import Captured, ModelError, capture
 from .capture.preserve import as_module
@@ -233,13 +234,15 @@ def convert(given: dict[str, Any]) -> Conversion:
     with _timed(report, "convert"):
         network = program.convert(options, calls)
         if options["half"]:
-            network = network.narrowed(magnitudes(network, captured.inputs.samples) if given["fp16_mode"] else {})
+            network = network.narrowed(magnitudes(network, to_engine(captured.inputs.samples, captured.inputs.dtypes)) if given["fp16_mode"] else {})
         if given["int8_mode"]:
             network = _quantized(network, given, captured)
         report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
     report.half_layers, report.kept_float32 = network.half_layers, network.kept_float32
     report.half = options["half"] if report.half_layers or report.kept_float32 else None
     report.int8_layers = network.int8_layers
+    if rounded := described(captured.input_names, captured.inputs.dtypes):
+        logger.warning("%s", rounded)
     for pattern in network.unmatched:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
@@ -249,6 +252,7 @@ def convert(given: dict[str, Any]) -> Conversion:
 def _quantized(network: _core.Network, given: dict[str, Any], captured: Captured) -> _core.Network:
     """The network in int8, with the ranges of the samples that were given for them."""
     samples = calibration_samples(given["int8_calib_dataset"], given, captured)
+    samples = (to_engine(tensors, captured.inputs.dtypes) for tensors in samples)
     made = network.quantized(ranges(network, samples, given["int8_calib_algorithm"] or DEFAULT_CALIBRATION_ALGORITHM))
     if not made.int8_layers:
         logger.warning("int8: the model has no convolution or product with constant weights that could be in int8")
@@ -270,7 +274,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "keep_fp32": list(given["keep_fp32"]),
         "device": cuda_index(captured.inputs.samples, module),
         "site_packages": _core.site_packages(),
-        "profiles": sampled.ranges(inputs),
+        "profiles": sampled.ranges(inputs, captured.inputs.dtypes),
     }
 
 

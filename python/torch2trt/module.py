@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from . import tree_file
+from . import boundary, tree_file
 from ._core import Engine, Error, Plan
 from .capture.tree import InputTree, OutputTree
 from .errors import error
@@ -85,6 +85,8 @@ class TRTModule(torch.nn.Module):
         self.engine, self.plan, self.network = engine, plan, network
         self.report = report or Report()
         self._inputs, self._outputs = inputs, outputs
+        self._cast_inputs = inputs is not None and boundary.differs(inputs.dtypes)
+        self._cast_outputs = outputs is not None and boundary.differs(outputs.dtypes)
         self._cuda = engine.device_index if engine else None
         self._borrowed: list[tuple[torch.Tensor, int]] = []
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
@@ -145,9 +147,20 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: as calls do; E0406 for a tensor in `out` of another shape.
         """
+        if self._cast_inputs or self._cast_outputs:
+            return self._run_cast(tensors, out)
+        return self._run(tensors, out)
+
+    def _run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
         if self._cuda is None:
             return self.engine.run(tensors, None, out)
         return self.engine.run(tensors, _current_stream(self._cuda), out)
+
+    def _run_cast(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
+        """Runs an engine that lacks some of the model's dtypes."""
+        tensors = boundary.to_engine(tensors, self._inputs.dtypes)
+        made = self._run(tensors, boundary.written_to(out, self._outputs.dtypes))
+        return out if out is not None else boundary.to_model(made, self._outputs.dtypes)
 
     def refit(self, model: Any, inputs: Any = None, verify: bool = True, **arguments: Any) -> None:
         """Puts the weights of a model of the same layers into the engine, without a rebuild.

@@ -15,6 +15,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from ._log import logger
+from .boundary import extra_axes
 from .capture import Captured, ModelError, normalized
 from .capture.errors import one_line
 from .capture.origin import place_of
@@ -80,9 +81,11 @@ class Samples:
     resized: bool = False
     """Whether others are, because of min, opt and max shapes or a largest batch."""
 
-    def ranges(self, names: Sequence[str]) -> list[dict[str, list[tuple[int, int, int]]]]:
+    def ranges(self, names: Sequence[str], dtypes: Sequence[str | None] = ()) -> list[dict[str, list[tuple[int, int, int]]]]:
         """The profiles by the names of the engine's inputs, as the Rust options have them."""
-        return [{name: profile.axes(k) for k, name in enumerate(names)} for profile in self.profiles]
+        return [
+            {name: [*profile.axes(k), *extra_axes(dtypes, k)] for k, name in enumerate(names)} for profile in self.profiles
+        ]
 
     def settle(self, captured: Captured) -> None:
         """Makes a profile of torch.export's Dims, where those said which sizes there are."""

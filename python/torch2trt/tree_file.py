@@ -75,6 +75,7 @@ def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
         "specs": specs,
         "leaves": [_leaf_to_json(leaf) for leaf in tree.leaves],
         "plain": tree._plain_count,
+        "dtypes": list(tree.dtypes),
     }
 
 
@@ -87,6 +88,7 @@ def _inputs_from_json(data: dict[str, Any]) -> InputTree:
     if not known or sum(spec.num_leaves for spec in specs.values()) != len(tree.leaves):
         raise ValueError(f"{len(tree.leaves)} inputs for the arguments {list(specs)} of forward{tree._signature}")
     tree._plain_count = int(data["plain"])
+    tree.dtypes = _dtypes(data, tree.names)
     return tree
 
 
@@ -99,7 +101,7 @@ def _tree(signature: inspect.Signature, specs: dict[str, pytree.TreeSpec]) -> In
 
 
 def _outputs_to_json(tree: OutputTree) -> dict[str, Any]:
-    data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves]}
+    data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves], "dtypes": list(tree.dtypes)}
     try:
         data["spec"] = _spec_to_json(tree.spec)
     except Exception as problem:  # as above; the outputs can still be told by name
@@ -120,7 +122,17 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
         spec = pytree.tree_structure(dict.fromkeys(names, 0))
     if spec.num_leaves != len(leaves):
         raise ValueError(f"{len(leaves)} outputs for a structure of {spec.num_leaves}")
-    return _named(OutputTree(spec, [leaf.constant for leaf in leaves]), names)
+    tree = _named(OutputTree(spec, [leaf.constant for leaf in leaves]), names)
+    tree.dtypes = _dtypes(data, tree.names)
+    return tree
+
+
+def _dtypes(data: dict[str, Any], names: list[str]) -> list[str | None]:
+    """The model's dtypes; of files that have none, and of what is no dtype, nothing."""
+    found = list(data.get("dtypes", ()))
+    if len(found) != len(names):
+        return []
+    return [name if isinstance(name, str) and isinstance(getattr(torch, name, None), torch.dtype) else None for name in found]
 
 
 def _named(tree: OutputTree, names: list[str]) -> OutputTree:

@@ -23,7 +23,11 @@ from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
 from .fresh import proposals
 
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
+TOLERANCE = {
+    **dict.fromkeys((torch.float32, torch.float64, torch.complex64, torch.complex128), 1e-3),
+    torch.float16: 5e-2,
+    torch.bfloat16: 1e-1,
+}
 """Largest difference that is taken for rounding, by the lowest precision in which the model computes an output; anything
 above it is a wrong conversion."""
 
@@ -67,6 +71,8 @@ def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
         return float("inf")
     if expected.numel() == 0:
         return 0.0
+    if expected.is_complex() and got.is_complex():
+        expected, got = torch.view_as_real(expected.resolve_conj()), torch.view_as_real(got.resolve_conj())
     expected, got = expected.detach().double().cpu(), got.detach().double().cpu()
     finite = expected.isfinite()
     if not torch.equal(finite, got.isfinite()) or not torch.equal(expected[~finite].nan_to_num(0.5), got[~finite].nan_to_num(0.5)):
@@ -346,13 +352,13 @@ def _differences(
     for index, ((name, value), tensor, rounded) in enumerate(rows):
         found[f"{name} ({label})" if label not in ("", FRESH) else name] = value
         allowed = TOLERANCE.get(tensor.dtype, 0.0)
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() or tensor.is_complex():
             allowed = max([allowed, *(TOLERANCE[getattr(torch, dtype)] for dtype in rounded)])
-        if made.engine.device_index is not None and tensor.dtype == torch.float32:
+        if made.engine.device_index is not None and tensor.dtype in (torch.float32, torch.float64, torch.complex64, torch.complex128):
             allowed = max(allowed, TF32)
-        if made.report.half and tensor.is_floating_point():
+        if made.report.half and (tensor.is_floating_point() or tensor.is_complex()):
             allowed = max(allowed, TOLERANCE[getattr(torch, made.report.half)])
-        if made.report.int8_layers and tensor.is_floating_point():
+        if made.report.int8_layers and (tensor.is_floating_point() or tensor.is_complex()):
             allowed = max(allowed, INT8)
         if value > allowed:
             wrong = error(

@@ -226,6 +226,7 @@ fn c10_scalar_type(value: i64) -> Option<ScalarType> {
         6 => "float32",
         7 => "float64",
         9 => "complex64",
+        10 => "complex128",
         11 => "bool",
         15 => "bfloat16",
         23 => "float8_e5m2",

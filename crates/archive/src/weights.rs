@@ -196,6 +196,7 @@ pub(crate) fn dtype(value: u32) -> Option<ScalarType> {
         7 => "float32",
         8 => "float64",
         10 => "complex64",
+        11 => "complex128",
         12 => "bool",
         13 => "bfloat16",
         29 => "float8_e4m3fn",

@@ -11,6 +11,7 @@ mod call;
 mod error;
 mod foreign;
 pub mod ops;
+mod wrap;
 
 pub use builder::Builder;
 pub use call::{Call, Scalar};
@@ -38,8 +39,8 @@ pub struct Options {
 
 /// The type in which values of a PyTorch dtype travel through the network.
 ///
-/// float64 is computed in float32, and the small integer types in int32 (they wrap around differently). A complex64
-/// is two float32. `None`: TensorRT has nothing for it.
+/// float64 is computed in float32, and the small integer types in int32, wrapped around after each operator that may
+/// leave their range. A complex number is two float32. `None`: TensorRT has nothing for it.
 pub fn carried(dtype: ScalarType) -> Option<DType> {
     Some(match dtype {
         ScalarType::Float32 | ScalarType::Float64 => DType::Float32,
@@ -48,7 +49,7 @@ pub fn carried(dtype: ScalarType) -> Option<DType> {
         ScalarType::Int64 => DType::Int64,
         ScalarType::Int32 | ScalarType::Int16 | ScalarType::Int8 | ScalarType::UInt8 => DType::Int32,
         ScalarType::Bool => DType::Bool,
-        ScalarType::Complex64 => DType::Float32,
+        ScalarType::Complex64 | ScalarType::Complex128 => DType::Float32,
         _ => return None,
     })
 }
@@ -62,13 +63,10 @@ fn carried_dims(value: &Value) -> Dims {
     dims
 }
 
-/// The type that an engine takes or gives for a PyTorch dtype; `None` where no engine input has it.
+/// The type that an engine takes or gives for a PyTorch dtype; `None` where no engine input has it. Whoever calls the
+/// engine casts what has another type in the model (float64, int16, int8) and views complex numbers as pairs.
 fn interface(dtype: ScalarType) -> Option<DType> {
-    match dtype {
-        ScalarType::UInt8 => Some(DType::UInt8),
-        ScalarType::Float64 | ScalarType::Int16 | ScalarType::Int8 | ScalarType::Complex64 => None,
-        other => carried(other),
-    }
+    if dtype == ScalarType::UInt8 { Some(DType::UInt8) } else { carried(dtype) }
 }
 
 /// Converts a program; `foreign` converts the calls that it says it does, before any converter of this crate.
@@ -156,7 +154,7 @@ impl Driver<'_> {
             self.builder.set_origin(Origin { operator: format!("input {name}"), ..Origin::default() });
             let dtype = interface(value.dtype)
                 .ok_or_else(|| Error::InputDtype { name: name.clone(), dtype: value.dtype.to_string() })?;
-            let input = self.builder.add_input(name, dtype, value.dims.clone());
+            let input = self.builder.add_input(name, dtype, carried_dims(value));
             let carried = carried(value.dtype).unwrap_or(dtype);
             let tensor = self.builder.cast(input, carried)?;
             self.set(*id, tensor);
@@ -200,6 +198,8 @@ impl Driver<'_> {
         for (value, tensor) in node.outputs.iter().zip(outputs.into_vec()) {
             if let (Some(id), Some(tensor)) = (value, tensor) {
                 self.check(node, *id, tensor)?;
+                let dtype = self.program.value(*id).dtype;
+                let tensor = wrap::wrapped(&mut self.builder, node, dtype, tensor).map_err(|e| e.at(node))?;
                 self.set(*id, tensor);
             }
         }
@@ -249,9 +249,6 @@ impl Driver<'_> {
         self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
         let tensor = self.tensors[id.0 as usize]
             .ok_or_else(|| Error::OutputDtype { name: name.to_owned(), dtype: value.dtype.to_string() })?;
-        if value.dtype.is_complex() {
-            return Err(Error::OutputDtype { name: name.to_owned(), dtype: value.dtype.to_string() });
-        }
         let dtype = interface(value.dtype).unwrap_or(self.builder.tensor(tensor).dtype);
         let tensor = self.builder.cast(tensor, dtype)?;
         let tensor = self.builder.distinct_output(tensor)?;
@@ -269,7 +266,7 @@ fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
     }
     let bytes = weight.data.as_ref();
     Some(match value.dtype {
-        ScalarType::Float64 => {
+        ScalarType::Float64 | ScalarType::Complex128 => {
             let chunks = bytes.as_chunks::<8>().0.iter();
             Weights::from_f64(dtype, &sizes, chunks.map(|b| f64::from_le_bytes(*b)))
         }

@@ -4,7 +4,7 @@
 //! of them out.
 
 use archive::{Archive, Leaf, Signature, Spec};
-use program::Argument;
+use program::{Argument, ValueId};
 use serde_json::{Value, json};
 
 /// The structure of the arguments and of the return value.
@@ -12,10 +12,19 @@ pub fn call_structure(archive: &Archive) -> Value {
     let signature = archive.signature.as_ref();
     let inputs = signature.and_then(|signature| inputs(signature, &archive.inputs));
     let outputs = signature.and_then(|signature| outputs(&signature.returns, &archive.outputs));
-    json!({
+    let mut said = json!({
         "inputs": inputs.unwrap_or_else(|| plain_inputs(&archive.inputs)),
         "outputs": outputs.unwrap_or_else(|| plain_outputs(&archive.outputs)),
-    })
+    });
+    let dtype = |id: &ValueId| Some(archive.program.value(*id).dtype.name());
+    said["inputs"]["dtypes"] = json!(archive.program.inputs().iter().map(dtype).collect::<Vec<_>>());
+    let dtypes = archive.program.outputs().iter().filter_map(|output| match output {
+        Argument::Value(id) => Some(dtype(id)),
+        Argument::Int(size) if !size.is_static() => Some(None),
+        _ => None,
+    });
+    said["outputs"]["dtypes"] = json!(dtypes.collect::<Vec<_>>());
+    said
 }
 
 fn inputs(signature: &Signature, leaves: &[Leaf]) -> Option<Value> {

@@ -164,6 +164,7 @@ def capture(
             if graph.written:
                 _warn_states(fork.module, inputs)
         program = walk(graph, inputs.names, inputs.samples, progress)
+        graph.tree.dtypes = program.output_dtypes()
         constants = constant_arguments(graph) if interceptor.kept else {}
     kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
     found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}

@@ -8,7 +8,7 @@ The builder is `torch2trt._core.ProgramBuilder`, known here only by its methods:
 
     symbol(name, min, max, hint)                -> None
     input(name, dtype, dims)                    -> id
-    weight(name, tensor, kind)                  -> id
+    weight(name, tensor, kind)                  -> id; complex ones as pairs, with their dtype as a fourth argument
     node(target, args, outputs, module, file, line, function) -> list of ids, one per output
     output(arg)                                 -> None
 
@@ -105,13 +105,25 @@ class Program:
             builder.symbol(*symbol)
         ids = {item.id: builder.input(item.name, item.dtype, item.dims) for item in self.inputs}
         for item in self.weights:
-            ids[item.id] = builder.weight(item.name, item.tensor, item.kind)
+            weight = (item.name, item.tensor, item.kind)
+            if item.tensor.is_complex():
+                weight = (item.name, torch.view_as_real(item.tensor), item.kind, dtype_name(item.tensor))
+            ids[item.id] = builder.weight(*weight)
         for node in self.nodes:
             args = [(name, _translate(arg, ids)) for name, arg in node.args]
             outputs = [None if output is None else tuple(output) for output in node.outputs]
             ids.update(zip(node.ids, builder.node(node.target, args, outputs, *node.origin)))
         for arg in self.outputs:
             builder.output(_translate(arg, ids))
+
+    def output_dtypes(self) -> list[str | None]:
+        """The dtype of each output that is computed; None of a size."""
+        known = {item.id: item.dtype for item in self.inputs}
+        known |= {item.id: dtype_name(item.tensor) for item in self.weights}
+        for node in self.nodes:
+            known |= {value: output.dtype for value, output in zip(node.ids, node.outputs) if value is not None}
+        runtime = [arg for arg in self.outputs if type(arg) is tuple]
+        return [known.get(arg[1]) if arg[0] == "value" else None for arg in runtime]
 
     def rounded(self) -> list[set[str]]:
         """Of each output that is computed, the types of half precision in which it is computed.
@@ -133,6 +145,11 @@ class Program:
                 else:
                     found[value] = before | ({output.dtype} & {"float16", "bfloat16"})
         return [set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _is_computed(arg)]
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """ "float32" of torch.float32."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _moves(target: str) -> bool:

@@ -60,6 +60,9 @@ class Leaf:
 class InputTree:
     """The arguments of the sample call, and how to take a later call apart in the same way."""
 
+    dtypes: Sequence[str | None] = ()
+    """The model's dtype of each tensor, in the order of `names`; empty where the engine's are the model's."""
+
     _orders: dict[tuple[Any, ...], list[int] | None]
     """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
 
@@ -80,6 +83,7 @@ class InputTree:
         self.samples: list[torch.Tensor] = []
         for parameter, value in bound.arguments.items():
             self._add(parameter, value)
+        self.dtypes = [str(sample.dtype).removeprefix("torch.") for sample in self.samples]
         self.spec = pytree.tree_structure((self.args, self.kwargs))
         tensors_only = not self.kwargs and all(isinstance(arg, torch.Tensor) for arg in self.args)
         self._plain_count = len(self.args) if tensors_only else -1
@@ -222,6 +226,9 @@ class InputTree:
 
 class OutputTree:
     """The return value of the model: its structure, and the constants in it."""
+
+    dtypes: Sequence[str | None] = ()
+    """The model's dtype of each computed output, in the order of `names`; None of a size."""
 
     def __init__(self, spec: pytree.TreeSpec, constants: Sequence[Any], taken: Sequence[str] = ()) -> None:
         """`constants` has one entry per leaf, `RUNTIME` where the program computes it; names avoid `taken`."""

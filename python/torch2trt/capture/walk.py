@@ -106,7 +106,7 @@ class _Walker(ReadNumbers):
                 )
             self._dtype(tensor)
             self.ids[node] = self._new_id()
-            self.program.weights.append(Weight(self.ids[node], name, tensor.detach().contiguous(), kind))
+            self.program.weights.append(Weight(self.ids[node], name, _plain(tensor), kind))
 
     def bind_outputs(self) -> None:
         tree = self.graph.tree
@@ -352,6 +352,11 @@ def _live(graph: AtenGraph, nodes: dict[str, FxNode]) -> dict[FxNode, None]:
 def _has_plain_values(tensor: torch.Tensor) -> bool:
     wrapped = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
     return not (wrapped or tensor.is_meta) and tensor.layout is torch.strided
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Its elements in order, without a lazy conjugate or sign."""
+    return tensor.detach().resolve_conj().resolve_neg().contiguous()
 
 
 def _is_number(value: Any) -> bool:

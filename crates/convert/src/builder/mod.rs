@@ -118,6 +118,11 @@ impl Builder {
         self.network.constant(id)
     }
 
+    /// The layer that makes a tensor; `None` of an input.
+    pub(crate) fn producer(&self, id: TensorId) -> Option<&network::Layer> {
+        self.network.producer(id)
+    }
+
     /// A constant tensor.
     ///
     /// # Errors

@@ -1,0 +1,87 @@
+//! Integers of 8 and 16 bits, which travel as int32: results beyond their range wrap around, as in PyTorch.
+//!
+//! Arithmetic modulo 2^32 leaves the low bits right, so one wrap after an operator is enough. Operators that only move or
+//! choose elements, and values that are seen to be within the range (a clamp before a cast), are left alone.
+
+use crate::{Builder, Result};
+use network::{ActivationType, DType, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U};
+use program::{Node, ScalarType};
+
+/// Operators whose results are elements of their operands of the same type, or within its range in any case.
+const WITHIN: &[&str] = &[
+    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "alias", "alias_copy", "amax", "amin", "aminmax",
+    "as_strided", "bitwise_and", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cat", "chunk", "clone", "constant_pad_nd",
+    "contiguous", "copysign", "cummax", "cummin", "detach", "diag", "diagonal", "embedding", "expand", "fill", "flatten",
+    "flip", "fmod", "full", "full_like", "gather", "gcd", "index", "index_copy", "index_put", "index_select", "kthvalue",
+    "lift_fresh_copy", "masked_fill", "masked_scatter", "masked_select", "max", "max_pool1d", "max_pool2d", "max_pool3d",
+    "maximum", "median", "min", "minimum", "msort", "movedim", "narrow", "ones", "ones_like", "pad", "permute",
+    "pixel_shuffle", "remainder", "repeat", "repeat_interleave", "reshape", "_reshape_copy", "roll", "rot90", "scatter",
+    "select", "select_scatter", "slice", "slice_scatter", "sort", "split", "split_with_sizes", "squeeze", "stack", "t",
+    "take", "take_along_dim", "tile", "topk", "transpose", "tril", "triu", "unbind", "unflatten", "unfold", "unsqueeze",
+    "_unsafe_view", "upsample_nearest2d", "view", "where", "zeros", "zeros_like",
+];
+
+/// The range of a small integer type; `None` of every other type.
+fn range(dtype: ScalarType) -> Option<(f64, f64)> {
+    Some(match dtype {
+        ScalarType::UInt8 => (0.0, 255.0),
+        ScalarType::Int8 => (-128.0, 127.0),
+        ScalarType::Int16 => (-32768.0, 32767.0),
+        _ => return None,
+    })
+}
+
+/// What a call returns, with its elements in the range of their type.
+pub(crate) fn wrapped(b: &mut Builder, node: &Node, dtype: ScalarType, x: TensorId) -> Result<TensorId> {
+    let Some((low, high)) = range(dtype) else { return Ok(x) };
+    let name = node.target.split('.').nth(1).unwrap_or_default();
+    if WITHIN.contains(&name) || bounds(b, x, 12).is_some_and(|(least, most)| low <= least && most <= high) {
+        return Ok(x);
+    }
+    let count = high - low + 1.0;
+    let from_zero = if low == 0.0 { x } else { b.with_scalar(E::Sub, x, low)? };
+    let turns = b.with_scalar(E::FloorDiv, from_zero, count)?;
+    let excess = b.with_scalar(E::Prod, turns, count)?;
+    b.sub(x, excess)
+}
+
+/// The range that elements are seen to be in. NaN, of which a cast to integers makes anything, does not count.
+fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<(f64, f64)> {
+    let layer = b.producer(x)?;
+    let of = |k: usize| bounds(b, layer.input(k)?, steps.checked_sub(1)?);
+    match &layer.op {
+        Op::Constant(weights) if weights.count() > 0 && weights.count() <= 4096 => {
+            let fold = |(low, high): (f64, f64), v: f64| (low.min(v), high.max(v));
+            Some(weights.to_f64().into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), fold))
+        }
+        Op::Cast { .. } => match b.dtype(layer.input(0)?) {
+            DType::Bool => Some((0.0, 1.0)),
+            DType::UInt8 => Some((0.0, 255.0)),
+            from if from.is_float() && !b.dtype(x).is_float() => of(0).map(|(low, high)| (low.trunc(), high.trunc())),
+            _ => of(0),
+        },
+        Op::Activation { kind: ActivationType::Clip, alpha, beta } => Some((f64::from(*alpha), f64::from(*beta))),
+        Op::Activation { kind: ActivationType::Sigmoid, .. } => Some((0.0, 1.0)),
+        Op::Activation { kind: ActivationType::Relu, .. } => {
+            of(0).map_or(Some((0.0, f64::INFINITY)), |(low, high)| Some((low.max(0.0), high.max(0.0))))
+        }
+        Op::Unary { op: U::Round | U::Floor | U::Ceil } => of(0).map(|(low, high)| (low.floor(), high.ceil())),
+        Op::ElementWise { op } => combined(*op, of(0), of(1)),
+        Op::Shuffle { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } | Op::Identity | Op::Gather { .. } => of(0),
+        _ => None,
+    }
+}
+
+/// The range of a layer of two operands with these ranges.
+fn combined(op: E, x: Option<(f64, f64)>, y: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    let everything = (f64::NEG_INFINITY, f64::INFINITY);
+    let either = x.is_some() || y.is_some();
+    let ((a, b), (c, d)) = (x.unwrap_or(everything), y.unwrap_or(everything));
+    match op {
+        E::Max if either => Some((a.max(c), b.max(d))),
+        E::Min if either => Some((a.min(c), b.min(d))),
+        E::Sum if x.is_some() && y.is_some() => Some((a + c, b + d)),
+        E::Prod if x.is_some() && y.is_some() && a >= 0.0 && c >= 0.0 => Some((a * c, b * d)),
+        _ => None,
+    }
+}

@@ -43,7 +43,8 @@ class Recorder:
         self.inputs[value := self._id()] = (name, dtype, dims)
         return value
 
-    def weight(self, name, tensor, kind):
+    def weight(self, name, tensor, kind, dtype=None):
+        tensor = tensor if dtype is None else torch.view_as_complex(tensor).to(getattr(torch, dtype))
         self.weights[value := self._id()] = (name, tensor, kind)
         return value
 

@@ -9,13 +9,12 @@
 //! | `view`, `permute`, `transpose.int`, `slice.Tensor`, `select.int`, `index.Tensor`, `cat`, `stack`, `expand`, … | as on real numbers |
 //!
 //! Operators that exist for real numbers too are in [`ON_COMPLEX`]: a call that touches a complex tensor is converted
-//! by these or not at all, so that no converter takes the last axis for one of PyTorch's. complex64 only. Sizes may be
-//! symbolic.
+//! by these or not at all, so that no converter takes the last axis for one of PyTorch's. complex128 is computed as
+//! complex64. Sizes may be symbolic. Functions, products of matrices and writes are in `complex_functions`.
 
 use super::position::{bound, take};
 use super::special::angle_of;
 use super::{Operator, Outputs, index, operator};
-use crate::builder::unsupported;
 use crate::call::normalize;
 use crate::{Builder, Call, Result};
 use dims::Dim;
@@ -40,7 +39,8 @@ pub(super) const ON_COMPLEX: &[Operator] = &[
     operator("aten.alias.default", same, "", 0.0),
     operator("aten.detach.default", same, "", 0.0),
     operator("aten.contiguous.default", same, "", 0.0),
-    operator("aten._to_copy.default", same, "", 0.0),
+    operator("aten._to_copy.default", to, "ElementWise", 0.0),
+    operator("aten.to.dtype", to, "ElementWise", 0.0),
     operator("aten.lift_fresh_copy.default", same, "", 0.0),
     operator("aten.resolve_neg.default", same, "", 0.0),
     operator("aten.resolve_conj.default", same, "", 0.0),
@@ -78,23 +78,23 @@ pub(super) const ON_COMPLEX: &[Operator] = &[
 ];
 
 /// Sizes as they travel: those of PyTorch and the axis of parts.
-fn travelling(dims: &[Dim]) -> Vec<Dim> {
+pub(super) fn travelling(dims: &[Dim]) -> Vec<Dim> {
     [dims, &[Dim::Static(2)]].concat()
 }
 
 /// PyTorch's number of axes of the operand.
-fn rank(call: &Call<'_>) -> Result<usize> {
+pub(super) fn rank(call: &Call<'_>) -> Result<usize> {
     Ok(call.value("self")?.dims.len())
 }
 
 /// Real and imaginary parts.
-fn parts(b: &mut Builder, x: TensorId) -> Result<(TensorId, TensorId)> {
+pub(super) fn parts(b: &mut Builder, x: TensorId) -> Result<(TensorId, TensorId)> {
     let last = b.rank(x) - 1;
     Ok((take(b, x, last, &Dim::Static(0))?, take(b, x, last, &Dim::Static(1))?))
 }
 
 /// A complex tensor of its parts.
-fn join(b: &mut Builder, real: TensorId, imaginary: TensorId) -> Result<TensorId> {
+pub(super) fn join(b: &mut Builder, real: TensorId, imaginary: TensorId) -> Result<TensorId> {
     let axis = b.rank(real);
     let (real, imaginary) = (b.unsqueeze(real, &[axis])?, b.unsqueeze(imaginary, &[axis])?);
     b.concat(&[real, imaginary], axis)
@@ -108,6 +108,16 @@ fn pair(b: &mut Builder, x: TensorId, [real, imaginary]: [f64; 2]) -> Result<Ten
 
 fn same(_: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(call.tensor("self")?.into())
+}
+
+/// A complex tensor as it is, a real one with an imaginary part of zero.
+fn to(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    if !call.output(0)?.dtype.is_complex() {
+        let x = parts(b, call.tensor("self")?)?.0;
+        return Ok(b.cast(x, call.output_dtype(0)?)?.into());
+    }
+    let x = operand(b, call, "self")?;
+    Ok(widened(b, x)?.into())
 }
 
 fn complex(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -160,22 +170,21 @@ fn neg(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 /// An operand of complex arithmetic.
-enum Operand {
+pub(super) enum Operand {
     /// A complex tensor.
     Complex(TensorId),
     /// A real tensor, with an axis of size 1 where the parts are.
     Real(TensorId),
 }
 
-fn operand(b: &mut Builder, call: &Call<'_>, name: &str) -> Result<Operand> {
+pub(super) fn operand(b: &mut Builder, call: &Call<'_>, name: &str) -> Result<Operand> {
     match call.argument(name) {
         Some(Argument::Value(_)) => {
             let x = call.tensor(name)?;
             if call.value(name)?.dtype.is_complex() {
                 return Ok(Operand::Complex(x));
             }
-            let x = b.cast(x, DType::Float32)?;
-            Ok(Operand::Real(b.unsqueeze(x, &[b.rank(x)])?))
+            Ok(Operand::Real(spread(b, x)?))
         }
         Some(Argument::Complex(real, imaginary)) => {
             Ok(Operand::Complex(b.constant(Weights::from_f64(DType::Float32, &[2], [*real, *imaginary]))?))
@@ -187,8 +196,20 @@ fn operand(b: &mut Builder, call: &Call<'_>, name: &str) -> Result<Operand> {
     }
 }
 
+/// A real tensor in float32, with an axis of size 1 where the parts of complex ones are.
+fn spread(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let x = b.cast(x, DType::Float32)?;
+    b.unsqueeze(x, &[b.rank(x)])
+}
+
+/// A real tensor as a complex one.
+fn widened_real(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let x = spread(b, x)?;
+    widened(b, Operand::Real(x))
+}
+
 /// As a complex tensor: a real number has an imaginary part of zero.
-fn widened(b: &mut Builder, x: Operand) -> Result<TensorId> {
+pub(super) fn widened(b: &mut Builder, x: Operand) -> Result<TensorId> {
     match x {
         Operand::Complex(x) => Ok(x),
         Operand::Real(x) => {
@@ -215,7 +236,7 @@ fn sub(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 /// `(a + ib)(c + id) = (ac - bd) + i(ad + bc)`.
-fn product(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
+pub(super) fn product(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
     let ((xr, xi), (yr, yi)) = (parts(b, x)?, parts(b, y)?);
     let (rr, ii) = (b.prod(xr, yr)?, b.prod(xi, yi)?);
     let (ri, ir) = (b.prod(xr, yi)?, b.prod(xi, yr)?);
@@ -305,21 +326,23 @@ fn index_select(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.gather(x, index, axis)?.into())
 }
 
-/// The tensors to join, all of them complex.
-fn all(call: &Call<'_>) -> Result<Vec<TensorId>> {
-    if call.values("tensors")?.iter().flatten().any(|v| !v.dtype.is_complex()) {
-        return unsupported("joining complex and real tensors: make all of them complex");
+/// The tensors to join, real ones with an imaginary part of zero.
+fn all(b: &mut Builder, call: &Call<'_>) -> Result<Vec<TensorId>> {
+    let mut made = Vec::new();
+    for (x, value) in call.tensors("tensors")?.into_iter().zip(call.values("tensors")?) {
+        made.push(if value.is_some_and(|v| v.dtype.is_complex()) { x } else { widened_real(b, x)? });
     }
-    call.tensors("tensors")
+    Ok(made)
 }
 
 fn cat(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let axis = call.axis("dim", call.output_dims(0)?.len())?;
-    Ok(b.concat(&all(call)?, axis)?.into())
+    let all = all(b, call)?;
+    Ok(b.concat(&all, axis)?.into())
 }
 
 fn stack(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let axis = call.axis("dim", call.output_dims(0)?.len())?;
-    let tensors = all(call)?.into_iter().map(|x| b.unsqueeze(x, &[axis])).collect::<Result<Vec<_>>>()?;
+    let tensors = all(b, call)?.into_iter().map(|x| b.unsqueeze(x, &[axis])).collect::<Result<Vec<_>>>()?;
     Ok(b.concat(&tensors, axis)?.into())
 }

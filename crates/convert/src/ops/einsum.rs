@@ -32,9 +32,13 @@ struct Operand {
 }
 
 fn einsum(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let tensors = call.tensors("tensors")?;
+    Ok(einsum_of(b, call.tensors("tensors")?, call.string("equation")?)?.into())
+}
+
+/// The Einstein summation of real tensors.
+pub(super) fn einsum_of(b: &mut Builder, tensors: Vec<TensorId>, equation: &str) -> Result<TensorId> {
     let ranks: Vec<usize> = tensors.iter().map(|t| b.rank(*t)).collect();
-    let (terms, output) = parse(call.string("equation")?, &ranks)?;
+    let (terms, output) = parse(equation, &ranks)?;
     let mut operands = Vec::with_capacity(tensors.len());
     for (tensor, labels) in tensors.into_iter().zip(terms) {
         operands.push(diagonal(b, Operand { tensor, labels })?);
@@ -47,7 +51,7 @@ fn einsum(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         result = contract(b, result, next, &wanted, &output)?;
     }
     let result = sum_out(b, result, &|label| output.contains(label))?;
-    Ok(arrange(b, &result, &output)?.into())
+    arrange(b, &result, &output)
 }
 
 /// The labels of each operand and of the output. Places in an ellipsis are labelled from its end.

@@ -135,8 +135,8 @@ fn part(b: &mut Builder, x: TensorId, axis: usize, start: Dim, size: Dim) -> Res
     b.slice_axis(x, axis, start, size, 1)
 }
 
-fn split(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let axis = call.axis("dim", b.rank(call.tensor("self")?))?;
+pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let axis = call.axis("dim", call.value("self")?.dims.len())?;
     split_along(b, call, axis)
 }
 
@@ -176,9 +176,9 @@ fn split_at(b: &mut Builder, call: &Call<'_>, axis: usize) -> Result<Outputs> {
     Ok(parts.collect::<Result<Vec<_>>>()?.into())
 }
 
-fn unbind(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn unbind(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let axis = call.axis("dim", b.rank(x))?;
+    let axis = call.axis("dim", call.value("self")?.dims.len())?;
     let each = (0..call.output_count()).map(|k| take(b, x, axis, &Dim::Static(k as i64)));
     Ok(each.collect::<Result<Vec<_>>>()?.into())
 }

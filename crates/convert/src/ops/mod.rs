@@ -10,6 +10,7 @@ pub mod cast;
 pub mod choice;
 pub mod comparison;
 pub mod complex;
+pub mod complex_functions;
 pub mod convolution;
 pub mod count;
 pub mod create;
@@ -170,7 +171,7 @@ pub fn table() -> impl Iterator<Item = &'static Operator> {
 /// The converter of an overload. `complex`: where a tensor of the call is, only converters that know how these travel.
 pub(crate) fn find(target: &str, complex: bool) -> Option<Converter> {
     static TABLES: LazyLock<[HashMap<&str, Converter>; 2]> = LazyLock::new(|| {
-        let on_complex = [complex::ON_COMPLEX, complex::OPERATORS, fft::OPERATORS];
+        let on_complex = [complex::ON_COMPLEX, complex_functions::ON_COMPLEX, complex::OPERATORS, fft::OPERATORS];
         let entry = |op: &'static Operator| (op.target, op.convert);
         [table().map(entry).collect(), on_complex.into_iter().flatten().map(entry).collect()]
     });

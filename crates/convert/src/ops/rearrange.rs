@@ -87,9 +87,9 @@ fn flipped(b: &mut Builder, x: TensorId, axes: &[usize]) -> Result<TensorId> {
     b.slice(x, &start, &size, &stride)
 }
 
-fn flip(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn flip(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let rank = b.rank(x);
+    let rank = call.value("self")?.dims.len();
     let axes: Vec<usize> = call.ints("dims")?.into_iter().map(|k| normalize(k, rank)).collect::<Result<_>>()?;
     Ok(flipped(b, x, &axes)?.into())
 }

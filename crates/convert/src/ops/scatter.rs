@@ -68,10 +68,10 @@ fn write_between(b: &mut Builder, x: TensorId, src: TensorId, axis: usize, bound
     b.select(hit, written, x)
 }
 
-fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, src) = (call.tensor("self")?, call.tensor("src")?);
     let src = b.cast(src, b.dtype(x))?;
-    let axis = call.axis("dim", b.rank(x))?;
+    let axis = call.axis("dim", call.value("self")?.dims.len())?;
     let whole = b.dims(x)[axis].clone();
     let bounds = Bounds::read(b, call, &whole)?;
     if bounds.are_read(b) {
@@ -97,10 +97,10 @@ fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.add(Op::Scatter { mode: ScatterMode::Element, axis }, &[x, positions, src])?.into())
 }
 
-fn select_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn select_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, src) = (call.tensor("self")?, call.tensor("src")?);
     let src = b.cast(src, b.dtype(x))?;
-    let axis = call.axis("dim", b.rank(x))?;
+    let axis = call.axis("dim", call.value("self")?.dims.len())?;
     let mut to = b.dims(x);
     let (position, size) = (call.size("index")?, to[axis].clone());
     to[axis] = Dim::Static(1);
@@ -168,7 +168,7 @@ fn masked(b: &Builder, call: &Call<'_>, values: TensorId) -> Result<Option<Tenso
     })
 }
 
-fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+pub(super) fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, values) = (call.tensor("self")?, call.tensor("values")?);
     let values = b.cast(values, b.dtype(x))?;
     let add = call.bool("accumulate")?;

@@ -3,13 +3,14 @@
 //! ONNX Runtime opens the `location` of every external tensor that the caller did not supply, relative to the working
 //! directory. A model of an engine file may therefore only refer to the weights that are stored with it.
 
-use crate::proto::{EXTERNAL, ModelProto, TensorProto};
+use crate::proto::{EXTERNAL, GraphProto, ModelProto, TensorProto};
 use prost::Message;
 
 /// Checks that a model refers to no external data other than the initializers in `weights`.
 ///
-/// A model with a field that this crate does not write (subgraphs, sparse initializers, functions) is rejected too:
-/// such a field may hold external tensors of its own.
+/// The caller supplies weights of the outermost graph only, so a subgraph may not refer to external data at all. A model
+/// with a field that this crate does not write (sparse initializers, functions) is rejected too: such a field may hold
+/// external tensors of its own.
 ///
 /// # Errors
 /// What is wrong with the model, as text.
@@ -19,7 +20,10 @@ pub fn check_external(model: &[u8], weights: impl Fn(&str) -> bool) -> Result<()
     if proto.encode_to_vec() != model {
         return Err("the ONNX model has fields that torch2trt does not write".to_owned());
     }
-    let graph = proto.graph.unwrap_or_default();
+    check_graph(&proto.graph.unwrap_or_default(), &weights)
+}
+
+fn check_graph(graph: &GraphProto, weights: &dyn Fn(&str) -> bool) -> Result<(), String> {
     for tensor in &graph.initializer {
         if is_external(tensor) && !weights(tensor.name()) {
             return Err(format!("initializer `{}` {}", tensor.name(), refers(tensor)));
@@ -29,6 +33,9 @@ pub fn check_external(model: &[u8], weights: impl Fn(&str) -> bool) -> Result<()
         let mut tensors = node.attribute.iter().filter_map(|attribute| attribute.t.as_ref());
         if let Some(tensor) = tensors.find(|tensor| is_external(tensor)) {
             return Err(format!("an attribute of node `{}` {}", node.name(), refers(tensor)));
+        }
+        for subgraph in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
+            check_graph(subgraph, &|_| false)?;
         }
     }
     Ok(())
@@ -47,7 +54,7 @@ fn refers(tensor: &TensorProto) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::{AttributeProto, GraphProto, NodeProto, StringStringEntryProto};
+    use crate::proto::{AttributeProto, NodeProto, StringStringEntryProto};
     use proptest::prelude::*;
 
     fn tensor(name: &str, location: &str) -> TensorProto {
@@ -88,10 +95,28 @@ mod tests {
         assert_eq!(problem, "an attribute of node `` refers to external data `secret`");
     }
 
+    #[test]
+    fn subgraphs_refer_to_no_external_data() {
+        let nested = |inner: GraphProto| {
+            let attribute = AttributeProto { g: Some(inner), ..AttributeProto::default() };
+            let node = NodeProto { attribute: vec![attribute], ..NodeProto::default() };
+            GraphProto { node: vec![node], ..GraphProto::default() }
+        };
+        let with = |initializer| GraphProto { initializer: vec![initializer], ..GraphProto::default() };
+        assert_eq!(check(nested(nested(with(TensorProto::default())))), Ok(()));
+        for name in ["ours", "other"] {
+            let problem = check(nested(nested(with(tensor(name, "secret"))))).unwrap_err();
+            assert_eq!(problem, format!("initializer `{name}` refers to external data `secret`"));
+        }
+        let attribute = AttributeProto { t: Some(tensor("ours", "secret")), ..AttributeProto::default() };
+        let node = NodeProto { attribute: vec![attribute], ..NodeProto::default() };
+        assert!(check(nested(GraphProto { node: vec![node], ..GraphProto::default() })).is_err());
+    }
+
     proptest! {
         /// Field numbers of ONNX where tensors, graphs and functions are stored that this crate never writes, and others.
         #[test]
-        fn unknown_fields_are_rejected(field in 1u32..200, deep in 0usize..4, content in prop::collection::vec(any::<u8>(), 1..20)) {
+        fn unknown_fields_are_rejected(field in 1u32..200, deep in 0usize..6, content in prop::collection::vec(any::<u8>(), 1..20)) {
             let frame = |tag: u32, content: &[u8]| {
                 let mut bytes = Vec::new();
                 prost::encoding::encode_key(tag, prost::encoding::WireType::LengthDelimited, &mut bytes);
@@ -99,10 +124,11 @@ mod tests {
                 bytes.extend_from_slice(content);
                 bytes
             };
-            // Within the model, the graph, a node, or an attribute.
-            let path = [7, 1, 5].into_iter().take(deep).rev();
+            // Within the model, the graph, a node, an attribute, a subgraph, or a node of one.
+            let path = [7, 1, 5, 6, 1].into_iter().take(deep).rev();
             let bytes = path.fold(frame(field, &content), |bytes, tag| frame(tag, &bytes));
-            let known: &[u32] = [&[1u32, 2, 3, 7, 8][..], &[1, 2, 5, 11, 12, 13], &[1, 2, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 8, 20]][deep];
+            let (graph, node) = (&[1u32, 2, 5, 11, 12, 13][..], &[1, 2, 3, 4, 5, 6][..]);
+            let known = [&[1, 2, 3, 7, 8], graph, node, &[1, 2, 3, 4, 5, 6, 8, 9, 20], graph, node][deep];
             prop_assume!(!known.contains(&field));
             prop_assert!(check_external(&bytes, |_| true).is_err());
         }

@@ -14,7 +14,7 @@ use super::elementwise::operand;
 use super::{Operator, Outputs, comparison, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T};
+use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T, UnaryOperation as U};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.topk.default", topk, "TopK", 0.0),
@@ -39,8 +39,33 @@ pub(super) fn first(b: &mut Builder, x: TensorId, op: T, k: &Dim, axis: usize) -
     }
     let dtype = b.dtype(x);
     let number = if dtype == DType::Bool { b.cast(x, DType::Int32)? } else { x };
-    let (values, positions) = b.top_k(number, op, k, axis)?;
+    let (values, positions) = if op == T::Min && k.is(1) && dtype.is_float() {
+        least(b, number, axis)?
+    } else {
+        b.top_k(number, op, k, axis)?
+    };
     Ok((b.cast(values, dtype)?, b.cast(positions, DType::Int64)?))
+}
+
+/// The first in ascending order, where NaN comes last. TopK with k = 1 is a minimum, which propagates NaN: the first of
+/// two is taken instead.
+fn least(b: &mut Builder, x: TensorId, axis: usize) -> Result<(TensorId, TensorId)> {
+    let (one, two) = (Dim::Static(1), Dim::Static(2));
+    let mut dims = b.dims(x);
+    if dims[axis].is(1) {
+        return b.top_k(x, T::Min, &one, axis);
+    }
+    let mut padded = x;
+    if !dims[axis].is_static() {
+        // There may be only one element.
+        dims[axis] = one.clone();
+        let last = b.scalar(b.dtype(x), f64::NAN, b.rank(x))?;
+        let last = b.expand(last, &dims)?;
+        padded = b.concat(&[x, last], axis)?;
+    }
+    let (values, positions) = b.top_k(padded, T::Min, &two, axis)?;
+    let values = b.slice_axis(values, axis, Dim::Static(0), one.clone(), 1)?;
+    Ok((values, b.slice_axis(positions, axis, Dim::Static(0), one, 1)?))
 }
 
 fn topk(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -98,18 +123,32 @@ fn middle(count: &Dim) -> Dim {
     (count.clone() + Dim::Static(1)).floor_div(&Dim::Static(2))
 }
 
+/// The median and its position; NaN and the position of the first one where an element is NaN.
+fn median_of(b: &mut Builder, x: TensorId, size: &Dim, axis: usize, keep: bool) -> Result<(TensorId, TensorId)> {
+    let (value, position) = kth(b, x, &middle(size), axis, keep)?;
+    if !b.dtype(x).is_float() || b.rank(x) == 0 {
+        return Ok((value, position));
+    }
+    let (mut largest, mut first_nan) = first(b, x, T::Max, &Dim::Static(1), axis)?;
+    if !keep {
+        (largest, first_nan) = (b.squeeze(largest, &[axis])?, b.squeeze(first_nan, &[axis])?);
+    }
+    let nan = b.unary(U::Isnan, largest)?;
+    Ok((b.select(nan, largest, value)?, b.select(nan, first_nan, position)?))
+}
+
 fn median(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let count = Dim::product(&b.dims(x));
     let flat = b.reshape(x, std::slice::from_ref(&count))?;
-    Ok(kth(b, flat, &middle(&count), 0, false)?.0.into())
+    Ok(median_of(b, flat, &count, 0, false)?.0.into())
 }
 
 fn median_dim(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
     let size = b.dims(x).get(axis).cloned().unwrap_or(Dim::Static(1));
-    let (value, position) = kth(b, x, &middle(&size), axis, call.bool("keepdim")?)?;
+    let (value, position) = median_of(b, x, &size, axis, call.bool("keepdim")?)?;
     Ok(vec![value, position].into())
 }
 

@@ -199,10 +199,41 @@ def test_what_is_taken_apart_keeps_its_place():
     assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))["aten.mul.Tensor"]
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64, torch.int16])
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2])
 def test_inputs_that_no_engine_takes(dtype):
-    code, text = code_of(lambda: convert(nn.Identity().eval(), [torch.ones(3, dtype=dtype)]))
+    code, text = code_of(lambda: convert(nn.Identity().eval(), [torch.ones(3).to(dtype)]))
     assert code == "E0104" and str(dtype).removeprefix("torch.") in text and "help: " in text
+
+
+CAST = [torch.float64, torch.int16, torch.int8, torch.uint8, torch.complex64, torch.complex128]
+
+
+@pytest.mark.parametrize("dtype", CAST)
+def test_inputs_that_are_cast_for_the_engine(dtype, tmp_path):
+    class Sums(nn.Module):
+        def forward(self, x, y):
+            return {"sum": x + y, "product": x * y, "same": x.clone(), "whole": (x + 1).sum(0)}
+
+    def draw():
+        if dtype.is_floating_point or dtype.is_complex:
+            return [torch.randn(3, 4, dtype=dtype) for _ in range(2)]
+        limits = torch.iinfo(dtype)
+        return [torch.randint(limits.min, limits.max + 1, (3, 4), dtype=dtype) for _ in range(2)]
+
+    made = convert(Sums().eval(), draw())
+    made.save(tmp_path / "model.engine")
+    filled = package.TRTModule()
+    filled.load_state_dict(made.state_dict())
+    for model_trt in (made, package.load(tmp_path / "model.engine"), filled, pickle.loads(pickle.dumps(made))):
+        x, y = draw()
+        got, expected = model_trt(x, y), Sums()(x, y)
+        for name, wanted in expected.items():
+            torch.testing.assert_close(got[name], wanted, rtol=1e-5, atol=1e-5)  # the dtype is compared, too
+        out = [torch.empty_like(wanted) for wanted in expected.values()]
+        written = model_trt.run([x, y], out=out)
+        assert all(given is returned for given, returned in zip(out, written, strict=True))
+        for given, wanted in zip(out, expected.values(), strict=True):
+            torch.testing.assert_close(given, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_calls_that_do_not_fit():

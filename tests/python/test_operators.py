@@ -53,6 +53,8 @@ def compare(actual: object, expected: object, tolerance: float) -> None:
     for ours, theirs in pairs:
         assert ours.dtype == theirs.dtype
         assert ours.shape == theirs.shape
+        if theirs.is_complex():
+            ours, theirs = torch.view_as_real(ours.resolve_conj()), torch.view_as_real(theirs.resolve_conj())
         ours, theirs = ours.detach().double(), theirs.detach().double()
         finite = theirs.isfinite()
         same = (ours == theirs) | (ours.isnan() & theirs.isnan())

@@ -17,6 +17,11 @@ def floats(*shapes: tuple[int, ...]) -> Draw:
     return lambda: tuple(torch.randn(shape) * 2 for shape in shapes)
 
 
+def complexes(*shapes: tuple[int, ...], dtype: torch.dtype = torch.complex64) -> Draw:
+    """Complex tensors in all four quadrants."""
+    return lambda: tuple(torch.randn(shape, dtype=dtype) * 2 for shape in shapes)
+
+
 def positive(*shapes: tuple[int, ...]) -> Draw:
     """Float tensors away from zero."""
     return lambda: tuple(torch.rand(shape) * 3 + 0.1 for shape in shapes)

@@ -74,6 +74,13 @@ pub(crate) fn read_manifest(py: Python<'_>, source: Source) -> PyResult<String> 
     json(py, &manifest)
 }
 
+/// Writes bytes to a path: atomically, through links, into devices and FIFOs.
+#[pyfunction]
+pub(crate) fn write_file(py: Python<'_>, path: PathBuf, content: PyBackedBytes) -> PyResult<()> {
+    let content = Bytes::from_owner(content);
+    Ok(py.detach(|| files::write(&path, |file| file.write_all(&content)))?)
+}
+
 /// Whether bytes start as an engine file does.
 #[pyfunction]
 pub(crate) fn is_engine_file(bytes: PyBackedBytes) -> bool {

@@ -54,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;
     module.add_function(wrap_pyfunction!(file::load_plan, module)?)?;
     module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
+    module.add_function(wrap_pyfunction!(file::write_file, module)?)?;
     module.add("Error", module.py().get_type::<error::Exception>())?;
     Ok(())
 }

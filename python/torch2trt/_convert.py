@@ -29,6 +29,7 @@ from .errors import Error, error
 from .footprint import Room, check_ranges
 from .guards import Guards
 from .converters import CONVERTERS, Calls
+from .converters.advice import advised
 from .converters.calls import listed
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .module import TRTModule
@@ -232,7 +233,11 @@ def convert(given: dict[str, Any]) -> Conversion:
     check_ranges(captured.program, sampled.profiles, report.backend)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
     with _timed(report, "convert"):
-        network = program.convert(options, calls)
+        try:
+            network = program.convert(options, calls)
+        except Error as refused:
+            missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
+            raise advised(refused, missing) from refused.__cause__
         if options["half"]:
             network = network.narrowed(magnitudes(network, to_engine(captured.inputs.samples, captured.inputs.dtypes)) if given["fp16_mode"] else {})
         if given["int8_mode"]:

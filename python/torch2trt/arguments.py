@@ -35,6 +35,14 @@ _MAPPED = {
     "device_types": (None, "engines run on the GPU"),
 }
 
+_ELSEWHERE = {
+    "device": "engines run where the model and its inputs are: pass model.cuda() and inputs on that GPU",
+    "dtype": "pass fp16_mode=True or bf16_mode=True, or convert model.float()",
+    "precision": "pass fp16_mode=True, bf16_mode=True or int8_mode=True",
+    "batch_size": "pass max_batch_size=, or sample inputs of that batch",
+}
+"""Names that other libraries have for what is asked for in another way here."""
+
 _said: set[str] = set()
 
 
@@ -99,6 +107,14 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
                 _said.add(name)
                 logger.warning("%s has no effect: %s", name, meaning)
         else:
-            near = difflib.get_close_matches(name, [*known, *_MAPPED], n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "see help(torch2trt.torch2trt) for the arguments"
-            raise error("E0701", f"torch2trt() has no argument `{name}`", hint)
+            raise error("E0701", f"torch2trt() has no argument `{name}`", _nearest(name, known))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """The help for an unknown argument. It suggests only arguments that have an effect."""
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    near = difflib.get_close_matches(name, [*known, *_MAPPED], n=1)
+    if near and near[0] in _MAPPED:
+        return f"leave it out: `{near[0]}` has no effect either ({_MAPPED[near[0]][1]})"
+    return f"did you mean `{near[0]}`?" if near else "see help(torch2trt.torch2trt) for the arguments"

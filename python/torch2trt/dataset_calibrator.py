@@ -12,6 +12,7 @@ import os
 from enum import Enum
 from typing import Any
 
+from ._core import write_file
 from .dataset import Dataset
 from .flattener import Flattener
 
@@ -76,8 +77,7 @@ class DatasetCalibrator:
     def write_calibration_cache(self, cache: bytes, *_: Any) -> None:
         """Keeps the ranges in the cache file, where there is one."""
         if self.cache_file is not None:
-            with open(self.cache_file, "wb") as file:
-                file.write(cache)
+            write_file(os.fspath(self.cache_file), bytes(cache))
 
 
 __all__ = ["DEFAULT_CALIBRATION_ALGORITHM", "CalibrationAlgoType", "DatasetCalibrator"]

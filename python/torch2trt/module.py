@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from . import boundary, tree_file
-from ._core import Engine, Error, Plan
+from ._core import Engine, Error, Plan, write_file
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .file import engine_from, load_options
@@ -187,6 +187,7 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: E0605 where the file cannot be written, or the inputs have a structure with no written form.
         """
+        _check_name(path, "save", "an engine file")
         self._saved().save(self._description(), os.fspath(path))
 
     def save_plan(self, path: str | os.PathLike[str]) -> None:
@@ -198,9 +199,9 @@ class TRTModule(torch.nn.Module):
         plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
+        _check_name(path, "save_plan", "a TensorRT plan")
         try:
-            with open(path, "wb") as file:
-                file.write(plan)
+            write_file(os.fspath(path), plan)
         except OSError as refused:
             raise error("E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists") from refused
 
@@ -264,6 +265,17 @@ class TRTModule(torch.nn.Module):
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""
         return str(self.report)
+
+
+def _check_name(path: str | os.PathLike[str], method: str, kind: str) -> None:
+    """Rejects the name of an ONNX model for what is none."""
+    name = os.fsdecode(path)
+    if name.lower().endswith(".onnx"):
+        raise error(
+            "E0701",
+            f"{name} is the name of an ONNX model, and `{method}` writes {kind}",
+            "write ONNX with model_trt.network.save_onnx(path), or choose another name, such as net.trt2",
+        )
 
 
 def _unpickled(data: bytes, device: int | None, options: dict[str, Any]) -> TRTModule:

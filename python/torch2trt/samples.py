@@ -194,41 +194,87 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
 
 
 def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:
-    """The tensors of each call to find the ranges of int8 on: of a data set, or of the sample inputs.
+    """The tensors of each call to find the ranges of int8 on: of a data set or an iterable, or of the sample inputs.
 
-    Items of a smaller batch than that of the samples are put together, where sizes are fixed; what is left over in the
+    Where sizes are fixed, items of another batch than that of the samples are joined and split; what is left over in the
     end is left out.
 
     Raises:
-        torch2trt.Error: E0602 for an item that is no input of the model, or a data set without items or length.
+        torch2trt.Error: E0602 for an item that is no input of the model, or where there are no items.
     """
     dataset = given["inputs"] if dataset is None and isinstance(given["inputs"], Dataset) else dataset
     if dataset is None:
         logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
         yield [sample.detach() for sample in captured.inputs.samples]
         return
-    if not hasattr(dataset, "__len__"):
-        kind = type(dataset).__name__
-        raise error("E0602", f"`int8_calib_dataset` is a {kind}, which has no length", "give a list or a data set of samples")
-    if len(dataset) < 1:
-        raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")
     fixed = all(isinstance(dim, int) for taken in captured.program.inputs for dim in taken.dims)
-    waiting: list[list[torch.Tensor]] = []
-    for index in range(len(dataset)):
-        waiting.append(captured.inputs.flatten(*normalized(dataset[index], given["kwargs"])))
-        if fixed and len(waiting) < _items_a_call(waiting[0], captured.inputs.samples):
+    wanted = [tuple(sample.shape) for sample in captured.inputs.samples]
+    waiting: list[torch.Tensor] = []
+    count = 0
+    for item in _items(dataset):
+        tensors = _inputs_of(item, count, given["kwargs"], captured.inputs)
+        count += 1
+        batch = _batch_of([tuple(tensor.shape) for tensor in tensors], wanted) if fixed else None
+        if batch is None:
+            yield tensors
             continue
-        yield [torch.cat(tensors) if len(tensors) > 1 else tensors[0] for tensors in zip(*waiting)]
-        waiting = []
+        waiting = [torch.cat(pair) for pair in zip(waiting, tensors)] if waiting else tensors
+        while len(waiting[0]) >= batch:
+            yield [tensor[:batch] for tensor in waiting]
+            waiting = [tensor[batch:] for tensor in waiting]
+    if count == 0:
+        raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")
 
 
-def _items_a_call(item: list[torch.Tensor], samples: list[torch.Tensor]) -> int:
-    """How many items make the batch of the samples; 1 where none do."""
-    batches = {(given.dim() and len(given), wanted.dim() and len(wanted)) for given, wanted in zip(item, samples)}
-    if len(batches) != 1:
-        return 1
-    given, wanted = batches.pop()
-    return wanted // given if given and wanted % given == 0 else 1
+def _items(dataset: Any) -> Iterator[Any]:
+    """The samples of a data set with a length and items, or of anything that can be iterated, such as a DataLoader."""
+    if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__") and not isinstance(dataset, (dict, torch.Tensor)):
+        for index in range(len(dataset)):
+            yield dataset[index]
+        return
+    try:
+        items = iter(dataset)
+    except TypeError:
+        items = None
+    if items is None or isinstance(dataset, (dict, torch.Tensor)):
+        kind = type(dataset).__name__
+        raise error(
+            "E0602",
+            f"`int8_calib_dataset` is a {kind}, not a collection of samples",
+            "give a data set, a DataLoader, or a list of samples: int8_calib_dataset=[sample]",
+        )
+    yield from items
+
+
+def _inputs_of(item: Any, index: int, kwargs: dict[str, Any] | None, inputs: InputTree) -> list[torch.Tensor]:
+    """The tensors of one sample."""
+    if not isinstance(item, (torch.Tensor, list, tuple, dict)):
+        raise error(
+            "E0602",
+            f"sample {index} of `int8_calib_dataset` is a {type(item).__name__}",
+            "give tensors, or tuples or dicts of the model's inputs",
+        )
+    try:
+        return inputs.flatten(*normalized(item, kwargs))
+    except Error as refused:
+        message = str(refused).partition(": ")[2].partition("\nhelp: ")[0]
+        raise error(
+            "E0602",
+            f"sample {index} of `int8_calib_dataset` does not fit the model: {message}",
+            "give the model's inputs only, without labels: int8_calib_dataset=((x,) for x, label in loader)",
+        ) from refused
+
+
+def _batch_of(given: list[tuple[int, ...]], wanted: list[tuple[int, ...]]) -> int | None:
+    """The batch of the samples where items of these shapes can be joined and split into it, else None."""
+    fit = all(own and other and own[1:] == other[1:] for own, other in zip(given, wanted))
+    if not fit or len({shape[0] for shape in given}) != 1 or len({shape[0] for shape in wanted}) != 1:
+        return None
+    # The only axis of a vector is not taken for a batch.
+    batch = wanted[0][0]
+    own = given[0][0]
+    joined = own and (all(len(shape) > 1 for shape in wanted) or batch % own == 0)
+    return batch if batch and own != batch and joined else None
 
 
 def _other(size: int, low: int, high: int) -> int:

@@ -1,6 +1,7 @@
 """int8 by calibration: what is computed, on which ranges, and that TensorRT-RTX builds it."""
 
 import logging
+import random
 
 import pytest
 import torch
@@ -171,7 +172,10 @@ def test_engines_are_saved(tmp_path):
         ({"refittable": True}, "E0701", "refittable"),
         ({"int8_calib_algorithm": "BEST"}, "E0701", "MINMAX_CALIBRATION"),
         ({"int8_calib_dataset": []}, "E0602", "empty"),
-        ({"int8_calib_dataset": iter([])}, "E0602", "list_iterator"),
+        ({"int8_calib_dataset": iter([])}, "E0602", "empty"),
+        ({"int8_calib_dataset": 5}, "E0602", "a int, not a collection"),
+        ({"int8_calib_dataset": torch.ones(2, 3, 8, 8)}, "E0602", "not a collection"),
+        ({"int8_calib_dataset": ["x"]}, "E0602", "sample 0"),
         ({"int8_calib_dataset": batches(1, 1, 3, 8, 8)}, "E0602", "a batch of the inputs"),
         ({"int8_calib_dataset": batches(1, 2, 3, 9, 9)}, "E0701", "sample 0"),
         ({"int8_calib_dataset": [[torch.ones(2, 3, 8, 8)] * 2]}, "E0602", "arguments"),
@@ -181,6 +185,61 @@ def test_errors(options, code, says):
     with pytest.raises(Error, match=says) as raised:
         convert(Net().eval(), [torch.randn(2, 3, 8, 8)], **options)
     assert raised.value.code == code and raised.value.help
+
+
+class Stream(torch.utils.data.IterableDataset):
+    """Samples one after the other, without a length."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __iter__(self):
+        return iter(self.samples)
+
+
+class Counted(torch.utils.data.Dataset):
+    """Samples by number."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.samples[index]
+
+
+@pytest.mark.parametrize("item", [lambda x: x, lambda x: (x,), lambda x: [x], lambda x: {"x": x}])
+def test_samples_come_from_any_iterable(item):
+    class Model(Net):
+        def forward(self, x):
+            return super().forward(x)
+
+    torch.manual_seed(seed := torch.seed() % 2**32)
+    print("seed", seed)
+    random.seed(seed)
+    images = [torch.randn(3, 8, 8) for _ in range(10)]
+    model, sample = Model().eval(), torch.randn(2, 3, 8, 8)
+    singles = [item(image[None]) for image in images]
+    y = torch.randn(2, 3, 8, 8)
+    wanted = convert(model, [sample], int8_calib_dataset=[[torch.stack(images[k : k + 2])] for k in range(0, 10, 2)])(y)
+    loader = torch.utils.data.DataLoader
+    sources = [singles, iter(singles), (one for one in singles), Stream(singles), Counted(singles)]
+    # The loader's batches are not those of the model: 3, 3, 3 and 1.
+    loaders = [loader(kind([item(image) for image in images]), batch_size=batch) for kind in (Stream, Counted) for batch in (2, 3, 5)]
+    # Each conversion takes a second: two sources of either kind for each form of items.
+    for source in [*random.sample(sources, 2), *random.sample(loaders, 2)]:
+        torch.testing.assert_close(convert(model, [sample], int8_calib_dataset=source)(y), wanted)
+
+
+def test_labels_are_not_inputs():
+    pairs = torch.utils.data.TensorDataset(torch.randn(8, 3, 8, 8), torch.randint(4, (8,)))
+    loader, model, sample = torch.utils.data.DataLoader(pairs, batch_size=2), Net().eval(), torch.randn(2, 3, 8, 8)
+    with pytest.raises(Error, match="sample 0") as raised:
+        convert(model, [sample], int8_calib_dataset=loader)
+    assert raised.value.code == "E0602" and "((x,) for x, label in loader)" in raised.value.help
+    convert(model, [sample], int8_calib_dataset=((x,) for x, label in loader))
 
 
 def test_samples_that_are_not_typical_are_found_out():

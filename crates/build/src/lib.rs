@@ -65,7 +65,7 @@ pub fn build(
 ) -> Result<Plan> {
     let profiles = profile::resolve(network, &options.profiles)?;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    watch::watched(progress, |relay| Build { network, library, options, profiles, relay }.run())
+    watch::watched(progress, options.refittable, |relay| Build { network, library, options, profiles, relay }.run())
 }
 
 /// Builds of a process take turns: TensorRT-RTX keeps the target of a build in a global (two at once fail with "target is

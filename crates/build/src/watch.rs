@@ -5,6 +5,7 @@
 //! build itself stays on the caller's thread: the CUDA device in use belongs to that thread.
 
 use crate::Progress;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,22 +65,38 @@ impl Drop for Finish {
 }
 
 /// Does some work on this thread, with `progress` told on another one what the relay hears.
-pub(crate) fn watched<T>(progress: &dyn Progress, work: impl FnOnce(&Arc<Relay>) -> T) -> T {
+///
+/// Stages about refitting are left out where nothing will be refitted: TensorRT reports them for every build.
+pub(crate) fn watched<T>(progress: &dyn Progress, refittable: bool, work: impl FnOnce(&Arc<Relay>) -> T) -> T {
     let (events, heard) = channel();
     let relay = Arc::new(Relay { events, cancelled: AtomicBool::new(progress.cancelled()) });
     std::thread::scope(|scope| {
         let finish = Finish(relay.clone());
-        scope.spawn(move || forward(&relay, &heard, progress));
+        scope.spawn(move || forward(&relay, &heard, progress, refittable));
         work(&finish.0)
     })
 }
 
-fn forward(relay: &Relay, events: &Receiver<Event>, progress: &dyn Progress) {
+fn forward(relay: &Relay, events: &Receiver<Event>, progress: &dyn Progress, refittable: bool) {
+    // TensorRT completes more steps of some stages than it announces.
+    let mut announced: HashMap<String, u64> = HashMap::new();
     loop {
         match events.recv_timeout(POLL) {
-            Ok(Event::Begin(stage, steps)) => progress.begin(&stage, Some(steps)),
-            Ok(Event::Step(stage, done)) => progress.step(&stage, done),
-            Ok(Event::End(stage)) => progress.end(&stage),
+            Ok(Event::Begin(stage, _)) if !refittable && stage.contains("refit") => {}
+            Ok(Event::Begin(stage, steps)) => {
+                progress.begin(&stage, Some(steps));
+                announced.insert(stage, steps);
+            }
+            Ok(Event::Step(stage, done)) => {
+                if let Some(steps) = announced.get(&stage) {
+                    progress.step(&stage, done.min(*steps));
+                }
+            }
+            Ok(Event::End(stage)) => {
+                if announced.remove(&stage).is_some() {
+                    progress.end(&stage);
+                }
+            }
             Ok(Event::Done) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -119,7 +136,7 @@ mod tests {
     #[test]
     fn every_event_arrives_in_order_before_the_work_is_over() {
         let diary = Diary::default();
-        let answer = watched(&diary, |relay| {
+        let answer = watched(&diary, true, |relay| {
             relay.phase_start("build", None, 2);
             for step in 0..2 {
                 assert!(relay.step_complete("build", step).is_continue());
@@ -132,9 +149,29 @@ mod tests {
     }
 
     #[test]
+    fn no_stage_has_more_steps_than_announced_and_refitting_is_not_reported_without_reason() {
+        let lines = |refittable| {
+            let diary = Diary::default();
+            watched(&diary, refittable, |relay| {
+                for stage in ["build", "Determining refit engines"] {
+                    relay.phase_start(stage, None, 1);
+                    for step in 0..3 {
+                        assert!(relay.step_complete(stage, step).is_continue());
+                    }
+                    relay.phase_finish(stage);
+                }
+            });
+            diary.lines.into_inner().unwrap()
+        };
+        let of = |stage: &str| [" of Some(1)", " 1", " 1", " 1", " over"].map(|what| format!("{stage}{what}")).to_vec();
+        assert_eq!(lines(false), of("build"));
+        assert_eq!(lines(true), [of("build"), of("Determining refit engines")].concat());
+    }
+
+    #[test]
     fn a_wish_to_cancel_is_heard_between_steps() {
         let diary = Diary::default();
-        watched(&diary, |relay| {
+        watched(&diary, true, |relay| {
             assert!(relay.step_complete("build", 0).is_continue());
             diary.stop.store(true, Ordering::Relaxed);
             let waited = std::time::Instant::now();

@@ -25,7 +25,7 @@ use torch2trt::{
 pub(crate) struct Arguments {
     /// A model that torch.export.save wrote
     file: PathBuf,
-    /// Where to write the engine file
+    /// Where to write the engine file; a name that ends in .onnx is that of an ONNX model
     #[arg(long, short, value_name = "PATH", required_unless_present = "onnx")]
     output: Option<PathBuf>,
     /// Where to write an ONNX model, too or only
@@ -85,6 +85,7 @@ fn memory(text: &str) -> Result<usize, String> {
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
     let started = Instant::now();
+    let (output, onnx) = arguments.outputs()?;
     let archive = torch2trt::read_archive(&arguments.file)?;
     screen.line(read(&arguments.file, &archive))?;
     for name in &archive.written {
@@ -95,11 +96,11 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     options.backend = backend;
     options.profiles = arguments.ranges.profile(&archive.program, backend)?.into_iter().collect();
     let made = Conversion::new(arguments, &archive, options, screen)?;
-    if let Some(path) = &arguments.onnx {
+    if let Some(path) = onnx {
         torch2trt::save_onnx(&made.network, path)?;
         screen.line(format!("{}: ONNX model, {}", path.display(), megabytes(made.network.weight_bytes() as u64)))?;
     }
-    let Some(output) = &arguments.output else { return Ok(()) };
+    let Some(output) = output else { return Ok(()) };
     let name = if backend == Backend::TensorRt { "TensorRT" } else { "the CPU engine" };
     screen.line(format!("using {name}: {reason}"))?;
     let engine = made.engine(screen)?;
@@ -118,6 +119,30 @@ fn read(path: &Path, archive: &Archive) -> String {
 }
 
 impl Arguments {
+    /// Where the engine file and the ONNX model are written to: the name of a file decides its format.
+    fn outputs(&self) -> Result<(Option<&Path>, Option<&Path>), Failure> {
+        let (output, onnx) = (self.output.as_deref(), self.onnx.as_deref());
+        for path in [output, onnx].into_iter().flatten() {
+            if std::fs::canonicalize(path).is_ok_and(|path| std::fs::canonicalize(&self.file).is_ok_and(|f| f == path))
+            {
+                let message = format!("{} is the model itself, which the output would replace", path.display());
+                return Err(wrong(message, "give the output another name, such as net.trt2"));
+            }
+        }
+        let named_onnx = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
+        match (output, onnx) {
+            (Some(output), Some(onnx)) if named_onnx(output) => {
+                let message = format!("{} and {} are both ONNX models", output.display(), onnx.display());
+                Err(wrong(
+                    message,
+                    "give --output the name of an engine file, such as net.trt2, or leave one of them out",
+                ))
+            }
+            (Some(output), None) if named_onnx(output) => Ok((None, Some(output))),
+            other => Ok(other),
+        }
+    }
+
     fn options(&self, archive: &Archive, site_packages: Vec<PathBuf>) -> Options {
         let half = match (self.fp16, self.bf16) {
             (true, _) => Some(Half::Float16),
@@ -154,6 +179,10 @@ impl Arguments {
         ];
         all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+fn wrong(message: String, help: &str) -> Failure {
+    Failure::Error(Error::new(Code::BadOption, message).with_help(help))
 }
 
 /// A network, and what it is compared with.

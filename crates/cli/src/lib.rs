@@ -4,6 +4,7 @@
 //! them need. It calls the stages of the facade in order, and must not know how any of them is done.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod bench;
 mod build;
 mod coverage;
@@ -124,8 +125,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<Pa
         // Whoever read the output had enough of it.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => 0,
         Err(Failure::Output(error)) => complain(&error),
-        Err(Failure::Error(error)) => complain(&error),
+        Err(Failure::Error(error)) => complain(&in_our_terms(&error)),
     }
+}
+
+/// The error with its help in the terms of the command line.
+fn in_our_terms(error: &torch2trt::Error) -> torch2trt::Error {
+    let plain = torch2trt::Error::new(error.code(), error.message());
+    error.help().map_or(plain.clone(), |help| plain.with_help(advice::for_command_line(help)))
 }
 
 fn complain(error: &dyn std::fmt::Display) -> u8 {

@@ -21,7 +21,8 @@ pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
         let message = format!("{} holds an ONNX model for the CPU engine, and no plan", arguments.file.display());
         return Err(Error::new(Code::EngineFile, message)
             .with_help(
-                "convert with backend=\"tensorrt\" for a plan, or save the model with model_trt.network.save_onnx",
+                "torch2trt build model.pt2 --backend tensorrt --output net.trt2 builds a plan; --onnx net.onnx writes an \
+                 ONNX model",
             )
             .into());
     }

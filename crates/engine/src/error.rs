@@ -33,7 +33,8 @@ pub enum Error {
     /// It is a zip archive, as PyTorch writes its own files.
     #[error(
         "this is a zip archive, as torch.save and torch.export.save write them, and not an engine file\n\
-         help: `torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save wrote"
+         help: `torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save wrote; in \
+         Python, torch2trt.torch2trt converts the model"
     )]
     Archive,
     /// It was copied as text, which changed its bytes.

@@ -6,6 +6,12 @@
 use crate::proto::{EXTERNAL, GraphProto, ModelProto, TensorProto};
 use prost::Message;
 
+/// Whether bytes start as a serialized `ModelProto` does: with the version of the format and another of its fields.
+pub fn is_model(bytes: &[u8]) -> bool {
+    // Field 1 as a varint; then one of the fields 2 to 8. No TensorRT plan and no engine file starts with 8.
+    matches!(bytes, [0x08, 1..=32, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..])
+}
+
 /// Checks that a model refers to no external data other than the initializers in `weights`.
 ///
 /// The caller supplies weights of the outermost graph only, so a subgraph may not refer to external data at all. A model

@@ -32,7 +32,7 @@ mod shape;
 
 pub use error::{Error, Result};
 pub use export::{Exported, export};
-pub use external::check_external;
+pub use external::{check_external, is_model};
 pub use model::{ExternalWeight, Model, lower};
 
 /// How float16 and bfloat16 tensors are computed.

@@ -171,30 +171,14 @@ const ARGUMENT_HELP: &str = "write it with other arguments or operations, or con
                              (@tensorrt_converter, docs/custom-converters.md)";
 
 fn missing_help(missing: &[convert::Missing]) -> String {
-    let Some(first) = missing.iter().find(|m| !m.complex) else {
+    if missing.iter().all(|m| m.complex) {
         return "say it with real numbers: torch.view_as_real(x) has the two parts in its last axis".into();
-    };
-    let name = first.target.as_str();
-    let short = name.split('.').nth(1).unwrap_or(name);
-    let python = public_name(short);
-    format!("register one with @tensorrt_converter(\"{python}\"), or see torch2trt.coverage(model, inputs)")
-}
-
-/// Where Python code finds what an operator is called: `linalg_svd` is `torch.linalg.svd`.
-fn public_name(operator: &str) -> String {
-    let spaces = [("linalg_", "linalg"), ("special_", "special"), ("fft_", "fft")];
-    let within = spaces.iter().find_map(|(prefix, space)| Some((space, operator.strip_prefix(prefix)?)));
-    match within {
-        Some((space, name)) => format!("torch.{space}.{name}"),
-        None if FUNCTIONAL.iter().any(|part| operator.contains(part)) => {
-            format!("torch.nn.functional.{operator}")
-        }
-        None => format!("torch.{operator}"),
     }
+    // Which names can be registered depends on the Python packages: the Python half names them.
+    "write that part of the model with other operators, or convert it in Python with a converter of your own \
+     (@tensorrt_converter, docs/custom-converters.md)"
+        .into()
 }
-
-/// Parts of the names of operators that only `torch.nn.functional` has.
-const FUNCTIONAL: [&str; 5] = ["_pool2d", "_pool3d", "_loss", "unfold", "upsample"];
 
 fn dtype_help(dtype: &str) -> String {
     match dtype {

@@ -82,8 +82,15 @@ fn check_external(model: &[u8], weights: &[Weight]) -> Result<()> {
 /// Makes the engine of a plain plan, with the interface that the plan itself tells.
 ///
 /// # Errors
-/// E0604 for a plan that cannot run here, E0301 without TensorRT.
+/// E0605 for an ONNX model, E0604 for a plan that cannot run here, E0301 without TensorRT.
 pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
+    if onnx::is_model(&plan) {
+        return Err(Error::new(Code::EngineFile, "this is an ONNX model, not an engine file or a TensorRT plan")
+            .with_help(
+                "run it with ONNX Runtime, or convert the PyTorch model: torch2trt(model, inputs).save(path) in Python, \
+                 torch2trt build model.pt2 --output net.trt2 on the command line",
+            ));
+    }
     let library = pipeline::tensorrt(options, nvinfer::Purpose::Run)?;
     let engine = TensorRtEngine::new(library, &plan, None, &run_options(options, options.trusted))?;
     let declared = runtime::Engine::spec(&engine).clone();

@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from .containers import register_containers, register_transformers_cache  # noqa: F401  (callers import both from here)
 from .errors import CaptureError, InputError
+from .keywords import check_names
 from .size import Size
 
 
@@ -194,6 +195,7 @@ class InputTree:
         return dict(self._signature.bind(*args, **kwargs).arguments)
 
     def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        check_names(self._signature, kwargs)
         try:
             given = self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:

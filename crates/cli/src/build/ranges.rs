@@ -161,7 +161,7 @@ fn dims_of<'p>(program: &'p Program, name: &str) -> Result<&'p [Dim], Failure> {
 }
 
 fn checked(program: &Program, symbol: &str, range: SizeRange, limit: SizeRange) -> Result<(), Failure> {
-    let (place, shape) = place(program, symbol);
+    let (place, _) = place(program, symbol);
     if range.min > range.opt || range.opt > range.max {
         let message = format!("{place} has min {}, opt {}, max {}", range.min, range.opt, range.max);
         return Err(wrong(message, "give each input's smallest, best and largest sizes, in that order"));
@@ -172,11 +172,54 @@ fn checked(program: &Program, symbol: &str, range: SizeRange, limit: SizeRange) 
             "{place} is asked to be {} to {}, and the model was exported for {} to {most}",
             range.min, range.max, limit.min
         );
-        let help = "export it with a torch.export.Dim of that range: dynamic_shapes={\"x\": {0: torch.export.Dim(\"batch\", \
-                    min=1, max=8)}}";
-        return Err(wrong(message, format!("{help}, or ask for less than all of {shape}")));
+        let wider = SizeRange { min: range.min.min(limit.min), max: range.max.max(limit.max), ..range };
+        let help = export_for(program, symbol, wider);
+        return Err(wrong(message, format!("{help}, or ask for sizes within {} to {most}", limit.min)));
     }
     Ok(())
+}
+
+/// Help to export the model for another range of one symbol: the whole `dynamic_shapes`, which torch.export needs.
+fn export_for(program: &Program, symbol: &str, wanted: SizeRange) -> String {
+    let inputs = program.inputs().iter().map(|id| program.value(*id));
+    // Names with a dot are parts of a structure.
+    let shapes: Option<Vec<String>> = inputs
+        .map(|input| {
+            let axes = input.dims.iter().enumerate().filter(|(_, dim)| dim.as_static().is_none());
+            let axes: Vec<String> =
+                axes.map(|(axis, dim)| format!("{axis}: {}", export_dim(program, dim, symbol, wanted))).collect();
+            let axes = if axes.is_empty() { "None".to_owned() } else { format!("{{{}}}", axes.join(", ")) };
+            (!input.name.contains('.')).then(|| format!("\"{}\": {axes}", input.name))
+        })
+        .collect();
+    let end = if wanted.max == i64::MAX { String::new() } else { format!(", max={}", wanted.max) };
+    match shapes {
+        Some(shapes) => format!("export it for that range: dynamic_shapes={{{}}}", shapes.join(", ")),
+        None => format!("export it with torch.export.Dim(\"{}\", min={}{end}) there", dim_name(symbol), wanted.min),
+    }
+}
+
+/// How torch.export is told a size.
+fn export_dim(program: &Program, dim: &Dim, symbol: &str, wanted: SizeRange) -> String {
+    let symbols = dim.symbols();
+    let [own] = symbols.as_slice() else { return "torch.export.Dim.AUTO".to_owned() };
+    let known = program.symbols().get(&**own);
+    let (min, max) = match known {
+        _ if **own == *symbol => (wanted.min, Some(wanted.max).filter(|max| *max != i64::MAX)),
+        Some(known) => (known.min, known.max),
+        None => (0, None),
+    };
+    if *dim != Dim::symbol(own) {
+        return "torch.export.Dim.AUTO".to_owned();
+    }
+    let end = max.map_or_else(String::new, |max| format!(", max={max}"));
+    format!("torch.export.Dim(\"{}\", min={min}{end})", dim_name(own))
+}
+
+/// A name that torch.export accepts for a new size: those of its own, such as `s0`, are taken.
+fn dim_name(symbol: &str) -> String {
+    let own = symbol.strip_prefix('s').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    if own { format!("size_{symbol}") } else { symbol.to_owned() }
 }
 
 fn endless(program: &Program, symbol: &str) -> Failure {
@@ -255,6 +298,9 @@ mod tests {
     fn what_does_not_fit_says_so() {
         assert!(problem(&asked(&[], &[], &[]), None).contains("--max-shape x=batchx3"));
         assert!(problem(&asked(&[], &[], &["x=9x3"]), Some(8)).contains("exported for 1 to 8"));
+        let export =
+            "dynamic_shapes={\"x\": {0: torch.export.Dim(\"batch\", min=1, max=9)}, \"z\": {0: torch.export.Dim.AUTO}}";
+        assert!(problem(&asked(&[], &[], &["x=9x3"]), Some(8)).contains(export));
         assert!(problem(&asked(&["x=5x3"], &["x=4x3"], &[]), Some(8)).contains("min 5, opt 4, max 8"));
         assert!(problem(&asked(&[], &[], &["x=5x4"]), Some(8)).contains("exported for 3 only"));
         assert!(problem(&asked(&[], &[], &["x=5"]), Some(8)).contains("has 2 axes, and 1 sizes"));

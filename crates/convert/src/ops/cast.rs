@@ -61,7 +61,10 @@ fn to(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn dropout(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("input")?;
     if !call.is_none("train") && call.bool("train")? && call.float("p")? != 0.0 {
-        return unsupported("dropout in training mode: call model.eval() before converting");
+        return unsupported(
+            "dropout in training mode: F.dropout(x, p) has training=True by default, so write \
+             F.dropout(x, p, self.training), and call .eval() on nn.Dropout modules",
+        );
     }
     if call.output_count() == 1 {
         return Ok(x.into());

@@ -48,6 +48,15 @@ def place_of(error: BaseException) -> str:
     return f" ({os.path.basename(own[-1][0].co_filename)}:{own[-1][1]} in {own[-1][0].co_name})" if own else ""
 
 
+def user_line() -> str:
+    """The line of the model that runs now, as `file.py:12 in forward`; empty where none does."""
+    for frame, line in traceback.walk_stack(None):
+        file = frame.f_code.co_filename
+        if is_user_code(file) and not _is_library(file):
+            return f"{os.path.basename(file)}:{line} in {frame.f_code.co_name}"
+    return ""
+
+
 def _is_library(file: str) -> bool:
     """Whether a file is of Python itself, which runs between the model's lines (`contextlib`, `functools`)."""
     return os.path.dirname(file) == os.path.dirname(os.__file__)

@@ -5,6 +5,7 @@
 //! | `lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)` | Recurrent; MatrixMultiply, ElementWise, Activation, Slice, Concatenation |
 //! | `gru.input(Tensor input, Tensor hx, Tensor[] params, …) -> (Tensor, Tensor)`, `rnn_tanh.input`, `rnn_relu.input` | the same |
 //! | `lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh)`, `gru_cell`, `rnn_tanh_cell`, `rnn_relu_cell` | the same, one step |
+//! | `torch2trt::{lstm,gru,rnn_tanh,rnn_relu}(Tensor input, Tensor lengths, …)`: packed sequences as capture writes them, padded with their lengths | Recurrent |
 //! | `{lstm,gru,rnn_tanh,rnn_relu}.data(…)`: packed sequences | refused |
 //!
 //! Dtypes: one float type. The number of steps and the batch may be symbolic. Up to [`UNROLLED`] static steps are
@@ -16,12 +17,16 @@ use super::{Operator, Outputs, linear, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
 use dims::Dim;
-use network::{ActivationType as A, DType, ElementWiseOperation, Op, RecurrentCell, TensorId, Weights};
+use network::{ActivationType as A, DType, ElementWiseOperation, Op, RecurrentCell, TensorId};
+use steps::{added, input_gates, step};
+
+mod steps;
 
 /// The largest number of steps that is written out, step by step; more are a loop.
 const UNROLLED: i64 = 16;
 
 const LAYERS: &str = "Recurrent, or unrolled: MatrixMultiply, ElementWise, Activation, Slice, Concatenation";
+const LOOP: &str = "Recurrent";
 const CELL: &str = "MatrixMultiply, ElementWise, Activation, Slice";
 const REFUSED: &str = "none: refused";
 
@@ -34,6 +39,10 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.gru_cell.default", gru_cell, CELL, 1e-5),
     operator("aten.rnn_tanh_cell.default", rnn_tanh_cell, CELL, 1e-5),
     operator("aten.rnn_relu_cell.default", rnn_relu_cell, CELL, 1e-5),
+    operator("torch2trt.lstm.default", lstm_of_lengths, LOOP, 1e-5),
+    operator("torch2trt.gru.default", gru_of_lengths, LOOP, 1e-5),
+    operator("torch2trt.rnn_tanh.default", rnn_tanh_of_lengths, LOOP, 1e-5),
+    operator("torch2trt.rnn_relu.default", rnn_relu_of_lengths, LOOP, 1e-5),
     operator("aten.lstm.data", packed, REFUSED, 1e-5),
     operator("aten.gru.data", packed, REFUSED, 1e-5),
     operator("aten.rnn_tanh.data", packed, REFUSED, 1e-5),
@@ -90,19 +99,35 @@ struct State {
 }
 
 fn lstm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    recurrent(b, call, Cell::Lstm)
+    recurrent(b, call, Cell::Lstm, None)
+}
+
+fn lstm_of_lengths(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Lstm, Some(call.tensor("lengths")?))
 }
 
 fn gru(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    recurrent(b, call, Cell::Gru)
+    recurrent(b, call, Cell::Gru, None)
+}
+
+fn gru_of_lengths(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Gru, Some(call.tensor("lengths")?))
 }
 
 fn rnn_tanh(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    recurrent(b, call, Cell::Plain(A::Tanh))
+    recurrent(b, call, Cell::Plain(A::Tanh), None)
+}
+
+fn rnn_tanh_of_lengths(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Plain(A::Tanh), Some(call.tensor("lengths")?))
 }
 
 fn rnn_relu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    recurrent(b, call, Cell::Plain(A::Relu))
+    recurrent(b, call, Cell::Plain(A::Relu), None)
+}
+
+fn rnn_relu_of_lengths(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    recurrent(b, call, Cell::Plain(A::Relu), Some(call.tensor("lengths")?))
 }
 
 fn packed(_: &mut Builder, _: &Call<'_>) -> Result<Outputs> {
@@ -144,7 +169,8 @@ fn directions(call: &Call<'_>, count: usize) -> Result<Vec<Direction>> {
     parameters.chunks(each).map(|p| direction(p).ok_or_else(wrong)).collect()
 }
 
-fn recurrent(b: &mut Builder, call: &Call<'_>, cell: Cell) -> Result<Outputs> {
+/// All layers of a network; `lengths` are those of the sequences, where they are not all of one length.
+fn recurrent(b: &mut Builder, call: &Call<'_>, cell: Cell, lengths: Option<TensorId>) -> Result<Outputs> {
     if call.bool("train")? && call.float("dropout")? != 0.0 {
         return unsupported("dropout between recurrent layers in training mode; call model.eval() before converting");
     }
@@ -163,7 +189,7 @@ fn recurrent(b: &mut Builder, call: &Call<'_>, cell: Cell) -> Result<Outputs> {
             let at = Dim::Static((layer * ways + way) as i64);
             let mut pick = |states: TensorId| b.slice_axis(states, 0, at.clone(), Dim::Static(1), 1);
             let state = State { hidden: pick(hidden)?, cell: cells.map(&mut pick).transpose()? };
-            let (output, state) = unroll(b, cell, x, state, direction, way == 1)?;
+            let (output, state) = unroll(b, cell, x, state, direction, Walk { backward: way == 1, lengths })?;
             outputs.push(output);
             last.push(state);
         }
@@ -188,20 +214,21 @@ fn unroll(
     x: TensorId,
     mut state: State,
     direction: &Direction,
-    backward: bool,
+    walk: Walk,
 ) -> Result<(TensorId, State)> {
-    let Some(steps) = b.dims(x)[0].as_static().filter(|steps| (1..=UNROLLED).contains(steps)) else {
-        return scan(b, cell, x, state, direction, Walk { backward, lengths: None });
+    let few = |steps: &i64| walk.lengths.is_none() && (1..=UNROLLED).contains(steps);
+    let Some(steps) = b.dims(x)[0].as_static().filter(few) else {
+        return scan(b, cell, x, state, direction, walk);
     };
     let gates = input_gates(b, cell, x, direction)?;
     let mut outputs = Vec::new();
     for k in 0..steps {
-        let at = if backward { steps - 1 - k } else { k };
+        let at = if walk.backward { steps - 1 - k } else { k };
         let gates = b.slice_axis(gates, 0, Dim::Static(at), Dim::Static(1), 1)?;
         state = step(b, cell, gates, state, direction)?;
         outputs.push(state.hidden);
     }
-    if backward {
+    if walk.backward {
         outputs.reverse();
     }
     Ok((b.concat(&outputs, 0)?, state))
@@ -273,100 +300,6 @@ fn projected(
     let (outputs, state) = scan(b, Cell::Lstm, x, State { hidden: zeros, ..state }, &plain, walk)?;
     let outputs = linear::affine(b, outputs, projection, None)?;
     Ok((outputs, State { hidden: linear::affine(b, state.hidden, projection, None)?, ..state }))
-}
-
-/// The input's share of the gates, with every bias that is simply added.
-fn input_gates(b: &mut Builder, cell: Cell, x: TensorId, direction: &Direction) -> Result<TensorId> {
-    let bias = match (direction.input_bias, direction.hidden_bias) {
-        // A GRU multiplies the hidden share of the new gate before it adds it.
-        (bias, _) if cell == Cell::Gru => bias,
-        (Some(a), Some(c)) => Some(added(b, a, c)?),
-        (a, c) => a.or(c),
-    };
-    linear::affine(b, x, direction.input, bias)
-}
-
-/// The sum of two biases; of constants, a constant.
-fn added(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
-    if let (Some(left), Some(right)) = (b.weights(x), b.weights(y)) {
-        let sum = left.to_f64().into_iter().zip(right.to_f64()).map(|(l, r)| l + r);
-        let weights = Weights::from_f64(left.dtype, &left.dims, sum);
-        return b.constant(weights);
-    }
-    b.sum(x, y)
-}
-
-/// One step; `gates` is the input's share.
-fn step(b: &mut Builder, cell: Cell, gates: TensorId, state: State, direction: &Direction) -> Result<State> {
-    let bias = if cell == Cell::Gru { direction.hidden_bias } else { None };
-    let share = linear::affine(b, state.hidden, direction.hidden, bias)?;
-    let rows = b.dims(direction.hidden)[0].as_static();
-    let Some(features) = rows.map(|rows| rows / cell.gates()) else {
-        return unsupported("recurrent weights whose sizes depend on the input");
-    };
-    let gate = |b: &mut Builder, x: TensorId, first: i64, count: i64| {
-        let axis = b.rank(x) - 1;
-        b.slice_axis(x, axis, Dim::Static(first * features), Dim::Static(count * features), 1)
-    };
-    match cell {
-        Cell::Plain(kind) => {
-            let sum = b.sum(gates, share)?;
-            Ok(State { hidden: b.activation(kind, 0.0, 0.0, sum)?, cell: None })
-        }
-        Cell::Gru => gru_step(b, [gates, share], state, gate),
-        Cell::Lstm => {
-            let sum = b.sum(gates, share)?;
-            lstm_step(b, sum, state, direction.projection, gate)
-        }
-    }
-}
-
-/// `r, z = σ(x + h)`, `n = tanh(x + r·h)`, `h' = n + z·(h - n)`.
-fn gru_step(
-    b: &mut Builder,
-    [x, h]: [TensorId; 2],
-    state: State,
-    gate: impl Fn(&mut Builder, TensorId, i64, i64) -> Result<TensorId>,
-) -> Result<State> {
-    let (x_open, h_open) = (gate(b, x, 0, 2)?, gate(b, h, 0, 2)?);
-    let open = b.sum(x_open, h_open)?;
-    let open = b.activation(A::Sigmoid, 0.0, 0.0, open)?;
-    let (reset, update) = (gate(b, open, 0, 1)?, gate(b, open, 1, 1)?);
-    let (x_new, h_new) = (gate(b, x, 2, 1)?, gate(b, h, 2, 1)?);
-    let kept = b.prod(reset, h_new)?;
-    let new = b.sum(x_new, kept)?;
-    let new = b.activation(A::Tanh, 0.0, 0.0, new)?;
-    let difference = b.sub(state.hidden, new)?;
-    let back = b.prod(update, difference)?;
-    Ok(State { hidden: b.sum(new, back)?, cell: None })
-}
-
-/// `c' = σ(f)·c + σ(i)·tanh(g)`, `h' = σ(o)·tanh(c')`, then the projection where there is one.
-fn lstm_step(
-    b: &mut Builder,
-    gates: TensorId,
-    state: State,
-    projection: Option<TensorId>,
-    gate: impl Fn(&mut Builder, TensorId, i64, i64) -> Result<TensorId>,
-) -> Result<State> {
-    let Some(cell) = state.cell else {
-        return Err(Error::Converter { problem: "an LSTM without a cell state".into() });
-    };
-    let open = gate(b, gates, 0, 2)?;
-    let open = b.activation(A::Sigmoid, 0.0, 0.0, open)?;
-    let (take, forget) = (gate(b, open, 0, 1)?, gate(b, open, 1, 1)?);
-    let new = gate(b, gates, 2, 1)?;
-    let new = b.activation(A::Tanh, 0.0, 0.0, new)?;
-    let show = gate(b, gates, 3, 1)?;
-    let show = b.activation(A::Sigmoid, 0.0, 0.0, show)?;
-    let (kept, taken) = (b.prod(forget, cell)?, b.prod(take, new)?);
-    let cell = b.sum(kept, taken)?;
-    let shown = b.activation(A::Tanh, 0.0, 0.0, cell)?;
-    let mut hidden = b.prod(show, shown)?;
-    if let Some(projection) = projection {
-        hidden = linear::affine(b, hidden, projection, None)?;
-    }
-    Ok(State { hidden, cell: Some(cell) })
 }
 
 /// One step of a cell called by itself: input `[batch, features]`.

@@ -62,7 +62,7 @@ fn check_types(network: &Network, target: Target) -> Result<(), Error> {
             ),
             (None, Op::NonZero { .. } | Op::Nms { .. }) if !target.has(Feature::DataDependentSizes) => (
                 "it has no sizes that depend on data".to_owned(),
-                "leave what follows out of the model, or use TensorRT itself",
+                "leave what follows out of the model (pad_packed_sequence: pass total_length), or use TensorRT itself",
             ),
             (None, Op::TopK { k, .. }) if *k > target.largest_k() => (
                 format!("it finds at most {} largest elements, not {k}", target.largest_k()),

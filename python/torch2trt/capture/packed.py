@@ -1,0 +1,146 @@
+"""Packed sequences while capturing: padded tensors together with the lengths of their sequences.
+
+What PyTorch packs has sizes that depend on the lengths. During capture `pack_padded_sequence` returns a `Padded`
+instead, the recurrent networks compute on it through operators that take the lengths, and `pad_packed_sequence`
+returns the padded tensor. Models import these two functions by name, so the code of the functions is replaced.
+
+This file must not know what is captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch.nn.utils import rnn
+
+from .detection import Change
+from .errors import CaptureError
+from .origin import user_line
+
+
+class Padded(rnn.PackedSequence):
+    """Stands for a packed sequence. `padded` is `[time, batch, …]`; `longest` is known where the lengths are numbers."""
+
+    padded: torch.Tensor
+    lengths: torch.Tensor
+    longest: int | None
+    is_masked: bool
+
+    def __new__(cls, padded: torch.Tensor, lengths: torch.Tensor, longest: int | None, is_masked: bool) -> Padded:
+        made = tuple.__new__(cls, (padded, lengths, None, None))
+        made.padded, made.lengths, made.longest, made.is_masked = padded, lengths, longest, is_masked
+        return made
+
+    def _refused(self, *_: Any) -> Any:
+        raise CaptureError(
+            "the model reads the data or the batch sizes of a packed sequence: their sizes depend on the lengths",
+            where=user_line(),
+            help="pass packed sequences from pack_padded_sequence to LSTM, GRU or RNN and to pad_packed_sequence only; "
+            "apply other operations to the padded tensor",
+        )
+
+    data = batch_sizes = sorted_indices = unsorted_indices = property(_refused)  # type: ignore[assignment]
+    __iter__ = __getitem__ = _refused  # type: ignore[assignment]
+
+
+def changes() -> list[Change]:
+    """What handles padded tensors where PyTorch packs, computes on packed sequences, and pads again."""
+    networks = [(kind, "forward", _forward) for kind in (nn.LSTM, nn.GRU, nn.RNN)]
+    functions = [(rnn.pack_padded_sequence, _pack_entry), (rnn.pad_packed_sequence, _pad_entry)]
+    return [*networks, *((function, "__code__", lambda _, entry=entry: entry.__code__) for function, entry in functions)]
+
+
+def _pack_entry(input, lengths, batch_first=False, enforce_sorted=True):  # type: ignore[no-untyped-def]
+    # Runs with the global names of PyTorch's module.
+    from torch2trt.capture.packed import pack
+
+    return pack(input, lengths, batch_first)
+
+
+def _pad_entry(sequence, batch_first=False, padding_value=0.0, total_length=None):  # type: ignore[no-untyped-def]
+    from torch2trt.capture.packed import pad
+
+    return pad(sequence, batch_first, padding_value, total_length)
+
+
+def pack(x: torch.Tensor, lengths: Any, batch_first: bool) -> Padded:
+    """`pack_padded_sequence`. The order of the sequences is kept, so it makes no difference whether they are sorted."""
+    longest = None
+    if not isinstance(lengths, torch.Tensor):
+        longest = max(lengths)
+        lengths = torch.as_tensor(lengths, dtype=torch.int64, device="cpu")
+    return Padded(x.transpose(0, 1) if batch_first else x, lengths.to(torch.int64), longest, False)
+
+
+def pad(sequence: Padded, batch_first: bool, value: float, total: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """`pad_packed_sequence`. Without `total` the number of steps is the largest length, which may depend on data."""
+    x, lengths = sequence.padded, sequence.lengths
+    steps = torch.arange(x.shape[0], device=x.device)
+    if value != 0 or not sequence.is_masked:
+        valid = steps[:, None] < lengths.to(x.device)[None]
+        x = torch.where(valid.reshape(*valid.shape, *[1] * (x.dim() - 2)), x, x.new_full((), value))
+    total = sequence.longest if total is None else total
+    if total is None:
+        x = x.index_select(0, (steps < lengths.max().to(x.device)).nonzero().squeeze(1))
+    elif not statically_known_true(x.shape[0] == total):
+        x = torch.cat([x, x.new_full((total, *x.shape[1:]), value)])[:total]
+    return x.transpose(0, 1) if batch_first else x, lengths
+
+
+def _forward(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward` of a recurrent network that takes padded tensors with their lengths too."""
+
+    def forward(self: nn.RNNBase, input: Any, hx: Any = None) -> Any:
+        if not isinstance(input, Padded):
+            return original(self, input, hx)
+        x, is_lstm = input.padded, isinstance(self, nn.LSTM)
+        rows, batch = self.num_layers * (2 if self.bidirectional else 1), x.shape[1]
+        if hx is None:
+            hidden = x.new_zeros((rows, batch, self.proj_size or self.hidden_size))
+            hx = (hidden, x.new_zeros((rows, batch, self.hidden_size))) if is_lstm else hidden
+        operator = getattr(torch.ops.torch2trt, self.mode.lower())
+        weights = [getattr(self, name) for name in self._flat_weights_names]
+        options = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional, False)
+        output, *last = operator(x, input.lengths, list(hx) if is_lstm else hx, weights, *options)
+        return Padded(output, input.lengths, input.longest, True), tuple(last) if is_lstm else last[0]
+
+    return forward
+
+
+_LIBRARY = torch.library.Library("torch2trt", "FRAGMENT")
+
+
+def _define(name: str, states: int) -> None:
+    """`aten::{name}.input` with the lengths of the sequences; outputs past a length are zero."""
+    hx = "Tensor[] hx" if states > 1 else "Tensor hx"
+    outputs = ", ".join(["Tensor"] * (states + 1))
+    _LIBRARY.define(
+        f"{name}(Tensor input, Tensor lengths, {hx}, Tensor[] params, bool has_biases, int num_layers, float dropout, "
+        f"bool train, bool bidirectional, bool batch_first) -> ({outputs})"
+    )
+
+    def computed(x: torch.Tensor, lengths: torch.Tensor, hx: Any, params: Any, *options: Any) -> tuple[torch.Tensor, ...]:
+        lengths, order = lengths.cpu().sort(descending=True)
+        back = order.argsort()
+        data, sizes = torch._VF._pack_padded_sequence(x.index_select(1, order.to(x.device)), lengths, False)
+        hx = [state.index_select(1, order.to(x.device)) for state in ([hx] if states == 1 else hx)]
+        layers = getattr(torch._VF, name)
+        output, *last = layers(data, sizes, hx if states > 1 else hx[0], params, *options[:-1])
+        output, _ = torch._VF._pad_packed_sequence(output, sizes, False, 0.0, x.shape[0])
+        return tuple(made.index_select(1, back.to(x.device)) for made in (output, *last))
+
+    def sizes(x: torch.Tensor, lengths: torch.Tensor, hx: Any, params: Any, *options: Any) -> tuple[torch.Tensor, ...]:
+        features = params[1].shape[1] * (2 if options[4] else 1)
+        output = x.new_empty((x.shape[0], x.shape[1], features))
+        return output, *(torch.empty_like(state) for state in ([hx] if states == 1 else hx))
+
+    _LIBRARY.impl(name, computed, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"torch2trt::{name}", sizes, lib=_LIBRARY)
+
+
+for _name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+    _define(_name, 2 if _name == "lstm" else 1)

@@ -75,7 +75,7 @@ impl Cell {
             Self::Gru => Ok(RecurrentCell::Gru),
             Self::Plain(A::Tanh) => Ok(RecurrentCell::Tanh),
             Self::Plain(A::Relu) => Ok(RecurrentCell::Relu),
-            Self::Plain(kind) => unsupported(&format!("a recurrent network of {kind:?}")),
+            Self::Plain(kind) => unsupported(format!("a recurrent network of {kind:?}")),
         }
     }
 }

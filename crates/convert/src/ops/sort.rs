@@ -14,7 +14,9 @@ use super::elementwise::operand;
 use super::{Operator, Outputs, comparison, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T, UnaryOperation as U};
+use network::{
+    DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T, UnaryOperation as U,
+};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.topk.default", topk, "TopK", 0.0),

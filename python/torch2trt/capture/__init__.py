@@ -31,6 +31,7 @@ from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
+from .folding import fold_unknown
 from .fork import Fork
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
@@ -163,6 +164,8 @@ def capture(
                 interceptor.release()
             if graph.written:
                 _warn_states(fork.module, inputs)
+        if known is not None:
+            fold_unknown(graph, known)
         program = walk(graph, inputs.names, inputs.samples, progress)
         graph.tree.dtypes = program.output_dtypes()
         constants = constant_arguments(graph) if interceptor.kept else {}

@@ -21,7 +21,7 @@ from .intercept import TARGET
 
 def constant_arguments(graph: AtenGraph) -> dict[int, dict[int, torch.Tensor]]:
     """For each kept call, by key, the values of those tensor arguments that no input decides, by position."""
-    values = _Values(graph)
+    values = Values(graph)
     found: dict[int, dict[int, torch.Tensor]] = {}
     for node in graph.module.graph.nodes:
         if str(node.target) == TARGET:
@@ -30,13 +30,18 @@ def constant_arguments(graph: AtenGraph) -> dict[int, dict[int, torch.Tensor]]:
     return found
 
 
-class _Values:
+class Values:
     """Values of nodes, computed when they are asked for."""
 
     def __init__(self, graph: AtenGraph) -> None:
         self.weights = {name: tensor for name, (_, tensor, _) in graph.weights.items()}
         self.decided: dict[FxNode, bool] = {}
         self.values: dict[FxNode, Any] = {}
+
+    def add(self, node: FxNode, value: torch.Tensor) -> None:
+        """Makes a constant known that the graph did not have."""
+        self.weights[node.name] = value
+        self.decided[node] = True
 
     def constant(self, node: FxNode) -> bool:
         """Whether the node follows from the weights alone."""

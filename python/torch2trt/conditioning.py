@@ -138,7 +138,7 @@ def _is_choice(leaf: Any, name: str) -> bool:
 
 
 def _first_other(before: list[_Call], after: list[_Call]) -> str | None:
-    """The first call that chooses otherwise; those made for choosing come before comparisons and casts."""
+    """The first call that chooses otherwise: one that sorts, else another made for choosing, else a comparison or cast."""
     others = []
     for left, right in zip(before, after):
         if left.name != right.name:
@@ -146,8 +146,9 @@ def _first_other(before: list[_Call], after: list[_Call]) -> str | None:
         pairs = zip(left.chosen, right.chosen)
         if any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs):
             others.append(left)
+    tied = [call for call in others if call.name in _TIES]
     named = [call for call in others if call.name in _CHOICES]
-    return next((call.place for call in named or others), None)
+    return next((call.place for call in tied or named or others), None)
 
 
 def _line() -> str:

@@ -89,8 +89,8 @@ def cause(
             own = compare(expected, run(inputs, parameters))
         if explains(own):
             text = (
-                f"the model is ill-conditioned on these inputs: PyTorch's own result changes by {own:.1e} where inputs, "
-                f"weights and the values that are sorted change by {size:.0e} of themselves"
+                f"the model is ill-conditioned on these inputs: PyTorch's own result changes by {own:.1e} where "
+                f"inputs, weights and the values that are sorted change by {size:.0e} of themselves"
             )
             place = _first_other(first.calls, second.calls)
             return Cause(text + (f"\n  the first operator that then chooses otherwise: {place}" if place else ""))
@@ -124,8 +124,8 @@ class _Recorder(TorchDispatchMode):
         result = function(*args, **kwargs)
         is_random = torch.Tag.nondeterministic_seeded in function.tags
         chosen = [leaf.detach().clone() for leaf in pytree.tree_leaves(result) if _is_choice(leaf, name)]
-        reads = any(isinstance(leaf, torch.Tensor) and leaf.is_floating_point() for leaf in pytree.tree_leaves((args, kwargs)))
-        if is_random or (chosen and reads):
+        leaves = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if is_random or (chosen and any(leaf.is_floating_point() for leaf in leaves)):
             self.calls.append(_Call(name, f"{name} {_line()}".strip(), chosen, is_random))
         return result
 
@@ -138,7 +138,7 @@ def _is_choice(leaf: Any, name: str) -> bool:
 
 
 def _first_other(before: list[_Call], after: list[_Call]) -> str | None:
-    """The first call that chooses otherwise: one that sorts, else another made for choosing, else a comparison or cast."""
+    """The first call that chooses otherwise: one that sorts, else another choice, else a comparison or a cast."""
     others = []
     for left, right in zip(before, after):
         if left.name != right.name:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -24,10 +22,10 @@ from .calibration import ranges
 from .capture import Captured, ModelError, capture
 from .capture.preserve import as_module
 from .capture.remembered import hashable_sizes, is_unhashable, primed
-from .dynamic import Ranges, check_captured, resized
+from .conversion import Conversion, timed, verify_on_the_cpu
+from .dynamic import check_captured
 from .errors import Error, error
-from .footprint import Room, check_ranges
-from .guards import Guards
+from .footprint import check_ranges
 from .converters import CONVERTERS, Calls
 from .converters.advice import advised
 from .converters.calls import listed
@@ -36,7 +34,6 @@ from .module import TRTModule
 from .ranges import magnitudes
 from .report import Report
 from .samples import Samples, ShapeOptions, calibration_samples, collect
-from .verify import check, check_elsewhere, check_fresh
 
 
 def torch2trt(
@@ -147,64 +144,6 @@ def torch2trt(
     return _made(convert(given))
 
 
-@dataclass
-class Conversion:
-    """One call of `torch2trt`, up to the network.
-
-    Attributes:
-        module: the model.
-        sampled: the sample inputs and ranges.
-        captured: what was captured of the model.
-        network: what TensorRT will be told.
-        options: the options, as the Rust half reads them.
-        weights: the model's tensors that the network may borrow.
-        report: what is known so far.
-        bar: shows progress.
-        given: the arguments of the call but the model.
-    """
-
-    module: Any
-    sampled: Samples
-    captured: Captured
-    network: _core.Network
-    options: dict[str, Any]
-    weights: list[torch.Tensor]
-    report: Report
-    bar: _core.ProgressBar
-    given: dict[str, Any]
-
-    def verify(self, made: TRTModule) -> None:
-        """Compares with the model on the samples, or at the ends of every range, and on fresh values.
-
-        Raises:
-            torch2trt.Error: E0702 where they differ by more than the precision explains.
-        """
-        with _timed(made.report, "verify"):
-            guards, room = Guards(self.captured), Room(self.captured.program, torch.device(made.engine.device))
-            asked = self.sampled.profiles
-            profiles = [room.cut(profile) for profile in asked]
-            for label, tensors, is_cut in self.sampled.cases(self.captured, profiles):
-                decision = guards.failing([tuple(tensor.shape) for tensor in tensors])
-                check(self.module, made, self.captured, label, tensors, decision, is_cut)
-            self._verify_elsewhere(made, guards, room, profiles)
-            for wide, profile in zip(asked, profiles):
-                if wide != profile:
-                    taken = ", ".join(str(list(shape)) for shape in profile.maximum)
-                    made.report.skipped["sizes above " + taken] = room.reason(wide.maximum)
-            check_fresh(self.module, made, self.captured)
-
-    def _verify_elsewhere(self, made: TRTModule, guards: Guards, room: Room, profiles: list[Ranges]) -> None:
-        """Compares at sizes where the model decides otherwise than at the sample's, as far as these fit in memory."""
-        samples = [sample.detach() for sample in self.captured.inputs.samples]
-        for shapes, decision in guards.elsewhere(profiles):
-            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
-            check_elsewhere(self.module, made, self.captured, tensors, decision)
-        if profiles != self.sampled.profiles:
-            for shapes, decision in guards.elsewhere(self.sampled.profiles):
-                if not room.fits(shapes):
-                    made.report.skipped[f"sizes at which `{decision}` is decided otherwise"] = room.reason(shapes)
-
-
 def convert(given: dict[str, Any]) -> Conversion:
     """Model → network, for the arguments of `torch2trt` by name."""
     given = dict(given)
@@ -221,7 +160,7 @@ def convert(given: dict[str, Any]) -> Conversion:
     report, bar = Report(), _core.ProgressBar(given["progress"])
     shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
-    with _timed(report, "capture"):
+    with timed(report, "capture"):
         captured, program = _captured(module, sampled, bar)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
@@ -232,7 +171,7 @@ def convert(given: dict[str, Any]) -> Conversion:
     options["backend"] = report.backend
     check_ranges(captured.program, sampled.profiles, report.backend)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
-    with _timed(report, "convert"):
+    with timed(report, "convert"):
         try:
             network = program.convert(options, calls)
         except Error as refused:
@@ -288,7 +227,7 @@ def _made(conversion: Conversion) -> TRTModule:
     network, captured, report = conversion.network, conversion.captured, conversion.report
     options, target = conversion.options, conversion.given["target"]
     engine, plan = None, None
-    with _timed(report, "engine"):
+    with timed(report, "engine"):
         if report.backend == "cpu":
             engine = network.cpu_engine()
             report.engine = engine.description
@@ -296,7 +235,7 @@ def _made(conversion: Conversion) -> TRTModule:
             plan = network.build(conversion.bar)
             report.plan, report.engine = plan.summary, f"TensorRT plan for {target}"
     if plan and target is None:
-        with _timed(report, "load"):
+        with timed(report, "load"):
             engine, plan = plan.engine(), None
             report.engine = engine.description
     kept = network if conversion.given["keep_network"] else None
@@ -310,30 +249,8 @@ def _made(conversion: Conversion) -> TRTModule:
         if engine:
             conversion.verify(made)
         else:
-            _verified_on_the_cpu(conversion)
+            verify_on_the_cpu(conversion)
     return made
-
-
-def _verified_on_the_cpu(conversion: Conversion) -> None:
-    """Compares the network of a plan that cannot run here, as the CPU engine computes it with the same roundings.
-
-    Raises:
-        torch2trt.Error: E0702 and E0307, as `Conversion.verify`.
-    """
-    captured, report = conversion.captured, conversion.report
-    try:
-        engine = conversion.network.cpu_engine()
-        report.compared_on = _ON_THE_CPU
-        conversion.verify(TRTModule(engine, captured.inputs, captured.outputs, report, None, conversion.weights))
-    except Error as refused:
-        if refused.code in ("E0702", "E0307"):
-            raise
-        report.compared_on = ""
-        reason = str(refused).splitlines()[0].partition(": ")[2]
-        report.skipped["sample inputs"] = f"built for another GPU, and the CPU engine cannot run the network ({reason})"
-
-
-_ON_THE_CPU = "on the CPU engine; the plan itself was built for another GPU and did not run here"
 
 
 _PASSED_ON = (
@@ -417,13 +334,6 @@ def _take(module: Any, sampled: Samples, take: Callable[[tuple[Any, ...], dict[s
             with hashable_sizes(), suppress(Error):
                 return take(sampled.args, sampled.kwargs)
         raise
-
-
-@contextmanager
-def _timed(report: Report, stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    report.seconds[stage] = time.perf_counter() - start
 
 
 __all__ = ["Conversion", "convert", "coverage", "torch2trt"]

@@ -9,6 +9,7 @@ This file must not know what is captured.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -49,22 +50,39 @@ class Padded(rnn.PackedSequence):
 
 def changes() -> list[Change]:
     """What handles padded tensors where PyTorch packs, computes on packed sequences, and pads again."""
-    networks = [(kind, "forward", _forward) for kind in (nn.LSTM, nn.GRU, nn.RNN)]
-    functions = [(rnn.pack_padded_sequence, _pack_entry), (rnn.pad_packed_sequence, _pad_entry)]
-    return [*networks, *((function, "__code__", lambda _, entry=entry: entry.__code__) for function, entry in functions)]
+    return [(kind, "forward", _forward) for kind in (nn.LSTM, nn.GRU, nn.RNN)]
+
+
+def codes() -> list[tuple[types.FunctionType, types.CodeType]]:
+    """The functions that models import by name, and what they run while a model is captured."""
+    return [(rnn.pack_padded_sequence, _pack_entry.__code__), (rnn.pad_packed_sequence, _pad_entry.__code__)]
+
+
+def _copied(function: types.FunctionType) -> types.FunctionType:
+    """The function with the code it has now, for calls from other threads."""
+    copy = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+_PACK, _PAD = _copied(rnn.pack_padded_sequence), _copied(rnn.pad_packed_sequence)
 
 
 def _pack_entry(input, lengths, batch_first=False, enforce_sorted=True):  # type: ignore[no-untyped-def]
     # Runs with the global names of PyTorch's module.
-    from torch2trt.capture.packed import pack
+    from torch2trt.capture import packed, threads
 
-    return pack(input, lengths, batch_first)
+    if not threads.captures_here():
+        return packed._PACK(input, lengths, batch_first, enforce_sorted)
+    return packed.pack(input, lengths, batch_first)
 
 
 def _pad_entry(sequence, batch_first=False, padding_value=0.0, total_length=None):  # type: ignore[no-untyped-def]
-    from torch2trt.capture.packed import pad
+    from torch2trt.capture import packed, threads
 
-    return pad(sequence, batch_first, padding_value, total_length)
+    if not threads.captures_here():
+        return packed._PAD(sequence, batch_first, padding_value, total_length)
+    return packed.pad(sequence, batch_first, padding_value, total_length)
 
 
 def pack(x: torch.Tensor, lengths: Any, batch_first: bool) -> Padded:

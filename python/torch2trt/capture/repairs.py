@@ -34,7 +34,10 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        with _forgotten(), replaced([*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes()]):
+        changes = [*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes()]
+        with _forgotten(), replaced(changes), Patches().undone() as patches:
+            for function, code in packed.codes():
+                patches.set_code(function, code)
             yield
     finally:
         library._destroy()

@@ -19,6 +19,7 @@ import functools
 import os
 import threading
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import get_ident
@@ -32,16 +33,22 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 _LOCK = threading.RLock()
 _DEPTH = 0
+_OWNER: int | None = None
 
 
 def _after_fork() -> None:
     """A lock that another thread held at the fork has no owner in the child."""
-    global _LOCK, _DEPTH
-    _LOCK, _DEPTH = threading.RLock(), 0
+    global _LOCK, _DEPTH, _OWNER
+    _LOCK, _DEPTH, _OWNER = threading.RLock(), 0, None
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def captures_here() -> bool:
+    """Whether the calling thread is the one that captures a model."""
+    return get_ident() == _OWNER
 
 
 def only_here(original: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,6 +77,11 @@ class Patches:
             self._undo.append(functools.partial(_delete, owner, attribute))
         setattr(owner, attribute, value)
 
+    def set_code(self, function: types.FunctionType, code: types.CodeType) -> None:
+        """Sets the code of a function, which reaches whoever imported the function by its name, in every thread."""
+        self._undo.append(functools.partial(setattr, function, "__code__", function.__code__))
+        function.__code__ = code
+
     def undo(self) -> None:
         """Puts everything back. An interrupted call can be repeated: putting back twice does no harm."""
         while self._undo:
@@ -96,7 +108,7 @@ def _delete(owner: Any, attribute: str) -> None:
 @contextmanager
 def exclusive() -> Iterator[None]:
     """Runs alone among the captures of the process; calls in one thread may nest."""
-    global _DEPTH
+    global _DEPTH, _OWNER
     with _LOCK:
         if _DEPTH:
             yield
@@ -104,7 +116,7 @@ def exclusive() -> Iterator[None]:
         state, patches, done = _State(), Patches(), False
         try:
             try:
-                _DEPTH = 1
+                _DEPTH, _OWNER = 1, get_ident()
                 _confine(patches)
                 yield
                 done = True
@@ -121,10 +133,10 @@ def exclusive() -> Iterator[None]:
 
 
 def _settle(patches: Patches, state: _State, done: bool) -> None:
-    global _DEPTH
+    global _DEPTH, _OWNER
     state.restore(hooks=not done)
     patches.undo()
-    _DEPTH = 0
+    _DEPTH, _OWNER = 0, None
 
 
 def _confine(patches: Patches) -> None:
@@ -146,8 +158,7 @@ def _confine(patches: Patches) -> None:
         # By its code, since many modules have imported the function itself.
         if hasattr(torch.compiler, f"_{name}_flag") and getattr(function, "__code__", None):
             patches.set(torch.compiler, "_torch2trt_captures", lambda: get_ident() == owner)
-            patches._undo.append(functools.partial(setattr, function, "__code__", function.__code__))
-            function.__code__ = made.__code__
+            patches.set_code(function, made.__code__)
 
 
 def _is_compiling() -> bool:

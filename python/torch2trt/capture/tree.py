@@ -1,9 +1,8 @@
 """The structure around the tensors: what goes into a model and what comes out of it.
 
-A program has flat lists of inputs and outputs; a model has arguments, dictionaries, named tuples and the
-output classes of a library. `InputTree` takes a call apart the way the sample call was taken apart, and
-`OutputTree` builds the model's own return value. Both go through torch.utils._pytree, so whatever is
-registered there works.
+A program has flat lists of inputs and outputs; a model has arguments, dictionaries, named tuples and the output classes
+of a library. `InputTree` flattens a call the way the sample call was flattened, and `OutputTree` builds the model's own
+return value. Both use torch.utils._pytree, so whatever is registered there works.
 
 Arguments are bound to the signature of `forward` first: `model(x, mask=m)` and `model(x, m)` are one call.
 
@@ -25,7 +24,6 @@ from .containers import register_containers, register_transformers_cache  # noqa
 from .errors import CaptureError, InputError
 from .keywords import check_names
 from .size import Size
-
 
 
 class _Runtime:

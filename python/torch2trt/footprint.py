@@ -155,7 +155,7 @@ def check_ranges(program: Program, profiles: list[Ranges], backend: str) -> None
     Raises:
         torch2trt.Error: E0307 with the axes and the largest maximum that works.
     """
-    footprint, most = Footprint(program), _MOST_ELEMENTS[backend]
+    footprint, most = Footprint(program), _MOST_ELEMENTS.get(backend, 2**60)
 
     def beyond(shapes: list[Shape]) -> Iterator[tuple[_Sized, Shape, Node | None]]:
         return (

@@ -160,11 +160,12 @@ def assert_replays(captured: Captured, module, args, kwargs=None, tolerance: flo
     """The program gives `module`'s answer on these arguments, in its structure, by default to the bit."""
     kwargs = kwargs or {}
     recorder = record(captured)
-    values = Replay(recorder)(captured.flatten_inputs(args, kwargs))
+    inputs = captured.flatten_inputs(args, kwargs)
+    values = Replay(recorder)(inputs)
     runtime = [value for value, arg in zip(values, recorder.outputs) if isinstance(arg, tuple)]
     with torch.no_grad():
         expected = module(*args, **kwargs)
-    assert_same(captured.unflatten_outputs(runtime), expected, tolerance)
+    assert_same(captured.unflatten_outputs(runtime, inputs), expected, tolerance)
     return recorder
 
 

@@ -172,7 +172,7 @@ const ARGUMENT_HELP: &str = "write it with other arguments or operations, or con
 
 fn missing_help(missing: &[convert::Missing]) -> String {
     if missing.iter().all(|m| m.complex) {
-        return "say it with real numbers: torch.view_as_real(x) has the two parts in its last axis".into();
+        return "use real numbers: torch.view_as_real(x) has the real and the imaginary part on its last axis".into();
     }
     // Which names can be registered depends on the Python packages: the Python half names them.
     "write that part of the model with other operators, or convert it in Python with a converter of your own \

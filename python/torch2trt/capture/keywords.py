@@ -24,7 +24,7 @@ def check_names(signature: inspect.Signature, kwargs: dict[str, Any]) -> None:
             near = difflib.get_close_matches(name, [other for other in known if other not in kwargs], n=1)
             listed = f"its arguments are {', '.join(known)}" if known else "it takes no arguments by keyword"
             raise InputError(
-                f"the arguments do not fit forward{signature}: it has no argument `{name}`",
+                f"the arguments do not fit forward{signature}: unexpected keyword argument '{name}'",
                 help=f"did you mean `{near[0]}`?" if near else listed,
             )
 

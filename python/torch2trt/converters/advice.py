@@ -19,9 +19,9 @@ _SHOWN = 3
 def advised(refused: Error, missing: Iterable[str]) -> Error:
     """The error with help that names converters to register for these overloads; other errors as they are."""
     overloads = list(missing)
-    if refused.code != "E0101" or not overloads:
-        return refused
-    message = str(refused).partition(": ")[2].partition("\nhelp: ")[0]
+    message, _, help = str(refused).partition(": ")[2].partition("\nhelp: ")
+    if refused.code != "E0101" or not overloads or "tensorrt_converter" not in help:
+        return refused  # complex numbers, for one, have other help
     found = [name for name in map(registrable, overloads) if name]
     names = list(dict.fromkeys(found))[:_SHOWN]
     listed = "see torch2trt.coverage(model, inputs)"

@@ -144,7 +144,7 @@ impl Site<'_> {
         if spread {
             let kernel = inputs.get(1).copied().flatten().and_then(|id| state.new.constant(id));
             let Some(kernel) = kernel.and_then(|kernel| spread_kernel(kernel, &a.dilation)) else {
-                let problem = "its deconvolution has no stride together with a dilation, but for constant kernels";
+                let problem = "its deconvolution has no stride together with a dilation unless its kernel is constant";
                 return Err(self.refused(problem, "use a dilation of 1, or TensorRT itself"));
             };
             attributes.dilation = vec![1; a.dilation.len()];

@@ -7,7 +7,6 @@ import os
 import random
 import re
 import resource
-import time
 
 import pytest
 import replay  # noqa: F401  (finds torch2trt)
@@ -29,9 +28,8 @@ def small():
 
 @pytest.mark.parametrize("largest", [10**6, 10**9])
 def test_compares_at_the_largest_batch_that_fits(largest):
-    model, before, start = small(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    model, before = small(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     made = torch2trt(model, [torch.randn(2, 3, 8, 8)], max_batch_size=largest, backend="cpu")
-    assert time.perf_counter() - start < 60
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 3 * 2**20  # KiB
     (reason,) = [why for what, why in made.report.skipped.items() if what.startswith("sizes above")]
     assert f"[{largest}, 3, 8, 8] needs about" in reason

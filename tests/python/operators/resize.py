@@ -103,7 +103,7 @@ CASES = [
         resize("bilinear", size=(5, 4), antialias=True),
         SMALL,
         dynamic=SIZES,
-        refused="antialiased",
+        other=TALL,
     ),
     *(
         Case(

@@ -21,7 +21,7 @@ test: lint rust-test python-test
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
 	# A second TensorRT-RTX, of another family of interfaces, for the tests of the binding.
 	$(BIN)/pip install -q --no-deps --target $(VENV)/rtx-1.4 tensorrt-rtx-cu13-libs==1.4.0.76
 	touch $@

@@ -34,16 +34,6 @@ def engine(tmp_path_factory):
     return model, path
 
 
-@pytest.fixture
-def command(capfd):
-    def run(*arguments):
-        status = _core.run_command(["torch2trt", *map(str, arguments)], _core.site_packages())
-        said = capfd.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
 def test_a_file_of_tensors_is_run(engine, command, tmp_path):
     model, path = engine
     inputs = {"ids": torch.randint(16, (3, 5)), "x": torch.randn(3, 5, 8)}

@@ -168,16 +168,6 @@ def test_functional_dropout_is_told_its_own_remedy():
     torch.testing.assert_close(convert(Dropping(True).eval(), [x])(x), x)
 
 
-@pytest.fixture
-def command(capfd):
-    def run(*arguments):
-        status = _core.run_command(["torch2trt", *map(str, arguments)], _core.site_packages())
-        said = capfd.readouterr()
-        return status, said.out, said.err
-
-    return run
-
-
 def exported(path, dynamic_shapes):
     program = torch.export.export(Pair().eval(), (torch.randn(4, 3), torch.randn(4, 3)), dynamic_shapes=dynamic_shapes)
     torch.export.save(program.run_decompositions({}), path)

@@ -1,4 +1,4 @@
-"""Conversions and threads: several at once, beside forward passes, and interrupted at any moment."""
+"""Conversions and threads: several at once, alongside forward passes, and interrupted at any moment."""
 
 from __future__ import annotations
 

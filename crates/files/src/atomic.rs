@@ -43,7 +43,7 @@ fn prefix(name: &OsStr) -> String {
     format!(".{name}.")
 }
 
-/// A temporary file that is locked, so that nobody takes it for an abandoned one.
+/// A temporary file that is locked, so that it is not mistaken for an abandoned one.
 fn create(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     loop {
         let mut builder = Builder::new();
@@ -60,7 +60,7 @@ fn create(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     }
 }
 
-/// The error without the temporary file's path, which nobody asked for.
+/// The error without the temporary file's path, which the caller did not choose.
 fn plain(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::Other => error,

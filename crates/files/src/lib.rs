@@ -4,7 +4,7 @@
 //! followed, and its target is replaced. A FIFO or a character device is written to and never replaced.
 //!
 //! The content of a regular file is first written to a locked temporary file in the same folder. A process that was
-//! killed leaves it behind; the next write to the same path removes it, because nobody holds the lock any more.
+//! killed leaves it behind; the next write to the same path removes it, because the lock is free then.
 //!
 //! The crate must not know what is written.
 #![forbid(unsafe_code)]

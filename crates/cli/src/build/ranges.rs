@@ -199,7 +199,7 @@ fn export_for(program: &Program, symbol: &str, wanted: SizeRange) -> String {
     }
 }
 
-/// How torch.export is told a size.
+/// How a size is declared to torch.export.
 fn export_dim(program: &Program, dim: &Dim, symbol: &str, wanted: SizeRange) -> String {
     let symbols = dim.symbols();
     let [own] = symbols.as_slice() else { return "torch.export.Dim.AUTO".to_owned() };

@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use runtime::{DataType, Device, IoSpec};
+use std::collections::HashMap;
 
 pub(crate) struct Out<'s, 'py> {
     tensors: Vec<Bound<'py, PyAny>>,
@@ -22,7 +23,28 @@ impl<'s, 'py> Out<'s, 'py> {
             let (given, count) = (tensors.len(), outputs.len());
             return Err(bad_option(py, format!("`out` has {given} tensors, the engine {count} outputs")));
         }
-        Ok(Self { tensors, outputs })
+        let out = Self { tensors, outputs };
+        if out.tensors.len() > 1 {
+            out.check_distinct(py)?
+        }
+        Ok(out)
+    }
+
+    /// Rejects two outputs that start at one address: the second would overwrite the first.
+    fn check_distinct(&self, py: Python<'py>) -> PyResult<()> {
+        let mut starts = HashMap::with_capacity(self.tensors.len());
+        for (tensor, output) in self.tensors.iter().zip(self.outputs) {
+            let address: usize = tensor.call_method0(intern!(py, "data_ptr"))?.extract()?;
+            let elements: usize = tensor.call_method0(intern!(py, "numel"))?.extract()?;
+            if elements == 0 {
+                continue;
+            }
+            if let Some(other) = starts.insert(address, &output.name) {
+                let (output, other) = (output.name.clone(), other.clone());
+                return Err(runtime::Error::OutputOverlaps { output, other }).or_raise(py);
+            }
+        }
+        Ok(())
     }
 
     /// The tensor of an output that has this shape, for an engine that makes this type on this device: where it can

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from torch2trt import CONVERTERS, _core
+from torch2trt import CONVERTERS, Error, _core, torch2trt
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
@@ -46,6 +47,28 @@ def test_page(page, tmp_path, monkeypatch, capfd):
     text = run_blocks(page)
     for command in re.findall(r"^\$ (torch2trt .*)$", text, re.MULTILINE):
         assert _core.run_command(shlex.split(command), _core.site_packages()) == 0, (command, capfd.readouterr().err)
+
+
+SECTION = re.compile(r"^## (E\d{4}): (.+?)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+SECTIONS = SECTION.findall((ROOT / "docs/errors.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("code, _, section", SECTIONS, ids=[code for code, *_ in SECTIONS])
+def test_errors(code, _, section, tmp_path, monkeypatch):
+    """The example of each error code raises it, with the text that the page shows (`…` stands for anything)."""
+    assert "**Cause.**" in section and "**Fix.**" in section
+    monkeypatch.chdir(tmp_path)
+    for source, shown in EXAMPLE.findall(section):
+        with pytest.raises(Error) as raised:
+            exec(compile(source, code, "exec"), {"__name__": "__main__", "torch": torch, "torch2trt": torch2trt, "Path": Path})
+        assert raised.value.code == code
+        pattern = re.escape(shown.strip()).replace("…", ".*")
+        assert re.fullmatch(pattern, str(raised.value), re.DOTALL), str(raised.value)
+
+
+def test_errors_has_every_code():
+    assert [(code, title) for code, title, _ in SECTIONS] == _core.error_codes()
 
 
 @pytest.mark.parametrize("page", PAGES)

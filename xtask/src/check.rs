@@ -3,7 +3,8 @@
 //! - a Rust file opens with `//!`, a Python file with a docstring;
 //! - a file that people read has at most 400 lines (tables and tests may be longer);
 //! - nothing names a path of the machine it was written on;
-//! - generated documents are what would be generated now.
+//! - generated documents are what would be generated now;
+//! - every error code has a section of its own in docs/errors.md.
 
 use crate::docs;
 use std::fs;
@@ -37,6 +38,7 @@ pub fn run() -> Result<(), String> {
             findings.push(format!("{path}: not what the code says; run `cargo run -p xtask -- docs`"));
         }
     }
+    findings.extend(docs::undocumented_codes().into_iter().map(|heading| format!("docs/errors.md: no section `## {heading}`")));
     if findings.is_empty() { Ok(()) } else { Err(format!("house rules\n  {}", findings.join("\n  "))) }
 }
 

@@ -48,7 +48,7 @@ pub enum Error {
         bytes: usize,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}\nhelp: create the folder, or choose a path that can be written to", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// A pass could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The target cannot be told a layer or a type.
-    #[error("{target} cannot be told the {layer} layer `{name}` ({origin}): {problem}\nhelp: {help}")]
+    /// The target lacks a layer or a type.
+    #[error("{target} does not support the {layer} layer `{name}` ({origin}): {problem}\nhelp: {help}")]
     Unsupported {
         /// Who the network was for.
         target: Target,

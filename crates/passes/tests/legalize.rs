@@ -80,7 +80,7 @@ fn a_cumulative_sum_without_a_largest_size_is_refused() {
     );
     assert_eq!(
         legalize(&network, OLD).unwrap_err().to_string(),
-        "TensorRT 8.6 cannot be told the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one over \
+        "TensorRT 8.6 does not support the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one over \
          an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use TensorRT \
          10.8 or newer"
     );
@@ -202,7 +202,7 @@ fn int64_becomes_int32_where_there_is_none() {
     let network = read("%0: int64[2] = Constant([1, 9223372036854775807])\noutput \"y\": %0");
     assert_eq!(
         legalize(&network, OLD).unwrap_err().to_string(),
-        "TensorRT 8.6 cannot be told the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the constant holds \
+        "TensorRT 8.6 does not support the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the constant holds \
          9223372036854775807, which int32 does not\nhelp: keep integers within 32 bits, or use TensorRT 10 or newer"
     );
 }
@@ -212,7 +212,7 @@ fn types_that_are_not_there_are_refused_by_name() {
     let input = read("input %0 \"x\": bfloat16[2]\noutput \"y\": %0");
     let error = legalize(&input, OLD).unwrap_err().to_string();
     assert!(
-        error.starts_with("TensorRT 8.6 cannot be told the Input layer `x` ((model)): it has no bfloat16"),
+        error.starts_with("TensorRT 8.6 does not support the Input layer `x` ((model)): it has no bfloat16"),
         "{error}"
     );
     let cast = read("input %0 \"x\": float32[2]\n%1: bfloat16[2] = Cast(to: bfloat16)(%0)\noutput \"y\": %1");

@@ -54,6 +54,18 @@ class SizeError(CaptureError):
     code = "E0307"
 
 
+class InputDtypeError(CaptureError):
+    """An input has a dtype that engines do not accept."""
+
+    code = "E0104"
+
+
+class UnsupportedError(CaptureError):
+    """An operator has an argument or a result that engines do not support."""
+
+    code = "E0102"
+
+
 class ModelError(CaptureError):
     """The model itself fails on the sample inputs."""
 

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
-from .errors import CaptureError, SizeError
+from .errors import CaptureError, InputDtypeError, SizeError, UnsupportedError
 from .export import AtenGraph
 from .memory import elements_at, lies_in_order
 from .numbers import ReadNumbers
@@ -303,12 +303,22 @@ class _Walker(ReadNumbers):
         try:
             return DTYPES[value.dtype]
         except KeyError:
-            raise self._error(f"{self.node.name} has dtype {value.dtype}, which is not supported") from None
+            dtype, where = str(value.dtype).removeprefix("torch."), self._where()
+        if self.node.op == "placeholder":
+            message = f"input `{self.node.name}` is {dtype}, which no engine takes"
+            raise InputDtypeError(message, help="pass float32, float16, bfloat16, int64, int32, uint8 or bool")
+        message = f"{self.node.target} returns {dtype}, which no engine has"
+        raise UnsupportedError(message, where=where, help="compute it in int32, int64 or float32")
 
     # Errors
 
     def _error(self, message: str, help: str = "") -> CaptureError:
-        return CaptureError(message, where=str(origin_of(self.node)), help=help)
+        return CaptureError(message, where=self._where(), help=help)
+
+    def _where(self) -> str:
+        """The node's place in the model; empty where PyTorch recorded none."""
+        origin = origin_of(self.node)
+        return str(origin) if origin.line or origin.module else ""
 
     def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
         names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)

@@ -139,8 +139,30 @@ def test_a_converter_is_registered_for_a_custom_operator_by_the_name_in_the_help
         try:
             made, y = convert(model, [x]), torch.randn(3)
             torch.testing.assert_close(made(y), y * 2 + 1)
+            overload = convert(Function(lambda x: torch.ops.torch2trt_help.twice.default(x) + 1), [x])
+            torch.testing.assert_close(overload(y), y * 2 + 1)
         finally:
             del CONVERTERS[name]
+
+
+def test_a_converter_of_a_custom_operator_converts_calls_of_its_definition():
+    definition = torch.library.custom_op("torch2trt_help::thrice", lambda x: x * 3, mutates_args=(), schema="(Tensor x) -> Tensor")
+    definition.register_fake(torch.empty_like)
+    model, x = Function(lambda x: definition(x) + 1), torch.randn(3)
+    (name,) = names_in(raised_by(lambda: convert(model, [x])).help)
+
+    @tensorrt_converter(name)
+    def thrice(ctx):
+        x = ctx.method_args[0]._trt
+        three = ctx.network.add_constant((1,), [3.0]).get_output(0)
+        ctx.method_return._trt = ctx.network.add_elementwise(x, three, package.trt.ElementWiseOperation.PROD).get_output(0)
+
+    try:
+        made, y = convert(model, [x]), torch.randn(3)
+        torch.testing.assert_close(made(y), y * 3 + 1)
+        torch.testing.assert_close(definition(y), y * 3)
+    finally:
+        del CONVERTERS[name]
 
 
 class Function(nn.Module):

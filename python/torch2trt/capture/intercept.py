@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch._guards import detect_fake_mode
+from torch._library.custom_ops import CustomOpDef
+from torch._ops import OpOverloadPacket
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode
@@ -35,6 +37,9 @@ from torch.utils import _pytree as pytree
 
 from .symbols import is_unbacked
 from .threads import Patches, only_here
+
+_OWN = ("aten::", "prim::", "prims::")
+"""Namespaces whose overloads torch itself compares by identity while it captures."""
 
 TARGET = "torch2trt.call.default"
 """The target of a kept call in a program."""
@@ -151,6 +156,8 @@ class Interceptor:
             _KEPT.pop(key, None)
 
     def _replace(self, method: Method, patches: Patches) -> None:
+        if isinstance(method.function, OpOverloadPacket) and not method.function._qualified_op_name.startswith(_OWN):
+            self._replace_overloads(method, patches)  # first, since a wrapped operator gets its attributes
         original = inspect.getattr_static(method.owner, method.attribute)
         made = self._wrapped(method)
         if isinstance(original, (staticmethod, classmethod)):
@@ -163,6 +170,21 @@ class Interceptor:
                 ]
                 for name in names:
                     patches.set(module, name, made)
+
+    def _replace_overloads(self, method: Method, patches: Patches) -> None:
+        """Replaces an operator where it is called by overload, or through what `torch.library.custom_op` returned."""
+        operator = method.function
+        for overload in operator.overloads():
+            original = getattr(operator, overload)
+            patches.set(operator, overload, self._wrapped(method._replace(function=original)))
+        called, qualified = CustomOpDef.__call__, operator._qualified_op_name
+
+        def call(definition: CustomOpDef, *args: Any, **kwargs: Any) -> Any:
+            if definition._qualname != qualified:
+                return called(definition, *args, **kwargs)
+            return self.call(method, args, kwargs)
+
+        patches.set(CustomOpDef, "__call__", only_here(called, call))
 
     def _wrapped(self, method: Method) -> Callable:
         def kept(*args: Any, **kwargs: Any) -> Any:

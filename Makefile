@@ -10,7 +10,7 @@ RUST_TEST := $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail,\
 	cargo test --workspace --no-fail-fast -q)
 
-.PHONY: demo test develop bench lint rust-test python-test clean
+.PHONY: demo test develop bench chart docs lint rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -42,6 +42,18 @@ rust-test: $(VENV)/.installed
 
 python-test: develop
 	$(BIN)/pytest -n 2
+
+# The documentation site, in target/site. Links and the structure of the navigation are checked.
+docs: develop $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install -q 'mkdocs-material>=9.5,<10' 'mkdocstrings[python]>=0.27'
+	touch $@
+
+# The speed chart of the README, from the rows of a benchmark on a GPU.
+chart:
+	$(PYTHON) benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
 
 bench: develop
 	$(BIN)/python benchmarks/run.py

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import pytest
 import replay  # noqa: F401  (finds torch2trt)
+from skips import (  # noqa: F401  (hooks)
+    pytest_make_collect_report,
+    pytest_report_header,
+    pytest_runtest_makereport,
+    pytest_sessionstart,
+)
 from torch2trt import _core
 
 

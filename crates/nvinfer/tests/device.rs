@@ -22,7 +22,7 @@ fn bench() -> Option<(Library, Cuda)> {
     let library = Library::find(&discovery).unwrap_or_else(|e| panic!("{e}"));
     let cuda = Cuda::new();
     if cuda.is_none() {
-        println!("skipped: no GPU");
+        needs::skip("no GPU");
     }
     Some((library, cuda?))
 }
@@ -193,7 +193,7 @@ unsafe impl OutputAllocator for Growing {
 fn an_output_whose_size_depends_on_data_is_allocated_by_us() -> Result<()> {
     let Some((library, cuda)) = bench() else { return Ok(()) };
     if library.version().family().is_rtx() {
-        println!("skipped: {} has no layer whose output depends on data", library.version());
+        needs::skip(format_args!("{} has no layer whose output depends on data", library.version()));
         return Ok(());
     }
     let builder = Builder::new(library)?;
@@ -308,7 +308,7 @@ unsafe impl Int8Calibrator for Samples {
 fn tensorrt_8_calibrates_int8_with_our_batches() -> Result<()> {
     let Some((library, cuda)) = bench() else { return Ok(()) };
     if library.version().family() != Family::Trt8 {
-        println!("skipped: {} has no implicit int8 for this network", library.version());
+        needs::skip(format_args!("{} has no implicit int8 for this network", library.version()));
         return Ok(());
     }
     let dense = Dense::random();

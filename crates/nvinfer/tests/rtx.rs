@@ -387,7 +387,7 @@ fn discovery_finds_the_python_package() -> Result<()> {
     let Some(folder) = common::folder(common::RTX_1_7) else { return Ok(()) };
     let (Some(site), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(()) };
     if name != "tensorrt_rtx_libs" {
-        println!("skipped: {} is not a Python package's folder", folder.display());
+        needs::skip(format_args!("{} is not a Python package's folder", folder.display()));
         return Ok(());
     }
     let discovery = Discovery {

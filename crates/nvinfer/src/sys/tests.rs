@@ -1,7 +1,5 @@
 //! The tables against values read off by hand, and against the facts themselves when they are there.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::layout::{Dims32, Dims64, InterfaceInfo, Permutation, RawWeights};
@@ -115,10 +113,7 @@ const FACTS: [(&str, i32); 16] = [
 ];
 
 fn facts() -> Vec<(Version, Value)> {
-    let Some(folder) = std::env::var_os("TORCH2TRT_ABI_FACTS").map(PathBuf::from) else {
-        println!("skipped: TORCH2TRT_ABI_FACTS is not set");
-        return Vec::new();
-    };
+    let Some(folder) = needs::variable("TORCH2TRT_ABI_FACTS") else { return Vec::new() };
     let read = |(name, number): (&str, i32)| {
         let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
         (Version::from_reported(number).unwrap(), serde_json::from_str(&text).unwrap())

@@ -10,13 +10,9 @@ pub const RTX_1_7: &str = "TORCH2TRT_TEST_RTX_1_7";
 /// The folder with TensorRT-RTX 1.4.
 pub const RTX_1_4: &str = "TORCH2TRT_TEST_RTX_1_4";
 
-/// The folder that a variable names; says so when it is not set.
+/// The folder that a variable names. Without it the test is skipped.
 pub fn folder(variable: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable).map(PathBuf::from);
-    if folder.is_none() {
-        println!("skipped: {variable} is not set");
-    }
-    folder
+    needs::variable(variable)
 }
 
 /// TensorRT-RTX 1.7, when it is there.

@@ -12,6 +12,9 @@ TensorRT is there, the CPU engine elsewhere. The result is a `TRTModule`, called
 
 from __future__ import annotations
 
+from . import requirements as _requirements  # first: it reports a missing or old PyTorch
+
+# isort: split
 from . import converters, trt
 from ._core import Error, __version__
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here

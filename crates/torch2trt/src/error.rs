@@ -65,6 +65,7 @@ codes! {
     NotFunctional "E0610" "A `.pt2` archive whose program has in-place operators."
     BadOption "E0701" "An unknown option, or an invalid value."
     Accuracy "E0702" "Outputs that differ from the reference by more than the tolerance."
+    Requirement "E0801" "A package that torch2trt needs is missing, too old or cannot be imported."
 }
 
 /// What went wrong: a stable code, a message whose first line stands alone, and what to do about it.

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Another PyTorch, in an environment of its own: make python-test VENV=.venv-2.6 TORCH='torch==2.6.*'
+TORCH ?= torch>=2.6
 # Rust tests call the same Python and find the same libraries as the Python tests.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
@@ -10,7 +12,7 @@ RUST_TEST := $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail,\
 	cargo test --workspace --no-fail-fast -q)
 
-.PHONY: demo test develop bench chart docs lint rust-test python-test clean
+.PHONY: demo test develop bench chart docs lint lint-files lint-baseline deny advisories rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -21,7 +23,8 @@ test: lint rust-test python-test
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
-	$(BIN)/pip install -q 'torch>=2.6' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	$(BIN)/pip install -q --group lint
+	$(BIN)/pip install -q '$(TORCH)' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
 	# A second TensorRT-RTX, of another family of interfaces, for the tests of the binding.
 	$(BIN)/pip install -q --no-deps --target $(VENV)/rtx-1.4 tensorrt-rtx-cu13-libs==1.4.0.76
 	touch $@
@@ -29,16 +32,42 @@ $(VENV)/.installed: pyproject.toml
 develop: $(VENV)/.installed
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release
 
-lint: $(VENV)/.installed
+# Ruff and mypy check everything but what their baselines list (xtask/lint_baseline.py): new code passes from the start.
+lint: $(VENV)/.installed lint-files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -q -- -D warnings
 	cargo run -q -p xtask -- check
 
-# With both TensorRT-RTX families, by which every layer is built for real.
+# Everything that needs no compiler: Python, spelling, TOML, workflows. Seconds.
+lint-files: $(VENV)/.installed
+	$(BIN)/ruff check -q
+	$(BIN)/ruff format -q --check
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/typos
+	RUST_LOG=warn $(BIN)/taplo fmt --check
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor -q --offline .github
+
+lint-baseline: $(VENV)/.installed
+	$(BIN)/python xtask/lint_baseline.py
+
+# Licences, sources and known vulnerabilities of crates. `cargo install --locked cargo-deny` brings the tool; the database
+# of vulnerabilities is downloaded, so that CI alone runs `make advisories`.
+deny:
+	cargo deny --all-features check bans licenses sources
+advisories:
+	cargo deny check advisories
+
+# With both TensorRT-RTX families, by which every layer is built for real. Tests that were skipped are listed at the end.
+SKIPPED := $(abspath target/skipped-tests.txt)
 rust-test: $(VENV)/.installed
+	mkdir -p target && rm -f $(SKIPPED)
 	TORCH2TRT_TEST_RTX_1_7=$$(echo $(abspath $(VENV))/lib/python*/site-packages/tensorrt_rtx_libs) \
 	TORCH2TRT_TEST_RTX_1_4=$(abspath $(VENV))/rtx-1.4/tensorrt_rtx_libs \
-	$(RUST_TEST)
+	TORCH2TRT_SKIPPED=$(SKIPPED) $(RUST_TEST)
+	@if [ -e $(SKIPPED) ]; then sort -u $(SKIPPED); fi
 
 python-test: develop
 	$(BIN)/pytest -n 2
@@ -59,4 +88,69 @@ bench: develop
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf target $(VENV)
+	rm -rf target dist $(VENV)
+
+# Packages: wheels, an sdist and the command line alone, in dist/. zig links for other systems and against an old glibc.
+# Rust's libraries for the targets come from `rustup target add`.
+GLIBC := 2.17
+WHEEL_TARGETS ?= x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu
+STATIC_TARGETS ?= x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+# Panics and backtraces name source files: not by their paths on this machine.
+REMAP := --remap-path-prefix=$(CURDIR)=torch2trt --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+PACKAGE := PATH=$(abspath $(BIN)):$$PATH RUSTFLAGS="$(REMAP)" CARGO_TARGET_DIR=target/package
+LICENSES := LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES.txt
+X86_WHEEL := dist/torch2trt-*-manylinux*_x86_64.whl
+
+.PHONY: wheels sdist static package-test check-version
+
+$(VENV)/.packaging: $(VENV)/.installed
+	$(BIN)/pip install -q --group package
+	touch $@
+
+wheels: $(WHEEL_TARGETS:%=wheel-%) sdist static
+	$(BIN)/python packaging/check_wheel.py dist/*.whl
+
+# A wheel, and the command line in an archive: linked to glibc, since it loads TensorRT and ONNX Runtime at run time.
+wheel-%: $(VENV)/.packaging
+	$(PACKAGE) maturin build --release --locked --zig --target $* --compatibility manylinux_$(subst .,_,$(GLIBC)) --out dist
+	$(PACKAGE) cargo zigbuild --release --locked -q -p torch2trt-cli --target $*.$(GLIBC)
+	tar czf dist/torch2trt-$*.tar.gz -C target/package/$*/release torch2trt -C $(CURDIR) $(LICENSES)
+
+# Without any library: converts, inspects and writes ONNX on every Linux, but cannot load TensorRT or ONNX Runtime.
+static: $(STATIC_TARGETS:%=binary-%)
+binary-%: $(VENV)/.packaging
+	$(PACKAGE) cargo zigbuild --release --locked -q -p torch2trt-cli --target $*
+	tar czf dist/torch2trt-$*.tar.gz -C target/package/$*/release torch2trt -C $(CURDIR) $(LICENSES)
+
+# A release's tag is the version in Cargo.toml.
+check-version:
+	@test "$(TAG)" = "v$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)" || { echo "tag $(TAG) is not Cargo.toml's version"; exit 1; }
+
+sdist: $(VENV)/.installed
+	$(BIN)/maturin sdist --out dist
+
+# The wheel of this machine in a clean environment, and the sdist built from an empty folder.
+package-test: wheel-x86_64-unknown-linux-gnu sdist
+	$(BIN)/python packaging/check_wheel.py $(X86_WHEEL)
+	$(BIN)/python packaging/test_wheel.py $(X86_WHEEL)
+	CARGO_TARGET_DIR=$(abspath target/sdist) $(BIN)/python packaging/test_sdist.py dist/torch2trt-*.*.*.tar.gz
+
+# Every parser of outside bytes, SECONDS each: with cargo-fuzz on a nightly toolchain, else by random changes on stable.
+SECONDS ?= 60
+FUZZ_TARGETS ?= archive model engine_file network_text sizes
+CARGO_FUZZ := $(shell rustup toolchain list 2>/dev/null | grep -q nightly && cargo fuzz --version 2>/dev/null)
+
+.PHONY: fuzz fuzz-seeds
+ifneq ($(CARGO_FUZZ),)
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)
+fuzz-%:
+	mkdir -p fuzz/corpus/$*
+	cargo +nightly fuzz run --sanitizer none --features libfuzzer $* fuzz/corpus/$* fuzz/seeds/$* -- \
+		-max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=65536
+else
+fuzz:
+	cargo run --release -q --manifest-path fuzz/Cargo.toml --bin mutate -- $(SECONDS) 1 $(FUZZ_TARGETS)
+endif
+
+fuzz-seeds: develop
+	$(BIN)/python fuzz/seeds.py

@@ -6,7 +6,7 @@
 //! - generated documents are what would be generated now;
 //! - every error code has a section of its own in docs/errors.md.
 
-use crate::docs;
+use crate::{docs, licenses};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +38,12 @@ pub fn run() -> Result<(), String> {
             findings.push(format!("{path}: not what the code says; run `cargo run -p xtask -- docs`"));
         }
     }
-    findings.extend(docs::undocumented_codes().into_iter().map(|heading| format!("docs/errors.md: no section `## {heading}`")));
+    findings.extend(
+        docs::undocumented_codes().into_iter().map(|heading| format!("docs/errors.md: no section `## {heading}`")),
+    );
+    if fs::read_to_string(licenses::PATH).ok() != Some(licenses::text()?) {
+        findings.push(format!("{}: not what Cargo.lock says; run `cargo run -p xtask -- licenses`", licenses::PATH));
+    }
     if findings.is_empty() { Ok(()) } else { Err(format!("house rules\n  {}", findings.join("\n  "))) }
 }
 

@@ -5,6 +5,7 @@
 mod abi;
 mod check;
 mod docs;
+mod licenses;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Task {
     Check,
     /// Write the generated documents.
     Docs,
+    /// Write the licence texts of the crates inside the shipped binaries.
+    Licenses,
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Task::Abi(args) => abi::run(&args),
         Task::Check => check::run(),
         Task::Docs => docs::write(),
+        Task::Licenses => licenses::write(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

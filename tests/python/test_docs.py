@@ -72,7 +72,7 @@ def test_errors(code, _, section, tmp_path, monkeypatch):
 
 
 def test_errors_has_every_code():
-    assert [(code, title) for code, title, _ in SECTIONS] == _core.error_codes()
+    assert [(code, f"{title}.") for code, title, _ in SECTIONS] == _core.error_codes()
 
 
 @pytest.mark.parametrize("page", PAGES)

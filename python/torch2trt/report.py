@@ -5,6 +5,8 @@ This file must not know how any of it was done.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,23 +55,52 @@ class Report:
     """What TensorRT built, as (name, value) pairs."""
 
     def __str__(self) -> str:
+        size = f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"
         rows = [
             ("backend", f"{self.backend} ({self.reason})"),
             ("engine", self.engine),
-            ("network", self.layers and f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"),
+            ("network", size if self.layers else ""),
             ("time", ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())),
         ]
         if self.half:
-            rows.append(("precision", f"{self.half_layers} layers in {self.half}, {len(self.kept_float32)} in float32"))
-            rows += [("float32", f"{layer}: {reason}") for layer, _, reason in self.kept_float32]
+            kept = len(self.kept_float32)
+            rows.append(("precision", f"{self.half_layers} layers in {self.half}, {kept} kept in float32"))
+            rows += [("float32", line) for line in self._kept_by_cause()]
         if self.int8_layers:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
-        rows.append(("verified", self.compared_on))
-        rows += [(f"difference {name}", f"{value:.1e} of the largest output") for name, value in self.difference.items()]
-        rows += [(f"difference {name}, fresh values", f"{value:.1e} of the largest output") for name, value in self.fresh_difference.items()]
+        rows.append(("verified on", self.compared_on))
+        rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
+        rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]
         rows += self.plan
         width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:>{width}}: {value}" for name, value in rows if value)
+        return "\n".join(_row(name, value, width) for name, value in rows if value)
+
+    def _kept_by_cause(self) -> list[str]:
+        """A line for each cause that keeps layers in float32; causes that differ in a number or a name are one."""
+        causes: dict[str, list[tuple[str, str]]] = {}
+        for layer, _, reason in self.kept_float32:
+            causes.setdefault(_VARIES.sub("…", reason), []).append((layer, reason))
+        lines = []
+        for cause, layers in causes.items():
+            reasons = {reason for _, reason in layers}
+            names = ", ".join(layer for layer, _ in layers[:_LISTED])
+            more = f" and {len(layers) - _LISTED} more" if len(layers) > _LISTED else ""
+            lines.append(f"{names}{more}: {reasons.pop() if len(reasons) == 1 else cause}")
+        return lines
+
+
+_WIDTH = 100
+_LISTED = 8
+"""Layers that a cause lists by name."""
+_VARIES = re.compile(r"`[^`]*`|\d[\d.e+-]*")
+
+
+def _row(name: str, value: str, width: int) -> str:
+    """A row, wrapped under its value. Words that are longer than a line stay whole, so that they can be copied."""
+    head = f"{name:>{width}}: "
+    return textwrap.fill(
+        value, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
+    )

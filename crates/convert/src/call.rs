@@ -77,6 +77,14 @@ impl<'a> Call<'a> {
         arguments.chain(self.program.outputs()).any(|argument| argument.values().any(|value| value == id))
     }
 
+    /// Whether every reader of an output is such a node: an output of the program is not.
+    pub fn is_read_only_by(&self, index: usize, is_such: impl Fn(&Node) -> bool) -> bool {
+        let Some(id) = self.node.outputs.get(index).copied().flatten() else { return true };
+        let reads = |argument: &Argument| argument.values().any(|value| value == id);
+        let mut readers = self.program.nodes().iter().filter(|node| node.arguments.values().any(reads));
+        readers.all(is_such) && !self.program.outputs().iter().any(reads)
+    }
+
     /// Number of outputs, used or not.
     pub fn output_count(&self) -> usize {
         self.node.outputs.len()

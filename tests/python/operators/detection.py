@@ -6,7 +6,7 @@ import torch
 import torchvision
 from operators import Case, dims
 from torch import rand, randint, randn
-from torchvision.ops import deform_conv2d, nms, roi_align, roi_pool
+from torchvision.ops import deform_conv2d, nms, ps_roi_align, ps_roi_pool, roi_align, roi_pool
 
 UNBUILT = "sizes that depend on data"
 
@@ -21,13 +21,13 @@ def boxes(count: int = 30):
     return draw
 
 
-def regions(count: int = 6, images: int = 3):
+def regions(count: int = 6, images: int = 3, channels: int = 5):
     """Draws feature maps and regions, some of which reach outside."""
 
     def draw():
         corner = rand(count, 2) * 30 - 4
         box = torch.cat([corner, corner + rand(count, 2) * 20], 1)
-        return randn(images, 5, 12, 9), torch.cat([randint(images, (count, 1)).float(), box], 1)
+        return randn(images, channels, 12, 9), torch.cat([randint(images, (count, 1)).float(), box], 1)
 
     return draw
 
@@ -69,7 +69,34 @@ CASES = [
         dynamic=dims({0: "n"}, {0: "k"}),
         other=regions(9, 2),
     ),
-    Case("roi align adaptive", lambda x, r: roi_align(x, r, 3), regions(), refused="sampling_ratio"),
+    Case("roi align adaptive", lambda x, r: roi_align(x, r, 3), regions()),
+    Case("roi align adaptive aligned", lambda x, r: roi_align(x, r, (4, 2), 0.7, aligned=True), regions(20)),
+    Case("roi align adaptive of large regions", lambda x, r: roi_align(x, r, 2, 3.0), regions(20)),
+    Case("roi align adaptive of nothing", lambda x, r: roi_align(x, r[:, [0, 1, 2, 1, 4]], 2, aligned=True), regions()),
+    Case(
+        "roi align adaptive dynamic",
+        lambda x, r: roi_align(x, r, 3, 0.4),
+        regions(),
+        dynamic=dims({0: "n", 2: "h", 3: "w"}, {0: "k"}, least=2),
+        other=regions(9, 2),
+    ),
+    *(
+        Case(f"ps roi align {ratio}", lambda x, r, n=ratio: ps_roi_align(x, r, (2, 3), 0.6, n), regions(9, channels=12))
+        for ratio in (-1, 1, 3)
+    ),
+    Case("ps roi align of nothing", lambda x, r: ps_roi_align(x, r[:, [0, 1, 2, 1, 4]], 2), regions(9, channels=8)),
+    Case("ps roi pool", lambda x, r: ps_roi_pool(x, r, (2, 3), 0.6), regions(9, channels=12)),
+    Case("ps roi pool of halves", lambda x, r: ps_roi_pool(x, r.round(), 2, 0.5), regions(20, channels=8)),
+    *(
+        Case(
+            f"{f.__name__} dynamic",
+            lambda x, r, f=f: f(x, r, 2, 0.5),
+            regions(channels=8),
+            dynamic=dims({0: "n", 2: "h", 3: "w"}, {0: "k"}, least=2),
+            other=regions(9, 2, channels=8),
+        )
+        for f in (ps_roi_align, ps_roi_pool)
+    ),
     Case("roi pool", lambda x, r: roi_pool(x, r, (4, 3), 0.4), regions()),
     Case("roi pool of large regions", lambda x, r: roi_pool(x, r, (2, 3), 1.7), regions(20)),
     Case("roi pool of halves", lambda x, r: roi_pool(x, r.round(), 2, 0.5), regions(20)),

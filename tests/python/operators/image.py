@@ -19,6 +19,11 @@ def sampled(*, points: int = 7):
 
 SIZES = dims({0: "n", 2: "h", 3: "w"}, least=3)
 
+def volume(count: int = 2, size: tuple[int, int, int] = (4, 5, 6), points: int = 3):
+    """Draws volumes, and points of which some are outside."""
+    return lambda: (randn(count, 2, *size), rand(count, points, 3, 2, 3) * 4 - 2)
+
+
 CASES = [
     Case("pixel shuffle", lambda x: F.pixel_shuffle(x, 2), image(2, 12, 5, 4)),
     Case("pixel shuffle batchless", lambda x: F.pixel_shuffle(x, 3), image(9, 5, 4)),
@@ -60,9 +65,21 @@ CASES = [
     Case(
         "grid sample volume",
         lambda x, g: F.grid_sample(x, g, align_corners=False),
-        lambda: (randn(1, 2, 4, 5, 6), rand(1, 3, 3, 3, 3)),
-        refused="volume",
+        volume(),
+        dynamic=dims({0: "n", 2: "d", 3: "h", 4: "w"}, {0: "n", 1: "p"}, least=2),
+        other=volume(3, (3, 7, 5), 6),
     ),
+    *(
+        Case(
+            f"grid sample volume {mode} {padding} {align}",
+            lambda x, g, m=mode, p=padding, a=align: F.grid_sample(x, g, m, p, a),
+            volume(),
+        )
+        for mode in ("bilinear", "nearest")
+        for padding in ("zeros", "border", "reflection")
+        for align in (False, True)
+    ),
+    Case("grid sample thin volume", lambda x, g: F.grid_sample(x, g, "bilinear", "reflection", True), volume(2, (1, 2, 1))),
     *(
         Case(
             f"affine grid {size} {align}",
@@ -103,7 +120,6 @@ CASES = [
     Case(
         "grid sampler 3d",
         lambda x, g: torch.ops.aten.grid_sampler_3d(x, g, 0, 0, True),
-        lambda: (randn(1, 2, 4, 5, 6), rand(1, 3, 3, 3, 3)),
-        refused="volume",
+        volume(),
     ),
 ]

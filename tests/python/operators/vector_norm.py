@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from operators import Case, dims
 from torch import nn, randn
 
+from ._draw import both, floats, integers
+
 
 def image(*shape: int):
     return lambda: (randn(shape),)
@@ -16,7 +18,27 @@ def image(*shape: int):
 
 ORDERS = (0, 0.5, 1, 2, 3, math.inf, -math.inf, -1)
 
+
+def limited(table, indices, norm=2.0, bag=False):
+    """Rows of a table that is not written to."""
+    table = table.clone()
+    if bag:
+        return F.embedding_bag(indices, table, max_norm=1.5, norm_type=norm)
+    return F.embedding(indices, table, max_norm=1.5, norm_type=norm)
+
+
+def limited_and_all(table, indices):
+    table = table.clone()
+    return F.embedding(indices, table, max_norm=1.5), table * 2
+
+
+ROWS = both(floats((9, 4)), integers((3, 5), low=0, high=9))
 CASES = [
+    Case("embedding of limited norm", limited, ROWS),
+    Case("embedding of limited sums", lambda t, i: limited(t, i, 1.0), ROWS),
+    Case("embedding of a table", torch.nn.Embedding(9, 4, max_norm=1.0, norm_type=3.0), integers((3, 5), low=0, high=9)),
+    Case("embedding bag of limited norm", lambda t, i: limited(t, i, bag=True), ROWS),
+    Case("embedding and its table", limited_and_all, ROWS),
     *(Case(f"order {p}", lambda x, p=p: torch.linalg.vector_norm(x, p), image(3, 4)) for p in ORDERS),
     *(
         Case(

@@ -6,6 +6,7 @@
 mod arithmetic;
 mod create;
 mod layout;
+mod selection;
 mod sizes;
 
 use crate::{Error, Result, SharedOrigin};
@@ -25,6 +26,8 @@ pub struct Builder {
     sizes: HashMap<Dim, TensorId>,
     /// Symbols whose values are numbers read out of tensors.
     read: HashSet<String>,
+    /// Elements that a mask chose.
+    selections: HashMap<TensorId, selection::Selection>,
 }
 
 impl Builder {

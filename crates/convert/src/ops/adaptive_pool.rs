@@ -3,7 +3,7 @@
 //! | schema | layers |
 //! |---|---|
 //! | `adaptive_avg_pool{1,2,3}d(Tensor self, SymInt[] output_size)`, `_adaptive_avg_pool{2,3}d` | Reduce(Avg) for one part; Pooling where the size divides; otherwise MatrixMultiply with an averaging matrix |
-//! | `adaptive_max_pool{1,2,3}d(Tensor self, int[] output_size) -> (Tensor, Tensor)` | Reduce(Max); Pooling; Gather, Reduce(Max); without the indices |
+//! | `adaptive_max_pool{1,2,3}d(Tensor self, int[] output_size) -> (Tensor, Tensor)` | Reduce(Max); Pooling; Gather, Reduce(Max); Select, Reduce(Min) for the indices |
 //!
 //! Part i of n covers elements `floor(i·size / n)` up to `ceil((i + 1)·size / n)`; neighbours may share one.
 //! Dtypes: float in, the same out. Every size may be symbolic: windows that only the input decides are computed from
@@ -11,7 +11,6 @@
 
 use super::pool::spatial_axes;
 use super::{Operator, Outputs, operator};
-use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{
@@ -39,7 +38,7 @@ fn average(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 fn maximum(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     if call.output_count() > 1 && call.is_used(1) {
-        return unsupported("the indices of a max pooling are used (return_indices=True); TensorRT pools values only");
+        return Ok(with_places(b, call)?.to_vec().into());
     }
     let y = adaptive(b, call, PoolingType::Max)?;
     let mut outputs = vec![None; call.output_count().max(1)];
@@ -179,8 +178,8 @@ fn computed_matrix(b: &mut Builder, input: &Dim, output: &Dim, dtype: DType) -> 
     b.cast(matrix, dtype)
 }
 
-/// Gathers the elements of each part, the last one repeated in shorter parts, and takes their maximum.
-fn gathered_max(b: &mut Builder, x: TensorId, axis: usize, output: &Dim) -> Result<TensorId> {
+/// The elements of each part, the last one repeated in shorter parts: the axis becomes (part, element).
+fn gathered(b: &mut Builder, x: TensorId, axis: usize, output: &Dim) -> Result<TensorId> {
     let input = b.dims(x)[axis].clone();
     let (start, end) = bounds(b, &input, output)?;
     let longest = input.ceil_div(output) + Dim::Static(1);
@@ -190,6 +189,31 @@ fn gathered_max(b: &mut Builder, x: TensorId, axis: usize, output: &Dim) -> Resu
     let last = b.with_scalar(E::Sub, end, 1.0)?;
     let last = b.unsqueeze(last, &[1])?;
     let element = b.elementwise(E::Min, element, last)?;
-    let parts = b.gather(x, element, axis)?;
+    b.gather(x, element, axis)
+}
+
+fn gathered_max(b: &mut Builder, x: TensorId, axis: usize, output: &Dim) -> Result<TensorId> {
+    let parts = gathered(b, x, axis, output)?;
     b.reduce(ReduceOperation::Max, parts, &[axis + 1], false)
+}
+
+/// Maxima, and the place of each in its image: of equal ones the first, as in PyTorch.
+fn with_places(b: &mut Builder, call: &Call<'_>) -> Result<[TensorId; 2]> {
+    let (mut x, outputs) = (call.tensor("self")?, call.output_dims(0)?);
+    let (dims, first) = (b.dims(x), outputs.len().saturating_sub(spatial_axes(call)));
+    let ramp = b.ramp(&Dim::product(&dims[first..]))?;
+    let ramp = b.cast(ramp, DType::Int32)?;
+    let image = [vec![Dim::Static(1); first], dims[first..].to_vec()].concat();
+    let places = b.reshape(ramp, &image)?;
+    let mut places = b.expand(places, &dims)?;
+    let behind = b.scalar(DType::Int32, f64::from(i32::MAX), 0)?;
+    for axis in (first..outputs.len()).filter(|axis| dims[*axis] != outputs[*axis]) {
+        let (values, at) = (gathered(b, x, axis, &outputs[axis])?, gathered(b, places, axis, &outputs[axis])?);
+        let largest = b.reduce(ReduceOperation::Max, values, &[axis + 1], true)?;
+        let hit = b.elementwise(E::Equal, values, largest)?;
+        let at = b.select(hit, at, behind)?;
+        places = b.reduce(ReduceOperation::Min, at, &[axis + 1], false)?;
+        x = b.squeeze(largest, &[axis + 1])?;
+    }
+    Ok([x, b.cast(places, DType::Int64)?])
 }

@@ -53,8 +53,8 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// The same elements in the output's type.
 fn to(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let x = call.tensor("self")?;
-    Ok(b.cast(x, call.output_dtype(0)?)?.into())
+    // A number where PyTorch wraps one: `vmap` leaves it in the program.
+    Ok(operand(b, call, "self", call.output_dtype(0)?)?.into())
 }
 
 /// In inference, dropout does nothing, and its mask keeps everything.

@@ -8,12 +8,11 @@
 //! | `isclose(Tensor self, Tensor other, float rtol, float atol, bool equal_nan)` | ElementWise, Unary |
 //!
 //! Operands are compared in PyTorch's promoted type, then broadcast; sizes may be symbolic. TensorRT knows only
-//! equality of bools, so their order is decided on int32, and it has no bitwise layers: on integers, what arithmetic
-//! can say (not, the low bits by a mask such as 255; `integer` has shifts) converts, the rest is refused.
+//! equality of bools, so their order is decided on int32, and it has no bitwise layers: see `bitwise` for `and`, `or`
+//! and `xor` of integers, `integer` for shifts.
 
 use super::elementwise::operand;
 use super::{Operator, Outputs, operator};
-use crate::builder::unsupported;
 use crate::{Builder, Call, Result, Scalar};
 use network::{DType, ElementWiseOperation as E, UnaryOperation as U};
 use program::{Argument, ScalarType};
@@ -35,21 +34,21 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.logical_or.default", logical_or, "ElementWise", 0.0),
     operator("aten.logical_xor.default", logical_xor, "ElementWise", 0.0),
     operator("aten.logical_not.default", logical_not, "Unary", 0.0),
-    operator("aten.bitwise_and.Tensor", bitwise_and, "ElementWise", 0.0),
-    operator("aten.bitwise_and.Scalar", bitwise_and, "ElementWise", 0.0),
-    operator("aten.bitwise_and.Scalar_Tensor", bitwise_and, "ElementWise", 0.0),
-    operator("aten.__and__.Tensor", bitwise_and, "ElementWise", 0.0),
-    operator("aten.__and__.Scalar", bitwise_and, "ElementWise", 0.0),
-    operator("aten.bitwise_or.Tensor", bitwise_or, "ElementWise", 0.0),
-    operator("aten.bitwise_or.Scalar", bitwise_or, "ElementWise", 0.0),
-    operator("aten.bitwise_or.Scalar_Tensor", bitwise_or, "ElementWise", 0.0),
-    operator("aten.__or__.Tensor", bitwise_or, "ElementWise", 0.0),
-    operator("aten.__or__.Scalar", bitwise_or, "ElementWise", 0.0),
-    operator("aten.bitwise_xor.Tensor", bitwise_xor, "ElementWise", 0.0),
-    operator("aten.bitwise_xor.Scalar", bitwise_xor, "ElementWise", 0.0),
-    operator("aten.bitwise_xor.Scalar_Tensor", bitwise_xor, "ElementWise", 0.0),
-    operator("aten.__xor__.Tensor", bitwise_xor, "ElementWise", 0.0),
-    operator("aten.__xor__.Scalar", bitwise_xor, "ElementWise", 0.0),
+    operator("aten.bitwise_and.Tensor", bitwise_and, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_and.Scalar", bitwise_and, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_and.Scalar_Tensor", bitwise_and, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__and__.Tensor", bitwise_and, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__and__.Scalar", bitwise_and, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_or.Tensor", bitwise_or, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_or.Scalar", bitwise_or, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_or.Scalar_Tensor", bitwise_or, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__or__.Tensor", bitwise_or, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__or__.Scalar", bitwise_or, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_xor.Tensor", bitwise_xor, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_xor.Scalar", bitwise_xor, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.bitwise_xor.Scalar_Tensor", bitwise_xor, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__xor__.Tensor", bitwise_xor, "ElementWise, Gather, Reduce", 0.0),
+    operator("aten.__xor__.Scalar", bitwise_xor, "ElementWise, Gather, Reduce", 0.0),
     operator("aten.bitwise_not.default", bitwise_not, "Unary", 0.0),
     operator("aten.isclose.default", isclose, "ElementWise, Unary", 0.0),
 ];
@@ -172,13 +171,12 @@ fn logical_not(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.not(x)?.into())
 }
 
-/// Bools are combined; integers only where the caller has arithmetic for it.
-fn bitwise(b: &mut Builder, call: &Call<'_>, op: E) -> Result<Outputs> {
+/// Bools are combined by a layer, integers digit by digit.
+fn bitwise(b: &mut Builder, call: &Call<'_>, op: E, digits: fn(i64, i64) -> i64) -> Result<Outputs> {
     if call.output_dtype(0)? == DType::Bool {
         return truths(b, call, op);
     }
-    let name = call.target();
-    unsupported(format!("{name} on integers: TensorRT has no bitwise layers; use bools, or arithmetic"))
+    Ok(super::bitwise::bitwise(b, call, digits)?.into())
 }
 
 /// On integers, a mask of low bits leaves the remainder of a division by a power of two.
@@ -191,7 +189,7 @@ fn bitwise_and(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (name, mask) = match (mask("other"), mask("self")) {
         (Some(mask), _) if dtype.is_index() => ("self", mask),
         (None, Some(mask)) if dtype.is_index() => ("other", mask),
-        _ => return bitwise(b, call, E::And),
+        _ => return bitwise(b, call, E::And, |x, y| x & y),
     };
     let x = operand(b, call, name, dtype)?;
     let modulus = (mask + 1) as f64;
@@ -201,11 +199,11 @@ fn bitwise_and(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 fn bitwise_or(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    bitwise(b, call, E::Or)
+    bitwise(b, call, E::Or, |x, y| x | y)
 }
 
 fn bitwise_xor(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    bitwise(b, call, E::Xor)
+    bitwise(b, call, E::Xor, |x, y| x ^ y)
 }
 
 /// `-1 - x` flips every bit of an integer, `255 - x` those of an unsigned byte.

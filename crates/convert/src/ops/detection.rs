@@ -7,8 +7,7 @@
 //! | `torchvision::deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, …)` | Gather, ElementWise, MatrixMultiply |
 //!
 //! Dtypes: one float type, coordinates are computed in float32; `nms` gives int64. How many boxes `nms` keeps depends on data: its size is a symbol, bound
-//! to its output. `roi_align` needs a positive `sampling_ratio`, because otherwise the number of samples depends on
-//! data. Samples between pixels are sums over their four neighbours, gathered by index: exact, whatever the size of
+//! to its output. For `roi_align` without a positive `sampling_ratio` see `region`. Samples between pixels are sums over their four neighbours, gathered by index: exact, whatever the size of
 //! the image, where the grid sample layer would round normalized coordinates.
 
 use super::{Operator, Outputs, operator};
@@ -76,7 +75,7 @@ fn pixels(b: &mut Builder, x: TensorId) -> Result<Pixels> {
     Ok(Pixels { table: b.reshape(x, &[rows, c.clone()])?, height: h.clone(), width: w.clone() })
 }
 
-fn size_as(b: &mut Builder, size: &Dim, dtype: DType) -> Result<TensorId> {
+pub(super) fn size_as(b: &mut Builder, size: &Dim, dtype: DType) -> Result<TensorId> {
     match size.as_static() {
         Some(n) => b.scalar(dtype, n as f64, 0),
         None => {
@@ -109,7 +108,7 @@ fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2
 }
 
 /// Both neighbours of points along an axis: index inside the image, and weight (0 for one outside).
-fn neighbours(b: &mut Builder, point: TensorId, size: &Dim) -> Result<[(TensorId, TensorId); 2]> {
+pub(super) fn neighbours(b: &mut Builder, point: TensorId, size: &Dim) -> Result<[(TensorId, TensorId); 2]> {
     let dtype = b.dtype(point);
     let last = size_as(b, &(size.clone() - Dim::Static(1)), dtype)?;
     let (one, before) = (b.scalar(dtype, 1.0, 0)?, b.unary(U::Floor, point)?);
@@ -129,9 +128,7 @@ fn neighbours(b: &mut Builder, point: TensorId, size: &Dim) -> Result<[(TensorId
 fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, rois, ratio) = (call.tensor("input")?, call.tensor("rois")?, call.int("sampling_ratio")?);
     if ratio <= 0 {
-        return unsupported(
-            "roi_align with sampling_ratio -1 takes as many samples as a region has pixels; set it to 2",
-        );
+        return super::region::adaptive_roi_align(b, call);
     }
     let bins = [call.int("pooled_height")?, call.int("pooled_width")?];
     let (scale, offset) = (call.float("spatial_scale")?, if call.bool("aligned")? { 0.5 } else { 0.0 });

@@ -11,7 +11,7 @@
 //!
 //! Dtypes: what goes in comes out; sampling and `col2im` need floats. Sizes may be symbolic, but not those of
 //! `col2im` and the grid's height and width.
-//! TensorRT samples images, not volumes: `grid_sampler` with five axes is refused.
+//! For `grid_sampler` with five axes see `volume`.
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
@@ -26,7 +26,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.native_channel_shuffle.default", channel_shuffle, "Shuffle", 0.0),
     operator("aten.grid_sampler.default", grid_sampler, "GridSample", 1e-5),
     operator("aten.grid_sampler_2d.default", grid_sampler, "GridSample", 1e-5),
-    operator("aten.grid_sampler_3d.default", grid_sampler, "none: refused", 1e-5),
+    operator("aten.grid_sampler_3d.default", grid_sampler, "ElementWise, Gather", 1e-5),
     operator("aten.affine_grid_generator.default", affine_grid, "Slice, ElementWise", 1e-5),
     operator("aten.im2col.default", im2col, "Slice, Gather, Shuffle", 0.0),
     operator("aten.col2im.default", col2im, "Shuffle, MatrixMultiply", 1e-5),
@@ -76,8 +76,8 @@ fn channel_shuffle(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 fn grid_sampler(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, grid) = (call.tensor("input")?, call.tensor("grid")?);
-    if b.rank(x) != 4 {
-        return unsupported("grid_sample of a volume: TensorRT samples [N, C, H, W] only");
+    if b.rank(x) == 5 {
+        return super::volume::grid_sampler(b, call);
     }
     let interpolation = match call.int("interpolation_mode")? {
         0 => InterpolationMode::Linear,

@@ -137,12 +137,22 @@ pub(super) fn linearize(b: &mut Builder, x: TensorId, indices: &[Option<TensorId
 pub(super) fn index(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let count = b.unbound_symbol(call.output_dims(0)?);
+    let only_mask = only_mask(b, call)?;
     let indices = indices(b, call, count.as_deref())?;
-    Ok(match linearize(b, x, &indices)? {
-        None => x,
-        Some(indexed) => b.gather(indexed.data, indexed.index, indexed.axis)?,
+    let Some(indexed) = linearize(b, x, &indices)? else { return Ok(x.into()) };
+    let y = b.gather(indexed.data, indexed.index, indexed.axis)?;
+    if let Some((axis, mask)) = only_mask {
+        b.chosen_by(y, indexed.data, mask, axis);
     }
-    .into())
+    Ok(y.into())
+}
+
+/// The bool mask that is the only index, and the first axis it stands for.
+pub(super) fn only_mask(b: &Builder, call: &Call<'_>) -> Result<Option<(usize, TensorId)>> {
+    let indices = call.optional_tensors("indices")?;
+    let mut given = indices.iter().enumerate().filter_map(|(axis, index)| Some((axis, (*index)?)));
+    let (first, second) = (given.next(), given.next());
+    Ok(first.filter(|(_, mask)| second.is_none() && b.dtype(*mask) == DType::Bool && b.rank(*mask) > 0))
 }
 
 fn gather(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

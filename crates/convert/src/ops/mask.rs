@@ -94,20 +94,34 @@ fn flattened(b: &mut Builder, x: TensorId, mask: TensorId) -> Result<(TensorId, 
 }
 
 fn masked_select(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let (x, mask) = flattened(b, call.tensor("self")?, call.tensor("mask")?)?;
+    let given = call.tensor("mask")?;
+    let alike = b.dims(given) == b.dims(call.tensor("self")?);
+    let (x, mask) = flattened(b, call.tensor("self")?, given)?;
     let count = b.unbound_symbol(call.output_dims(0)?);
     let found = positions(b, mask, count.as_deref())?;
     let found = take(b, found, 0, &Dim::Static(0))?;
-    Ok(b.gather(x, found, 0)?.into())
+    let y = b.gather(x, found, 0)?;
+    if alike {
+        b.chosen_by(y, x, given, 0);
+    }
+    Ok(y.into())
 }
 
 /// The k-th masked element takes the k-th element of the source: k counts the mask up to there.
 fn masked_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let source = call.tensor("source")?;
+    let (source, given) = (call.tensor("source")?, call.tensor("mask")?);
+    let alike = b.dims(given) == b.dims(call.tensor("self")?);
     let (x, mask) = flattened(b, call.tensor("self")?, call.tensor("mask")?)?;
     let source_count = Dim::product(&b.dims(source));
     if source_count.is(0) {
         return Ok(b.reshape(x, call.output_dims(0)?)?.into());
+    }
+    if alike
+        && b.rank(source) == 1
+        && let Some(all) = b.of_all(source, given, 0)?
+    {
+        let y = b.select(mask, all, x)?;
+        return Ok(b.reshape(y, call.output_dims(0)?)?.into());
     }
     let source = b.reshape(source, &[source_count])?;
     let ones = b.cast(mask, DType::Int32)?;

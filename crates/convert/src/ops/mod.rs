@@ -6,6 +6,7 @@ pub mod adaptive_pool;
 pub mod attention;
 pub mod bag;
 pub mod bessel;
+pub mod bitwise;
 pub mod cast;
 pub mod choice;
 pub mod comparison;
@@ -21,6 +22,7 @@ pub mod elementwise;
 pub mod elimination;
 pub mod fft;
 pub mod gamma;
+pub mod grouped;
 pub mod image;
 pub mod index;
 pub mod integer;
@@ -36,6 +38,7 @@ pub mod quantize;
 pub mod random;
 pub mod rearrange;
 pub mod reduce;
+pub mod region;
 pub mod resize;
 pub mod rnn;
 pub mod roi_pool;
@@ -49,6 +52,7 @@ pub mod triangular;
 pub mod unary;
 pub mod unique;
 pub mod vector_norm;
+pub mod volume;
 pub mod window;
 
 use crate::{Builder, Call, Result};
@@ -129,6 +133,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("einsum", einsum::OPERATORS),
     ("elimination", elimination::OPERATORS),
     ("triangular", triangular::OPERATORS),
+    ("grouped", grouped::OPERATORS),
     ("mask", mask::OPERATORS),
     ("norm", norm::OPERATORS),
     ("vector norm", vector_norm::OPERATORS),
@@ -136,6 +141,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("recurrent", rnn::OPERATORS),
     ("detection", detection::OPERATORS),
     ("roi pool", roi_pool::OPERATORS),
+    ("region", region::OPERATORS),
     ("pad", pad::OPERATORS),
     ("pool", pool::OPERATORS),
     ("quantize", quantize::OPERATORS),

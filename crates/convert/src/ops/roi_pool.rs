@@ -51,7 +51,7 @@ struct Bins {
 }
 
 /// To the nearest whole number, halves away from zero as C's `round` has it.
-fn nearest(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+pub(super) fn nearest(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     let size = b.unary(U::Abs, x)?;
     let whole = b.unary(U::Floor, size)?;
     let rest = b.sub(size, whole)?;

@@ -5,7 +5,7 @@
 //! | `slice_scatter(Tensor self, Tensor src, int dim, SymInt? start, SymInt? end, SymInt step)` | Slice, Concatenation; Scatter |
 //! | `select_scatter(Tensor self, Tensor src, int dim, SymInt index)`, `diagonal_scatter` | Slice, Concatenation; Select |
 //! | `scatter.{src,value}(Tensor self, int dim, Tensor index, src or value)` | Scatter (Element) |
-//! | `index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False)` | Scatter (Nd); Select for a mask and one value |
+//! | `index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False)` | Scatter (Nd); Select for a mask, and one value or what it chose elsewhere |
 //! | `index_copy(Tensor self, int dim, Tensor index, Tensor source)`, `index_fill` | Scatter (Nd) |
 //!
 //! Dtypes: what is written takes the type of what it is written to. Sizes may be symbolic; for the steps of
@@ -13,7 +13,7 @@
 //! repeated positions are in `accumulate`.
 
 use super::elementwise::operand;
-use super::index::{indices, linearize};
+use super::index::{indices, linearize, only_mask};
 use super::position::{Bounds, bound};
 use super::{Operator, Outputs, accumulate, operator};
 use crate::{Builder, Call, Result};
@@ -168,6 +168,20 @@ fn masked(b: &Builder, call: &Call<'_>, values: TensorId) -> Result<Option<Tenso
     })
 }
 
+/// Writes where the only index, a mask, holds what was computed element by element of what it chose elsewhere.
+fn written_by_mask(b: &mut Builder, call: &Call<'_>, x: TensorId, values: TensorId) -> Result<Option<TensorId>> {
+    let Some((axis, mask)) = only_mask(b, call)? else { return Ok(None) };
+    let (data, flat) = b.flat_mask(x, mask, axis)?;
+    if b.rank(values) > b.rank(data) {
+        return Ok(None);
+    }
+    let values = b.lift(values, b.rank(data))?;
+    let Some(all) = b.of_all(values, mask, axis)? else { return Ok(None) };
+    let written = if call.bool("accumulate")? { b.sum(data, all)? } else { all };
+    let y = b.select(flat, written, data)?;
+    Ok(Some(b.reshape(y, &b.dims(x))?))
+}
+
 pub(super) fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, values) = (call.tensor("self")?, call.tensor("values")?);
     let values = b.cast(values, b.dtype(x))?;
@@ -179,6 +193,9 @@ pub(super) fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         let values = if b.rank(values) > tail.len() { b.squeeze(values, &[0])? } else { values };
         let written = if add { b.sum(x, values)? } else { values };
         return Ok(b.select(mask, written, x)?.into());
+    }
+    if let Some(y) = written_by_mask(b, call, x, values)? {
+        return Ok(y.into());
     }
     let count = b.unbound_symbol(&b.dims(values));
     let indices = indices(b, call, count.as_deref())?;

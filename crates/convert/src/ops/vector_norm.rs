@@ -5,6 +5,7 @@
 //! | `linalg_vector_norm(Tensor self, Scalar ord, int[]? dim, bool keepdim, *, ScalarType? dtype)`, `norm.*` | ElementWise, Unary, Reduce |
 //! | `linalg_norm(Tensor self, Scalar? ord, int[]? dim, bool keepdim, *, ScalarType? dtype)`, `linalg_matrix_norm` | the same; not the orders that need singular values |
 //! | `renorm(Tensor self, Scalar p, int dim, Scalar maxnorm)` | the same, Select |
+//! | `embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type)` | the same; Scatter where other rows are read |
 //! | `_weight_norm(Tensor v, Tensor g, int dim)`, `_weight_norm_interface` | the same |
 //!
 //! Dtypes: float in, the output's type out; sums are taken in float32 at least. Every size may be symbolic.
@@ -13,8 +14,9 @@ use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::call::normalize;
 use crate::{Builder, Call, Result};
-use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, UnaryOperation as U};
-use program::Argument;
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, Op, ReduceOperation as R, ScatterMode, TensorId, UnaryOperation as U};
+use program::{Argument, Node};
 
 const LAYERS: &str = "ElementWise, Unary, Reduce";
 
@@ -29,6 +31,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.linalg_matrix_norm.default", matrix_norm, LAYERS, 1e-5),
     operator("aten.linalg_matrix_norm.str_ord", matrix_norm, LAYERS, 1e-5),
     operator("aten.renorm.default", renorm, "ElementWise, Unary, Reduce, Select", 1e-5),
+    operator("aten.embedding_renorm.default", embedding_renorm, "ElementWise, Unary, Reduce, Select", 1e-5),
     operator("aten._weight_norm.default", weight_norm, LAYERS, 1e-5),
     operator("aten._weight_norm_interface.default", weight_norm, LAYERS, 1e-5),
 ];
@@ -125,6 +128,42 @@ fn matrix_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.cast(y, call.output_dtype(0)?)?.into())
 }
 
+/// What scales norms above a limit down to it: 1 for the others.
+fn shrinking(b: &mut Builder, norm: TensorId, limit: f64) -> Result<TensorId> {
+    let (maximum, one) = (b.scalar(DType::Float32, limit, 0)?, b.scalar(DType::Float32, 1.0, 0)?);
+    let above = b.elementwise(E::Greater, norm, maximum)?;
+    // PyTorch's own guard against division by zero.
+    let guarded = b.with_scalar(E::Sum, norm, 1e-7)?;
+    let shrink = b.elementwise(E::Div, maximum, guarded)?;
+    b.select(above, shrink, one)
+}
+
+/// Rows of an embedding that `indices` name are scaled down where their norm is above `max_norm`.
+fn embedding_renorm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (p, limit) = (call.float("norm_type")?, call.float("max_norm")?);
+    let x = wide(b, call, "self")?;
+    let norm = p_norm(b, x, p, &[1], true)?;
+    let mut factor = shrinking(b, norm, limit)?;
+    let gathers =
+        ["aten.embedding.default", "aten.embedding_bag.padding_idx", "aten._embedding_bag_forward_only.default"];
+    let indices = call.argument("indices");
+    let same_rows = |node: &Node| gathers.contains(&&*node.target) && node.arguments.get("indices") == indices;
+    // Where nothing reads other rows, all are scaled: of a constant, at conversion.
+    if !call.is_read_only_by(0, same_rows) {
+        let indices = call.tensor("indices")?;
+        let count = Dim::product(&b.dims(indices));
+        let indices = b.reshape(indices, std::slice::from_ref(&count))?;
+        let (none, ones) = (b.full(DType::Float32, &b.dims(x)[..1], 0.0)?, b.full(DType::Float32, &[count], 1.0)?);
+        let positions = b.unsqueeze(indices, &[1])?;
+        let named = b.add(Op::Scatter { mode: ScatterMode::Nd, axis: 0 }, &[none, positions, ones])?;
+        let named = b.cast(named, DType::Bool)?;
+        let (named, one) = (b.unsqueeze(named, &[1])?, b.scalar(DType::Float32, 1.0, 2)?);
+        factor = b.select(named, factor, one)?;
+    }
+    let y = b.prod(x, factor)?;
+    Ok(b.cast(y, call.output_dtype(0)?)?.into())
+}
+
 /// Slices along `dim` whose norm is above `maxnorm` are scaled down to it.
 fn renorm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (p, limit) = (call.float("p")?, call.float("maxnorm")?);
@@ -132,12 +171,7 @@ fn renorm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let axis = call.axis("dim", b.rank(x))?;
     let others: Vec<usize> = (0..b.rank(x)).filter(|k| *k != axis).collect();
     let norm = p_norm(b, x, p, &others, true)?;
-    let (maximum, one) = (b.scalar(DType::Float32, limit, 0)?, b.scalar(DType::Float32, 1.0, 0)?);
-    let above = b.elementwise(E::Greater, norm, maximum)?;
-    // PyTorch's own guard against division by zero.
-    let guarded = b.with_scalar(E::Sum, norm, 1e-7)?;
-    let shrink = b.elementwise(E::Div, maximum, guarded)?;
-    let factor = b.select(above, shrink, one)?;
+    let factor = shrinking(b, norm, limit)?;
     let y = b.prod(x, factor)?;
     Ok(b.cast(y, call.output_dtype(0)?)?.into())
 }

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from . import detection, packed, recurrent
+from . import detection, flexible, packed, recurrent
 from .detection import Change
 from .threads import Patches, only_here
 
@@ -34,7 +34,7 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        changes = [*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes()]
+        changes = [*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes(), *flexible.changes()]
         with _forgotten(), replaced(changes), Patches().undone() as patches:
             for function, code in packed.codes():
                 patches.set_code(function, code)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from threading import get_ident
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 import torch.fx.traceback as fx_traceback
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import FunctionalTensorMode, dispatch_functionalize
+from torch.func import functionalize
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.nn.utils.stateless import _reparametrize_module
@@ -143,11 +145,23 @@ def _traced(
     module: torch.nn.Module, inputs: InputTree, weights: dict[str, torch.Tensor], interceptor: Interceptor, table: Rules
 ) -> Traced:
     run = _Run(module, inputs, list(weights))
-    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
+
+    def traced(function: Callable[..., Any], pre_dispatch: bool) -> torch.fx.GraphModule:
         samples = [sample.detach().clone() for sample in inputs.samples]
-        functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
-        tracer = make_fx(functional, decomposition_table=table, tracing_mode="real", pre_dispatch=True, **_lenient())
-        return run, tracer(list(weights.values()), samples)
+        options = {"tracing_mode": "real", "pre_dispatch": pre_dispatch, **_lenient()}
+        return make_fx(function, decomposition_table=table, **options)(list(weights.values()), samples)
+
+    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
+        try:
+            functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
+            return run, traced(functional, pre_dispatch=True)
+        except Exception as error:
+            first = error
+        # Above autograd, a model that differentiates cannot be traced; below it, its derivatives are operators.
+        for functional in (functionalize(run, remove="mutations"), dispatch_functionalize(run, FunctionalTensorMode())):
+            with suppress(Exception):
+                return run, traced(functional, pre_dispatch=False)
+        raise first
 
 
 def _follows(outputs: list[Any], inputs: set[str]) -> bool:

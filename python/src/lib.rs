@@ -17,6 +17,7 @@ mod logs;
 mod network;
 mod options;
 mod out;
+mod path;
 mod progress;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{OrRaise, raise};
+use crate::path::UserPath;
 use crate::progress::Bar;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -112,8 +113,8 @@ impl Network {
     }
 
     /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.
-    fn save_onnx(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| torch2trt::save_onnx(&self.network, &path)).or_raise(py)
+    fn save_onnx(&self, py: Python<'_>, path: UserPath) -> PyResult<()> {
+        py.detach(|| torch2trt::save_onnx(&self.network, &path.0)).or_raise(py)
     }
 
     /// Builds a TensorRT plan, showing its progress. Ctrl-C cancels it.

@@ -21,7 +21,9 @@ impl<'s, 'py> Out<'s, 'py> {
     pub(crate) fn new(py: Python<'py>, tensors: Vec<Bound<'py, PyAny>>, outputs: &'s [IoSpec]) -> PyResult<Self> {
         if tensors.len() != outputs.len() {
             let (given, count) = (tensors.len(), outputs.len());
-            return Err(bad_option(py, format!("`out` has {given} tensors, the engine {count} outputs")));
+            let text =
+                format!("`out` has {given} tensors, the engine {count} outputs\nhelp: give one tensor for each output");
+            return Err(bad_option(py, text));
         }
         let out = Self { tensors, outputs };
         if out.tensors.len() > 1 {

@@ -3,13 +3,14 @@
 //! A tensor is read through its public attributes (`data_ptr`, `dtype`, `shape`); the Python object is held as
 //! long as its memory is used.
 
-use crate::error::{OrRaise, bad_option};
+use crate::error::{OrRaise, raise};
 use bytes::Bytes;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use runtime::{CallerStream, DataType, Device, Span, TensorView, TensorViewMut};
+use torch2trt::{Code, Error};
 
 /// A torch tensor and what its memory holds.
 pub(crate) struct TorchTensor {
@@ -29,7 +30,10 @@ impl TorchTensor {
         let tensor = tensor.call_method0(intern!(py, "contiguous"))?;
         let Some(dtype) = data_type(&tensor)? else {
             let name = dtype_name(&tensor)?;
-            return Err(bad_option(py, format!("tensors of dtype {name} cannot be passed")));
+            let text = format!(
+                "no engine takes tensors of dtype {name}\nhelp: cast the tensor to the dtype of the conversion"
+            );
+            return Err(raise(py, &Error::new(Code::TensorDtype, text)));
         };
         let dims: Vec<i64> = tensor.getattr(intern!(py, "shape"))?.extract()?;
         let device = device(&tensor)?;
@@ -130,7 +134,8 @@ fn device(tensor: &Bound<'_, PyAny>) -> PyResult<Device> {
             Ok(Device::Cuda(index.unwrap_or(0)))
         }
         other => {
-            Err(bad_option(py, format!("tensors on device `{other}` cannot be passed\nhelp: move it to cpu or cuda")))
+            let text = format!("no engine takes tensors on device `{other}`\nhelp: move it to cpu or cuda");
+            Err(raise(py, &Error::new(Code::TensorDevice, text)))
         }
     }
 }

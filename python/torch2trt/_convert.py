@@ -9,13 +9,13 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from . import _core, arguments
+from . import _core, accepted, arguments
 from ._log import logger, show
-from .arguments import take_legacy
+from .arguments import Legacy, take_legacy
 from .backend import choose, cuda_index
 from .boundary import described, to_engine
 from .calibration import ranges
@@ -32,8 +32,12 @@ from .converters.calls import listed
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .module import TRTModule
 from .ranges import magnitudes
+from .replaced import replaced
 from .report import Report
 from .samples import Samples, ShapeOptions, calibration_samples, collect
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def torch2trt(
@@ -75,7 +79,7 @@ def torch2trt(
     int8_mode: bool = False,
     int8_calib_dataset: Any = None,
     int8_calib_algorithm: Any = None,
-    **legacy: Any,
+    **legacy: Unpack[Legacy],
 ) -> TRTModule:
     """Converts a PyTorch model.
 
@@ -148,11 +152,10 @@ def convert(given: dict[str, Any]) -> Conversion:
     """Model → network, for the arguments of `torch2trt` by name."""
     given = dict(given)
     module, legacy = given.pop("module"), given.pop("legacy")
-    show(arguments.log_level(given["log_level"]))
+    given.update(accepted.checked(given))
+    show(given["log_level"])
     named = {**legacy, "strict_type_constraints": given["strict_type_constraints"]}
     take_legacy(named, list(inspect.signature(torch2trt).parameters))
-    arguments.check_threads(given["threads"])
-    arguments.check_threads(given["build_threads"], "build_threads", "TensorRT's default")
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     if given["int8_mode"] and given["refittable"]:
@@ -212,10 +215,10 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "input_names": inputs,
         "output_names": outputs,
         "half": half,
-        "int8": bool(given["int8_mode"]),
-        "tactic_sources": arguments.tactic_sources(given["tactic_sources"]),
-        "verbose": arguments.log_level(given["log_level"]) < logging.DEBUG,
-        "keep_fp32": list(given["keep_fp32"]),
+        "int8": given["int8_mode"],
+        "tactic_sources": given["tactic_sources"],
+        "verbose": given["log_level"] < logging.DEBUG,
+        "keep_fp32": given["keep_fp32"],
         "device": cuda_index(captured.inputs.samples, module),
         "site_packages": _core.site_packages(),
         "profiles": sampled.ranges(inputs, captured.inputs.dtypes),
@@ -243,6 +246,7 @@ def _made(conversion: Conversion) -> TRTModule:
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
     made.run_options = {name: options[name] for name in ("use_cuda_graph", "threads", "tensorrt", "onnxruntime")}
     made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
+    made._replaced = replaced(as_module(conversion.module))
     if conversion.given["refittable"]:
         made.conversion_arguments = conversion.given
     if conversion.given["verify"]:

@@ -9,20 +9,12 @@ This file must not know how a model is converted.
 from __future__ import annotations
 
 import difflib
-import logging
-import numbers
-from typing import Any
+from collections import Counter
+from typing import Any, TypedDict
 
-from ._log import VERBOSE, logger
+from . import accepted
+from ._log import logger
 from .errors import error
-
-_LEVELS = {
-    "INTERNAL_ERROR": logging.CRITICAL,
-    "ERROR": logging.ERROR,
-    "WARNING": logging.WARNING,
-    "INFO": logging.INFO,
-    "VERBOSE": VERBOSE,
-}
 
 _MAPPED = {
     "strict_type_constraints": (False, "every network is strongly typed, so each layer's type is always obeyed"),
@@ -34,6 +26,19 @@ _MAPPED = {
     "dla_core": (0, "engines run on the GPU"),
     "device_types": (None, "engines run on the GPU"),
 }
+
+
+class Legacy(TypedDict, total=False):
+    """The arguments of NVIDIA's torch2trt that have no effect here, for type checkers."""
+
+    use_onnx: bool
+    onnx_opset: int | None
+    gpu_fallback: bool
+    int8_calib_batch_size: int
+    default_device_type: Any
+    dla_core: int
+    device_types: dict[Any, Any] | None
+
 
 _ELSEWHERE = {
     "device": "engines run where the model and its inputs are: pass model.cuda() and inputs on that GPU",
@@ -48,11 +53,7 @@ _said: set[str] = set()
 
 def log_level(level: Any) -> int:
     """A `logging` level, from one or from TensorRT's `Logger.Severity`."""
-    name = getattr(level, "name", None)
-    if name in _LEVELS:
-        return _LEVELS[name]
-    # TensorRT counts its severities from 0 to 4, Python its levels in tens.
-    return int(level) if int(level) >= VERBOSE or int(level) == 0 else list(_LEVELS.values())[int(level)]
+    return accepted.log_level("log_level", level)
 
 
 def names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:
@@ -68,27 +69,10 @@ def names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> tuple
             raise error("E0701", f"`{argument}` has {len(wanted)} names, the model has {len(own)}: {', '.join(own)}", "give one for each")
         chosen.append([*wanted, *own[len(wanted) :]])
     every = [*chosen[0], *chosen[1]]
-    twice = next((name for name in every if every.count(name) > 1), None)
+    twice = next((name for name, count in Counter(every).items() if count > 1), None)
     if twice is not None:
         raise error("E0701", f"two tensors would be named `{twice}`", "give each input and output a name of its own")
     return chosen[0], chosen[1]
-
-
-def check_threads(threads: Any, name: str = "threads", default: str = "one each physical core") -> None:
-    """Refuses fewer than 1; what is no number is found out by who reads it.
-
-    Raises:
-        torch2trt.Error: E0701 for such a number.
-    """
-    if isinstance(threads, numbers.Integral) and threads < 1:
-        raise error("E0701", f"`{name}` is {threads}", f"give 1 or more, or leave it out for {default}")
-
-
-def tactic_sources(given: Any) -> Any:
-    """Names, of names or of values of TensorRT's `TacticSource`; what is no list is found out by who reads it."""
-    if given is None or isinstance(given, str) or not hasattr(given, "__iter__"):
-        return given
-    return [getattr(source, "name", source) for source in given]
 
 
 def take_legacy(given: dict[str, Any], known: list[str]) -> None:
@@ -100,14 +84,21 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
     for name, value in given.items():
         if name in _MAPPED:
             default, meaning = _MAPPED[name]
-            # None, an empty dict of device types, or TensorRT's GPU device type ask for nothing.
-            nothing = value is None or value == {} or getattr(value, "name", "") == "GPU"
-            asked = not nothing and value != default
-            if asked and name not in _said:
+            if _asks(value, default) and name not in _said:
                 _said.add(name)
                 logger.warning("%s has no effect: %s", name, meaning)
         else:
             raise error("E0701", f"torch2trt() has no argument `{name}`", _nearest(name, known))
+
+
+def _asks(value: Any, default: Any) -> bool:
+    """Whether a value is something else than the default. None, no device types, and TensorRT's GPU ask for nothing."""
+    if value is None or getattr(value, "name", "") == "GPU":
+        return False
+    try:
+        return not (value == default) and not (isinstance(value, dict) and not value)
+    except Exception:  # such as the comparison of a tensor
+        return True
 
 
 def _nearest(name: str, known: list[str]) -> str:

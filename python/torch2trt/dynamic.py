@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from .accepted import brief
 from .capture.program import Program, Symbol
 from .errors import error
 
@@ -51,10 +52,8 @@ def profiles_from(names: list[str], samples: list[torch.Tensor], minimum: Any, b
     if minimum is None and best is None and maximum is None:
         return []
     own = [tuple(sample.shape) for sample in samples]
-    given = [
-        _profiles(label, shapes, names, own)
-        for label, shapes in (("min_shapes", minimum), ("opt_shapes", best), ("max_shapes", maximum))
-    ]
+    asked = (("min_shapes", minimum), ("opt_shapes", best), ("max_shapes", maximum))
+    given = [_profiles(label, shapes, names, own) for label, shapes in asked]
     count = max(len(profiles) for profiles in given)
     for label, profiles in zip(("min_shapes", "opt_shapes", "max_shapes"), given):
         if len(profiles) not in (1, count):
@@ -133,7 +132,7 @@ def with_batch(
 def _is_shape(given: Any) -> bool:
     if not isinstance(given, (tuple, list)) or (isinstance(given, list) and not given):
         return False
-    return all(isinstance(size, numbers.Integral) for size in given)
+    return all(isinstance(size, numbers.Integral) and not isinstance(size, bool) for size in given)
 
 
 def _leaves(given: Any, names: list[str], own: list[Shape]) -> list[Shape] | None:
@@ -157,6 +156,13 @@ def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> lis
     """The shapes of every profile that an argument gives."""
     if given is None:
         return [own]
+    try:
+        return _given_profiles(label, given, names, own)
+    except RecursionError:
+        raise error("E0307", f"{label} contains itself", f"give one shape for each input, such as {label}={own}") from None
+
+
+def _given_profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]]:
     one = _leaves(given, names, own)
     if one is not None:
         return [one]
@@ -165,7 +171,7 @@ def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> lis
     if not profiles or len(profiles) < len(several):
         raise error(
             "E0307",
-            f"{label} is {given}; the model has {len(own)} input tensors: {_listed(names)}",
+            f"{label} is {brief(given, 200)}; the model has {len(own)} input tensors: {_listed(names)}",
             f"give one shape for each of them, in order, such as {label}={own}",
         )
     return profiles

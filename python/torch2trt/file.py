@@ -6,13 +6,12 @@ This file must not know the bytes of the format, nor how engines are made.
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import torch
 
 from . import _core, tree_file
-from .arguments import check_threads
+from .accepted import Path, checked, path as checked_path, rejected
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .report import Report
@@ -21,13 +20,13 @@ Parts = tuple[_core.Engine, InputTree, OutputTree, Report]
 """What a module is filled with."""
 
 
-def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
+def inspect(path: Path) -> dict[str, Any]:
     """The manifest of an engine file: versions, GPU, names, shapes, dtypes, options, accuracy. Needs no GPU.
 
     Raises:
         torch2trt.Error: E0605 for what is no engine file, or a damaged one.
     """
-    return json.loads(_core.read_manifest(os.fspath(path)))
+    return json.loads(_core.read_manifest(checked_path("path", path)))
 
 
 def load_options(
@@ -43,16 +42,14 @@ def load_options(
     Raises:
         torch2trt.Error: E0701 for a device that is no GPU, or fewer than 1 thread.
     """
-    check_threads(threads)
-    return {
-        "device": _index(device),
+    given = {
         "use_cuda_graph": use_cuda_graph,
         "trusted": trusted,
         "threads": threads,
         "tensorrt": tensorrt,
         "onnxruntime": onnxruntime,
-        "site_packages": _core.site_packages(),
     }
+    return {**checked(given), "device": _index(device), "site_packages": _core.site_packages()}
 
 
 def engine_from(
@@ -94,7 +91,13 @@ def _from_plan(plan: bytes, input_names: list[str] | None, output_names: list[st
 
 
 def _index(device: Any) -> int:
-    device = torch.device("cuda", device) if isinstance(device, int) else torch.device(device or "cuda")
+    given = device
+    try:
+        if isinstance(device, bool):
+            raise TypeError
+        device = torch.device("cuda", device) if isinstance(device, int) else torch.device("cuda" if device is None else device)
+    except Exception as refused:  # what torch raises differs from value to value
+        raise rejected("device", given, 'give device="cuda:0", say, or leave it out') from refused
     if device.type != "cuda":
         raise error("E0701", f"`device` is {device}, and TensorRT runs on GPUs", 'give device="cuda:0", say, or leave it out')
     if device.index is not None:

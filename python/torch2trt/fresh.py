@@ -42,8 +42,8 @@ def _drawn(samples: list[torch.Tensor], floats: Drawing, others: Drawing, seed: 
 
 def _like(sample: torch.Tensor, floats: Drawing, others: Drawing, draw: torch.Generator) -> torch.Tensor:
     """Fresh values for one sample, on its device."""
-    if not sample.numel() or sample.is_meta:
-        return sample
+    if not sample.numel() or sample.is_meta or (sample.is_floating_point() and sample.dtype.itemsize == 1):
+        return sample  # floats of eight bits cannot be compared in PyTorch
     if sample.dtype == torch.bool:
         made = (_bool if others is _moved else others)(sample, draw)
     else:

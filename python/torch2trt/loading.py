@@ -5,15 +5,17 @@ This file must not know the bytes of the format.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
+import torch
+
+from .accepted import Path, path as checked_path
 from .errors import error
 from .file import engine_from, inspect, load_options
 from .module import TRTModule
 
 
-def load(path: str | os.PathLike[str], **options: Any) -> TRTModule:
+def load(path: Path, **options: Any) -> TRTModule:
     """A converted model from the engine file that `model_trt.save(path)` wrote.
 
     Args:
@@ -29,13 +31,14 @@ def load(path: str | os.PathLike[str], **options: Any) -> TRTModule:
         torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0701 for options that do not
             fit, E0301 and E0501 where the library is missing.
     """
-    path = os.fspath(path)
-    if str(options.get("device")) == "cpu" and not inspect(path).get("built"):
+    path = checked_path("path", path)
+    device = options.get("device")
+    if isinstance(device, (str, torch.device)) and str(device) == "cpu" and not inspect(path).get("built"):
         del options["device"]  # where the CPU engine runs anyway
     return _loaded(path, options)
 
 
-def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
+def load_plan(path: Path, **options: Any) -> TRTModule:
     """A plain TensorRT plan as a module: tensors in the plan's order in, one tensor or a tuple of them out.
 
     Args:
@@ -47,7 +50,7 @@ def load_plan(path: str | os.PathLike[str], **options: Any) -> TRTModule:
             TensorRT.
     """
     try:
-        with open(path, "rb") as file:
+        with open(checked_path("path", path), "rb") as file:
             plan = file.read()
     except OSError as refused:
         raise error("E0605", f"the plan cannot be read: {refused}", "give the path of a plan file") from refused

@@ -5,17 +5,22 @@ This file must not know how the engine was made.
 
 from __future__ import annotations
 
+import copy
 import json
-import os
+from contextlib import suppress
 from typing import Any
 
 import torch
 
-from . import boundary, tree_file
+from . import accepted, boundary, tree_file
 from ._core import Engine, Error, Plan, write_file
+from .accepted import Path
+from .capture.errors import one_line
+from .capture.given import check_tensors
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .file import engine_from, load_options
+from .replaced import Replaced
 from .report import Report
 
 
@@ -62,6 +67,8 @@ class TRTModule(torch.nn.Module):
         self._fill(None, inputs, outputs, report, plan, network)
         if hasattr(engine, "serialize"):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
+        elif engine is not None and not isinstance(engine, Engine):
+            raise accepted.rejected("engine", engine, "give an engine of TensorRT's Python package, or use torch2trt.load(path)")
         elif engine is not None:
             self._fill(engine, inputs, outputs, report, plan, network)
             self.become(engine, weights or [])
@@ -91,8 +98,20 @@ class TRTModule(torch.nn.Module):
         self._borrowed: list[tuple[torch.Tensor, int]] = []
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
         self.run_options: dict[str, Any] = {}
+        # The module that was converted, without its weights: a model that this is a part of may read its attributes.
+        self._replaced: Replaced | None = None
         # What a refit converts the new model with; only where the plan takes new weights.
         self.conversion_arguments: dict[str, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Attributes of the converted module that this one does not have."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            original = self.__dict__.get("_replaced")
+            if original is None or name.startswith("__"):
+                raise
+            return original.read(name)
 
     @property
     def input_names(self) -> list[str]:
@@ -152,9 +171,17 @@ class TRTModule(torch.nn.Module):
         return self._run(tensors, out)
 
     def _run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
-        if self._cuda is None:
-            return self.engine.run(tensors, None, out)
-        return self.engine.run(tensors, _current_stream(self._cuda), out)
+        try:
+            return self.engine.run(tensors, None if self._cuda is None else _current_stream(self._cuda), out)
+        except Exception as failed:  # reading what is no plain tensor raises whatever its class raises
+            if isinstance(failed, Error) and failed.code != "E0405":
+                raise
+            check_tensors(tensors, self.input_names, "tensors")
+            if out is not None:
+                check_tensors(out, self.output_names, "out")
+            if isinstance(failed, Error):
+                raise
+            raise error("E0407", f"the engine failed: {one_line(failed)}", "call the module with contiguous copies of the tensors") from failed
 
     def _run_cast(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
         """Runs an engine that lacks some of the model's dtypes."""
@@ -181,16 +208,16 @@ class TRTModule(torch.nn.Module):
 
         refit(self, model, inputs, verify, arguments)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: Path) -> None:
         """Writes an engine file: everything that `torch2trt.load(path)` needs, in a process that never saw the model.
 
         Raises:
             torch2trt.Error: E0605 where the file cannot be written, or the inputs have a structure with no written form.
         """
-        _check_name(path, "save", "an engine file")
-        self._saved().save(self._description(), os.fspath(path))
+        path = _checked_path(path, "save", "an engine file")
+        self._saved().save(self._description(), path)
 
-    def save_plan(self, path: str | os.PathLike[str]) -> None:
+    def save_plan(self, path: Path) -> None:
         """Writes the TensorRT plan as TensorRT serialized it (for trtexec, Triton or another machine).
 
         Raises:
@@ -199,9 +226,9 @@ class TRTModule(torch.nn.Module):
         plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
-        _check_name(path, "save_plan", "a TensorRT plan")
+        path = _checked_path(path, "save_plan", "a TensorRT plan")
         try:
-            write_file(os.fspath(path), plan)
+            write_file(path, plan)
         except OSError as refused:
             raise error("E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists") from refused
 
@@ -247,7 +274,7 @@ class TRTModule(torch.nn.Module):
             missing_keys.append(prefix + "engine")
             return
         data = state_dict[prefix + "engine"]
-        data = data.cpu().numpy().tobytes() if isinstance(data, torch.Tensor) else bytes(data)
+        data = _bytes_of(data, prefix + "engine")
         names = [state_dict.get(prefix + key) for key in ("input_names", "output_names")]
         # Trust was in another file.
         options = {name: value for name, value in self.run_options.items() if name != "trusted"}
@@ -262,20 +289,39 @@ class TRTModule(torch.nn.Module):
             raise self._not_runnable()
         return _unpickled, (bytes(self._saved().save(self._description())), self._cuda, self.run_options)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> TRTModule:
+        function, arguments = self.__reduce__()
+        made = function(*copy.deepcopy(arguments, memo))
+        made._replaced = self._replaced  # it never changes
+        return made
+
     def extra_repr(self) -> str:
         """What `print(model_trt)` shows."""
         return str(self.report)
 
 
-def _check_name(path: str | os.PathLike[str], method: str, kind: str) -> None:
-    """Rejects the name of an ONNX model for what is none."""
-    name = os.fsdecode(path)
+def _checked_path(given: Any, method: str, kind: str) -> str:
+    """The path as a string. Rejects what is no path, and the name of an ONNX model for what is none."""
+    name = accepted.path("path", given)
     if name.lower().endswith(".onnx"):
         raise error(
             "E0701",
             f"{name} is the name of an ONNX model, and `{method}` writes {kind}",
             "write ONNX with model_trt.network.save_onnx(path), or choose another name, such as net.trt2",
         )
+    return name
+
+
+def _bytes_of(data: Any, key: str) -> bytes:
+    """The bytes of an engine in a state dict."""
+    with suppress(Exception):  # a tensor without memory, or a buffer of another kind
+        if isinstance(data, torch.Tensor) and data.dtype == torch.uint8:
+            return data.cpu().contiguous().numpy().tobytes()
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            return bytes(data)
+    raise error(
+        "E0605", f"`{key}` in the state dict is {accepted.shown(data)}, and no engine", "load what model_trt.state_dict() returned"
+    )
 
 
 def _unpickled(data: bytes, device: int | None, options: dict[str, Any]) -> TRTModule:

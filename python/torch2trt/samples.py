@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from . import accepted
 from ._log import logger
 from .boundary import extra_axes
 from .capture import Captured, ModelError, normalized
@@ -182,7 +183,10 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     if options.max_batch_size is not None:
         profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size, asked)
     if options.dynamic_shapes is not None:
-        return _with_dims(module, tree, profiles, options.dynamic_shapes)
+        try:
+            return _with_dims(module, tree, profiles, options.dynamic_shapes)
+        except RecursionError:
+            raise error("E0307", "`dynamic_shapes` contains itself", "give a dict of axes for each input") from None
     if not profiles:
         return Samples(tree.args, tree.kwargs, profiles)
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
@@ -232,18 +236,7 @@ def _items(dataset: Any) -> Iterator[Any]:
         for index in range(len(dataset)):
             yield dataset[index]
         return
-    try:
-        items = iter(dataset)
-    except TypeError:
-        items = None
-    if items is None or isinstance(dataset, (dict, torch.Tensor)):
-        kind = type(dataset).__name__
-        raise error(
-            "E0602",
-            f"`int8_calib_dataset` is a {kind}, not a collection of samples",
-            "give a data set, a DataLoader, or a list of samples: int8_calib_dataset=[sample]",
-        )
-    yield from items
+    yield from accepted.collection("int8_calib_dataset", dataset)
 
 
 def _inputs_of(item: Any, index: int, kwargs: dict[str, Any] | None, inputs: InputTree) -> list[torch.Tensor]:

@@ -245,7 +245,12 @@ impl From<nvinfer::Error> for Error {
 
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
-        Self::new(Code::EngineFile, error.to_string())
+        let help = match &error {
+            engine::Error::Io { doing: "read", .. } => "give the path of an engine file that can be read",
+            engine::Error::Io { .. } => "choose a path in a folder that exists and can be written to",
+            _ => "convert the model again",
+        };
+        Self::new(Code::EngineFile, error.to_string()).with_help(help)
     }
 }
 

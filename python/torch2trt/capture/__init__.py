@@ -33,6 +33,7 @@ from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
 from .fork import Fork
+from .given import normalized
 from .intercept import Interceptor, Kept, Method
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
@@ -164,6 +165,11 @@ def capture(
                 interceptor.release()
             if graph.written:
                 _warn_states(fork.module, inputs)
+        if not graph.tree.names:
+            raise CaptureError(
+                f"the model returns no tensor: {type(module).__name__}.forward returns {graph.tree.described()}",
+                help="return a tensor: an engine computes tensors, and has at least one",
+            )
         if known is not None:
             fold_unknown(graph, known)
         program = walk(graph, inputs.names, inputs.samples, progress)
@@ -172,15 +178,6 @@ def capture(
     kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
     found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
     return Captured(program, inputs, graph.tree, reason, kept, constants, **found)
-
-
-def normalized(args: Any, kwargs: dict[str, Any] | None) -> tuple[tuple, dict[str, Any]]:
-    """Positional and keyword arguments, from what a user may call the sample inputs."""
-    if isinstance(args, torch.Tensor):
-        return (args,), dict(kwargs or {})
-    if isinstance(args, dict):
-        return (), {**args, **(kwargs or {})}
-    return tuple(args), dict(kwargs or {})
 
 
 def _graph(

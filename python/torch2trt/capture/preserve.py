@@ -49,6 +49,18 @@ def as_module(model: object) -> nn.Module:
         )
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return as_module(model.module)
+    if isinstance(model, torch.export.ExportedProgram):
+        return as_module(model.module())
+    if isinstance(model, type):
+        raise CaptureError(
+            f"{model.__name__} is a class, not a model",
+            help=f"create the model first: torch2trt({model.__name__}(...), inputs)",
+        )
+    if isinstance(model, nn.Module) and "_modules" not in vars(model):
+        raise CaptureError(
+            f"{type(model).__name__} is not initialized: its __init__ does not call the one of nn.Module",
+            help="call super().__init__() first in its __init__",
+        )
     for compiled in ("_orig_mod", "_torchdynamo_orig_callable"):
         if hasattr(model, compiled):
             return as_module(getattr(model, compiled))
@@ -104,7 +116,8 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
     """
     sensitive = [name or "(the model)" for name, part in module.named_modules() if part.training and _reads_mode(part)]
     if module.training:
-        module.eval()
+        with suppress(NotImplementedError):  # what torch.export made has one mode
+            module.eval()
         if sensitive and say:
             _warn(
                 "the model is in training mode; it is converted in evaluation mode",

@@ -22,7 +22,9 @@ from torch.utils import _pytree as pytree
 
 from .containers import register_containers, register_transformers_cache  # noqa: F401  (callers import both from here)
 from .errors import CaptureError, InputError
+from .given import check_tensor, finite
 from .keywords import check_names
+from .names import output_names
 from .size import Size
 
 
@@ -74,8 +76,12 @@ class InputTree:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise CaptureError(f"the sample inputs do not fit forward{self._signature}: {error}") from None
-        register_containers(bound.arguments, "input")
+            raise CaptureError(
+                f"the sample inputs do not fit forward{self._signature}: {error}",
+                help="give `inputs` and `kwargs` as the model is called: model(*inputs, **kwargs)",
+            ) from None
+        with finite():
+            register_containers(bound.arguments, "input")
         self.args, self.kwargs = bound.args, bound.kwargs
         self._specs: dict[str, pytree.TreeSpec] = {}
         self.leaves: list[Leaf] = []
@@ -99,11 +105,7 @@ class InputTree:
             catch_all = self._signature.parameters[parameter].kind is inspect.Parameter.VAR_KEYWORD
             name = ".".join(path if catch_all else (parameter, *path))
             if isinstance(leaf, torch.Tensor):
-                if leaf.layout is not torch.strided:
-                    raise InputError(
-                        f"argument `{name}` is a tensor of layout {leaf.layout}",
-                        help="an engine takes plain tensors: pass x.to_dense(), and make it sparse inside the model if need be",
-                    )
+                check_tensor(name, leaf)
                 self.leaves.append(Leaf(name))
                 self.samples.append(leaf)
             else:
@@ -163,6 +165,10 @@ class InputTree:
         return order if flat and len(order) == count + len(names) else None
 
     def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+        with finite():
+            return self._flattened(args, kwargs)
+
+    def _flattened(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
         given = self._bind(args, kwargs)
         tensors, leaves = [], iter(self.leaves)
         for parameter, spec in self._specs.items():
@@ -233,7 +239,7 @@ class OutputTree:
     def __init__(self, spec: pytree.TreeSpec, constants: Sequence[Any], taken: Sequence[str] = ()) -> None:
         """`constants` has one entry per leaf, `RUNTIME` where the program computes it; names avoid `taken`."""
         self.spec = spec
-        self.leaves = [Leaf(name, value) for name, value in zip(_output_names(spec, set(taken)), constants)]
+        self.leaves = [Leaf(name, value) for name, value in zip(output_names(spec, set(taken)), constants)]
         self._settle()
 
     def _settle(self) -> None:
@@ -258,6 +264,10 @@ class OutputTree:
         Where a model returns sizes only, the first of them is computed too, since there is no engine without outputs.
         """
         return [leaf.name for leaf, computed in zip(self.leaves, self._computed) if computed]
+
+    def described(self) -> str:
+        """The return value of a model that computes nothing, for a message."""
+        return _brief(pytree.tree_unflatten([leaf.constant for leaf in self.leaves], self.spec))
 
     def unflatten(self, values: Sequence[Any], inputs: Sequence[torch.Tensor] | None = None) -> Any:
         """The model's return value: `values` in the order of `names`, constants in their places, and sizes as they follow
@@ -364,37 +374,3 @@ def _key(key: Any) -> str:
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
     return str(key)
-
-
-def _output_names(spec: pytree.TreeSpec, taken: set[str]) -> Iterator[str]:
-    for path in _spec_paths(spec):
-        name = ".".join(path)
-        if not name or path[0].isdigit():
-            name = ".".join(("output", *path))
-        # Inputs and outputs share one namespace in an engine.
-        while name in taken:
-            name = f"output.{name}"
-        taken.add(name)
-        yield name
-
-
-def _spec_paths(spec: pytree.TreeSpec) -> Iterator[tuple[str, ...]]:
-    if spec.is_leaf():
-        yield ()
-        return
-    children = spec.children() if hasattr(spec, "children") else spec.children_specs
-    for name, child in zip(_child_names(spec, len(children)), children):
-        for path in _spec_paths(child):
-            yield (name, *path)
-
-
-def _child_names(spec: pytree.TreeSpec, count: int) -> list[str]:
-    """Names from what pytree keeps about a container: dictionary keys, or the fields of a named tuple."""
-    context = spec.context
-    candidates = [context, getattr(context, "_fields", None)]
-    if isinstance(context, (list, tuple)):
-        candidates.extend(context)
-    for names in candidates:
-        if isinstance(names, (list, tuple)) and len(names) == count and all(isinstance(n, str) for n in names):
-            return list(names)
-    return [str(i) for i in range(count)]

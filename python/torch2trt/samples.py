@@ -37,6 +37,7 @@ from .dynamic import (
 )
 from .errors import Error, error
 from .footprint import cut_inputs
+from .module import TRTModule
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
             the model's signature, E0602 for an empty data set.
     """
     module = as_module(module)
+    _check_parts(module)
     signature = inspect.signature(module.forward)
     dataset = inputs if isinstance(inputs, Dataset) else None
     if dataset is not None:
@@ -195,6 +197,21 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     made = Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles), tree, signature)
     made.resized = any(sample.shape != other.shape for sample, other in zip(tree.samples, made._exported()))
     return made
+
+
+def _check_parts(module: torch.nn.Module) -> None:
+    """Rejects a model that a converted module is a part of.
+
+    Raises:
+        torch2trt.Error: E0601 with its path.
+    """
+    for path, part in module.named_modules():
+        if isinstance(part, TRTModule):
+            raise error(
+                "E0601",
+                f"{f'`{path}`' if path else 'the model'} is a converted module: it holds an engine, and no PyTorch code to capture",
+                "convert the original module" + (f", or put it back into the model first: model.{path} = original" if path else ""),
+            )
 
 
 def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:

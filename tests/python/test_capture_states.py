@@ -254,3 +254,31 @@ def test_an_unknown_output_class_is_named():
             self.tensor = tensor
 
     assert "Opaque" in refusal(Function(lambda _, x: Opaque(x)).eval(), (torch.randn(3),))
+
+
+def hooked():
+    return nn.Sequential(nn.utils.spectral_norm(nn.Linear(3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (hooked, (2, 3)),
+        (lambda: nn.Sequential(nn.InstanceNorm1d(3, track_running_stats=True)), (2, 3, 4)),
+        (lambda: nn.Sequential(nn.BatchNorm1d(3)), (2, 3)),
+        (lambda: nn.Sequential(nn.Dropout(0.5)), (2, 3)),
+    ],
+    ids=["spectral_norm", "instance_norm", "batch_norm", "dropout"],
+)
+def test_modules_in_training_mode_are_named(make, shape):
+    model, x = make(), torch.randn(shape)
+    with pytest.warns(CaptureWarning, match=r"in training mode; it is converted in evaluation mode\n  0\n") as caught:
+        capture(model, (x,))
+    assert len(caught) == 1, [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("model", [nn.Sequential(nn.InstanceNorm1d(3)), nn.Sequential(nn.Dropout(0.0), nn.Linear(4, 3)), nn.RNN(4, 3), nn.LSTM(4, 3)])
+def test_no_warning_where_the_mode_changes_nothing(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        capture(model.eval() if isinstance(model, nn.RNNBase) else model, (torch.randn(2, 3, 4),))

@@ -526,3 +526,15 @@ def test_a_cache_of_keys_and_values_that_grows():
             expected = model(ids, past_key_values=cache, use_cache=True)
         assert difference(expected.logits, got.logits) < 1e-4
         assert got.past_key_values.get_seq_length() == past + 1
+
+
+class Adding(nn.Module):
+    def forward(self, x, index, source):
+        return x.index_add(0, index, source)
+
+
+def test_sample_indices_that_are_out_of_range_at_the_smallest_size():
+    made = convert(Adding(), [torch.randn(4, 3), torch.tensor([0, 3]), torch.randn(2, 3)], min_shapes={"x": (1, 3)}, max_shapes={"x": (8, 3)})
+    for size in (1, 3, 8):
+        x, index, source = torch.randn(size, 3), torch.randint(size, (2,)), torch.randn(2, 3)
+        torch.testing.assert_close(made(x, index, source), x.index_add(0, index, source))

@@ -128,3 +128,18 @@ def test_whispers_encoder_in_its_model():
     expected = model.generate(x, max_new_tokens=12)
     model.model.encoder = made
     assert torch.equal(model.generate(x, max_new_tokens=12), expected)
+
+
+def test_a_converted_part_of_a_model_that_is_converted():
+    original = nn.Linear(3, 3).eval()
+    model = nn.Sequential(nn.ReLU(), original)
+    x = torch.randn(2, 3)
+    with torch.no_grad():
+        expected = model(x)
+        model[1] = convert(original, [torch.randn(2, 3)])
+        torch.testing.assert_close(model(x), expected)
+    with pytest.raises(Error, match="`1` is a converted module") as raised:
+        convert(model, [x])
+    assert raised.value.code == "E0601" and "original" in raised.value.help
+    model[1] = original
+    torch.testing.assert_close(convert(model, [x])(x), expected)

@@ -321,7 +321,8 @@ class Uninitialized(nn.Module):
         (nn.Module(), "forward"),
         (nn.ModuleList([nn.Linear(3, 3)]), "forward"),
         (len, "returns no tensor"),
-        (TRTModule(), "empty"),
+        (TRTModule(), "the model is a converted module"),
+        (nn.Sequential(nn.ReLU(), TRTModule()), "`1` is a converted module"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

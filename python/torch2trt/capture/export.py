@@ -210,6 +210,8 @@ def _quiet_export() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+            # What a model keeps in attributes is put back, and reported where outputs may follow from it.
+            warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
             yield
     finally:
         for logger, level in zip(loggers, levels):

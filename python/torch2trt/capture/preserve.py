@@ -198,10 +198,23 @@ def _named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _reads_mode(part: nn.Module) -> bool:
-    code = getattr(type(part).forward, "__code__", None)
-    reads = "training" in code.co_names if code else False
+    """Whether a module's own code computes otherwise in training mode: forward, the methods that it calls, and hooks."""
     # A dropout of zero is the identity in both modes, and many models carry them.
-    return reads and not (isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0)
+    if isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0:
+        return False
+    if isinstance(part, nn.modules.instancenorm._InstanceNorm) and not part.track_running_stats:
+        return False
+    forward = _names_in(type(part).forward)
+    methods = (getattr(type(part), name, None) for name in forward)
+    hooks = [*part._forward_pre_hooks.values(), *part._forward_hooks.values()]
+    called = (hook if hasattr(hook, "__code__") else type(hook).__call__ for hook in hooks)
+    return "training" in forward or any("training" in _names_in(other) for other in (*methods, *called))
+
+
+def _names_in(function: Any) -> tuple[str, ...]:
+    """The attributes and globals that a function's own code reads."""
+    code = getattr(function, "__code__", None)
+    return code.co_names if code else ()
 
 
 def _as_function(function: Callable) -> Callable:

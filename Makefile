@@ -84,8 +84,10 @@ $(VENV)/.docs: $(VENV)/.installed
 chart:
 	$(PYTHON) benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
 
+# Tables as results.json and results.md, and the speed table as a chart. `cargo bench` times the passes over a network.
 bench: develop
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/pip install -q --group bench
+	$(BIN)/python benchmarks/run.py --output target/bench
 
 clean:
 	rm -rf target dist $(VENV)

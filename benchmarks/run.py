@@ -1,10 +1,11 @@
-"""Measures what the README claims, on the machine at hand. `make bench` prints the tables below.
+"""Measures what the README claims, on the machine at hand. `make bench` prints the tables below, and writes them as JSON,
+Markdown and a chart (results.py).
 
     speed       the CPU engine against PyTorch eager and against ONNX Runtime on torch.onnx.export's file
     conversion  our own stages against torch.export's time
     memory      resident memory while VGG-16 converts
 
-    python benchmarks/run.py [speed|conversion|memory ...] [--models resnet18,vgg16] [--seconds 4]
+    python benchmarks/run.py [speed|conversion|memory ...] [--models resnet18,vgg16] [--seconds 4] [--output FOLDER]
 
 Contestants take turns in one process, so that all meet the same disturbances; the numbers to read are the ratios.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "python"))
+import results  # noqa: E402
 from models import MODELS, SEED_TABLE, build  # noqa: E402
 
 from torch2trt import _core, torch2trt  # noqa: E402
@@ -70,11 +72,11 @@ def onnx_route(model, args, kwargs, folder: str):
     return lambda: session.run(None, feed)
 
 
-def speed(models: list[str], seconds: float) -> None:
+def speed(models: list[str], seconds: float) -> results.Rows:
     threads = torch.get_num_threads()
     print(f"\nSpeed: batch 1, float32, {threads} threads, milliseconds\n")
     print(f"| model | PyTorch eager | ONNX route | torch2trt | × eager | × ONNX route |\n|{'---|' * 6}")
-    ratios: list[tuple[float, float]] = []
+    rows: results.Rows = []
     for name in models:
         model, args, kwargs = build(name)
         ours = torch2trt(model, args, kwargs=kwargs, backend="cpu", threads=threads, log_level=30, progress=False)
@@ -85,18 +87,21 @@ def speed(models: list[str], seconds: float) -> None:
                 "ours": lambda: ours(*args, **kwargs),
             }
             ms = take_turns(contestants, seconds)
-        ratios.append((ms["eager"] / ms["ours"], ms["onnx"] / ms["ours"]))
-        row = " | ".join(f"{ms[key]:.2f}" for key in ("eager", "onnx", "ours"))
-        print(f"| {name} | {row} | {ratios[-1][0]:.2f} | {ratios[-1][1]:.2f} |", flush=True)
-    eager, onnx = zip(*ratios)
-    print(f"| **geometric mean** | | | | **{geometric_mean(eager):.2f}** | **{geometric_mean(onnx):.2f}** |")
+        ratios = {"over_eager": ms["eager"] / ms["ours"], "over_onnx": ms["onnx"] / ms["ours"]}
+        rows.append({"model": name, **ms, **ratios})
+        row = " | ".join(f"{value:.2f}" for value in (*ms.values(), *ratios.values()))
+        print(f"| {name} | {row} |", flush=True)
+    means = {key: geometric_mean([row[key] for row in rows]) for key in ("over_eager", "over_onnx")}
+    print(f"| **geometric mean** | | | | **{means['over_eager']:.2f}** | **{means['over_onnx']:.2f}** |")
+    return [*rows, {"model": "geometric mean", "eager": None, "onnx": None, "ours": None, **means}]
 
 
-def conversion(models: list[str], _: float) -> None:
+def conversion(models: list[str], _: float) -> results.Rows:
     from torch2trt._convert import capture
 
     print("\nConversion: milliseconds; ours is everything between torch.export and the engine's builder\n")
     print(f"| model | torch.export | walk | convert and passes | ours / export |\n|{'---|' * 5}")
+    rows: results.Rows = []
     for name in models:
         model, args, kwargs = build(name)
         marks: dict[str, float] = {}
@@ -116,6 +121,9 @@ def conversion(models: list[str], _: float) -> None:
         export, walk = marks["walk"] - start, walked - marks["walk"]
         ours = walk + best
         print(f"| {name} | {export * 1e3:.0f} | {walk * 1e3:.0f} | {best * 1e3:.0f} | {ours / export:.3f} |", flush=True)
+        ms = {"export": export * 1e3, "walk": walk * 1e3, "convert": best * 1e3}
+        rows.append({"model": name, **ms, "share": ours / export})
+    return rows
 
 
 _MEMORY = """
@@ -159,13 +167,16 @@ print(f"{{(max(watch.peak, resident()) - before) / weights:.2f}} {{(resident() -
 """
 
 
-def memory(_: list[str], __: float) -> None:
+def memory(_: list[str], __: float) -> results.Rows:
     print("\nMemory: VGG-16 (553 MB of weights), resident memory above what PyTorch holds, in multiples of the weights\n")
     print(f"| path | peak | after |\n|{'---|' * 3}")
+    rows: results.Rows = []
     for path, label in (("tensorrt", "TensorRT, before the builder runs"), ("cpu", "CPU engine")):
         code = _MEMORY.format(path=path, paths=[p for p in sys.path if p])
         peak, after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
         print(f"| {label} | {peak} | {after} |", flush=True)
+        rows.append({"path": label, "peak": float(peak), "after": float(after)})
+    return rows
 
 
 def main() -> None:
@@ -174,10 +185,13 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", choices=[*tables, []], help="which tables (default: all)")
     parser.add_argument("--models", default=",".join(SEED_TABLE), help="comma-separated, or `all`")
     parser.add_argument("--seconds", type=float, default=4, help="per model in the speed table")
+    parser.add_argument("--output", type=Path, help="a folder for results.json, results.md and speed.svg")
     options = parser.parse_args()
     models = list(MODELS) if options.models == "all" else options.models.split(",")
-    for name in options.tables or tables:
-        tables[name](models, options.seconds)
+    found = {name: tables[name](models, options.seconds) for name in options.tables or tables}
+    if options.output:
+        results.write(found, results.machine(), options.output)
+        print(f"\nwritten to {options.output}")
 
 
 if __name__ == "__main__":

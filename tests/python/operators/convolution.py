@@ -42,6 +42,21 @@ CASES = [
     Case("transposed no bias beyond", nn.ConvTranspose1d(4, 6, 2, 3, 0, 2, bias=False), image(2, 4, 9)),
     Case("transposed batchless", nn.ConvTranspose2d(4, 6, 2, 2), image(4, 5, 4)),
     Case(
+        "transposed given kernel, stride and dilation",
+        lambda x, w: F.conv_transpose2d(x, w, stride=(1, 2), dilation=(2, 1)),
+        lambda: (randn(2, 4, 6, 5), randn(4, 3, 2, 3)),
+    ),
+    Case(
+        "transposed 3d given kernel, groups, stride and dilation",
+        lambda x, w, b: F.conv_transpose3d(x, w, b, (2, 1, 3), (1, 0, 2), (1, 0, 1), 2, (2, 3, 2)),
+        lambda: (randn(1, 4, 3, 4, 3), randn(4, 3, 2, 3, 2), randn(6)),
+    ),
+    Case(
+        "transposed 3d groups, stride and dilation",
+        nn.ConvTranspose3d(4, 6, (2, 3, 1), (1, 2, 2), groups=2, dilation=(3, 1, 2)),
+        image(2, 4, 3, 4, 3),
+    ),
+    Case(
         "transposed dynamic",
         nn.ConvTranspose2d(4, 6, 3, 2, 1),
         image(2, 4, 9, 8),

@@ -5,8 +5,8 @@ use super::Feature;
 use super::decompose::{Made, Site};
 use crate::Error;
 use network::{
-    ConvolutionAttributes, DType, ElementWiseOperation as E, FillOperation, Op, ReshapeDim, Rewrite, ScaleMode,
-    TensorId, Weights,
+    ConvolutionAttributes, DType, Dim, ElementWiseOperation as E, FillOperation, Op, ReshapeDim, Rewrite, SampleMode,
+    ScaleMode, TensorId, Weights,
 };
 
 impl Site<'_> {
@@ -142,13 +142,14 @@ impl Site<'_> {
         let mut inputs = state.inputs(self.layer)?;
         let mut attributes = a.clone();
         if spread {
-            let kernel = inputs.get(1).copied().flatten().and_then(|id| state.new.constant(id));
-            let Some(kernel) = kernel.and_then(|kernel| spread_kernel(kernel, &a.dilation)) else {
-                let problem = "its deconvolution has no stride together with a dilation unless its kernel is constant";
-                return Err(self.refused(problem, "use a dilation of 1, or TensorRT itself"));
+            let kernel = inputs.get(1).copied().flatten();
+            let constant = kernel.and_then(|id| state.new.constant(id));
+            inputs[1] = match (constant.and_then(|kernel| spread_kernel(kernel, &a.dilation)), kernel) {
+                (Some(spread), _) => Some(self.constant(state, spread)?),
+                (None, Some(kernel)) => Some(self.spread_computed(state, kernel, &a.dilation)?),
+                (None, None) => None,
             };
             attributes.dilation = vec![1; a.dilation.len()];
-            inputs[1] = Some(self.add(state, Op::Constant(kernel), &[])?);
         }
         if widen {
             for input in inputs.iter_mut().flatten() {
@@ -157,6 +158,47 @@ impl Site<'_> {
         }
         let made = state.new.add(Op::Deconvolution(attributes), &inputs, &self.layer.origin)?;
         made.first().map(|y| self.cast(state, *y, dtype)).transpose().map_err(Error::from)
+    }
+
+    /// A computed kernel with zeros between its elements: along each dilated axis, every element is padded to `dilation`
+    /// elements, and the zeros after the last one are cut off.
+    fn spread_computed(
+        &self,
+        state: &mut Rewrite<'_>,
+        mut kernel: TensorId,
+        dilation: &[i64],
+    ) -> Result<TensorId, Error> {
+        let dims = state.tensor(kernel).dims.iter().map(Dim::as_static).collect::<Option<Vec<i64>>>();
+        let Some(mut dims) = dims else {
+            let problem = "its deconvolution has no stride together with a dilation for a kernel of dynamic size";
+            return Err(self.refused(problem, "use a dilation of 1, or a kernel of static size"));
+        };
+        for (axis, step) in dilation.iter().enumerate().map(|(k, step)| (k + 2, *step)) {
+            let length = dims[axis];
+            if step == 1 || length < 2 {
+                continue;
+            }
+            let (before, after) = (dims[..axis].iter().product::<i64>(), dims[axis + 1..].iter().product::<i64>());
+            dims[axis] = (length - 1) * step + 1;
+            let elements = self.in_shape(state, kernel, &[before, length, 1, after])?;
+            let padded = self.resized(state, elements, &[before, length, step, after])?;
+            let row = self.in_shape(state, padded, &[before, length * step, after])?;
+            let cut = self.resized(state, row, &[before, dims[axis], after])?;
+            kernel = self.in_shape(state, cut, &dims)?;
+        }
+        Ok(kernel)
+    }
+
+    /// A reshape to static sizes.
+    fn in_shape(&self, state: &mut Rewrite<'_>, x: TensorId, dims: &[i64]) -> Made {
+        let reshape = Some(dims.iter().map(|n| ReshapeDim::Is(*n)).collect());
+        self.add(state, Op::Shuffle { first_transpose: None, reshape, second_transpose: None }, &[x])
+    }
+
+    /// The beginning of a tensor with these sizes; zeros where it has no elements.
+    fn resized(&self, state: &mut Rewrite<'_>, x: TensorId, size: &[i64]) -> Made {
+        let (start, stride) = (vec![0; size.len()], vec![1; size.len()]);
+        self.add(state, Op::Slice { start, size: size.to_vec(), stride, mode: SampleMode::Fill }, &[x])
     }
 }
 

@@ -44,6 +44,18 @@ impl<'a> Call<'a> {
         Self { node, program, tensors }
     }
 
+    pub(crate) fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    /// The same call with another node in its place: the operator that computes what this one does.
+    pub(crate) fn of<'b>(&self, node: &'b Node) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        Call { node, program: self.program, tensors: self.tensors }
+    }
+
     /// The overload, such as `aten.conv2d.default`.
     pub fn target(&self) -> &'a str {
         &self.node.target

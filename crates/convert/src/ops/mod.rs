@@ -34,6 +34,7 @@ pub mod norm;
 pub mod pad;
 pub mod pool;
 pub mod position;
+pub mod prims;
 pub mod quantize;
 pub mod random;
 pub mod rearrange;
@@ -167,6 +168,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("complex", complex::OPERATORS),
     ("fft", fft::OPERATORS),
     ("window", window::OPERATORS),
+    ("prims", prims::OPERATORS),
 ];
 
 /// Every operator that converts.

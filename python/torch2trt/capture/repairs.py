@@ -15,6 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from . import detection, flexible, packed, recurrent
 from .detection import Change
 from .prims import functional_views
+from .slices import any_bounds
 from .threads import Patches, only_here
 
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
@@ -36,7 +37,7 @@ def repaired() -> Iterator[None]:
     library = _fake_quantization()
     try:
         changes = [*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes(), *flexible.changes()]
-        with _forgotten(), functional_views(), replaced(changes), Patches().undone() as patches:
+        with _forgotten(), functional_views(), any_bounds(), replaced(changes), Patches().undone() as patches:
             for function, code in packed.codes():
                 patches.set_code(function, code)
             yield

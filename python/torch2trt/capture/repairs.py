@@ -36,13 +36,23 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        changes = [*_lstms(), *recurrent.changes(), *packed.changes(), *detection.changes(), *flexible.changes()]
+        families = (_lstms, recurrent.changes, packed.changes, detection.changes, flexible.changes, _pdist)
+        changes = [change for family in families for change in family()]
         with _forgotten(), functional_views(), any_bounds(), replaced(changes), Patches().undone() as patches:
             for function, code in packed.codes():
                 patches.set_code(function, code)
             yield
     finally:
         library._destroy()
+
+
+def _pdist() -> list[Change]:
+    """Distances of all pairs, whose composite kernel takes the number of vectors for a constant."""
+
+    def pdist(input: torch.Tensor, p: float = 2.0) -> torch.Tensor:
+        return torch.ops.aten._pdist_forward(input.contiguous(), float(p))
+
+    return [(module, "pdist", lambda _: pdist) for module in (torch, torch.nn.functional)]
 
 
 @contextmanager

@@ -35,6 +35,16 @@ CASES = [
     ),
     Case("pdist", F.pdist, lambda: (randn(5, 3),)),
     Case("pdist 1", lambda x: F.pdist(x, 1), lambda: (randn(5, 3),)),
+    *(
+        Case(
+            f"pdist {p} dynamic",
+            lambda x, p=p: F.pdist(x, p),
+            lambda: (randn(5, 3),),
+            dynamic=dims({0: "v", 1: "w"}, least=3),
+            other=lambda: (randn(71, 4),),
+        )
+        for p in (0, 2, math.inf)
+    ),
     Case("pairwise distance", F.pairwise_distance, pair((5, 3), (5, 3))),
     Case("pairwise distance 1", lambda x, y: F.pairwise_distance(x, y, 1, keepdim=True), pair((5, 3), (3,))),
     Case("cosine similarity", F.cosine_similarity, pair((5, 3), (5, 3))),

@@ -7,13 +7,13 @@
 //! | `pairwise_distance(Tensor x1, Tensor x2, float p, float eps, bool keepdim)` | ElementWise, Reduce |
 //! | `cosine_similarity(Tensor x1, Tensor x2, int dim, float eps)` | ElementWise, Reduce |
 //!
-//! Dtypes: one float type. Every size may be symbolic, but `pdist` needs a static number of vectors.
+//! Dtypes: one float type. Every size may be symbolic.
 
 use super::vector_norm::p_norm;
 use super::{Operator, Outputs, operator};
-use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
-use network::{ElementWiseOperation as E, ReduceOperation, TensorId, UnaryOperation as U, Weights};
+use dims::Dim;
+use network::{DType, ElementWiseOperation as E, ReduceOperation, TensorId, UnaryOperation as U, Weights};
 
 /// PyTorch's own limit above which Euclidean distances are made of a matrix product.
 const MANY: i64 = 25;
@@ -68,18 +68,64 @@ fn euclidean(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
 /// Distances of each pair `i < j` of rows.
 fn pdist(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, p) = (call.tensor("self")?, call.float("p")?);
-    let Some(count) = b.dims(x)[0].as_static() else {
-        return unsupported("pdist of a number of vectors that depends on the input");
+    let (first, second) = match b.dims(x)[0].clone() {
+        Dim::Static(count) => pairs(b, count)?,
+        count => pairs_of_any(b, &count, &call.output_dims(0)?[0])?,
     };
-    let pairs = || (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
-    let (first, second): (Vec<i64>, Vec<i64>) = pairs().unzip();
-    let mut rows = |list: &[i64]| {
-        let rows = b.constant(Weights::int64(&[list.len() as i64], list))?;
-        b.gather(x, rows, 0)
-    };
-    let (first, second) = (rows(&first)?, rows(&second)?);
+    let (first, second) = (b.gather(x, first, 0)?, b.gather(x, second, 0)?);
     let difference = b.sub(first, second)?;
     Ok(p_norm(b, difference, p, &[1], false)?.into())
+}
+
+/// The rows `i < j` of each pair, in PyTorch's order.
+fn pairs(b: &mut Builder, count: i64) -> Result<(TensorId, TensorId)> {
+    let pairs = || (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
+    let (first, second): (Vec<i64>, Vec<i64>) = pairs().unzip();
+    let mut rows = |list: &[i64]| b.constant(Weights::int64(&[list.len() as i64], list));
+    Ok((rows(&first)?, rows(&second)?))
+}
+
+/// The same for a number of rows that depends on the input: pair k is in row i of a triangle, where row i begins at pair
+/// `i * (2n - i - 1) / 2`. The row is the solution of a quadratic equation, whose root is off by one at most.
+fn pairs_of_any(b: &mut Builder, count: &Dim, pairs: &Dim) -> Result<(TensorId, TensorId)> {
+    let whole = |n: i64| Dim::Static(n);
+    let pair = b.iota(pairs, DType::Int64)?;
+    let all = b.size_as(&(whole(4) * count.clone() * (count.clone() - whole(1)) - whole(7)), DType::Int64, 1)?;
+    let before = b.with_scalar(E::Prod, pair, 8.0)?;
+    let after = b.sub(all, before)?;
+    let after = b.cast(after, DType::Float32)?;
+    let root = b.unary(U::Sqrt, after)?;
+    let root = b.with_scalar(E::Sub, root, 1.0)?;
+    let root = b.with_scalar(E::Prod, root, 0.5)?;
+    let root = b.unary(U::Floor, root)?;
+    let back = b.cast(root, DType::Int64)?;
+    let last = b.size_as(&(count.clone() - whole(2)), DType::Int64, 1)?;
+    let mut row = b.sub(last, back)?;
+
+    let twice = b.with_scalar(E::Prod, pair, 2.0)?;
+    let late = twice_start(b, row, count)?;
+    let late = b.elementwise(E::Greater, late, twice)?;
+    let late = b.cast(late, DType::Int64)?;
+    row = b.sub(row, late)?;
+    let next = b.with_scalar(E::Sum, row, 1.0)?;
+    let early = twice_start(b, next, count)?;
+    let early = b.elementwise(E::Greater, early, twice)?;
+    let early = b.not(early)?;
+    let early = b.cast(early, DType::Int64)?;
+    row = b.sum(row, early)?;
+
+    let start = twice_start(b, row, count)?;
+    let inside = b.sub(twice, start)?;
+    let inside = b.with_scalar(E::FloorDiv, inside, 2.0)?;
+    let other = b.sum(row, inside)?;
+    Ok((row, b.with_scalar(E::Sum, other, 1.0)?))
+}
+
+/// Twice the first pair of a row: `i * (2n - i - 1)`.
+fn twice_start(b: &mut Builder, row: TensorId, count: &Dim) -> Result<TensorId> {
+    let width = b.size_as(&(Dim::Static(2) * count.clone() - Dim::Static(1)), DType::Int64, 1)?;
+    let width = b.sub(width, row)?;
+    b.prod(row, width)
 }
 
 /// The norm of `x1 - x2 + eps` over the last axis.

@@ -22,6 +22,7 @@ from .capture.preserve import as_module, preserved, settle_mode
 from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
 from .fresh import proposals
+from .smallest import smallest_help
 
 TOLERANCE = {
     **dict.fromkeys((torch.float32, torch.float64, torch.complex64, torch.complex128), 1e-3),
@@ -114,12 +115,14 @@ _NUMBERS = (bool, int, float)
 
 
 def _carried(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
-    """The size that an engine gives whose model returns sizes only: that of the first symbol of its inputs."""
+    """The size that an engine gives whose model returns sizes only: that of the first symbol of its inputs, or 1."""
+    if captured.outputs.names and not captured.program.symbols:
+        return [1]
     dims = ((dim, size) for given, tensor in zip(captured.program.inputs, inputs) for dim, size in zip(given.dims, tensor.shape))
     return [next(size for dim, size in dims if dim == captured.program.symbols[0].name)] if captured.outputs.names else []
 
 
-def _called(module: Any, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor]) -> Any:
+def _called(module: Any, captured: Captured, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor]) -> Any:
     try:
         return module(*args, **kwargs)
     except Exception as refused:  # the model's code may raise anything
@@ -129,7 +132,7 @@ def _called(module: Any, args: Any, kwargs: dict[str, Any], label: str, tensors:
         raise error(
             "E0307",
             f"the model itself fails in PyTorch at the {label} shapes {shapes}\n  {one_line(refused)}",
-            "ask for sizes that the model accepts",
+            smallest_help(module, captured, tensors) or "ask for sizes that the model accepts",
         ) from refused
 
 
@@ -344,7 +347,7 @@ def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: 
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)
-        return _tensors(captured, _called(module, args, kwargs, label, tensors), tensors)
+        return _tensors(captured, _called(module, captured, args, kwargs, label, tensors), tensors)
 
 
 def _at(label: str) -> str:

@@ -226,11 +226,22 @@ impl Driver<'_> {
 
     fn outputs(&mut self, options: &Options) -> Result<()> {
         let mut names = options.output_names.iter().cloned();
+        // An engine has an output: of a model that returns constants only, the first size stands for them.
+        let computed = |output: &Argument| match output {
+            Argument::Value(_) => true,
+            Argument::Int(size) => !size.is_static(),
+            _ => false,
+        };
+        let outputs = self.program.outputs();
+        let alone = match outputs.iter().any(computed) {
+            true => None,
+            false => outputs.iter().position(|output| matches!(output, Argument::Int(_))),
+        };
         for (k, output) in self.program.outputs().iter().enumerate() {
             let mut name = || names.next().unwrap_or_else(|| format!("output_{k}"));
             match output {
                 Argument::Value(id) => self.output(*id, &name())?,
-                Argument::Int(size) if !size.is_static() => {
+                Argument::Int(size) if !size.is_static() || alone == Some(k) => {
                     let name = name();
                     self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
                     let tensor = self.builder.size_scalar(size)?;

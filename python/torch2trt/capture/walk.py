@@ -127,9 +127,20 @@ class _Walker(ReadNumbers):
                 )
             self.program.outputs.append(self.tensor(value))
 
-        if self.program.symbols and any(leaf.is_size and leaf.name in tree.names for leaf in tree.leaves):
-            place = next(index for index, leaf in enumerate(tree.leaves) if leaf.is_size)
-            self.program.outputs[place] = ("sym", self.program.symbols[0].name)
+        if tree.leaves and not any(leaf.is_runtime for leaf in tree.leaves):
+            self._bind_a_size()
+
+    def _bind_a_size(self) -> None:
+        """An engine has an output: of a model that returns numbers only, one that stands for them."""
+        tree = self.graph.tree
+        numbers = [k for k, leaf in enumerate(tree.leaves) if leaf.is_size or isinstance(leaf.constant, (bool, int, float))]
+        if not numbers:
+            raise CaptureError("the model returns no tensor and no number", help="return a tensor computed from the inputs")
+        sizes = [k for k in numbers if tree.leaves[k].is_size]
+        place = (sizes or numbers)[0]
+        if not sizes:
+            tree.set_size(place, Size(repr(tree.leaves[place].constant)))
+        self.program.outputs[place] = ("sym", self.program.symbols[0].name if self.program.symbols else "1")
 
     def _size(self, number: Any) -> Size:
         """A number among the outputs that follows from the shapes of the inputs."""

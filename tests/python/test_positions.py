@@ -29,6 +29,20 @@ def write(x, value, *index):
     return y
 
 
+def added(x, *index):
+    """A write in place through a subscript."""
+    y = x.clone()
+    y[index].add_(1)
+    return y
+
+
+def narrowed(x, value, start):
+    """A write in place through `narrow`."""
+    y = x.clone()
+    y.narrow(1, start, 2).copy_(value)
+    return y
+
+
 CASES = [
     Case("row", lambda x, i: x[i], both(X, I)),
     Case("column", lambda x, i: x[:, i], both(X, I)),
@@ -44,6 +58,30 @@ CASES = [
     Case("write a number", lambda x, i: write(x, 2.5, i), both(X, I)),
     Case("write dynamic", lambda x, i: write(x, 2.5, slice(None), i), both(X, integers((), low=-4, high=4)),
          dynamic=dims({0: "h", 1: "m"}, {}, least=4), other=both(floats((8, 9, 7)), integers((), low=-9, high=9))),
+    Case("write at a read number", lambda x, v, i: write(x, v, Ellipsis, i.item(), slice(None)), both(X, floats((5, 7)), I)),
+    Case("write in place", lambda x, i: added(x, slice(None), i), both(X, I)),
+    Case("write a slice", lambda x, v, i: write(x, v, slice(None), slice(i, i + 2)), both(X, floats((5, 2, 7)), NATURAL)),
+    Case("write a slice of read numbers", lambda x, v, i: write(x, v, slice(i.item(), i.item() + 2)),
+         both(X, floats((6, 7)), NATURAL)),
+    Case("write a slice from the end", lambda x, v, i: write(x, v, slice(-3 - i, -1 - i)), both(X, floats((2, 6, 7)), NATURAL)),
+    Case("write a slice with a step", lambda x, v, i: write(x, v, slice(None), slice(i, i + 4, 2)),
+         both(X, floats((5, 2, 7)), NATURAL)),
+    Case("write two slices", lambda x, v, i, j: write(x, v, slice(i, i + 2), j, slice(j, j + 3)),
+         both(X, floats((2, 3)), NATURAL, NATURAL)),
+    Case("write a slice dynamic", lambda x, v, i: write(x, v, slice(None), slice(i, i + 2)),
+         both(X, floats((5, 2, 7)), NATURAL), dynamic=dims({0: "h", 1: "m"}, {0: "h"}, {}, least=4),
+         other=both(floats((8, 9, 7)), floats((8, 2, 7)), integers((), low=0, high=7))),
+    Case("write a slice in place", lambda x, i: added(x, slice(i, i + 2)), both(X, I), unbuilt=DATA_DEPENDENT),
+    Case("move a slice", lambda x, i, j: write(x, x[:, j : j + 2], slice(None), slice(i, i + 2)), both(X, NATURAL, NATURAL),
+         unbuilt=DATA_DEPENDENT),
+    Case("add to a slice", lambda x, v, i: x[:, i : i + 2] + v, both(X, floats((5, 2, 7)), NATURAL)),
+    Case("narrow", lambda x, i: x.narrow(0, i, 2), both(X, integers((), low=-3, high=3))),
+    Case("narrow at a read number", lambda x, i: torch.narrow(x, 1, i.item(), 3), both(X, NATURAL)),
+    Case("write through narrow", lambda x, v, i: narrowed(x, v, i), both(X, floats((5, 2, 7)), NATURAL)),
+    Case("narrow dynamic", lambda x, i: x.narrow(1, i, 3) * 2, both(X, NATURAL), dynamic=dims({0: "h", 1: "m"}, {}, least=4),
+         other=both(floats((8, 9, 7)), integers((), low=-9, high=7))),
+    Case("with an index", lambda x, i: x[i, :, [0, 2, 1]], both(X, I)),
+    Case("write with an index", lambda x, i: write(x, 0.5, i, slice(None), [0, 2, 1]), both(X, I)),
     Case("slice", lambda x, i: x[i : i + 2], both(X, NATURAL), unbuilt=DATA_DEPENDENT),
     Case("slice from", lambda x, i: x[:, i:], both(X, I), unbuilt=DATA_DEPENDENT),
     Case("slice to", lambda x, i: x[:, :i] * 2, both(X, I), unbuilt=DATA_DEPENDENT),
@@ -75,15 +113,19 @@ def test_position(case: Case) -> None:
 
 
 def draw_index(draw: random.Random, shape: tuple[int, ...]) -> tuple[list, list[torch.Tensor]]:
-    """An index expression as a list, `"i"` in the place of each 0-D tensor, and one draw of these tensors."""
+    """An index expression as a list, and one draw of the 0-D tensors in it: `"i"` stands for one, and `("i", length, step)`
+    for a slice that starts there."""
     index, numbers = [], []
     for size in shape[: draw.randrange(1, len(shape) + 1)]:
         if draw.random() < 0.2:
             index.append(None)
-        kind = draw.choice(["tensor", "tensor", "number", "slice", "all"])
+        kind = draw.choice(["tensor", "tensor", "window", "number", "slice", "all"])
         if kind == "tensor":
             numbers.append(torch.tensor(draw.randrange(-size, size)))
             index.append("i")
+        elif kind == "window":
+            numbers.append(torch.tensor(draw.randrange(-size, size)))
+            index.append(("i", draw.randrange(1, 4), draw.choice([1, 1, 2])))
         elif kind == "number":
             index.append(draw.randrange(-size, size))
         elif kind == "slice":
@@ -97,17 +139,25 @@ def draw_index(draw: random.Random, shape: tuple[int, ...]) -> tuple[list, list[
 
 
 class Indexing(torch.nn.Module):
-    def __init__(self, index: list, writes: bool):
+    """Reads, or writes a number or a tensor, which has the axes of size 1 that broadcasting allows."""
+
+    def __init__(self, index: list, writes: bool, reads_numbers: bool, value: torch.Tensor | None):
         super().__init__()
-        self.index, self.writes = index, writes
+        self.index, self.writes, self.reads_numbers = index, writes, reads_numbers
+        self.value = value
+
+    def entry(self, entry, rest):
+        if isinstance(entry, str):
+            return next(rest)
+        return slice(start := next(rest), start + entry[1], entry[2]) if isinstance(entry, tuple) else entry
 
     def forward(self, x, *numbers):
-        rest = iter(numbers)
-        index = tuple(next(rest) if isinstance(entry, str) else entry for entry in self.index)
+        rest = iter([number.item() for number in numbers] if self.reads_numbers else numbers)
+        index = tuple(self.entry(entry, rest) for entry in self.index)
         if not self.writes:
             return x[index] + 1
         y = x.clone()
-        y[index] = x.sum()
+        y[index] = x.sum() if self.value is None else self.value
         return y
 
 
@@ -116,13 +166,21 @@ def test_random_indexing(number: int, seed: int) -> None:
     draw = random.Random(seed + number)
     shape = tuple(draw.randrange(2, 6) for _ in range(draw.randrange(1, 4)))
     index, numbers = draw_index(draw, shape)
-    module = Indexing(index, draw.random() < 0.5).eval()
-    print(shape, index, module.writes)
+    module = Indexing(index, draw.random() < 0.6, draw.random() < 0.3, None).eval()
+    if module.writes and draw.random() < 0.6:
+        module.writes = False
+        written = module(torch.randn(shape), *numbers)
+        module.writes, module.value = True, torch.randn([size if draw.random() < 0.6 else 1 for size in written.shape])
+    print(shape, index, module.writes, module.reads_numbers, None if module.value is None else module.value.shape)
     inputs = (torch.randn(shape), *numbers)
     converted = torch2trt.torch2trt(module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False)
     other = [torch.tensor(draw.choice([int(n), 0, -1])) for n in numbers]
     for given in (inputs, (torch.randn(shape), *other)):
-        test_operators.compare(converted(*given), module(*given), 1e-5)
+        try:
+            expected = module(*given)
+        except RuntimeError:  # a slice of another length than what is written to it
+            continue
+        test_operators.compare(converted(*given), expected, 1e-5)
 
 
 def draw_bound(draw: random.Random) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from . import detection, flexible, packed, recurrent
+from . import detection, flexible, packed, positions, recurrent
 from .detection import Change
 from .prims import functional_views
 from .slices import any_bounds
@@ -36,7 +36,15 @@ def repaired() -> Iterator[None]:
     """Replaces what cannot be captured for as long as it lasts."""
     library = _fake_quantization()
     try:
-        families = (_lstms, recurrent.changes, packed.changes, detection.changes, flexible.changes, _pdist)
+        families = (
+            _lstms,
+            recurrent.changes,
+            packed.changes,
+            detection.changes,
+            flexible.changes,
+            positions.changes,
+            _pdist,
+        )
         changes = [change for family in families for change in family()]
         with _forgotten(), functional_views(), any_bounds(), replaced(changes), Patches().undone() as patches:
             for function, code in packed.codes():

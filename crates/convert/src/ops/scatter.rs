@@ -60,12 +60,21 @@ fn write_between(b: &mut Builder, x: TensorId, src: TensorId, axis: usize, bound
         return b.select(hit, src, x);
     }
     // Positions that are not written read any element.
+    let src = if b.range(&length).min > 0 { src } else { extended(b, src, axis)? };
     let inside = b.cast(hit, DType::Int64)?;
     let at = if bounds.step == 1 { distance } else { b.with_scalar(E::FloorDiv, distance, bounds.step as f64)? };
     let at = b.elementwise(E::Prod, at, inside)?;
     let at = b.reshape(at, &[whole])?;
     let written = b.gather(src, at, axis)?;
     b.select(hit, written, x)
+}
+
+/// With a zero after the last element of an axis, so that there is an element to read where the axis is empty.
+fn extended(b: &mut Builder, x: TensorId, axis: usize) -> Result<TensorId> {
+    let mut dims = b.dims(x);
+    dims[axis] = Dim::Static(1);
+    let last = b.full(b.dtype(x), &dims, 0.0)?;
+    b.concat(&[x, last], axis)
 }
 
 pub(super) fn slice_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

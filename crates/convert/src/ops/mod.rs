@@ -3,6 +3,7 @@
 pub mod accumulate;
 pub mod activation;
 pub mod adaptive_pool;
+pub mod antialias;
 pub mod attention;
 pub mod bag;
 pub mod bessel;
@@ -148,6 +149,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("quantize", quantize::OPERATORS),
     ("reduce", reduce::OPERATORS),
     ("resize", resize::OPERATORS),
+    ("antialias", antialias::OPERATORS),
     ("scatter", scatter::OPERATORS),
     ("shape", shape::OPERATORS),
     ("softmax", softmax::OPERATORS),

@@ -35,6 +35,24 @@ def proposals(samples: list[torch.Tensor], drawn: bool = True) -> Iterator[Calla
             yield way
 
 
+def within(tensors: list[torch.Tensor], samples: list[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+    """The same tensors with smaller integers, for sizes that are smaller than those of the samples.
+
+    Integers may be lengths or positions along an axis that is shorter here: they are at most its size, or its last
+    position. Which axis they belong to is not known, so that every size that is smaller is proposed, the largest first.
+    """
+    pairs = [pair for tensor, sample in zip(tensors, samples) for pair in zip(tensor.shape, sample.shape)]
+    bounds = {bound for size, given in pairs if size < given for bound in (size, size - 1) if bound >= 0}
+    for bound in sorted(bounds, reverse=True):
+        made = [tensor if _is_no_integer(tensor) else tensor.clamp(max=bound) for tensor in tensors]
+        if not all(map(_equal, made, tensors)):
+            yield made
+
+
+def _is_no_integer(tensor: torch.Tensor) -> bool:
+    return tensor.dtype == torch.bool or tensor.is_floating_point() or tensor.is_complex()
+
+
 def _drawn(samples: list[torch.Tensor], floats: Drawing, others: Drawing, seed: int) -> list[torch.Tensor]:
     draw = torch.Generator().manual_seed(seed)
     return [_like(sample, floats, others, draw) for sample in samples]
@@ -122,4 +140,4 @@ def _equal(left: torch.Tensor, right: torch.Tensor) -> bool:
     return left is right or bool(((left == right) | ((left != left) & (right != right))).all())
 
 
-__all__ = ["proposals"]
+__all__ = ["proposals", "within"]

@@ -21,7 +21,7 @@ from .capture.fork import Fork
 from .capture.preserve import as_module, preserved, settle_mode
 from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
-from .fresh import proposals
+from .fresh import proposals, within
 from .smallest import smallest_help
 
 TOLERANCE = {
@@ -163,7 +163,7 @@ def check(
             sizes that were asked for, or decides otherwise there.
     """
     try:
-        tensors, expected = _expected_in_range(module, captured, label, tensors)
+        tensors, expected = _accepted(module, captured, label, tensors)
     except Error as refused:
         if not optional:
             raise
@@ -179,25 +179,6 @@ def check(
         made.report.difference.update(found)
 
 
-def _expected_in_range(
-    module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]
-) -> tuple[list[torch.Tensor], _Expected]:
-    """PyTorch's values, and the tensors they follow from: where the model fails at other sizes than the sample's, with
-    integers that are smaller than every size, since the sample's may be indices that are out of range there.
-    """
-    try:
-        return tensors, _expected(module, captured, label, tensors)
-    except Error:
-        integers = [not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool) for tensor in tensors]
-        smallest = min((size for tensor in tensors for size in tensor.shape if size), default=1)
-        if not label or not any(integers):
-            raise
-        fitting = [tensor % smallest if is_integer else tensor for tensor, is_integer in zip(tensors, integers)]
-        with suppress(Error):
-            return fitting, _expected(module, captured, label, fitting)
-        raise
-
-
 def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tensors: list[torch.Tensor], decision: str) -> None:
     """Runs both where the model decides otherwise; where the model does not run, there is nothing to compare.
 
@@ -205,7 +186,7 @@ def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tens
         torch2trt.Error: E0307 where the decision makes a difference.
     """
     try:
-        expected = _expected(module, captured, "other", tensors)
+        tensors, expected = _accepted(module, captured, "other", tensors)
     except Error:
         return
     with _decided(decision, tensors):
@@ -348,6 +329,23 @@ def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: 
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)
         return _tensors(captured, _called(module, captured, args, kwargs, label, tensors), tensors)
+
+
+def _accepted(
+    module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]
+) -> tuple[list[torch.Tensor], _Expected]:
+    """Input tensors at which the model runs, and PyTorch's values: these tensors, or others with smaller integers.
+
+    Raises:
+        torch2trt.Error: E0307 where the model runs with none of them.
+    """
+    try:
+        return tensors, _expected(module, captured, label, tensors)
+    except Error:
+        for others in within(tensors, captured.inputs.samples) if label else ():
+            with suppress(Error):
+                return others, _expected(module, captured, label, others)
+        raise
 
 
 def _at(label: str) -> str:

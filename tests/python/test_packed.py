@@ -8,10 +8,10 @@ import random
 
 import pytest
 import torch
+from recurrent_models import agree, drawn_layer, states_of
 from torch import nn
 from torch.export import Dim
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from torch.utils import _pytree as pytree
 
 from torch2trt import Error, _core, torch2trt
 
@@ -45,11 +45,7 @@ class Packed(nn.Module):
         x = torch.randn((batch, steps, FEATURES) if self.packing["batch_first"] else (steps, batch, FEATURES))
         lengths = torch.randint(1, steps + 1, (batch,))
         lengths = lengths.sort(descending=True).values if self.packing["sorted"] else lengths
-        states = []
-        if self.with_state:
-            rows = self.layer.num_layers * (2 if self.layer.bidirectional else 1)
-            states = [torch.randn(rows, batch, self.layer.proj_size or HIDDEN)]
-            states += [torch.randn(rows, batch, HIDDEN)] if isinstance(self.layer, nn.LSTM) else []
+        states = states_of(self.layer, batch) if self.with_state else []
         return [x, *([] if self.lengths else [lengths]), *states]
 
     def shapes(self, dynamic_batch: bool):
@@ -60,29 +56,11 @@ class Packed(nn.Module):
 
 
 def drawn(rng: random.Random) -> Packed:
-    kind = rng.choice([nn.LSTM, nn.GRU, nn.RNN])
-    options = {
-        "num_layers": rng.choice([1, 2]),
-        "bidirectional": rng.random() < 0.6,
-        "batch_first": rng.random() < 0.5,
-        "bias": rng.random() < 0.7,
-    }
-    if kind is nn.RNN:
-        options["nonlinearity"] = rng.choice(["tanh", "relu"])
-    if kind is nn.LSTM and rng.random() < 0.4:
-        options["proj_size"] = 3
+    kind, options = drawn_layer(rng)
     packing = {name: rng.random() < 0.5 for name in ("batch_first", "sorted", "out_first")}
     model = Packed(kind, options, packing, rng.choice(["input", "input", LONGEST, None])).eval()
     model.with_state, model.value = rng.random() < 0.4, rng.choice([0.0, 0.0, -1.5])
     return model
-
-
-def agree(model, converted, inputs) -> None:
-    with torch.no_grad():
-        expected = pytree.tree_leaves(model(*inputs))
-    for e, got in zip(expected, pytree.tree_leaves(converted(*inputs)), strict=True):
-        assert e.shape == got.shape and e.dtype == got.dtype
-        assert (e - got).abs().max() <= 1e-5 * e.abs().max(), f"at {[tuple(x.shape) for x in inputs]}, {inputs[1]}"
 
 
 @pytest.mark.parametrize("case", range(CASES))
@@ -93,10 +71,7 @@ def test_lengths(case: int) -> None:
     rng = random.Random(seed)
     model, dynamic_batch = drawn(rng), rng.random() < 0.6
     options = {"dynamic_shapes": model.shapes(dynamic_batch)} if rng.random() < 0.8 else {}
-    sample = model.inputs(3, 7)
-    if options:
-        sample[1] = torch.ones(3, dtype=torch.int64)  # the comparison at the smallest shapes takes the sample's lengths
-    converted = torch2trt(model, sample, **options, backend="cpu", target="sm_89", progress=False)
+    converted = torch2trt(model, model.inputs(3, 7), **options, backend="cpu", target="sm_89", progress=False)
     sizes = [(3, 7), (3, 7)]
     if options:
         sizes += [(3, 1), (3, LONGEST), (3, 17), *([(1, 5), (6, 9)] if dynamic_batch else [])]

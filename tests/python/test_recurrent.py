@@ -8,15 +8,15 @@ import random
 
 import pytest
 import torch
+from recurrent_models import agree, drawn_layer, states_of
 from torch import nn
 from torch.export import Dim
-from torch.utils import _pytree as pytree
 
 from torch2trt import _core, torch2trt
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
 CASES = 4 * int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
-FEATURES, HIDDEN, PROJECTED, LONGEST = 5, 7, 3, 40
+FEATURES, HIDDEN, LONGEST = 5, 7, 40
 
 
 class Recurrent(nn.Module):
@@ -37,9 +37,7 @@ class Recurrent(nn.Module):
         x = torch.randn((batch, steps, FEATURES) if layer.batch_first else (steps, batch, FEATURES))
         if not self.with_state:
             return [x]
-        rows = layer.num_layers * (2 if layer.bidirectional else 1)
-        states = [torch.randn(rows, batch, layer.proj_size or HIDDEN)]
-        return [x, *states, *([torch.randn(rows, batch, HIDDEN)] if isinstance(layer, nn.LSTM) else [])]
+        return [x, *states_of(layer, batch)]
 
     def shapes(self, dynamic_batch: bool):
         batch, steps = (0, 1) if self.layer.batch_first else (1, 0)
@@ -53,26 +51,7 @@ class Recurrent(nn.Module):
 
 
 def drawn(rng: random.Random) -> Recurrent:
-    kind = rng.choice([nn.LSTM, nn.GRU, nn.RNN])
-    options = {
-        "num_layers": rng.choice([1, 2]),
-        "bidirectional": rng.random() < 0.5,
-        "batch_first": rng.random() < 0.5,
-        "bias": rng.random() < 0.7,
-    }
-    if kind is nn.RNN:
-        options["nonlinearity"] = rng.choice(["tanh", "relu"])
-    if kind is nn.LSTM and rng.random() < 0.4:
-        options["proj_size"] = PROJECTED
-    return Recurrent(kind, options, rng.random() < 0.5).eval()
-
-
-def agree(model, converted, inputs, tolerance=1e-5) -> None:
-    with torch.no_grad():
-        expected = pytree.tree_leaves(model(*inputs))
-    for e, got in zip(expected, pytree.tree_leaves(converted(*inputs)), strict=True):
-        assert e.shape == got.shape and e.dtype == got.dtype
-        assert (e - got).abs().max() <= tolerance * e.abs().max(), f"at {[tuple(x.shape) for x in inputs]}"
+    return Recurrent(*drawn_layer(rng), rng.random() < 0.5).eval()
 
 
 @pytest.mark.parametrize("case", range(CASES))

@@ -138,16 +138,19 @@ def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
     own = {name for name, _ in [*module.named_buffers(), *module.named_parameters()]}
     try:
         for run in runs:
-            with _located(before, lines):
-                run()
+            run()
             results.append({name: _copied(value) for record in before.changed() for name, value in written(record)})
+        first, second = results
+        names = [name for name in {**first, **second} if not _alike(first.get(name), second.get(name)) and name not in own]
+        if names:  # looking at every line is slow
+            before.restore()
+            with _located(before, lines):
+                runs[0]()
     except Exception:  # the model's code may raise anything
         return {}
     finally:
         before.restore()
-    first, second = results
-    changed = [name for name in {**first, **second} if not _alike(first.get(name), second.get(name))]
-    return {name: lines.get(name, "") for name in changed if name not in own}
+    return {name: lines.get(name, "") for name in names}
 
 
 @contextmanager

@@ -20,8 +20,7 @@ from .backend import choose, cuda_index
 from .boundary import described, to_engine
 from .calibration import ranges
 from .capture import Captured, ModelError, capture
-from .capture.preserve import as_module
-from .capture.remembered import hashable_sizes, is_unhashable, primed
+from .capture.remembered import Others, is_unhashable
 from .conversion import Conversion, timed, verify_on_the_cpu
 from .dynamic import check_captured
 from .errors import Error, error
@@ -305,8 +304,8 @@ def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Ca
     keep = [registered.method for registered in CONVERTERS.values()]
     known = {overload for _, overload, _, _ in _core.operators()}
 
-    def take(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Captured:
-        captured = capture(module, args, kwargs, sampled.dynamic_shapes, bar, keep, known)
+    def take(args: tuple[Any, ...], kwargs: dict[str, Any], others: Others | None = None) -> Captured:
+        captured = capture(module, args, kwargs, sampled.dynamic_shapes, bar, keep, known, others)
         check_captured(captured.program, sampled.profiles, captured.places)
         return captured
 
@@ -317,7 +316,7 @@ def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Ca
     return captured, builder.finish()
 
 
-def _take(module: Any, sampled: Samples, take: Callable[[tuple[Any, ...], dict[str, Any]], Captured]) -> Captured:
+def _take(module: Any, sampled: Samples, take: Callable[..., Captured]) -> Captured:
     """What `take` captures; where it is refused, with what the model remembers of earlier calls out of the way."""
     try:
         return take(sampled.args, sampled.kwargs)
@@ -331,12 +330,9 @@ def _take(module: Any, sampled: Samples, take: Callable[[tuple[Any, ...], dict[s
     except Error as refused:
         if sampled.dynamic_shapes is None:
             raise
-        unhashable = is_unhashable(refused.__cause__)
-        with primed(as_module(module), sampled.others()) as changed:
-            if not (changed or unhashable):
-                raise
-            with hashable_sizes(), suppress(Error):
-                return take(sampled.args, sampled.kwargs)
+        with suppress(Error):
+            others = Others(sampled.others(), keys=is_unhashable(refused.__cause__))
+            return take(sampled.args, sampled.kwargs, others)
         raise
 
 

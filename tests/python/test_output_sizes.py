@@ -1,5 +1,7 @@
 """Sizes among the outputs, with dynamic shapes: Python numbers that follow from the shapes of a call."""
 
+import math
+import operator
 import os
 import random
 
@@ -57,8 +59,19 @@ def test_outputs_that_are_sizes_only(tmp_path):
 
 def test_a_number_that_python_fixes_is_compared():
     with pytest.raises(Error, match=r"(?s)decides by sizes.*output.1. is \d+ in PyTorch, and 3 in") as raised:
-        convert(lambda x: (x, int(x.shape[1] * 0.5)), [torch.randn(4, 6)], min_shapes=[(4, 2)], max_shapes=[(4, 8)])
+        function = lambda x: (x, operator.index(math.floor(x.shape[1] * 0.5)))  # noqa: E731
+        convert(function, [torch.randn(4, 6)], min_shapes=[(4, 2)], max_shapes=[(4, 8)])
     assert raised.value.code == "E0307"
+
+
+def test_the_integer_part_of_a_float_is_a_size():
+    class Model(nn.Module):
+        def forward(self, x):
+            return x, int(x.shape[1] * 0.5), int(x.shape[1] / 3)
+
+    model_trt = convert(Model(), [torch.randn(4, 6)], min_shapes=[(4, 2)], max_shapes=[(4, 8)])
+    for n in range(2, 9):
+        agrees(Model(), model_trt, torch.randn(4, n))
 
 
 def test_an_axis_that_is_a_multiple():

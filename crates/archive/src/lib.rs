@@ -10,11 +10,13 @@
 
 mod arguments;
 mod error;
+mod expression;
 mod graph;
 mod model;
 mod open;
 mod origin;
 mod read;
+mod rounding;
 mod schema;
 mod sizes;
 mod strided;

@@ -37,6 +37,7 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
         reader.record(node)?;
     }
     let outputs = reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?;
+    reader.symbols.narrow(&mut reader.program);
     Ok(Archive { program: reader.program, inputs, outputs, signature, written, torch_version })
 }
 

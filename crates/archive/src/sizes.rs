@@ -1,87 +1,35 @@
-//! Sizes: from the text that sympy writes of an expression (`srepr`) to a [`Dim`].
+//! Sizes: from an [`Expression`] to a [`Dim`].
 //!
-//! `Add(Mul(Integer(2), Symbol('s77', positive=True, integer=True)), Integer(1))` is `2*s77 + 1`. PyTorch also computes
-//! sizes through floats: the output of a resize by 1.5 is `TruncToInt(1.5*ToFloat(s))`. Those are exact fractions where the
-//! float is a dyadic number, and are written as one division. What cannot be written exactly is an error: a wrong size is
-//! worse than none. The rules are those of `python/torch2trt/capture/symbols.py`; this file must not know of graphs.
+//! PyTorch also computes sizes through floats: the output of a resize by 1.5 is `TruncToInt(1.5*ToFloat(s))`. Those are
+//! exact fractions where the float is a dyadic number, and are written as one division; others are checked for every size
+//! of the range (`rounding.rs`). What cannot be written exactly is an error: a wrong size is worse than none. The rules are
+//! those of `python/torch2trt/capture/symbols.py`; this file must not know of graphs.
 
+pub(crate) use crate::expression::{Expression, Sized, parse};
+use crate::rounding::{self, Rounded, Rounding, Span};
 use dims::{Dim, Range};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Nesting beyond this is refused: no size needs it, and recursion must end.
-const MAX_DEPTH: usize = 64;
-/// Bytes of text beyond which an expression is refused, as the time to write it in its normal form grows faster.
-const MAX_TEXT: usize = 1 << 16;
 /// A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so that the division would not
 /// give the size that PyTorch computes. Denominators up to this bound are exact for every size below 2**32.
 const LARGEST_DENOMINATOR: f64 = 1_048_576.0;
 
-type Sized<T> = Result<T, String>;
-
-/// An expression as it was written.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Expression {
-    Integer(i64),
-    Rational(i64, i64),
-    Float(f64),
-    /// A symbol, and the least value that sympy was told of it.
-    Symbol(String, i64),
-    Call(String, Vec<Expression>),
-}
-
-/// Reads the text of an expression.
+/// The size of an expression; `names` has other names for some of its symbols.
 ///
 /// # Errors
-/// What is wrong with it, and where.
-pub(crate) fn parse(text: &str) -> Sized<Expression> {
-    let mut reader = Reader { text, at: 0 };
-    if text.len() > MAX_TEXT {
-        return Err(reader.wrong("too long"));
-    }
-    let found = reader.expression(0)?;
-    reader.skip_space();
-    if reader.at < text.len() { Err(reader.wrong("unexpected text")) } else { Ok(found) }
+/// What has no form that is right for every size.
+pub(crate) fn size(expression: &Expression, names: &HashMap<String, String>, known: &Known) -> Sized<Dim> {
+    Writer { names, known: Some(known) }.integer(expression)
 }
 
-/// The size that an expression says; `names` has other names for some of its symbols.
-///
-/// # Errors
-/// What has no exact form.
-pub(crate) fn size(expression: &Expression, names: &HashMap<String, String>) -> Sized<Dim> {
-    Writer { names }.integer(expression)
-}
-
-impl Expression {
-    /// Calls `f` with each symbol.
-    pub(crate) fn each_symbol(&self, f: &mut dyn FnMut(&str)) {
-        match self {
-            Self::Symbol(name, _) => f(name),
-            Self::Call(_, parts) => parts.iter().for_each(|part| part.each_symbol(f)),
-            _ => {}
-        }
-    }
-
-    fn is_fractional(&self) -> bool {
-        match self {
-            Self::Rational(..) => true,
-            Self::Call(name, parts) => match (name.as_str(), parts.as_slice()) {
-                ("Pow", [_, Self::Integer(exponent)]) => *exponent < 0,
-                ("Mul", parts) => parts.iter().any(Self::is_fractional),
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
-    fn lower_bounds(&self, into: &mut HashMap<String, i64>) {
-        match self {
-            Self::Symbol(name, least) => {
-                into.insert(name.clone(), *least);
-            }
-            Self::Call(_, parts) => parts.iter().for_each(|part| part.lower_bounds(into)),
-            _ => {}
-        }
-    }
+/// The ranges of symbols, by their names in the program, and what is known of sizes that are computed through floats.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) ranges: HashMap<String, (i64, Option<i64>)>,
+    /// The largest value of a symbol for which every such size is right.
+    pub(crate) limits: RefCell<HashMap<String, i64>>,
+    forms: RefCell<HashMap<String, Sized<Rounded>>>,
 }
 
 /// Whether a symbol is a size found in data (`u0`), rather than one given by the inputs (`s0`).
@@ -106,6 +54,8 @@ pub(crate) fn free_name(wanted: &str, taken: &dyn Fn(&str) -> bool) -> String {
 /// Writes expressions as sizes.
 struct Writer<'n> {
     names: &'n HashMap<String, String>,
+    /// Without it, only what is exact is written.
+    known: Option<&'n Known>,
 }
 
 impl Writer<'_> {
@@ -120,6 +70,15 @@ impl Writer<'_> {
     }
 
     fn call(&self, name: &str, parts: &[Expression], whole: &Expression) -> Sized<Dim> {
+        if let (Some(rounding), [argument], Some(known)) = (Rounding::of(name), parts, self.known) {
+            let exact = Writer { known: None, ..*self };
+            return exact.call(name, parts, whole).or_else(|problem| {
+                let mut symbols = 0;
+                let mut is_known = true;
+                whole.each_symbol(&mut |symbol| (symbols, is_known) = (symbols + 1, is_known && !is_unbacked(symbol)));
+                if symbols > 0 && is_known { self.rounded(rounding, whole, argument, known) } else { Err(problem) }
+            });
+        }
         match (name, parts) {
             ("Add" | "Mul", parts) if parts.iter().any(Expression::is_fractional) => self.divide("floordiv", whole),
             ("Add", parts) => self.all(" + ", parts),
@@ -143,6 +102,40 @@ impl Writer<'_> {
             ("TruncToInt", [a]) => self.truncate(a),
             _ => Err(format!("{name} of {} values", parts.len())),
         }
+    }
+
+    /// A rounded float expression without an exact form.
+    fn rounded(&self, rounding: Rounding, whole: &Expression, argument: &Expression, known: &Known) -> Sized<Dim> {
+        let key = format!("{whole:?}");
+        let form = known.forms.borrow().get(&key).cloned();
+        let form = form.unwrap_or_else(|| {
+            let found = self.fitted(rounding, whole, argument, known);
+            known.forms.borrow_mut().insert(key, found.clone());
+            found
+        })?;
+        for (name, limit) in form.limits {
+            let mut limits = known.limits.borrow_mut();
+            let least = limits.entry(name).or_insert(limit);
+            *least = limit.min(*least);
+        }
+        join(&form.text)
+    }
+
+    fn fitted(&self, rounding: Rounding, whole: &Expression, argument: &Expression, known: &Known) -> Sized<Rounded> {
+        let mut symbols = Vec::new();
+        whole.each_symbol(&mut |symbol| symbols.push(symbol.to_owned()));
+        let mut spans: Vec<Span> = symbols
+            .into_iter()
+            .map(|written| {
+                let name = self.names.get(&written).unwrap_or(&written).clone();
+                let (min, max) = known.ranges.get(&name).copied().unwrap_or((0, None));
+                Span { name, written, min, max }
+            })
+            .collect();
+        spans.sort_by(|a, b| a.name.cmp(&b.name));
+        spans.dedup_by(|a, b| a.name == b.name);
+        let quotient = argument.with_fractions().and_then(|value| Writer { known: None, ..*self }.fraction(&value));
+        rounding::fitted(rounding, whole, quotient, &spans)
     }
 
     fn all(&self, operator: &str, parts: &[Expression]) -> Sized<Dim> {
@@ -251,140 +244,6 @@ fn dyadic(value: f64) -> Sized<(Dim, Dim)> {
         denominator *= 2.0;
     }
     Err(format!("{value:?} is not an exact binary fraction"))
-}
-
-/// Reads `Name(argument, …, key=value)`.
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn wrong(&self, problem: &str) -> String {
-        let text: String = self.text.chars().take(120).collect();
-        format!("{problem} at column {} of `{text}`", self.at + 1)
-    }
-
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    fn eat(&mut self, c: char) -> bool {
-        self.skip_space();
-        let found = self.rest().starts_with(c);
-        if found {
-            self.at += c.len_utf8();
-        }
-        found
-    }
-
-    /// The text up to a character that does not belong to it.
-    fn while_in(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
-    }
-
-    fn expression(&mut self, depth: usize) -> Sized<Expression> {
-        if depth > MAX_DEPTH {
-            return Err(self.wrong("nested too deeply"));
-        }
-        self.skip_space();
-        let name = self.while_in(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
-        // Classes may be spelled with their module.
-        let name = name.rsplit('.').next().unwrap_or(name);
-        if name.is_empty() || !self.eat('(') {
-            return Err(self.wrong("a function is missing"));
-        }
-        match name {
-            "Integer" => self.number().map(Expression::Integer),
-            "Rational" => {
-                let p = self.integer()?;
-                if !self.eat(',') {
-                    return Err(self.wrong("`,` is missing"));
-                }
-                match self.number()? {
-                    q if q > 1 => Ok(Expression::Rational(p, q)),
-                    _ => Err(self.wrong("no denominator")),
-                }
-            }
-            "Float" => {
-                let text = self.quoted()?;
-                let value = text.parse().map_err(|_| self.wrong("no number"))?;
-                self.keywords()?;
-                Ok(Expression::Float(value))
-            }
-            "Symbol" | "Dummy" => {
-                let name = self.quoted()?.to_owned();
-                let keywords = self.keywords()?;
-                let least = match () {
-                    () if keywords.contains(&("positive", "True")) => 1,
-                    () if keywords.contains(&("nonnegative", "True")) => 0,
-                    () => i64::MIN,
-                };
-                let word = |c: char| c.is_alphanumeric() || c == '_';
-                if !name.chars().all(word) || name.chars().next().is_none_or(char::is_numeric) {
-                    return Err(self.wrong("no name of a symbol"));
-                }
-                Ok(Expression::Symbol(name, least))
-            }
-            _ => Ok(Expression::Call(name.to_owned(), self.arguments(depth)?)),
-        }
-    }
-
-    fn arguments(&mut self, depth: usize) -> Sized<Vec<Expression>> {
-        let mut parts = Vec::new();
-        while !self.eat(')') {
-            if !parts.is_empty() && !self.eat(',') {
-                return Err(self.wrong("`,` or `)` is missing"));
-            }
-            parts.push(self.expression(depth + 1)?);
-        }
-        Ok(parts)
-    }
-
-    /// `, key=value` any number of times, and the closing bracket.
-    fn keywords(&mut self) -> Sized<Vec<(&'a str, &'a str)>> {
-        let mut found = Vec::new();
-        while !self.eat(')') {
-            if !self.eat(',') {
-                return Err(self.wrong("`,` or `)` is missing"));
-            }
-            self.skip_space();
-            let key = self.while_in(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !self.eat('=') {
-                return Err(self.wrong("`=` is missing"));
-            }
-            found.push((key, self.while_in(|c| c.is_ascii_alphanumeric())));
-        }
-        Ok(found)
-    }
-
-    fn integer(&mut self) -> Sized<i64> {
-        self.skip_space();
-        let text = self.while_in(|c| c.is_ascii_digit() || c == '-');
-        text.parse().map_err(|_| self.wrong("no 64-bit integer"))
-    }
-
-    /// An integer and the closing bracket.
-    fn number(&mut self) -> Sized<i64> {
-        let value = self.integer()?;
-        if self.eat(')') { Ok(value) } else { Err(self.wrong("`)` is missing")) }
-    }
-
-    fn quoted(&mut self) -> Sized<&'a str> {
-        let quote = if self.eat('\'') { '\'' } else { '"' };
-        if quote == '"' && !self.eat('"') {
-            return Err(self.wrong("a quote is missing"));
-        }
-        let text = self.while_in(|c| c != quote);
-        if self.eat(quote) { Ok(text) } else { Err(self.wrong("a quote is missing")) }
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const S: &str = "Symbol('s77', positive=True, integer=True)";
 const U: &str = "Symbol('u0', integer=True)";
 
 fn read(text: &str) -> Sized<Dim> {
-    size(&parse(text)?, &HashMap::new())
+    size(&parse(text)?, &HashMap::new(), &Known::default())
 }
 
 fn dim(text: &str) -> Dim {
@@ -66,9 +66,51 @@ fn what_is_not_exact_is_an_error() {
         ("TruncToInt(Float('inf', precision=53))".to_owned(), "exact"),
         ("Max()".to_owned(), "nothing"),
     ] {
-        let problem = read(&text).expect_err(&text);
+        let names = HashMap::new();
+        let exact = Writer { names: &names, known: None };
+        let problem = parse(&text).and_then(|read| exact.integer(&read)).expect_err(&text);
         assert!(problem.contains(part), "{text}: {problem}");
     }
+}
+
+/// The form of a rounded expression of `s77` between 2 and 5000, and the largest size for which it is right.
+fn rounded(text: &str) -> Sized<(Dim, i64)> {
+    let known = Known { ranges: [("s77".to_owned(), (2, Some(5000)))].into(), ..Known::default() };
+    let form = size(&parse(text)?, &HashMap::new(), &known)?;
+    let limit = known.limits.borrow().get("s77").copied();
+    Ok((form, limit.unwrap_or(5000)))
+}
+
+fn at(dim: &Dim, size: i64) -> i64 {
+    dim.eval(&|_| Some(size)).unwrap()
+}
+
+#[test]
+fn rounded_floats_are_right_for_every_size() {
+    let functions: [(&str, fn(f64) -> f64); 4] = [
+        ("TruncToInt", f64::trunc),
+        ("FloorToInt", f64::floor),
+        ("CeilToInt", f64::ceil),
+        ("RoundToInt", f64::round_ties_even),
+    ];
+    for factor in [0.29, 0.57, 0.58, 1.1, 1.13, 2.3, 1.0 / 3.0, 2.0 / 3.0, 0.5, 1.7] {
+        for (name, function) in functions {
+            let text = format!("{name}(Mul(Float('{factor:?}', precision=53), ToFloat({S})))");
+            let (form, limit) = rounded(&text).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+            assert!(limit >= 100, "{text}: {limit}");
+            for size in 1..=limit {
+                assert_eq!(at(&form, size), function(factor * size as f64) as i64, "{text} at {size}: {form}");
+            }
+        }
+    }
+}
+
+#[test]
+fn roots_are_steps() {
+    let (form, limit) = rounded(&format!("FloorToInt(FloatPow(ToFloat({S}), Float('0.5', precision=53)))")).unwrap();
+    assert_eq!(limit, 675);
+    assert!((1..=limit).all(|size| at(&form, size) == size.isqrt()));
+    assert!(rounded(&format!("TruncToInt(OpaqueUnaryFn_sqrt(ToFloat(Mul({S}, {U}))))")).is_err());
 }
 
 #[test]
@@ -105,7 +147,7 @@ fn what_is_no_expression_is_an_error() {
 #[test]
 fn symbols_get_the_names_they_are_given() {
     let names = [("s77".to_owned(), "x_dim0".to_owned())].into();
-    let read = |text: &str| size(&parse(text).unwrap(), &names).unwrap();
+    let read = |text: &str| size(&parse(text).unwrap(), &names, &Known::default()).unwrap();
     assert_eq!(read(&format!("Add({S}, {U})")), Dim::parse("x_dim0 + u0").unwrap());
     assert_eq!(read(&format!("TruncToInt(ToFloat({S}))")), Dim::symbol("x_dim0"));
     for (name, unbacked) in [("u0", true), ("zuf3", true), ("uf12", true), ("s0", false), ("u", false), ("u0x", false)]

@@ -2,7 +2,7 @@
 //! known of them.
 
 use crate::model::{Graph, Hint, Number, RangeConstraint, TensorMeta};
-use crate::sizes::{self, Expression};
+use crate::sizes::{self, Expression, Known};
 use crate::weights;
 use crate::{Error, Result};
 use dims::{Dim, Dims};
@@ -57,12 +57,21 @@ pub(crate) struct Symbols<'g> {
     names: HashMap<String, String>,
     /// Sizes by the text of their expression.
     known: HashMap<String, Dim>,
+    /// The ranges of the symbols that the program has.
+    rounded: Known,
 }
 
 impl<'g> Symbols<'g> {
     pub(crate) fn new(graph: &'g Graph, ranges: HashMap<String, RangeConstraint>) -> Self {
         let numbers = Numbers::new(graph);
-        Self { numbers, ranges, bound: HashSet::new(), names: HashMap::new(), known: HashMap::new() }
+        Self {
+            numbers,
+            ranges,
+            bound: HashSet::new(),
+            names: HashMap::new(),
+            known: HashMap::new(),
+            rounded: Known::default(),
+        }
     }
 
     /// The dtype and sizes of a tensor. Symbols that are sizes of their own become known: those of an input are called
@@ -114,14 +123,26 @@ impl<'g> Symbols<'g> {
             self.names.insert(symbol.clone(), name);
             self.known.clear();
         }
-        program.add_symbol(self.names.get(symbol).unwrap_or(symbol), Symbol { min, max, hint });
+        let name = self.names.get(symbol).unwrap_or(symbol);
+        self.rounded.ranges.insert(name.clone(), (min, max));
+        program.add_symbol(name, Symbol { min, max, hint });
         Ok(())
+    }
+
+    /// Ends the range of symbols where a size that is computed through floats is not known to be right any more.
+    pub(crate) fn narrow(&self, program: &mut Program) {
+        for (name, limit) in self.rounded.limits.borrow().iter() {
+            let Some(symbol) = program.symbols().get(name).cloned() else { continue };
+            if symbol.max.is_none_or(|max| *limit < max) {
+                program.add_symbol(name, Symbol { max: Some(*limit), ..symbol });
+            }
+        }
     }
 
     /// A size.
     ///
     /// # Errors
-    /// What has no exact form.
+    /// What has no form that is right for every size.
     pub(crate) fn size(&mut self, number: &Number) -> std::result::Result<Dim, String> {
         let written = match number {
             Number::Int(n) => return Ok(Dim::Static(*n)),
@@ -133,7 +154,7 @@ impl<'g> Symbols<'g> {
         }
         let expression = self.numbers.expression(number).map_err(|error| error.to_string())?;
         let Some(expression) = expression else { return Err("it is no expression".to_owned()) };
-        let size = sizes::size(&expression, &self.names)?;
+        let size = sizes::size(&expression, &self.names, &self.rounded)?;
         self.known.insert(written.expr_str.clone(), size.clone());
         Ok(size)
     }
@@ -141,7 +162,7 @@ impl<'g> Symbols<'g> {
     /// The same, of a number all of whose symbols are known.
     pub(crate) fn fixed(&self, number: &Number) -> std::result::Result<Dim, String> {
         match (number, self.numbers.expression(number).map_err(|error| error.to_string())?) {
-            (_, Some(expression)) => sizes::size(&expression, &self.names),
+            (_, Some(expression)) => sizes::size(&expression, &self.names, &self.rounded),
             (Number::Int(n), None) => Ok(Dim::Static(*n)),
             _ => Err("it is no integer".to_owned()),
         }

@@ -38,7 +38,7 @@ from .intercept import Interceptor, Kept, Method
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
-from .remembered import caches_restored
+from .remembered import Others, caches_restored, remembering
 from .state import states
 from .threads import exclusive
 from .trace import trace
@@ -124,6 +124,7 @@ def capture(
     progress: Progress | None = None,
     keep: Iterable[Method] = (),
     known: Collection[str] | None = None,
+    others: Others | None = None,
 ) -> Captured:
     """Captures a model as a functional ATen program.
 
@@ -139,6 +140,8 @@ def capture(
         keep: methods whose calls become one node each, see `intercept.py`.
         known: the operators that the reader of the program knows, as "aten.relu.default"; others are taken apart where
             PyTorch has a rule for it. Default: all.
+        others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic sizes
+            can then be keys, too.
 
     Raises:
         CaptureError: the model cannot be captured; the message says where and what to do.
@@ -156,7 +159,7 @@ def capture(
     inputs.separate(tensors_of(module))
     with exclusive():
         fork = Fork(module)
-        with preserved(fork.module), caches_restored(fork.module):
+        with remembering(fork.module, others), preserved(fork.module), caches_restored(fork.module):
             settle_mode(fork.module)
             interceptor = Interceptor(keep)
             try:
@@ -193,6 +196,8 @@ def _graph(
         return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
     except ExportRefused as refused:
         refusal = refused.__cause__
+    if isinstance(refusal, CaptureError):
+        raise refusal
     if _learns_outputs(module, inputs):
         try:
             return export(module, inputs, dynamic_shapes, progress, interceptor, known), None

@@ -15,8 +15,8 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
 from .repairs import repaired
-from .scopes import symbolic_len
+from .scopes import symbolic_names
 from .tree import RUNTIME, InputTree, OutputTree
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
@@ -85,24 +85,29 @@ def export(
     said = io.StringIO()
     dump = ""
     places: Places = {}
+    changed: set[str] = set()
     # What runs on values must not change those of the caller.
     args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples]) if values else (inputs.args, inputs.kwargs)
     try:
         with (
-            preserved(module, values, changed := set()),
             with_values() if values else nullcontext(),
             redirect_stderr(said),
             torch.inference_mode(False),
             torch.no_grad(),
             _quiet_export(),
             repaired(),
-            symbolic_len(module) if dynamic_shapes is not None else nullcontext(),
         ):
             progress("export", 0, 1)
-            with interceptor.active(), watched(places):
-                program = torch.export.export(
-                    module, args, kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
-                )
+
+            def exported(numbers: list[str] | None) -> torch.export.ExportedProgram:
+                symbolic = symbolic_names(module, numbers is None) if dynamic_shapes is not None else nullcontext()
+                places.clear()
+                with preserved(module, values, changed), symbolic, interceptor.active(), watched(places, numbers):
+                    return torch.export.export(
+                        module, args, kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
+                    )
+
+            program = _exported(exported)
             progress("export", 1, 1)
             if values and inputs_decide(program.graph, set(_inputs(program, inputs))):
                 raise ExportRefused("the model decides by the values of its inputs")
@@ -126,6 +131,22 @@ def export(
     graph.guards.extend(guards)
     graph.written |= changed
     return graph
+
+
+def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram]) -> torch.export.ExportedProgram:
+    """The first attempt, or where the model made Python numbers of symbolic sizes, a second one that keeps them symbolic."""
+    program, refusal = None, None
+    numbers: list[str] = []
+    try:
+        program = attempt(numbers)
+    except Exception as error:  # torch.export raises whatever the model raises
+        refusal = error
+    if numbers:
+        with suppress(Exception):
+            return attempt(None)
+    if program is None:
+        raise refusal
+    return program
 
 
 def _take_guards(program: torch.export.ExportedProgram) -> list[str]:

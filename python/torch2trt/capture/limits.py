@@ -4,6 +4,9 @@ torch.export knows that an axis became a constant, but names a line of its own l
 the Python stack at that moment, so two methods of its shape environment are wrapped while it runs. They are private:
 where a version of PyTorch lacks them, places are simply not known.
 
+A third one is wrapped to end an export that would take minutes. Every window or padding that a model derives from a size
+nests its expression once more, and the time that torch.export takes to simplify it grows with a power of its length.
+
 This file must not know about graphs or about the ranges that were asked for.
 """
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +24,7 @@ from typing import Any
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from .errors import SizeError
 from .origin import is_user_code
 from .symbols import sources
 from .threads import Patches, only_here
@@ -33,12 +38,18 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 
 
 @contextmanager
-def watched(places: Places) -> Iterator[None]:
-    """Notes in `places` where the model fixes or limits the sizes of its inputs."""
+def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
+    """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the model
+    that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`."""
     with Patches().undone() as patches:
+        for owner, name in _CONVERSIONS if numbers is not None else ():
+            original = getattr(owner, name)
+            patches.set(owner, name, only_here(original, _reading(original, numbers)))
         for name in _WATCHED:
             if original := getattr(ShapeEnv, name, None):
                 patches.set(ShapeEnv, name, only_here(original, _noting(original, places)))
+        if original := getattr(ShapeEnv, "evaluate_expr", None):
+            patches.set(ShapeEnv, "evaluate_expr", only_here(original, _Bounded(original)))
         yield
 
 
@@ -51,6 +62,76 @@ def _noting(original: Callable[..., Any], places: Places) -> Callable[..., Any]:
             for at in _axes(env, symbol) if place else ():
                 places[at] = place
         return result
+
+    return method
+
+
+_LONG = 400  # parts of an expression
+_TOO_LONG = 4000
+_SECONDS = 3.0  # of a thread's own time, so that a busy machine changes nothing
+
+
+class _Bounded:
+    """Evaluates expressions of sizes until they are too long, or long and a large share of the time of the export."""
+
+    share = 2.0  # one part in this many
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self._original = original
+        self._parts: dict[Any, int] = {}
+        self._begin, self._spent = time.thread_time(), 0.0
+
+    def __call__(self, env: ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Raises:
+            SizeError: there is no point in going on.
+        """
+        begin = time.thread_time()
+        length = self._length(expression)
+        taken = self._spent > max(_SECONDS, (begin - self._begin) / self.share)
+        if length > _TOO_LONG or (length > _LONG and taken):
+            raise _too_long(env, expression, length)
+        try:
+            return self._original(env, expression, *args, **kwargs)
+        finally:
+            self._spent += time.thread_time() - begin
+
+    def _length(self, expression: Any) -> int:
+        """The number of parts that an expression is written with."""
+        found = self._parts.get(expression)
+        if found is None:
+            found = 1 + sum(map(self._length, getattr(expression, "args", ())))
+            self._parts[expression] = found
+        return found
+
+
+def _too_long(env: ShapeEnv, expression: Any, length: int) -> SizeError:
+    axes = sorted({at for symbol in expression.free_symbols for at in _axes(env, symbol)})
+    names = [f"axis {axis} of `{name}`" for name, axis in axes]
+    these = "these axes" if len(names) > 1 else "this axis"
+    return SizeError(
+        f"sizes that the model derives from dynamic axes are too long expressions: one of {length} parts",
+        where=_place(sys._getframe(3)) or "",
+        facts=[f"dynamic: {', '.join(names)}"] if names else [],
+        help=f"make {these} static, with one size in min_shapes and max_shapes (a dynamic batch can stay), and convert once for "
+        "each size that is needed",
+    )
+
+
+_CONVERSIONS = ((torch.SymInt, "__int__"), (torch.SymInt, "__index__"), (torch.SymFloat, "__int__"), (torch.SymFloat, "__float__"))
+_INTERACTIVE = ("<stdin>", "<string>", "<ipython-input")  # code without a file
+_BY_INDEX = {"float", "sqrt", "log2"}  # they read a symbolic integer by `__index__`, as ranges and subscripts do
+
+
+def _reading(original: Callable[..., Any], numbers: list[str]) -> Callable[..., Any]:
+    def method(number: Any) -> Any:
+        caller = sys._getframe(2)  # one frame up is that of `only_here`
+        code = caller.f_code
+        is_read = original.__name__ != "__index__" or not _BY_INDEX.isdisjoint(code.co_names)
+        is_own = is_user_code(code.co_filename) or code.co_filename.startswith(_INTERACTIVE)
+        if is_read and is_own and number.node.expr.free_symbols:
+            numbers.append(f"{code.co_filename}:{caller.f_lineno} in {code.co_name}")
+        return original(number)
 
     return method
 

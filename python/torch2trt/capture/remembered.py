@@ -12,17 +12,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from .errors import CaptureError
 from .preserve import preserved, settle_mode
 from .scopes import Cached, scopes, unwrapped
 
 
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+"""Positional and keyword arguments."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """Calls of other sizes than those to capture with."""
+
+    calls: Iterable[Call]
+    keys: bool
+    """Whether a symbolic size was refused as a key, so that capturing again is of use whatever the calls change."""
+
+
 @contextmanager
-def primed(module: nn.Module, calls: Iterable[tuple[tuple[Any, ...], dict[str, Any]]]) -> Iterator[bool]:
+def remembering(module: nn.Module, others: Others | None) -> Iterator[None]:
+    """The model as it is after these calls, with symbolic sizes as keys; as it is where there are None.
+
+    Raises:
+        CaptureError: the calls change nothing.
+    """
+    if others is None:
+        yield
+        return
+    with primed(module, others.calls) as changed, hashable_sizes():
+        if not (changed or others.keys):
+            raise CaptureError("the model remembers nothing of calls with other sizes")
+        yield
+
+
+@contextmanager
+def primed(module: nn.Module, calls: Iterable[Call]) -> Iterator[bool]:
     """Calls the module with these arguments, and undoes what they changed on exit. A call that fails is left out.
 
     Yields whether they changed what the module remembers. Buffers that they replaced are plain attributes meanwhile:
@@ -107,4 +138,4 @@ def _caches(module: nn.Module) -> tuple[list[Any], list[dict[Any, Any]]]:
     return [value for value in found if isinstance(value, Cached)], [value for value in found if type(value) is dict]
 
 
-__all__ = ["caches_restored", "hashable_sizes", "is_unhashable", "primed"]
+__all__ = ["Others", "caches_restored", "hashable_sizes", "is_unhashable", "primed", "remembering"]

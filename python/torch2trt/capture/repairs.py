@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from . import detection, flexible, packed, positions, recurrent
+from . import detection, flexible, packed, positions, ramps, recurrent
 from .detection import Change
 from .prims import functional_views
 from .slices import any_bounds
@@ -40,6 +40,7 @@ def repaired() -> Iterator[None]:
             _lstms,
             recurrent.changes,
             packed.changes,
+            ramps.changes,
             detection.changes,
             flexible.changes,
             positions.changes,

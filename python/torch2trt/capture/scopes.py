@@ -1,6 +1,7 @@
 """The names that a model's code can reach: attributes of its classes, and globals of the Python modules they are written in.
 
-`symbolic_len` uses them, because `len` is a name too: Python's own makes a number of a symbolic size, which fixes it.
+`symbolic_names` uses them, because `len`, `int` and `float` are names too: Python's own make a number of a symbolic size,
+which fixes it.
 
 This file must not know why a name is wanted.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 import sys
 import types
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from .threads import Patches, only_here
 
 Cached = type(functools.lru_cache(lambda: None))
 """The class of functions under `functools.lru_cache`."""
@@ -56,22 +60,86 @@ def unwrapped(value: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def symbolic_len(module: nn.Module) -> Iterator[None]:
-    """`len(tensor)` is symbolic in the code of a module where its first size is."""
+def symbolic_names(module: nn.Module, numbers: bool = False) -> Iterator[None]:
+    """`len(tensor)` is symbolic in the code of a module where its first size is.
 
-    def length(value: Any) -> Any:
-        if isinstance(value, torch.Tensor) and value.dim() and isinstance(value.shape[0], torch.SymInt):
-            return value.shape[0]
-        return builtins.len(value)
+    With `numbers`, so are `int(size)`, `float(size)`, and `sqrt` and `log2` of Python's math.
+    """
+    names: dict[str, Any] = {"len": _length, **({"int": Int, "float": Float} if numbers else {})}
+    added = [(scope, name) for scope in scopes(module) if "__builtins__" in scope for name in names if name not in scope]
+    taken = []
+    for scope in scopes(module) if numbers else ():
+        for name, value in list(scope.items()):
+            if isinstance(value, types.BuiltinFunctionType) and value in _FUNCTIONS:
+                taken.append((scope, name, value))
+    with Patches().undone() as patches:
+        for function, symbolic in _FUNCTIONS.items() if numbers else ():
+            patches.set(math, function.__name__, only_here(function, symbolic))
+        try:
+            for scope, name in added:
+                scope[name] = names[name]
+            for scope, name, value in taken:
+                scope[name] = _FUNCTIONS[value]
+            yield
+        finally:
+            for scope, name in added:
+                scope.pop(name, None)
+            for scope, name, value in taken:
+                scope[name] = value
 
-    changed = [scope for scope in scopes(module) if "__builtins__" in scope and "len" not in scope]
-    for scope in changed:
-        scope["len"] = length
-    try:
-        yield
-    finally:
-        for scope in changed:
-            scope.pop("len", None)
+
+def _length(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.dim() and isinstance(value.shape[0], torch.SymInt):
+        return value.shape[0]
+    return builtins.len(value)
+
+
+class _Symbolic(type):
+    """A class that stands for a builtin one: called with a symbolic number it gives a symbolic number."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], (torch.SymInt, torch.SymFloat)):
+            return cls.of(args[0])
+        return cls.__mro__[1](*args, **kwargs)
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, cls.__mro__[1])
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, cls.__mro__[1])
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or other is cls.__mro__[1]
+
+    def __hash__(cls) -> int:
+        return hash(cls.__mro__[1])
+
+
+class Int(int, metaclass=_Symbolic):
+    """`int` of a symbolic number."""
+
+    of = staticmethod(torch.sym_int)
+
+
+class Float(float, metaclass=_Symbolic):
+    """`float` of a symbolic number."""
+
+    of = staticmethod(torch.sym_float)
+
+
+def _function(original: Any, symbolic: Any) -> Any:
+    def function(value: Any) -> Any:
+        is_symbolic = isinstance(value, (torch.SymInt, torch.SymFloat))
+        return symbolic(torch.sym_float(value)) if is_symbolic else original(value)
+
+    return function
+
+
+_FUNCTIONS = {
+    original: _function(original, symbolic)
+    for original, symbolic in ((math.sqrt, getattr(torch, "_sym_sqrt", None)), (math.log2, getattr(torch, "_sym_log2", None)))
+    if symbolic is not None
+}
 
 
 def _namespaces(value: Any) -> Iterator[dict[str, Any]]:
@@ -85,4 +153,4 @@ def _is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["Cached", "scopes", "symbolic_len", "unwrapped"]
+__all__ = ["Cached", "scopes", "symbolic_names", "unwrapped"]

@@ -3,7 +3,8 @@
 What a graph has and a program does not:
 - `getitem`: the outputs are listed on the node that produces them;
 - arithmetic on sizes (`sym_size`, `_operator.mul`, …): PyTorch has already worked out the sympy expression of
-  the result, which goes where it is used; numbers read out of tensors (`.item()`) are 0-D tensors, see `numbers.py`;
+  the result, which goes where it is used; numbers read out of tensors (`.item()`) are 0-D tensors, see `numbers.py`,
+  and so are floats that follow from sizes, see `floats.py`;
 - assertions, and whatever only they use: nothing leads from them to an output, so the walk never reaches them;
 - blocks that only switch gradients: their bodies are walked in place.
 
@@ -27,6 +28,7 @@ from torch.fx import Node as FxNode
 
 from .errors import CaptureError, InputDtypeError, SizeError, UnsupportedError
 from .export import AtenGraph
+from .floats import SizedFloats, is_sized_float
 from .memory import elements_at, lies_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
@@ -60,7 +62,7 @@ def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progre
     return walker.program
 
 
-class _Walker(ReadNumbers):
+class _Walker(ReadNumbers, SizedFloats):
     """The state of one walk: values seen so far, and the node being read (which errors are about)."""
 
     def __init__(self, graph: AtenGraph) -> None:
@@ -171,6 +173,8 @@ class _Walker(ReadNumbers):
         if _is_number(value):
             if _is_data_dependent(value):
                 self.record_number(node, value)
+            elif is_sized_float(value):
+                self.record_float(node)
             return
         if not isinstance(node.target, torch._ops.OpOverload):
             raise self._unsupported(node)
@@ -357,7 +361,7 @@ def _live(graph: AtenGraph, nodes: dict[str, FxNode]) -> dict[FxNode, None]:
     """The nodes that some output needs, in graph order.
 
     The value of a size is known without the tensor it was taken from, so the search does not go through
-    sizes, except those found in data: the tensor that has such a size defines it.
+    sizes, except those found in data, which the tensor that has such a size defines, and floats, which are computed.
     """
     pending = [value for value in graph.outputs if isinstance(value, FxNode)]
     found: set[FxNode] = set()
@@ -365,7 +369,7 @@ def _live(graph: AtenGraph, nodes: dict[str, FxNode]) -> dict[FxNode, None]:
         node = pending.pop()
         if node not in found:
             found.add(node)
-            if not _is_number(value := node.meta.get("val")) or _is_data_dependent(value):
+            if not _is_number(value := node.meta.get("val")) or _is_data_dependent(value) or is_sized_float(value):
                 pending.extend(node.all_input_nodes)
     return {node: None for node in nodes.values() if node in found}
 

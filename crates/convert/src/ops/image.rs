@@ -10,7 +10,7 @@
 //! | `col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, …)` | Shuffle, MatrixMultiply |
 //!
 //! Dtypes: what goes in comes out; sampling and `col2im` need floats. Sizes may be symbolic, but not those of
-//! `col2im` and the grid's height and width.
+//! `col2im`.
 //! For `grid_sampler` with five axes see `volume`.
 
 use super::{Operator, Outputs, operator};
@@ -111,12 +111,18 @@ fn affine_grid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     for k in 0..spatial {
         // The first coordinate runs along the last axis.
         let axis = spatial - k;
-        let Some(count) = size[axis + 1].as_static() else {
-            return unsupported("affine_grid for height and width that depend on the input");
+        let coordinates = match size[axis + 1].as_static() {
+            Some(count) => {
+                let mut dims = vec![1; spatial + 2];
+                dims[axis] = count;
+                b.constant(Weights::from_f64(dtype, &dims, coordinates(count, align_corners)))?
+            }
+            None => {
+                let coordinates = coordinates_at_run_time(b, &size[axis + 1], align_corners)?;
+                let coordinates = b.along(coordinates, axis, spatial + 2)?;
+                b.cast(coordinates, dtype)?
+            }
         };
-        let mut dims = vec![1; spatial + 2];
-        dims[axis] = count;
-        let coordinates = b.constant(Weights::from_f64(dtype, &dims, coordinates(count, align_corners)))?;
         let factor = column(b, k)?;
         let term = b.prod(factor, coordinates)?;
         points = b.sum(points, term)?;
@@ -132,6 +138,25 @@ fn coordinates(size: i64, align_corners: bool) -> Vec<f64> {
         (false, _) => (2 * i + 1) as f64 / size as f64 - 1.0,
     };
     (0..size).map(position).collect()
+}
+
+/// [`coordinates`] of a size that depends on the input, as a 1-D tensor in float32.
+fn coordinates_at_run_time(b: &mut Builder, size: &Dim, align_corners: bool) -> Result<TensorId> {
+    let one = Dim::Static(1);
+    let last = size.clone() - one.clone();
+    let steps = if align_corners { last.larger(&one) } else { size.clone() };
+    let steps = b.size_as(&steps, DType::Float32, 1)?;
+    let doubled = b.iota(size, DType::Float32)?;
+    let doubled = b.with_scalar(E::Prod, doubled, 2.0)?;
+    let numerator = b.with_scalar(E::Sum, doubled, if align_corners { 0.0 } else { 1.0 })?;
+    let position = b.div(numerator, steps)?;
+    let position = b.with_scalar(E::Sum, position, -1.0)?;
+    if !align_corners {
+        return Ok(position);
+    }
+    // A single element is at 0.
+    let several = b.size_as(&last.smaller(&one), DType::Float32, 1)?;
+    b.prod(position, several)
 }
 
 /// The sliding windows of an image; an entry for height and for width.

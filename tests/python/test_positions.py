@@ -93,6 +93,12 @@ CASES = [
     Case("float arithmetic", lambda x, s: x + (s.item() * 2 + 1) * abs(s.item()), both(X, SCALE)),
     Case("compare", lambda x, s: x > s.item(), both(X, SCALE)),
     Case("clamp", lambda x, s: x.clamp(max=s.item()), both(X, SCALE)),
+    Case("int", lambda x, i: x[:, int(i)], both(X, I)),
+    Case("int of a float", lambda x, s: x * (abs(int(s * 3.7)) + 1), both(X, SCALE)),
+    Case("int slice", lambda x, v, i: write(x, v, slice(None), slice(int(i), int(i) + 2)), both(X, floats((5, 2, 7)), NATURAL)),
+    Case("float", lambda x, s: x * float(s) + float(x.sum()), both(X, SCALE)),
+    Case("float of an integer", lambda x, i: x * float(i) / 2, both(X, I)),
+    Case("float clamp", lambda x, s: x.clamp(min=-abs(float(s)), max=float(s.abs()) + 1), both(X, SCALE)),
     Case("full", lambda x, i: x + torch.full((7,), i.item()), both(X, I)),
     Case("full of a float", lambda x, s: x + torch.full((7,), s.item()), both(X, SCALE)),
 ]  # fmt: skip
@@ -220,3 +226,23 @@ def test_random_slices_by_sizes(number: int, seed: int) -> None:
     for size in range(9, 17):
         x = torch.randn(2, size)
         assert torch.equal(converted(x), module(x)), size
+
+
+def is_number(value):
+    return isinstance(value, int) or type(value) == float or issubclass(type(value), (int, float))  # noqa: E721
+
+
+class Converting(torch.nn.Module):
+    """`int` and `float` are also names of classes."""
+
+    def forward(self, x, s):
+        scale: float = float("2.5") if is_number(3) and is_number(2.5) and not is_number("3") else 0.0
+        return x * scale + float(s) * int("2") + int.from_bytes(b"\x02", "big")
+
+
+def test_int_and_float_remain_classes_while_they_read_tensors() -> None:
+    module = Converting().eval()
+    given = (torch.randn(3), torch.tensor(1.5))
+    converted = torch2trt.torch2trt(module, given, backend="cpu", target=test_operators.TARGET, progress=False)
+    test_operators.compare(converted(given[0], torch.tensor(-0.5)), module(given[0], torch.tensor(-0.5)), 1e-5)
+    assert "int" not in globals() and "float" not in globals()

@@ -176,6 +176,8 @@ def test_fresh_values_are_like_the_samples():
 
 def test_a_number_read_out_of_an_input_is_named():
     def model(x):
+        if x.sum().item() == 0:  # a decision, which torch.export refuses
+            return x
         return x * float(x.sum())
 
     with pytest.warns(CaptureWarning, match=r"(?s)values read out of tensors.*float\(\) of sum = .*test_samples.py:\d+"):

@@ -27,6 +27,7 @@ from torch.utils import _pytree as pytree
 from ..fresh import proposals
 from .constants import constant_arguments
 from .containers import register_containers, register_transformers_cache
+from .conversions import converting
 from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
 from .origin import place_of
@@ -203,6 +204,9 @@ def _graph(
             return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
         except ExportRefused as refused:
             refusal = refused.__cause__
+    if is_by_values(refusal) and (numbers := converting(refusal)):
+        with suppress(ExportRefused):
+            return export(module, inputs, dynamic_shapes, progress, interceptor, known, numbers=numbers), None
     if is_by_values(refusal):
         with suppress(ExportRefused):
             return export(module, inputs, dynamic_shapes, progress, interceptor, known, values=True), None

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
+from .conversions import symbolic_numbers
 from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
@@ -74,10 +75,12 @@ def export(
     interceptor: Interceptor,
     known: Collection[str] | None = None,
     values: bool = False,
+    numbers: list[dict[str, Any]] | None = None,
 ) -> AtenGraph:
     """Captures `module` with torch.export. Operators that are not `known` are taken apart; None knows all.
 
-    With `values`, those of the sample decide where the model decides by values that follow from no input.
+    With `values`, those of the sample decide where the model decides by values that follow from no input. With `numbers`,
+    `int` and `float` of a tensor are read when the engine runs, in the model's namespaces and in these.
 
     Raises:
         ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
@@ -96,13 +99,14 @@ def export(
             torch.no_grad(),
             _quiet_export(),
             repaired(),
+            symbolic_numbers(module, numbers) if numbers else nullcontext(),
         ):
             progress("export", 0, 1)
 
-            def exported(numbers: list[str] | None) -> torch.export.ExportedProgram:
-                symbolic = symbolic_names(module, numbers is None) if dynamic_shapes is not None else nullcontext()
+            def exported(made: list[str] | None) -> torch.export.ExportedProgram:
+                symbolic = symbolic_names(module, made is None) if dynamic_shapes is not None else nullcontext()
                 places.clear()
-                with preserved(module, values, changed), symbolic, interceptor.active(), watched(places, numbers):
+                with preserved(module, values, changed), symbolic, interceptor.active(), watched(places, made):
                     return torch.export.export(
                         module, args, kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
                     )

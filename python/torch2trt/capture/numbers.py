@@ -52,6 +52,7 @@ _OPERATORS: dict[Any, torch._ops.OpOverload] = {
     round: _aten.round.default,
     torch.sym_int: _aten.trunc.default,
 }
+_ROUNDINGS = (_aten.floor.default, _aten.ceil.default, _aten.trunc.default, _aten.round.default)
 # torch spells the functions of `math` on symbolic numbers torch._sym_sqrt, torch._sym_exp, …
 for _name in ("sqrt", "cos", "cosh", "sin", "sinh", "tan", "tanh", "asin", "acos", "atan", "exp", "log2", "floor"):
     for _function in (getattr(math, _name, None), getattr(torch, f"_sym_{_name}", None)):
@@ -111,7 +112,13 @@ class ReadNumbers:
         overload, args = call
         reading = plan(overload)
         dtype = _dtype_of(value)
-        self._append(node, reading.target, reading.read(self, args, {}), dtype)
+        # Rounding gives a float, which becomes an integer below.
+        made = "float64" if overload in _ROUNDINGS and dtype == "int64" else dtype
+        if len(args) == 1 and args[0] in self.ids:  # of one number: it has to be a tensor
+            read = [("self", ("value", self.ids[args[0]]))]
+        else:
+            read = reading.read(self, args, {})
+        self._append(node, reading.target, read, made)
         if isinstance(value, torch.SymInt):
             # Where it stands among sizes it needs a symbol, which the grammar has no expression for.
             symbol = f"number{len(self.program.symbols)}"
@@ -145,7 +152,7 @@ def _as_operator(node: FxNode) -> tuple[torch._ops.OpOverload, tuple] | None:
     if node.kwargs:
         return None
     if node.target is torch.sym_float:
-        return _aten._to_copy.default, node.args
+        return _aten.div.Tensor, (*node.args, 1)
     overload = _OPERATORS.get(node.target)
     if overload is None or len(node.args) != len(overload._schema.arguments) - _options(overload):
         return None

@@ -1,9 +1,10 @@
 """Subscripts and `narrow` at positions that tensors hold: `x[:, i]`, `y[:, i : i + 2] = v`, `x.narrow(0, i, 2)`.
 
 PyTorch reads the number out of the 0-D tensor inside such a call, and what torch.export does with it depends on the
-version, from a symbolic number to an error. While a model is captured, a subscript with such a position is a sequence of
-views (select, slice, unsqueeze) at numbers that are read explicitly, which every version exports. A write copies into the
-last view, so that a write in place through a subscript (`x[i].add_(1)`) remains a write to the tensor.
+version, from a symbolic number to an error. While a model is captured, a subscript with such a position is a sequence
+of views (select, slice, unsqueeze) at numbers that are read explicitly, so that a write in place through a subscript
+(`x[i].add_(1)`) remains a write to the tensor. An assignment to a subscript selects by masks, which needs no number.
+Before PyTorch 2.11, slices that are read between such bounds are not exported.
 
 This file must not know how the numbers are recorded; `numbers.py` does that.
 """
@@ -29,9 +30,9 @@ _MASKS = (torch.bool, torch.uint8)
 
 def changes() -> list[Change]:
     """Replacements of the subscripts of tensors, of `narrow` and of `select`."""
-    selects: list[Change] = [] if _FOLLOWS_SIGNS else [(torch.Tensor, "select", _selecting), (torch, "select", _selecting)]
+    selects: list[Change] = [(torch.Tensor, "select", _selecting), (torch, "select", _selecting)]
     return [
-        *selects,
+        *([] if _FOLLOWS_SIGNS else selects),
         (torch.Tensor, "__getitem__", _reading),
         (torch.Tensor, "__setitem__", _writing),
         (torch.Tensor, "narrow", _narrowing),
@@ -85,8 +86,8 @@ def _selecting(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _entries(x: torch.Tensor, index: Any) -> list[Any] | None:
-    """The entries of a subscript, with slices for an ellipsis. None for a subscript without positions that tensors hold,
-    or with entries of other kinds."""
+    """The entries of a subscript, with slices for an ellipsis. None for a subscript without positions that tensors
+    hold, or with entries of other kinds."""
     entries = list(index) if isinstance(index, tuple) else [index]
     if not any(map(_moves, entries)) or not all(map(_is_read_here, entries)):
         return None
@@ -115,7 +116,8 @@ def _moves(entry: Any) -> bool:
 
 def _is_position(entry: Any) -> bool:
     if isinstance(entry, torch.Tensor):
-        return entry.dim() == 0 and entry.dtype in _INTEGERS and not torch._C._functorch.is_functorch_wrapped_tensor(entry)
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor(entry)
+        return entry.dim() == 0 and entry.dtype in _INTEGERS and not wrapped
     return isinstance(entry, torch.SymInt)
 
 
@@ -137,7 +139,7 @@ def _is_read_here(entry: Any) -> bool:
 
 
 def _view(x: torch.Tensor, entries: list[Any]) -> tuple[torch.Tensor, tuple[Any, ...]]:
-    """The view at the positions and slices of a subscript, and the subscript by tensors that remains to be applied to it."""
+    """The view at the positions and slices of a subscript, and the subscript by tensors that remains for it."""
     rest: list[Any] = []
     dim = covered = 0  # axes that are done, and those of them that `rest` has entries for
     for entry in entries:
@@ -164,7 +166,7 @@ def _slice(x: torch.Tensor, dim: int, entry: slice) -> torch.Tensor:
 
 
 def _index(position: Any, size: Any, last: Any = None) -> Any:
-    """The position as a number. Where PyTorch asks for its sign and its limit, it is one from the start, up to `last`."""
+    """The position as a number. Where PyTorch asks for its sign and its limit, it counts from the start, to `last`."""
     if _FOLLOWS_SIGNS or not _is_read(position):
         return _number(position)
     number = _from_start(position, size).item()

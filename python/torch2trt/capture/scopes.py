@@ -30,7 +30,7 @@ _LIBRARIES = {"torch", "numpy", "sympy", "triton", "torch2trt", *sys.stdlib_modu
 
 def scopes(module: nn.Module) -> list[dict[str, Any]]:
     """The namespaces of classes and Python modules that the code of a module reaches, outside of libraries."""
-    classes = {base for part in module.modules() for base in type(part).__mro__ if _is_models(base.__module__)}
+    classes = {base for part in module.modules() for base in type(part).__mro__ if is_models(base.__module__)}
     forward = getattr(module, "forward", None)  # of a plain function, which has no class of its own
     pending = [*map(dict, map(vars, classes)), *_namespaces(forward)]
     pending += [vars(sys.modules[base.__module__]) for base in classes if base.__module__ in sys.modules]
@@ -143,14 +143,15 @@ _FUNCTIONS = {
 
 
 def _namespaces(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, types.FunctionType) and _is_models(value.__module__):
+    if isinstance(value, types.FunctionType) and is_models(value.__module__):
         yield value.__globals__
-    elif isinstance(value, types.ModuleType) and _is_models(value.__name__):
+    elif isinstance(value, types.ModuleType) and is_models(value.__name__):
         yield vars(value)
 
 
-def _is_models(module: str | None) -> bool:
+def is_models(module: str | None) -> bool:
+    """Whether a Python module of this name is a model's, and not a library's."""
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["Cached", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["Cached", "is_models", "scopes", "symbolic_names", "unwrapped"]

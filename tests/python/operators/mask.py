@@ -28,6 +28,7 @@ CASES = [
     Case("write what it makes of it", lambda x, v, m: written(x, m, (v[m] * 2 + 1).relu().to(torch.int32).to(torch.float32)), TWO),
     Case("write a choice by rows", lambda x, v, m: written(x, m, v[m] * 2), both(floats((4, 5, 3), (4, 5, 3)), bools((4, 5)))),
     Case("write columns", lambda x, v, m: written(x, m, v[:, m] + x[:, m], slice(None)), both(floats((4, 5, 3), (4, 5, 3)), bools((5, 3)))),
+    Case("write columns of one row", lambda x, v, m: written(x, m, v[:, m] * 2, slice(None)), both(floats((1, 5), (1, 5)), bools((5,)))),
     Case("write a row of numbers", lambda x, v, m: written(x, m, v), both(floats((4, 5), (5,)), bools((4,)))),
     Case("write columns of a number", lambda x, m: written(x, m, 0.5, slice(None)), both(floats((4, 5, 3)), bools((5, 3)))),
     Case("write of two tensors", lambda x, v, m: written(x, m, torch.where(x[m] > 0, v[m], x[m] / v[m])), TWO),

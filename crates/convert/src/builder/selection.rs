@@ -39,6 +39,12 @@ impl Builder {
         if self.dims(x).get(axis).is_some_and(|dim| dim.is(1)) {
             return Ok(Some(x));
         }
+        if let Some((input, at)) = self.under_other_ones(x, axis).filter(|_| steps > 0) {
+            let Some(all) = self.followed(input, mask, at, steps - 1)? else { return Ok(None) };
+            let mut to = self.dims(x);
+            to[axis] = self.dims(all)[at].clone();
+            return Ok(Some(self.reshape(all, &to)?));
+        }
         let Some(layer) = self.producer(x).filter(|layer| steps > 0 && self.is_by_element(&layer.op, x)) else {
             return Ok(None);
         };
@@ -54,6 +60,25 @@ impl Builder {
             });
         }
         Ok(self.add_all(op, &all)?.first().copied())
+    }
+
+    /// The tensor that differs by axes of size 1 only, where a layer adds or removes some, and where an axis is in it.
+    fn under_other_ones(&self, x: TensorId, axis: usize) -> Option<(TensorId, usize)> {
+        let layer = self.producer(x)?;
+        match &layer.op {
+            Op::Squeeze { .. } | Op::Unsqueeze { .. } => {}
+            Op::Shuffle { first_transpose: None, second_transpose: None, .. } => {}
+            _ => return None,
+        }
+        let input = layer.input(0)?;
+        let (from, to) = (self.dims(input), self.dims(x));
+        let longer = |dims: &[Dim]| (0..dims.len()).filter(|k| !dims[*k].is(1)).collect::<Vec<_>>();
+        let (before, after) = (longer(&from), longer(&to));
+        // The number of chosen elements has a name for each time they were chosen.
+        let same = |(a, b): (&usize, &usize)| *b == axis || from[*a] == to[*b];
+        let alike = before.len() == after.len() && before.iter().zip(&after).all(same);
+        let place = after.iter().position(|k| *k == axis).filter(|_| alike)?;
+        Some((input, before[place]))
     }
 
     /// Whether a layer computes each element of its own, whatever the element is: integers divided by zero are not.

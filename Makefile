@@ -1,4 +1,5 @@
-# Two commands do everything: `make demo` and `make test`. Both make .venv and build the extension first.
+# `make demo` and `make test` do everything; `make test-all` adds large models and many more random cases (hours). All make
+# .venv and build the extension first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ RUST_TEST := $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail,\
 	cargo test --workspace --no-fail-fast -q)
 
-.PHONY: demo test develop bench chart docs lint lint-files lint-baseline deny advisories rust-test python-test clean
+.PHONY: demo test test-all develop bench chart docs lint lint-files lint-baseline deny advisories rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -83,6 +84,19 @@ $(VENV)/.docs: $(VENV)/.installed
 # The speed chart of the README, from the rows of a benchmark on a GPU.
 chart:
 	$(PYTHON) benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
+
+# Models of other packages, which are installed beside .venv, and the tests that draw cases with many of them.
+CASES ?= 20
+DRAWN := $(shell grep -l TORCH2TRT_TEST_CASES tests/python/test_*.py)
+ALL := target/test-all
+
+$(ALL)/.installed: Makefile $(VENV)/.installed
+	$(BIN)/pip install -q --upgrade --no-deps --target $(ALL) ultralytics ultralytics-thop timm diffusers opencv-python-headless py-cpuinfo
+	touch $@
+
+test-all: develop $(ALL)/.installed
+	$(BIN)/pytest -n 2 tests/all
+	TORCH2TRT_TEST_CASES=$(CASES) $(BIN)/pytest -n 2 $(DRAWN)
 
 # Tables as results.json and results.md, and the speed table as a chart. `cargo bench` times the passes over a network.
 bench: develop

@@ -17,14 +17,19 @@ __all__ = ["main", "run"]
 
 def main() -> None:
     """The program: runs the command of the process's arguments, and ends the process with its status."""
+    _end_by_interrupt()
     run(_core())
 
 
 def run(core: Any) -> None:
     """The same by `torch2trt._core`, where it is there already."""
-    # Nothing of Python runs until the command is over, so that Ctrl-C has to end the process itself.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _end_by_interrupt()
     sys.exit(core.run_command(["torch2trt", *sys.argv[1:]], core.site_packages()))
+
+
+def _end_by_interrupt() -> None:
+    """Lets Ctrl-C end the process itself: nothing of Python runs until the command is over."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _core() -> Any:

@@ -1,7 +1,11 @@
 """The command line on engine files of the CPU engine; crates/cli/tests has the GPU's side of it."""
 
+import os
+import pathlib
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import entry_points
 
 import pytest
@@ -97,3 +101,36 @@ def test_half_an_installation_says_so(monkeypatch):
     monkeypatch.setattr(torch2trt_command, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="install it again"):
         torch2trt_command.main()
+
+
+COMMANDS = {
+    "build": ["build", "m.pt2", "--backend", "cpu", "-o", "a.trt2"],
+    "run": ["run", "e.trt2"],
+    "bench": ["bench", "e.trt2"],
+    "coverage": ["coverage", "m.pt2"],
+    "info": ["info", "e.trt2"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_interrupt_ends_every_command(name, command, tmp_path):
+    model = torch.nn.Linear(512, 512).eval()
+    program = torch.export.export(model, (torch.randn(2, 512),)).run_decompositions({})
+    torch.export.save(program, tmp_path / "m.pt2")
+    if "e.trt2" in COMMANDS[name]:
+        assert command("build", tmp_path / "m.pt2", "--backend", "cpu", "-o", tmp_path / "e.trt2")[0] == 0
+    start = "import torch2trt_command as c; print('ready', flush=True); c.main()"
+    package = pathlib.Path(_core.__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
+    for delay in (0.05, 0.2):
+        options = {"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen([sys.executable, "-c", start, *COMMANDS[name]], **options) as process:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            complaint = process.communicate(timeout=60)[1]
+        assert process.returncode in (-signal.SIGINT, 0), complaint  # 130 in a shell; 0 for what was done before
+        assert "Traceback" not in complaint and "panicked" not in complaint, complaint
+    if name == "build":
+        assert command("build", tmp_path / "m.pt2", "--backend", "cpu", "-o", tmp_path / "a.trt2")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} <= {"m.pt2", "e.trt2", "a.trt2"}

@@ -20,6 +20,9 @@ CASES = [
     *(Case(mode, lambda w, i, o, m=mode: bags(w, i, o, mode=m), DATA) for mode in ("sum", "mean", "max")),
     *(Case(f"module {mode}", torch.nn.EmbeddingBag(9, 4, mode=mode), integers((3, 5), low=0, high=9)) for mode in ("sum", "mean", "max")),
     Case("padding", torch.nn.EmbeddingBag(9, 4, mode="mean", padding_idx=2), integers((6, 5), low=0, high=4)),
-    Case("last offset", lambda w, i, o: bags(w, i, o, mode="sum", include_last_offset=True), DATA),
+    *(
+        Case(f"last offset {mode}", lambda w, i, o, m=mode: bags(w, i, o, mode=m, include_last_offset=True), DATA)
+        for mode in ("sum", "mean", "max")
+    ),
     Case("weighted", lambda w, i, o, s: bags(w, i, o, mode="sum", per_sample_weights=s), both(DATA, floats((12,)))),
 ]

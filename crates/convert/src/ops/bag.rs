@@ -21,13 +21,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten._embedding_bag_forward_only.default", embedding_bag, "Gather, MatrixMultiply", 1e-5),
 ];
 
-/// Whether index n is in bag m: `[bags, indices]` bool.
-fn membership(b: &mut Builder, call: &Call<'_>, indices: TensorId) -> Result<TensorId> {
+/// Whether index n is in bag m: `[bags, indices]` bool. `whole`: the last bag ends with the indices, wherever the last
+/// offset is; maxima and the divisors of means are over that one in PyTorch.
+fn membership(b: &mut Builder, call: &Call<'_>, indices: TensorId, whole: bool) -> Result<TensorId> {
     let offsets = call.tensor("offsets")?;
     let offsets = b.cast(offsets, DType::Int64)?;
     let count = b.dims(indices)[0].clone();
     let bags = call.output_dims(0)?[0].clone();
-    let ends = if call.bool("include_last_offset")? {
+    let ends = if call.bool("include_last_offset")? && !whole {
         b.slice_axis(offsets, 0, Dim::Static(1), bags.clone(), 1)?
     } else {
         let later = b.slice_axis(offsets, 0, Dim::Static(1), bags.clone() - Dim::Static(1), 1)?;
@@ -54,16 +55,18 @@ fn membership(b: &mut Builder, call: &Call<'_>, indices: TensorId) -> Result<Ten
 fn embedding_bag(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (weight, indices) = (call.tensor("weight")?, call.tensor("indices")?);
     let dtype = b.dtype(weight);
-    let inside = membership(b, call, indices)?;
+    let (mode, ends_given) = (call.int("mode")?, call.bool("include_last_offset")?);
+    let inside = membership(b, call, indices, mode == 2)?;
     let rows = b.gather(weight, indices, 0)?;
-    let bags = match call.int("mode")? {
+    let bags = match mode {
         0 | 1 => {
             let mut share = b.cast(inside, dtype)?;
             if let Some(weights) = call.optional_tensor("per_sample_weights")? {
                 share = b.elementwise(E::Prod, share, weights)?;
             }
             let sums = b.matmul((share, false), (rows, false))?;
-            if call.int("mode")? == 0 { sums } else { mean(b, inside, sums)? }
+            let counted = if mode == 1 && ends_given { membership(b, call, indices, true)? } else { inside };
+            if mode == 0 { sums } else { mean(b, counted, sums)? }
         }
         2 => maximum(b, inside, rows)?,
         mode => return unsupported(format!("embedding_bag has no mode {mode} (0 sum, 1 mean, 2 maximum)")),

@@ -117,7 +117,7 @@ PACKAGE := PATH=$(abspath $(BIN)):$$PATH RUSTFLAGS="$(REMAP)" CARGO_TARGET_DIR=t
 LICENSES := LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES.txt
 X86_WHEEL := dist/torch2trt-*-manylinux*_x86_64.whl
 
-.PHONY: wheels sdist static package-test check-version
+.PHONY: wheels sdist static package-test wheel-test check-version
 
 $(VENV)/.packaging: $(VENV)/.installed
 	$(BIN)/pip install -q --group package
@@ -144,6 +144,13 @@ check-version:
 
 sdist: $(VENV)/.installed
 	$(BIN)/maturin sdist --out dist
+
+# A wheel that was built elsewhere, for this machine. aarch64 under qemu-user: packaging/test_aarch64.sh.
+wheel-test:
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install -q --upgrade pip
+	.venv-wheel/bin/pip install -q '$(TORCH)' numpy onnxruntime
+	.venv-wheel/bin/python packaging/test_wheel.py dist/torch2trt-*_$$(uname -m).whl
 
 # The wheel of this machine in a clean environment, and the sdist built from an empty folder.
 package-test: wheel-x86_64-unknown-linux-gnu sdist

@@ -20,6 +20,7 @@ from .backend import choose, cuda_index
 from .boundary import described, to_engine
 from .calibration import ranges
 from .capture import Captured, ModelError, capture
+from .capture.preserve import as_module
 from .capture.remembered import Others, is_unhashable
 from .conversion import Conversion, timed, verify_on_the_cpu
 from .dynamic import check_captured

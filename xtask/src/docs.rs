@@ -60,6 +60,7 @@ fn notes(family: &str) -> String {
 pub fn undocumented_codes() -> Vec<String> {
     let page = fs::read_to_string("docs/errors.md").unwrap_or_default();
     let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-    let wanted = torch2trt::CODES.iter().map(|(_, number, summary)| format!("{number}: {}", summary.trim_end_matches('.')));
+    let wanted =
+        torch2trt::CODES.iter().map(|(_, number, summary)| format!("{number}: {}", summary.trim_end_matches('.')));
     wanted.filter(|heading| !headings.contains(&heading.as_str())).collect()
 }

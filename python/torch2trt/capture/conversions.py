@@ -9,58 +9,15 @@ This file must not know how the numbers are recorded; `numbers.py` does that.
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from .scopes import is_models, scopes
+from .scopes import Float, Int, is_models, scopes
 
-_SYMBOLIC = (torch.SymInt, torch.SymFloat)
-
-
-class _Kind(type):
-    """A class that stands for a class of numbers."""
-
-    kind: type
-    symbolic: Callable[[Any], Any]
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs:
-            value = args[0].item() if isinstance(args[0], torch.Tensor) and args[0].numel() == 1 else args[0]
-            if isinstance(value, _SYMBOLIC):
-                return cls.symbolic(value)
-        return cls.kind(*args, **kwargs)
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, cls.kind)
-
-    def __subclasscheck__(cls, other: type) -> bool:
-        return issubclass(other, cls.kind)
-
-    def __eq__(cls, other: Any) -> bool:
-        return other is cls or other is cls.kind
-
-    def __hash__(cls) -> int:
-        return hash(cls.kind)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(cls.kind, name)
-
-
-class _Int(metaclass=_Kind):
-    kind = builtins.int
-    symbolic = staticmethod(torch.sym_int)
-
-
-class _Float(metaclass=_Kind):
-    kind = builtins.float
-    symbolic = staticmethod(torch.sym_float)
-
-
-_NAMES = {"int": _Int, "float": _Float}
+_NAMES: dict[str, type] = {"int": Int, "float": Float}
 
 
 def converting(refusal: BaseException | None) -> list[dict[str, Any]]:

@@ -95,11 +95,13 @@ def _length(value: Any) -> Any:
 
 
 class _Symbolic(type):
-    """A class that stands for a builtin one: called with a symbolic number it gives a symbolic number."""
+    """A class that stands for a builtin one: of a symbolic number, or of a tensor that holds one, it is symbolic."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and isinstance(args[0], (torch.SymInt, torch.SymFloat)):
-            return cls.of(args[0])
+        if len(args) == 1 and not kwargs:
+            value = args[0].item() if isinstance(args[0], torch.Tensor) and args[0].numel() == 1 else args[0]
+            if isinstance(value, (torch.SymInt, torch.SymFloat)):
+                return cls.of(value)
         return cls.__mro__[1](*args, **kwargs)
 
     def __instancecheck__(cls, value: Any) -> bool:
@@ -154,4 +156,4 @@ def is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["Cached", "is_models", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["Cached", "Float", "Int", "is_models", "scopes", "symbolic_names", "unwrapped"]

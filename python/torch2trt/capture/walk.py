@@ -29,6 +29,7 @@ from torch.fx import Node as FxNode
 from .errors import CaptureError, InputDtypeError, SizeError, UnsupportedError
 from .export import AtenGraph
 from .floats import SizedFloats, is_sized_float
+from .grad_modes import inline_grad_modes
 from .memory import elements_at, lies_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
@@ -391,24 +392,3 @@ def _is_number(value: Any) -> bool:
 def _is_data_dependent(value: Any) -> bool:
     symbolic = isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
     return symbolic and any(is_unbacked(symbol) for symbol in value.node.expr.free_symbols)
-
-
-def inline_grad_modes(module: torch.fx.GraphModule) -> None:
-    """Replaces every block that only switches gradients by its body."""
-    graph = module.graph
-    for node in list(graph.nodes):
-        if getattr(node.target, "__name__", "") != "wrap_with_set_grad_enabled":
-            continue
-        _, body, *operands = node.args
-        inner = getattr(module, body.target)
-        inline_grad_modes(inner)
-        with graph.inserting_before(node):
-            results = graph.graph_copy(inner.graph, dict(zip(_placeholders(inner), operands)))
-        for user in list(node.users):
-            user.replace_all_uses_with(results[user.args[1]])
-            graph.erase_node(user)
-        graph.erase_node(node)
-
-
-def _placeholders(module: torch.fx.GraphModule) -> list[FxNode]:
-    return [node for node in module.graph.nodes if node.op == "placeholder"]

@@ -243,13 +243,16 @@ def test_a_value_read_from_data_is_named():
 
 
 def test_a_symbolic_float_is_named_with_its_expression():
-    model = Function(lambda _, x: x / (x.shape[0] ** 0.5)).eval()
-    text = refusal(model, (torch.randn(4, 3),), dynamic_shapes=(({0: Dim("batch", max=8)},),))
-    assert "aten.div.Tensor depends on a size that cannot be expressed" in text and "FloatPow" in text
+    model = Function(lambda _, x: x.new_zeros(torch.sym_int((x.shape[0] * x.shape[1]) ** 0.5)) + x.sum()).eval()
+    axes = {0: Dim("batch", max=8), 1: Dim("length", max=8)}
+    text = refusal(model, (torch.randn(4, 3),), dynamic_shapes=((axes,),))
+    assert "aten.new_zeros.default depends on a size that cannot be expressed" in text and "FloatPow" in text
 
 
 def test_an_unknown_output_class_is_named():
     class Opaque:
+        __slots__ = ("tensor",)
+
         def __init__(self, tensor) -> None:
             self.tensor = tensor
 

@@ -471,7 +471,7 @@ DECISIONS = {
     "a multiple": (lambda x, y: x * 2 if x.shape[1] % 4 == 0 else x, "x.shape[1] % 4) == 0"),
     "padding": (_padded, "x.shape[1]) % 4"),
     "two inputs": (lambda x, y: x.sum(1) if x.shape[1] <= y.shape[1] else y.sum(1), "x.shape[1]"),
-    "a float": (lambda x, y: nn.functional.interpolate(x[:, None], size=int(x.shape[1] / 2)), "x.shape[1] / 2) == 4"),
+    "a float": (lambda x, y: x * 2 if x.shape[1] / 2 == 4.0 else x, "x.shape[1]"),
     "another shape": (lambda x, y: x + y if x.shape == y.shape else x, "x.shape[1]"),
 }
 

@@ -87,7 +87,8 @@ fn at(dim: &Dim, size: i64) -> i64 {
 
 #[test]
 fn rounded_floats_are_right_for_every_size() {
-    let functions: [(&str, fn(f64) -> f64); 4] = [
+    type Rounding = fn(f64) -> f64;
+    let functions: [(&str, Rounding); 4] = [
         ("TruncToInt", f64::trunc),
         ("FloorToInt", f64::floor),
         ("CeilToInt", f64::ceil),

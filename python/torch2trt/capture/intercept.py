@@ -22,13 +22,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch._guards import detect_fake_mode
-from torch._library.custom_ops import CustomOpDef
-from torch._ops import OpOverloadPacket
+from torch._ops import OpOverload, OpOverloadPacket
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode
@@ -157,7 +157,7 @@ class Interceptor:
 
     def _replace(self, method: Method, patches: Patches) -> None:
         if isinstance(method.function, OpOverloadPacket) and not method.function._qualified_op_name.startswith(_OWN):
-            self._replace_overloads(method, patches)  # first, since a wrapped operator gets its attributes
+            self._replace_overloads(method, patches)
         original = inspect.getattr_static(method.owner, method.attribute)
         made = self._wrapped(method)
         if isinstance(original, (staticmethod, classmethod)):
@@ -172,19 +172,16 @@ class Interceptor:
                     patches.set(module, name, made)
 
     def _replace_overloads(self, method: Method, patches: Patches) -> None:
-        """Replaces an operator where it is called by overload, or through what `torch.library.custom_op` returned."""
-        operator = method.function
-        for overload in operator.overloads():
-            original = getattr(operator, overload)
-            patches.set(operator, overload, self._wrapped(method._replace(function=original)))
-        called, qualified = CustomOpDef.__call__, operator._qualified_op_name
+        """Replaces an operator where it is called by overload, also by what `torch.library.custom_op` returned."""
+        overloads = {getattr(method.function, name) for name in method.function.overloads()}
+        called = OpOverload.__call__
 
-        def call(definition: CustomOpDef, *args: Any, **kwargs: Any) -> Any:
-            if definition._qualname != qualified:
-                return called(definition, *args, **kwargs)
-            return self.call(method, args, kwargs)
+        def call(overload: OpOverload, /, *args: Any, **kwargs: Any) -> Any:
+            if overload not in overloads:
+                return called(overload, *args, **kwargs)
+            return self.call(method._replace(function=partial(called, overload)), args, kwargs)
 
-        patches.set(CustomOpDef, "__call__", only_here(called, call))
+        patches.set(OpOverload, "__call__", only_here(called, call))
 
     def _wrapped(self, method: Method) -> Callable:
         def kept(*args: Any, **kwargs: Any) -> Any:

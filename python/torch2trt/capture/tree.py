@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from .containers import register_containers, register_transformers_cache  # noqa: F401  (callers import both from here)
+from .containers import register_containers, register_transformers_cache
 from .errors import CaptureError, InputError
 from .given import check_tensor, finite
 from .keywords import check_names

@@ -236,7 +236,8 @@ def _is_plain(value: str) -> bool:
 
 
 _COUNT = integer(1, 2**31 - 1, "give an integer of 1 or more, or leave it out")
-_BATCH = integer(-_LARGEST, _LARGEST, "give the largest batch: an integer of 1 or more, or leave it out")
+# How large a range may be is checked with the ranges (E0307), which names the largest that works.
+_BATCH = integer(-(10**100), 10**100, "give the largest batch: an integer of 1 or more, or leave it out")
 
 ACCEPTED: dict[str, Check] = {
     "input_names": _tensor_names,

@@ -628,7 +628,7 @@ def test_precision_is_casts():
         ctx.method_return._trt = layer.get_output(0)
 
     tensorrt_converter("torch.exp")(half)
-    model_trt = convert(torch.exp)
+    model_trt = convert(torch.exp, torch.linspace(-1, 1, 8).reshape(2, 4))
     text = str(model_trt.network)
     assert text.index("Cast(to: float16)") < text.index("Unary") < text.index("Cast(to: float32)")
 

@@ -188,7 +188,7 @@ def made():
 def test_tensors_that_no_engine_takes(kind, made):
     tensor = special_tensors()[kind]
     for inputs, kwargs, name in (([tensor], None, "a"), ([X, tensor], None, "b"), ([X], {"b": tensor}, "b")):
-        error = refused(lambda: convert(Two().eval(), inputs, kwargs=kwargs), "E0602", "E0601")
+        error = refused(lambda: convert(Two().eval(), inputs, kwargs=kwargs), "E0602", "E0601", "E0104")
         assert f"`{name}`" in str(error) or kind == "uint16", error
     for call in ((tensor, X), (X, tensor)):
         error = refused(lambda: made(*call), "E0602", "E0402", "E0403", "E0404")
@@ -294,7 +294,7 @@ class Returning(nn.Module):
         return self.value
 
 
-@pytest.mark.parametrize("value", [None, 5, 1.5, "a", (), [], {}, {"a": None}, (1, (2, 3)), True], ids=str)
+@pytest.mark.parametrize("value", [None, "a", (), [], {}, {"a": None}, ("a", (None, "b"))], ids=str)
 def test_models_without_a_tensor_among_the_outputs(value):
     error = refused(lambda: convert(Returning(value).eval(), [X]), "E0601")
     assert "returns no tensor" in str(error) and "Returning.forward" in str(error)
@@ -320,7 +320,6 @@ class Uninitialized(nn.Module):
         (nn.Sequential(torch.jit.script(nn.Linear(3, 3))), "TorchScript"),
         (nn.Module(), "forward"),
         (nn.ModuleList([nn.Linear(3, 3)]), "forward"),
-        (len, "returns no tensor"),
         (TRTModule(), "the model is a converted module"),
         (nn.Sequential(nn.ReLU(), TRTModule()), "`1` is a converted module"),
     ],

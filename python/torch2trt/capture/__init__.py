@@ -169,10 +169,11 @@ def capture(
                 interceptor.release()
             if graph.written:
                 _warn_states(fork.module, inputs)
-        if not graph.tree.names:
+        leaves = graph.tree.leaves
+        if not graph.tree.names and not any(leaf.is_size or isinstance(leaf.constant, (int, float)) for leaf in leaves):
             raise CaptureError(
-                f"the model returns no tensor: {type(module).__name__}.forward returns {graph.tree.described()}",
-                help="return a tensor: an engine computes tensors, and has at least one",
+                f"the model returns no tensor and no number: {type(module).__name__}.forward returns {graph.tree.described()}",
+                help="return a tensor computed from the inputs",
             )
         if known is not None:
             fold_unknown(graph, known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from operators import Case, dims
 
-from ._draw import DATA_DEPENDENT, bools, both, floats, integers
+from ._draw import bools, both, floats, integers
 
 X = floats((5, 6, 7))
 
@@ -51,7 +51,7 @@ CASES = [
     Case("mask of rows", assign(lambda m: m, -1.0), both(X, bools((5,)))),
     Case("mask row of values", assign(lambda m, y: m, lambda x, m, y: y), both(X, bools((5, 6)), floats((7,)))),
     Case("mask behind", assign(lambda m: (slice(None), m), 4.0), both(X, bools((6,)))),
-    Case("mask many values", assign(lambda m: m, lambda x, m: x[m] * 2), both(X, bools((5, 6))), unbuilt=DATA_DEPENDENT),
+    Case("mask many values", assign(lambda m: m, lambda x, m: x[m] * 2), both(X, bools((5, 6)))),
     Case("index_copy", lambda x, i, y: x.index_copy(1, i, y), both(X, permuted(3, 6), floats((5, 3, 7)))),
     Case("index_fill", lambda x, i: x.index_fill(2, i, -1.0), both(X, permuted(3, 7))),
     Case("index_fill tensor", lambda x, i, v: x.index_fill(0, i, v), both(X, permuted(3, 5), floats(()))),

@@ -95,7 +95,7 @@ class Report:
 _WIDTH = 100
 _LISTED = 8
 """Layers that a cause lists by name."""
-_VARIES = re.compile(r"`[^`]*`|\d[\d.e+-]*")
+_VARIES = re.compile(r"`[^`]*`|(?<!\w)\d[\d.e+-]*")
 
 
 def _row(name: str, value: str, width: int) -> str:

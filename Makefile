@@ -82,8 +82,9 @@ $(VENV)/.docs: $(VENV)/.installed
 	touch $@
 
 # The speed chart of the README, from the rows of a benchmark on a GPU.
-chart:
-	$(PYTHON) benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
+chart: $(VENV)/.installed
+	$(BIN)/pip install -q --group bench
+	$(BIN)/python benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
 
 # Models of other packages, which are installed beside .venv, and the tests that draw cases with many of them.
 CASES ?= 20

@@ -9,15 +9,12 @@ This file must not know how the numbers are recorded; `numbers.py` does that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
-from .scopes import Float, Int, is_models, scopes
-
-_NAMES: dict[str, type] = {"int": Int, "float": Float}
+from .scopes import NUMBERS, defined, is_models, scopes
 
 
 def converting(refusal: BaseException | None) -> list[dict[str, Any]]:
@@ -26,24 +23,15 @@ def converting(refusal: BaseException | None) -> list[dict[str, Any]]:
     found = []
     while trace is not None:
         frame = trace.tb_frame
-        if _NAMES.keys() & set(frame.f_code.co_names) and is_models(frame.f_globals.get("__name__")):
+        if NUMBERS.keys() & set(frame.f_code.co_names) and is_models(frame.f_globals.get("__name__")):
             found.append(frame.f_globals)
         trace = trace.tb_next
     return found
 
 
-@contextmanager
-def symbolic_numbers(module: torch.nn.Module, further: list[dict[str, Any]]) -> Iterator[None]:
+def symbolic_numbers(module: torch.nn.Module, further: list[dict[str, Any]]) -> AbstractContextManager[None]:
     """`int` and `float` of tensors with one element are symbolic in the code of a module, and in `further` namespaces."""
-    found = {id(scope): scope for scope in (*scopes(module), *further) if "__builtins__" in scope}
-    changed = [(scope, name) for scope in found.values() for name in _NAMES if name not in scope]
-    try:
-        for scope, name in changed:
-            scope[name] = _NAMES[name]
-        yield
-    finally:
-        for scope, name in changed:
-            scope.pop(name, None)
+    return defined(NUMBERS, (*scopes(module), *further))
 
 
 __all__ = ["converting", "symbolic_numbers"]

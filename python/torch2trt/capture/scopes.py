@@ -13,7 +13,7 @@ import functools
 import math
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -60,32 +60,42 @@ def unwrapped(value: Any) -> Iterator[Any]:
 
 
 @contextmanager
+def defined(names: dict[str, Any], spaces: Iterable[dict[str, Any]]) -> Iterator[None]:
+    """Global names in the namespaces of Python modules that do not define them, for as long as it lasts."""
+    added = [(space, name) for space in spaces if "__builtins__" in space for name in names if name not in space]
+    try:
+        for space, name in added:
+            space[name] = names[name]
+        yield
+    finally:
+        for space, name in added:
+            space.pop(name, None)
+
+
+@contextmanager
 def symbolic_names(module: nn.Module, numbers: bool = False) -> Iterator[None]:
     """`len(tensor)` is symbolic in the code of a module where its first size is.
 
     With `numbers`, so are `int(size)`, `float(size)`, and `sqrt` and `log2` of Python's math.
     """
-    names: dict[str, Any] = {"len": _length, **({"int": Int, "float": Float} if numbers else {})}
-    added = [(scope, name) for scope in scopes(module) if "__builtins__" in scope for name in names if name not in scope]
-    taken = []
-    for scope in scopes(module) if numbers else ():
-        for name, value in list(scope.items()):
-            if isinstance(value, types.BuiltinFunctionType) and value in _FUNCTIONS:
-                taken.append((scope, name, value))
-    with Patches().undone() as patches:
-        for function, symbolic in _FUNCTIONS.items() if numbers else ():
+    spaces = scopes(module)
+    functions = _FUNCTIONS if numbers else {}
+    taken = [
+        (space, name, value)
+        for space in (spaces if numbers else ())
+        for name, value in list(space.items())
+        if isinstance(value, types.BuiltinFunctionType) and value in functions
+    ]
+    with Patches().undone() as patches, defined({"len": _length, **(NUMBERS if numbers else {})}, spaces):
+        for function, symbolic in functions.items():
             patches.set(math, function.__name__, only_here(function, symbolic))
         try:
-            for scope, name in added:
-                scope[name] = names[name]
-            for scope, name, value in taken:
-                scope[name] = _FUNCTIONS[value]
+            for space, name, value in taken:
+                space[name] = functions[value]
             yield
         finally:
-            for scope, name in added:
-                scope.pop(name, None)
-            for scope, name, value in taken:
-                scope[name] = value
+            for space, name, value in taken:
+                space[name] = value
 
 
 def _length(value: Any) -> Any:
@@ -129,6 +139,10 @@ class Float(float, metaclass=_Symbolic):
     of = staticmethod(torch.sym_float)
 
 
+NUMBERS: dict[str, type] = {"int": Int, "float": Float}
+"""Python's names of the classes that make numbers, and what stands for them."""
+
+
 def _function(original: Any, symbolic: Any) -> Any:
     def function(value: Any) -> Any:
         is_symbolic = isinstance(value, (torch.SymInt, torch.SymFloat))
@@ -156,4 +170,4 @@ def is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["Cached", "Float", "Int", "is_models", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["NUMBERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]

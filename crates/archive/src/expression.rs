@@ -4,6 +4,7 @@
 //! which of them can be written as sizes.
 
 use crate::rounding::{self, Rounding};
+use dims::Cursor;
 use std::collections::HashMap;
 
 /// Nesting beyond this is refused: no size needs it, and recursion must end.
@@ -28,13 +29,13 @@ pub(crate) enum Expression {
 /// # Errors
 /// What is wrong with it, and where.
 pub(crate) fn parse(text: &str) -> Sized<Expression> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { cursor: Cursor::new(text) };
     if text.len() > MAX_TEXT {
         return Err(reader.wrong("too long"));
     }
     let found = reader.expression(0)?;
-    reader.skip_space();
-    if reader.at < text.len() { Err(reader.wrong("unexpected text")) } else { Ok(found) }
+    reader.cursor.skip_space();
+    if reader.cursor.rest().is_empty() { Ok(found) } else { Err(reader.wrong("unexpected text")) }
 }
 
 impl Expression {
@@ -87,38 +88,20 @@ impl Expression {
 
 /// Reads `Name(argument, …, key=value)`.
 struct Reader<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
 }
 
 impl<'a> Reader<'a> {
     fn wrong(&self, problem: &str) -> String {
-        let text: String = self.text.chars().take(120).collect();
-        format!("{problem} at column {} of `{text}`", self.at + 1)
-    }
-
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    fn eat(&mut self, c: char) -> bool {
-        self.skip_space();
-        let found = self.rest().starts_with(c);
-        if found {
-            self.at += c.len_utf8();
-        }
-        found
+        let (text, column) = self.cursor.shown(120);
+        format!("{problem} at column {column} of `{text}`")
     }
 
     /// The text up to a character that does not belong to it.
     fn while_in(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
+        let rest = self.cursor.rest();
         let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        self.at += end;
+        self.cursor.at += end;
         &rest[..end]
     }
 
@@ -126,18 +109,18 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return Err(self.wrong("nested too deeply"));
         }
-        self.skip_space();
+        self.cursor.skip_space();
         let name = self.while_in(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
         // Classes may be spelled with their module.
         let name = name.rsplit('.').next().unwrap_or(name);
-        if name.is_empty() || !self.eat('(') {
+        if name.is_empty() || !self.cursor.eat('(') {
             return Err(self.wrong("a function is missing"));
         }
         match name {
             "Integer" => self.number().map(Expression::Integer),
             "Rational" => {
                 let p = self.integer()?;
-                if !self.eat(',') {
+                if !self.cursor.eat(',') {
                     return Err(self.wrong("`,` is missing"));
                 }
                 match self.number()? {
@@ -171,8 +154,8 @@ impl<'a> Reader<'a> {
 
     fn arguments(&mut self, depth: usize) -> Sized<Vec<Expression>> {
         let mut parts = Vec::new();
-        while !self.eat(')') {
-            if !parts.is_empty() && !self.eat(',') {
+        while !self.cursor.eat(')') {
+            if !parts.is_empty() && !self.cursor.eat(',') {
                 return Err(self.wrong("`,` or `)` is missing"));
             }
             parts.push(self.expression(depth + 1)?);
@@ -183,13 +166,13 @@ impl<'a> Reader<'a> {
     /// `, key=value` any number of times, and the closing bracket.
     fn keywords(&mut self) -> Sized<Vec<(&'a str, &'a str)>> {
         let mut found = Vec::new();
-        while !self.eat(')') {
-            if !self.eat(',') {
+        while !self.cursor.eat(')') {
+            if !self.cursor.eat(',') {
                 return Err(self.wrong("`,` or `)` is missing"));
             }
-            self.skip_space();
+            self.cursor.skip_space();
             let key = self.while_in(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !self.eat('=') {
+            if !self.cursor.eat('=') {
                 return Err(self.wrong("`=` is missing"));
             }
             found.push((key, self.while_in(|c| c.is_ascii_alphanumeric())));
@@ -198,7 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     fn integer(&mut self) -> Sized<i64> {
-        self.skip_space();
+        self.cursor.skip_space();
         let text = self.while_in(|c| c.is_ascii_digit() || c == '-');
         text.parse().map_err(|_| self.wrong("no 64-bit integer"))
     }
@@ -206,15 +189,15 @@ impl<'a> Reader<'a> {
     /// An integer and the closing bracket.
     fn number(&mut self) -> Sized<i64> {
         let value = self.integer()?;
-        if self.eat(')') { Ok(value) } else { Err(self.wrong("`)` is missing")) }
+        if self.cursor.eat(')') { Ok(value) } else { Err(self.wrong("`)` is missing")) }
     }
 
     fn quoted(&mut self) -> Sized<&'a str> {
-        let quote = if self.eat('\'') { '\'' } else { '"' };
-        if quote == '"' && !self.eat('"') {
+        let quote = if self.cursor.eat('\'') { '\'' } else { '"' };
+        if quote == '"' && !self.cursor.eat('"') {
             return Err(self.wrong("a quote is missing"));
         }
         let text = self.while_in(|c| c != quote);
-        if self.eat(quote) { Ok(text) } else { Err(self.wrong("a quote is missing")) }
+        if self.cursor.eat(quote) { Ok(text) } else { Err(self.wrong("a quote is missing")) }
     }
 }

@@ -7,10 +7,12 @@
 //! decides most questions that shape inference asks. A division stays opaque unless it is exact.
 #![forbid(unsafe_code)]
 
+mod cursor;
 mod expr;
 mod parse;
 mod profile;
 
+pub use cursor::Cursor;
 pub use expr::{Atom, Expr, Range};
 pub use parse::ParseError;
 pub use profile::{Profile, SizeRange};

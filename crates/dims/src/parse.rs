@@ -1,7 +1,7 @@
 //! Reads the text of an expression: integers, symbols, `+ - *`, parentheses, and
 //! `floordiv`, `ceildiv`, `mod`, `min`, `max` of two.
 
-use crate::{Dim, Expr};
+use crate::{Cursor, Dim, Expr};
 
 /// The text is not an expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,38 +18,21 @@ const MAX_DEPTH: usize = 64;
 const MAX_SIZE: usize = 1 << 14;
 
 pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
-    let mut p = Parser { text, at: 0, depth: 0 };
+    let mut p = Parser { cursor: Cursor::new(text), depth: 0 };
     let expr = p.sum()?;
-    p.skip_space();
-    if p.at < text.len() { p.fail("unexpected character") } else { Ok(expr) }
+    p.cursor.skip_space();
+    if !p.cursor.rest().is_empty() { p.fail("unexpected character") } else { Ok(expr) }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     depth: usize,
 }
 
 impl Parser<'_> {
     fn fail<T>(&self, problem: &'static str) -> Result<T, ParseError> {
-        Err(ParseError { text: self.text.chars().take(200).collect(), problem, column: self.at + 1 })
-    }
-
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    fn eat(&mut self, c: char) -> bool {
-        self.skip_space();
-        let found = self.rest().starts_with(c);
-        if found {
-            self.at += c.len_utf8();
-        }
-        found
+        let (text, column) = self.cursor.shown(200);
+        Err(ParseError { text, problem, column })
     }
 
     fn sum(&mut self) -> Result<Expr, ParseError> {
@@ -59,9 +42,9 @@ impl Parser<'_> {
         }
         let mut value = self.product()?;
         loop {
-            if self.eat('+') {
+            if self.cursor.eat('+') {
                 value = value + self.product()?;
-            } else if self.eat('-') {
+            } else if self.cursor.eat('-') {
                 value = value - self.product()?;
             } else {
                 self.depth -= 1;
@@ -72,7 +55,7 @@ impl Parser<'_> {
 
     fn product(&mut self) -> Result<Expr, ParseError> {
         let mut value = self.factor()?;
-        while self.eat('*') {
+        while self.cursor.eat('*') {
             let factor = self.factor()?;
             let (a, b) =
                 (value.size().saturating_mul(factor.terms().len()), factor.size().saturating_mul(value.terms().len()));
@@ -85,34 +68,35 @@ impl Parser<'_> {
     }
 
     fn factor(&mut self) -> Result<Expr, ParseError> {
-        let negative = self.eat('-');
-        self.skip_space();
-        let word_len = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
-        let word = self.rest()[..word_len].to_owned();
+        let negative = self.cursor.eat('-');
+        self.cursor.skip_space();
+        let word_len =
+            self.cursor.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.cursor.rest().len());
+        let word = self.cursor.rest()[..word_len].to_owned();
         let value = if word.is_empty() {
-            if !self.eat('(') {
+            if !self.cursor.eat('(') {
                 return self.fail("a number, a symbol or `(` is missing");
             }
             self.closed_sum()?
         } else if word.starts_with(|c: char| c.is_ascii_digit()) {
             let Ok(n) = word.parse() else { return self.fail("not a 64-bit integer") };
-            self.at += word_len;
+            self.cursor.at += word_len;
             Expr::constant(n)
         } else {
-            self.at += word_len;
-            if self.eat('(') { self.call(&word)? } else { Expr::symbol(&word) }
+            self.cursor.at += word_len;
+            if self.cursor.eat('(') { self.call(&word)? } else { Expr::symbol(&word) }
         };
         Ok(if negative { value * Expr::constant(-1) } else { value })
     }
 
     fn closed_sum(&mut self) -> Result<Expr, ParseError> {
         let value = self.sum()?;
-        if self.eat(')') { Ok(value) } else { self.fail("`)` is missing") }
+        if self.cursor.eat(')') { Ok(value) } else { self.fail("`)` is missing") }
     }
 
     fn call(&mut self, name: &str) -> Result<Expr, ParseError> {
         let a = Dim::from_expr(self.sum()?);
-        if !self.eat(',') {
+        if !self.cursor.eat(',') {
             return self.fail("`,` is missing");
         }
         let b = Dim::from_expr(self.closed_sum()?);

@@ -25,7 +25,7 @@ MARK = "# Generated below by `python xtask/lint_baseline.py`: what existing modu
 
 
 def tool(*command: str) -> str:
-    """The standard output of a linter of this environment, whose exit status tells only whether it found something."""
+    """The standard output of a linter of this environment, whose exit status is 1 if it found something."""
     return subprocess.run([sys.executable, "-m", *command], cwd=TOP, capture_output=True, text=True, check=False).stdout
 
 

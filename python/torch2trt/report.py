@@ -70,7 +70,7 @@ class Report:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
-        rows.append(("verified on", self.compared_on))
+        rows.append(("verified", self.compared_on))
         rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
         rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]

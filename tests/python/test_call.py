@@ -398,7 +398,7 @@ def test_a_plan_ahead_of_time(tmp_path):
     model, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval(), torch.randn(1, 3, 8, 8)
     ahead = torch2trt(model, [x], backend="tensorrt", target="sm_89", progress=False)
     rows = dict(ahead.report.plan)
-    assert "layers told" in rows and "RTX" in rows["TensorRT"]
+    assert "TensorRT layers" in rows and "RTX" in rows["TensorRT"]
     path = tmp_path / "model.plan"
     ahead.save_plan(str(path))
     assert path.stat().st_size == ahead.plan.size > 1000
@@ -457,7 +457,7 @@ def test_what_tensorrt_says_is_logged_for_those_who_debug(caplog):
         )
         said = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
         assert bool(said) == wanted
-    assert {"layers told", "plan", "memory"} <= {name for name, _ in model_trt.report.plan}
+    assert {"TensorRT layers", "plan", "memory"} <= {name for name, _ in model_trt.report.plan}
 
 
 def test_a_model_in_training_mode_is_converted_and_compared_in_evaluation_mode():

@@ -112,7 +112,7 @@ def test_derivatives_inside_a_model(how):
 
 
 class Memory:
-    """An object of a class that nobody registered."""
+    """An object of an unregistered class."""
 
     def __init__(self, state, count):
         self.steps, self.state, self.history = count, {"last": state}, [state * 2, "no tensor"]

@@ -78,6 +78,6 @@ def test_drawn_bounds(case):
     print(f"x[{module.start}:{module.stop}:{module.step}] on axis {module.axis}, {low}..{high}, seed {SEED}")
     try:
         check(module, low, high, draw.randint(low, high))
-    except Error as refused:  # PyTorch decides whether the part lies in order by sizes, and that is reported
+    except Error as refused:  # PyTorch decides by sizes whether the part is contiguous, and that is reported
         assert refused.code == "E0307", refused
         assert module.axis == 1 or isinstance(module.start, str) or isinstance(module.stop, str), refused

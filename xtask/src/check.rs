@@ -42,7 +42,7 @@ pub fn run() -> Result<(), String> {
         docs::undocumented_codes().into_iter().map(|heading| format!("docs/errors.md: no section `## {heading}`")),
     );
     if fs::read_to_string(licenses::PATH).ok() != Some(licenses::text()?) {
-        findings.push(format!("{}: not what Cargo.lock says; run `cargo run -p xtask -- licenses`", licenses::PATH));
+        findings.push(format!("{}: does not match Cargo.lock; run `cargo run -p xtask -- licenses`", licenses::PATH));
     }
     if findings.is_empty() { Ok(()) } else { Err(format!("house rules\n  {}", findings.join("\n  "))) }
 }

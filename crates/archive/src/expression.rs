@@ -19,7 +19,7 @@ pub(crate) enum Expression {
     Integer(i64),
     Rational(i64, i64),
     Float(f64),
-    /// A symbol, and the least value that sympy was told of it.
+    /// A symbol, and its lower bound in sympy.
     Symbol(String, i64),
     Call(String, Vec<Expression>),
 }

@@ -135,8 +135,11 @@ impl Plan {
         let mut rows = vec![
             ("TensorRT", report.tensorrt.to_string()),
             ("target", report.target.clone().unwrap_or_else(|| "the GPU of this machine".into())),
-            ("layers told", report.layers.to_string()),
-            ("plan", format!("{}, {} of it weights", megabytes(report.plan_bytes), megabytes(report.weight_bytes))),
+            ("TensorRT layers", report.layers.to_string()),
+            (
+                "plan",
+                format!("{}, of which {} are weights", megabytes(report.plan_bytes), megabytes(report.weight_bytes)),
+            ),
             ("build", seconds(report.time) + when),
         ];
         rows.extend(report.activation_bytes.map(|bytes| ("memory", format!("{} for each context", megabytes(bytes)))));

@@ -186,7 +186,7 @@ fn means_by_bin(b: &mut Builder, x: TensorId, rois: TensorId, [rows, columns]: [
     let kept = channels.floor_div(&(down.clone() * across.clone()));
     let table =
         b.reshape(x, &[images.clone(), kept.clone(), down.clone(), across.clone(), height.clone(), width.clone()])?;
-    // Rows of bins in front; columns of bins beside the kept channels.
+    // Rows of bins in front; columns of bins next to the selected channels.
     let table = b.permute(table, &[2, 0, 4, 3, 5, 1])?;
     let table = b.reshape(table, &[down.clone(), images * height, across.clone() * width.clone() * kept.clone()])?;
     let rows = b.transpose(rows, 0, 1)?;

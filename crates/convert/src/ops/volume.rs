@@ -5,7 +5,7 @@
 //! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners)` on five axes, `grid_sampler_3d` | ElementWise, Gather |
 //!
 //! TensorRT's grid sample layer takes images only. A volume becomes a table with a row of channels for each element;
-//! the eight neighbours of a point are gathered and weighed, or the nearest one. What lies outside is 0, or the point is
+//! the eight neighbours of a point are gathered and weighed, or the nearest one. Elements outside of the volume are 0, or the point is
 //! moved to the border or reflected first.
 //!
 //! Dtypes: one float type; coordinates are computed in float32. Every size may be symbolic.

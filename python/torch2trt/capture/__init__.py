@@ -169,8 +169,7 @@ def capture(
                 interceptor.release()
             if graph.written:
                 _warn_states(fork.module, inputs)
-        leaves = graph.tree.leaves
-        if not graph.tree.names and not any(leaf.is_size or isinstance(leaf.constant, (int, float)) for leaf in leaves):
+        if not graph.tree.names and not any(leaf.is_number for leaf in graph.tree.leaves):
             raise CaptureError(
                 f"the model returns no tensor and no number: {type(module).__name__}.forward returns {graph.tree.described()}",
                 help="return a tensor computed from the inputs",

@@ -57,6 +57,11 @@ class Leaf:
         """Whether it is a number that follows from the shapes of the inputs."""
         return isinstance(self.constant, Size)
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number, constant or not."""
+        return self.is_size or isinstance(self.constant, (bool, int, float))
+
 
 class InputTree:
     """The arguments of the sample call, and how to take a later call apart in the same way."""

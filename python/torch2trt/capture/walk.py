@@ -136,9 +136,7 @@ class _Walker(ReadNumbers, SizedFloats):
     def _bind_a_size(self) -> None:
         """An engine has an output: of a model that returns numbers only, one that stands for them."""
         tree = self.graph.tree
-        numbers = [k for k, leaf in enumerate(tree.leaves) if leaf.is_size or isinstance(leaf.constant, (bool, int, float))]
-        if not numbers:
-            raise CaptureError("the model returns no tensor and no number", help="return a tensor computed from the inputs")
+        numbers = [k for k, leaf in enumerate(tree.leaves) if leaf.is_number]
         sizes = [k for k in numbers if tree.leaves[k].is_size]
         place = (sizes or numbers)[0]
         if not sizes:

@@ -122,7 +122,10 @@ def _carried(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
     return [next(size for dim, size in dims if dim == captured.program.symbols[0].name)] if captured.outputs.names else []
 
 
-def _called(module: Any, captured: Captured, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor]) -> Any:
+def _called(
+    module: Any, captured: Captured, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor], advise: bool
+) -> Any:
+    """The outputs of the model. The smallest sizes that work are searched to `advise` only: that runs it many times."""
     try:
         return module(*args, **kwargs)
     except Exception as refused:  # the model's code may raise anything
@@ -132,7 +135,7 @@ def _called(module: Any, captured: Captured, args: Any, kwargs: dict[str, Any], 
         raise error(
             "E0307",
             f"the model itself fails in PyTorch at the {label} shapes {shapes}\n  {one_line(refused)}",
-            smallest_help(module, captured, tensors) or "ask for sizes that the model accepts",
+            (advise and smallest_help(module, captured, tensors)) or "ask for sizes that the model accepts",
         ) from refused
 
 
@@ -163,7 +166,7 @@ def check(
             sizes that were asked for, or decides otherwise there.
     """
     try:
-        tensors, expected = _accepted(module, captured, label, tensors)
+        tensors, expected = _accepted(module, captured, label, tensors, advise=not optional)
     except Error as refused:
         if not optional:
             raise
@@ -323,16 +326,18 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
         ) from wrong
 
 
-def _expected(module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]) -> _Expected:
+def _expected(
+    module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor], advise: bool = False
+) -> _Expected:
     module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad():
         settle_mode(module, say=False)
-        return _tensors(captured, _called(module, captured, args, kwargs, label, tensors), tensors)
+        return _tensors(captured, _called(module, captured, args, kwargs, label, tensors, advise), tensors)
 
 
 def _accepted(
-    module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor]
+    module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor], advise: bool = False
 ) -> tuple[list[torch.Tensor], _Expected]:
     """Input tensors at which the model runs, and PyTorch's values: these tensors, or others with smaller integers.
 
@@ -345,7 +350,9 @@ def _accepted(
         for others in within(tensors, captured.inputs.samples) if label else ():
             with suppress(Error):
                 return others, _expected(module, captured, label, others)
-        raise
+        if not advise:
+            raise
+    return tensors, _expected(module, captured, label, tensors, advise=True)
 
 
 def _at(label: str) -> str:

@@ -36,17 +36,31 @@ def proposals(samples: list[torch.Tensor], drawn: bool = True) -> Iterator[Calla
 
 
 def within(tensors: list[torch.Tensor], samples: list[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
-    """The same tensors with smaller integers, for sizes that are smaller than those of the samples.
+    """The same tensors with other integers, for sizes other than those of the samples.
 
-    Integers may be lengths or positions along an axis that is shorter here: they are at most its size, or its last
-    position. Which axis they belong to is not known, so that every size that is smaller is proposed, the largest first.
+    Integers that are sorted in a sample, such as the lengths of packed sequences, are sorted here. Integers may also be
+    lengths or positions along an axis that is shorter here: they are at most its size, or its last position. Which axis
+    they belong to is not known, so that every size that is smaller is proposed, the largest first.
     """
+    tensors, given = [_in_order(*pair) for pair in zip(tensors, samples)], tensors
+    if not all(map(_equal, tensors, given)):
+        yield tensors
     pairs = [pair for tensor, sample in zip(tensors, samples) for pair in zip(tensor.shape, sample.shape)]
     bounds = {bound for size, given in pairs if size < given for bound in (size, size - 1) if bound >= 0}
     for bound in sorted(bounds, reverse=True):
         made = [tensor if _is_no_integer(tensor) else tensor.clamp(max=bound) for tensor in tensors]
         if not all(map(_equal, made, tensors)):
             yield made
+
+
+def _in_order(tensor: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+    """The tensor, sorted if it holds integers along one axis that are sorted in the sample."""
+    if tensor.dim() != 1 or _is_no_integer(tensor):
+        return tensor
+    for descending in (True, False):
+        if _equal(sample, sample.sort(descending=descending).values):
+            return tensor.sort(descending=descending).values
+    return tensor
 
 
 def _is_no_integer(tensor: torch.Tensor) -> bool:

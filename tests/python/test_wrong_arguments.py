@@ -77,10 +77,12 @@ TAKEN = {
     "max_shapes": {"None"},
     "dynamic_shapes": {"None", "{}", "[]", "[None]", "''", "False"},
     "module": {"hostile"},
-    "inputs": {"tensor"},
+    "inputs": {"tensor", "{'a': 1}"},  # a number is a constant of the model
     "int8_calib_dataset": {"None", "[]", "[None]", "cyclic"},
 }
 """The values that an argument takes; every other one is an error."""
+NAMED_BY_TENSOR = ("module", "inputs", "dynamic_shapes", "max_shapes", "max_batch_size", "kwargs", "onnxruntime")
+"""Arguments whose errors name a tensor and its axis, or a file, instead of the argument."""
 ARGUMENTS = [name for name in inspect.signature(torch2trt).parameters if name not in ("legacy",)]
 
 
@@ -112,7 +114,7 @@ def test_wrong_values_of_every_argument(name):
             continue
         given = {"module": Two().eval(), "inputs": [X], name: value}
         message = str(refused(lambda: convert(**given)))
-        assert name in message or name in ("module", "inputs", "dynamic_shapes", "max_shapes", "kwargs", "onnxruntime"), message
+        assert name in message or name in NAMED_BY_TENSOR, message
 
 
 def test_values_that_arguments_take_are_brought_into_one_form():

@@ -11,6 +11,7 @@ import torch
 from replay import Function, Replay, assert_replays, one_thread, record  # noqa: F401  (a fixture)
 from torch import nn
 
+import torch2trt.capture as capturing
 from torch2trt.capture import CaptureError, CaptureWarning, capture
 from torch2trt.capture.preserve import preserved
 
@@ -285,3 +286,33 @@ def test_no_warning_where_the_mode_changes_nothing(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         capture(model.eval() if isinstance(model, nn.RNNBase) else model, (torch.randn(2, 3, 4),))
+
+
+def test_models_without_state_are_not_run_to_look_for_it(monkeypatch):
+    """torch.export replaces weights, settings of layers and tables of RNNs meanwhile: none of them is state of the model."""
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
+            self.norm, self.rnn, self.pool = nn.BatchNorm2d(4), nn.LSTM(16, 5, 2), nn.AdaptiveAvgPool2d((4, 4))
+            self.sizes, self.options = (4, 4), {"scale": 2.0, "axes": [1, 2]}
+
+        def forward(self, x):
+            x = self.pool(self.norm(self.conv(x))) * self.options["scale"]
+            return self.rnn(x.flatten(2))[0]
+
+    def run(module, inputs):
+        raise AssertionError("the model was run")
+
+    monkeypatch.setattr(capturing, "_warn_states", run)
+    capture(Plain().eval(), (torch.randn(2, 3, 8, 8),))
+    capture(Plain().eval(), (torch.randn(2, 3, 8, 8),), dynamic_shapes=({0: torch.export.Dim("batch", max=4)},))
+
+    class Counts(Plain):
+        def forward(self, x):
+            self.options["scale"] = self.options["scale"] + 1.0
+            return super().forward(x)
+
+    with pytest.raises(AssertionError, match="was run"):
+        capture(Counts().eval(), (torch.randn(2, 3, 8, 8),))

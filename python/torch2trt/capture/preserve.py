@@ -148,21 +148,25 @@ def preserved(module: nn.Module, values: bool = False, changed: set[str] | None 
     # torch 2.6 leaves a hook of its own in the global tables when an export fails.
     hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
     tables = [(table, table.copy()) for table in hooks if isinstance(table, dict)]
+    # torch.export puts back what it knows of before this function could look.
+    noticed = None if changed is None else module.register_forward_hook(lambda *_: changed.update(names_written(recorded, names)))
     recorded = Recorded(module)
+    names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    names |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
     weights = {id(tensor) for _, tensor in _named_weights(module)}
     written = [tensor for tensor in tensors_of(module) if id(tensor) not in weights] + (list(module.buffers()) if values else [])
     unique = {id(tensor): tensor for tensor in written if not tensor.is_inference()}
     copies = [(tensor, tensor._version, tensor.detach().clone()) for tensor in unique.values()]
     torch.backends.mha.set_fastpath_enabled(False)
-    if changed is not None:  # torch.export puts back what it knows of before this function could look
-        module.register_forward_hook(lambda *_: changed.update(names_written(recorded)))
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(by_kernels)
         if changed is not None:
-            changed |= names_written(recorded)
+            changed |= names_written(recorded, names)
         recorded.restore()
+        if noticed is not None:
+            noticed.remove()
         for table, saved in tables:
             if not _same(table, saved):
                 table.clear()

@@ -13,7 +13,7 @@ import collections
 import dataclasses
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,21 +113,27 @@ def _same(held: Any, saved: Any) -> bool:
     return all(new is old for new, old in zip(held, saved))
 
 
-def written(record: _Record) -> Iterator[tuple[str, Any]]:
-    """The names of what changed in a container, and what is there now; the container itself where it is no dictionary."""
+def written(record: _Record) -> Iterator[tuple[str, Any, Any]]:
+    """Name, former and present value of what changed in a container; the container itself where it is no dictionary."""
     held, saved = record.held, record.saved
     if not isinstance(held, dict):
-        yield record.path, list(held)
+        yield record.path, saved, held.copy()
         return
     for key in {**saved, **held}:
         if (key in held) != (key in saved) or held.get(key) is not saved.get(key):
-            yield _joined(record.path, key), held.get(key)
+            yield _joined(record.path, key), saved.get(key), held.get(key)
 
 
-def names_written(records: Recorded) -> set[str]:
-    """The attributes that a run wrote, without what PyTorch itself swaps meanwhile."""
-    found = {name for record in records.changed() for name, _ in written(record)}
-    return {name for name in found if "_flat_weights" not in name and not name.rpartition(".")[2].startswith("_forward")}
+def names_written(records: Recorded, weights: Collection[str]) -> set[str]:
+    """The attributes that a run wrote, without what PyTorch itself replaces during a capture: the weights, which have these
+    names, the tables of an RNN's weights, and plain values by equal ones."""
+    found = (
+        name
+        for record in records.changed()
+        for name, before, after in written(record)
+        if name not in weights and not _is_equal(before, after)
+    )
+    return {name for name in found if "_flat_weight" not in name}
 
 
 def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
@@ -139,7 +145,7 @@ def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
     try:
         for run in runs:
             run()
-            results.append({name: _copied(value) for record in before.changed() for name, value in written(record)})
+            results.append({name: _copied(value) for record in before.changed() for name, _, value in written(record)})
         first, second = results
         names = [name for name in {**first, **second} if not _alike(first.get(name), second.get(name)) and name not in own]
         if names:  # looking at every line is slow
@@ -160,7 +166,7 @@ def _located(before: Recorded, lines: dict[str, str]) -> Iterator[None]:
 
     def look() -> None:
         for record in before.changed():
-            for name, _ in written(record):
+            for name, _, _ in written(record):
                 lines.setdefault(name, last)
 
     def trace(frame: types.FrameType, event: str, _: Any) -> Any:
@@ -186,6 +192,19 @@ def _located(before: Recorded, lines: dict[str, str]) -> Iterator[None]:
 
 def _copied(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+def _is_equal(before: Any, after: Any) -> bool:
+    """Whether both are the same object, or plain values that are equal."""
+    if before is after:
+        return True
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_is_equal, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_is_equal(before[key], after[key]) for key in before)
+    return isinstance(before, (bool, int, float, str)) and before == after
 
 
 def _alike(left: Any, right: Any) -> bool:

@@ -126,7 +126,8 @@ def written(record: _Record) -> Iterator[tuple[str, Any, Any]]:
 
 def names_written(records: Recorded, weights: Collection[str]) -> set[str]:
     """The attributes that a run wrote, without what PyTorch itself replaces during a capture: the weights, which have these
-    names, the tables of an RNN's weights, and plain values by equal ones."""
+    names, the tables of an RNN's weights, and plain values by equal ones.
+    """
     found = (
         name
         for record in records.changed()

@@ -148,6 +148,8 @@ def preserved(module: nn.Module, values: bool = False, changed: set[str] | None 
     # torch 2.6 leaves a hook of its own in the global tables when an export fails.
     hooks = (table for name, table in vars(nn.modules.module).items() if name.startswith("_global_"))
     tables = [(table, table.copy()) for table in hooks if isinstance(table, dict)]
+    recorded: Recorded
+    names: set[str]
     # torch.export puts back what it knows of before this function could look.
     noticed = None if changed is None else module.register_forward_hook(lambda *_: changed.update(names_written(recorded, names)))
     recorded = Recorded(module)

@@ -9,20 +9,20 @@ mod exception {
         torch2trt,
         Error,
         pyo3::exceptions::PyRuntimeError,
-        "Whatever torch2trt could not do.\n\nAttributes:\n    code: stable code, such as \"E0101\".\n    help: what to do, or None."
+        "Whatever torch2trt could not do.\n\nAttributes:\n    code: stable code, such as \"E0101\".\n    help: what to do, or None.\n    nodes: indices of the program's nodes \
+         that do not convert."
     );
 }
 pub(crate) use exception::Error as Exception;
 
 /// The exception for an error; a cancelled build is a `KeyboardInterrupt` raised by the caller instead.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
-    make(py, error.code(), &error.to_string(), error.help())
-}
-
-fn make(py: Python<'_>, code: Code, text: &str, help: Option<&str>) -> PyErr {
-    let exception = Exception::new_err(text.to_owned());
+    let exception = Exception::new_err(error.to_string());
     let value = exception.value(py);
-    let attributes = value.setattr("code", code.number()).and_then(|()| value.setattr("help", help));
+    let attributes = value
+        .setattr("code", error.code().number())
+        .and_then(|()| value.setattr("help", error.help()))
+        .and_then(|()| value.setattr("nodes", error.nodes()));
     attributes.err().unwrap_or(exception)
 }
 

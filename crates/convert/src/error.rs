@@ -9,7 +9,9 @@ pub struct Missing {
     pub target: String,
     /// Whether it has a converter, but none for the complex numbers of these calls.
     pub complex: bool,
-    /// Each call.
+    /// Each call, by its index among the program's nodes.
+    pub nodes: Vec<usize>,
+    /// Where each call was written.
     pub sources: Vec<Source>,
 }
 
@@ -48,6 +50,8 @@ pub enum Error {
     /// An error with the node it happened at.
     #[error("{target} ({origin}): {error}")]
     At {
+        /// Index of the node in the program.
+        index: usize,
         /// The overload.
         target: String,
         /// Module path, file and line.
@@ -80,10 +84,21 @@ impl Error {
     }
 
     /// The same error, at this node.
-    pub(crate) fn at(self, node: &Node) -> Self {
+    pub(crate) fn at(self, index: usize, node: &Node) -> Self {
         match self {
             at @ (Self::At { .. } | Self::Foreign { .. }) => at,
-            error => Self::At { target: node.target.clone(), origin: node.source.clone(), error: Box::new(error) },
+            error => {
+                Self::At { index, target: node.target.clone(), origin: node.source.clone(), error: Box::new(error) }
+            }
+        }
+    }
+
+    /// The nodes that do not convert, by their index in the program; empty for an error about something else.
+    pub fn nodes(&self) -> Vec<usize> {
+        match self {
+            Self::At { index, .. } => vec![*index],
+            Self::NoConverter { missing, .. } => missing.iter().flat_map(|m| m.nodes.iter().copied()).collect(),
+            _ => Vec::new(),
         }
     }
 }

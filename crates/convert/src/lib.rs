@@ -78,8 +78,8 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     let mut driver = Driver { program, builder: Builder::new(), tensors: vec![None; program.values().len()] };
     driver.inputs(options)?;
     driver.weights()?;
-    for (node, converter) in program.nodes().iter().zip(converters) {
-        driver.node(node, converter)?;
+    for (index, (node, converter)) in program.nodes().iter().zip(converters).enumerate() {
+        driver.node(node, converter).map_err(|e| e.at(index, node))?;
     }
     driver.outputs(options)?;
     Ok(driver.builder.finish())
@@ -110,7 +110,7 @@ fn converter(program: &Program, node: &program::Node) -> Option<Converter> {
 fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Vec<By<'f>>> {
     let mut missing: Vec<Missing> = Vec::new();
     let mut found = Vec::with_capacity(program.nodes().len());
-    for node in program.nodes() {
+    for (index, node) in program.nodes().iter().enumerate() {
         if let Some(foreign) = foreign.filter(|foreign| foreign.converts(&node.target)) {
             found.push(By::Foreign(foreign));
             continue;
@@ -119,8 +119,13 @@ fn resolve<'f>(program: &Program, foreign: Option<&'f dyn Foreign>) -> Result<Ve
             // One for real numbers is there: the name alone would mislead.
             let (target, complex) = (node.target.clone(), ops::find(&node.target, false).is_some());
             match missing.iter_mut().find(|m| m.target == target) {
-                Some(m) => m.sources.push(node.source.clone()),
-                None => missing.push(Missing { target, complex, sources: vec![node.source.clone()] }),
+                Some(m) => {
+                    m.nodes.push(index);
+                    m.sources.push(node.source.clone());
+                }
+                None => {
+                    missing.push(Missing { target, complex, nodes: vec![index], sources: vec![node.source.clone()] });
+                }
             }
             continue;
         };
@@ -192,14 +197,14 @@ impl Driver<'_> {
             position: node.source.position(),
         });
         let outputs = match converter {
-            By::Us(converter) => converter(&mut self.builder, &call).map_err(|e| e.at(node))?,
-            By::Foreign(foreign) => foreign.convert(&mut self.builder, &call).map_err(|e| e.at(node))?,
+            By::Us(converter) => converter(&mut self.builder, &call)?,
+            By::Foreign(foreign) => foreign.convert(&mut self.builder, &call)?,
         };
         for (value, tensor) in node.outputs.iter().zip(outputs.into_vec()) {
             if let (Some(id), Some(tensor)) = (value, tensor) {
-                self.check(node, *id, tensor)?;
+                self.check(*id, tensor)?;
                 let dtype = self.program.value(*id).dtype;
-                let tensor = wrap::wrapped(&mut self.builder, node, dtype, tensor).map_err(|e| e.at(node))?;
+                let tensor = wrap::wrapped(&mut self.builder, node, dtype, tensor)?;
                 self.set(*id, tensor);
             }
         }
@@ -207,7 +212,7 @@ impl Driver<'_> {
     }
 
     /// A converter that gets dtype or sizes wrong is found here, at its own node, not three layers later.
-    fn check(&self, node: &program::Node, id: ValueId, tensor: TensorId) -> Result<()> {
+    fn check(&self, id: ValueId, tensor: TensorId) -> Result<()> {
         let (value, made) = (self.program.value(id), self.builder.tensor(tensor));
         let wanted = carried_dims(value);
         let sizes = made.dims.len() == wanted.len()
@@ -221,7 +226,7 @@ impl Driver<'_> {
             dims::format_dims(&value.dims),
             made.type_text()
         );
-        Err(Error::Converter { problem }.at(node))
+        Err(Error::Converter { problem })
     }
 
     fn outputs(&mut self, options: &Options) -> Result<()> {

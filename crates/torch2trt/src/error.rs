@@ -74,6 +74,7 @@ pub struct Error {
     code: Code,
     message: String,
     help: Option<String>,
+    nodes: Vec<usize>,
 }
 
 /// The facade's result.
@@ -84,8 +85,10 @@ impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
         match message.rsplit_once("\nhelp: ") {
-            Some((text, help)) => Self { code, message: text.to_owned(), help: Some(help.to_owned()) },
-            None => Self { code, message, help: None },
+            Some((text, help)) => {
+                Self { code, message: text.to_owned(), help: Some(help.to_owned()), nodes: Vec::new() }
+            }
+            None => Self { code, message, help: None, nodes: Vec::new() },
         }
     }
 
@@ -104,6 +107,11 @@ impl Error {
     /// What happened and where, without code and help.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The nodes of the program that do not convert, by index; empty for an error about something else.
+    pub fn nodes(&self) -> &[usize] {
+        &self.nodes
     }
 
     /// What to do.
@@ -163,8 +171,9 @@ impl From<convert::Error> for Error {
             E::OutputDtype { .. } => (Code::OutputDtype, "return it as float32, or leave it out of the outputs".into()),
             E::At { .. } => (Code::ConverterContradiction, String::new()),
         };
-        let error = Self::new(code, error.to_string());
-        if help.is_empty() { error } else { error.with_help(help) }
+        let mut made = Self::new(code, error.to_string());
+        made.nodes = error.nodes();
+        if help.is_empty() { made } else { made.with_help(help) }
     }
 }
 

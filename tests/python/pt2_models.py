@@ -7,6 +7,7 @@ This file must not know about torch2trt.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -192,6 +193,19 @@ class Data(nn.Module):
         return found * 2, x[x > 0].sum()
 
 
+class Numbers(nn.Module):
+    """Numbers read out of tensors, arithmetic on them, and floats that follow from sizes."""
+
+    def forward(self, x: torch.Tensor, i: torch.Tensor, s: torch.Tensor, flag: torch.Tensor) -> Any:
+        n, f, b = i.item(), s.item(), flag.item()
+        larger = torch.sym_max(n * 2, 3) + torch.sym_min(n // 2, 1) - n % 3
+        scaled = x * ((n + 1) / 2 - 3) + f * 2 - torch.sym_sqrt(f * f + 1.0)
+        chosen = torch.sym_ite(b, n, larger)
+        sized = x * (x.shape[0] * 0.3 + 1.0 / x.shape[0])
+        compared = torch.where(x > f, x, torch.full_like(x, larger)) + x.clamp(max=f, min=-2)
+        return scaled, sized, compared, x[:, n] * chosen, x.select(1, n) - torch.full((7,), n), x * (f > 0.5), x + math.trunc(f * 3)
+
+
 def _pt2(module: nn.Module, *args: Any, dynamic_shapes: Any = None, **kwargs: Any) -> Case:
     return module.eval(), args, kwargs, dynamic_shapes
 
@@ -235,6 +249,11 @@ CASES: dict[str, Callable[[], Case]] = {
     "writing": lambda: _pt2(Writing(), torch.randn(2, 4)),
     "memory": lambda: _pt2(Memory(), torch.randn(4, 4)),
     "data": lambda: _pt2(Data(), torch.randn(3, 4)),
+    "numbers": lambda: _pt2(Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)),
+    "numbers_dynamic": lambda: _pt2(
+        Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True),
+        dynamic_shapes=({0: Dim.DYNAMIC(min=4, max=64)}, {}, {}, {}),
+    ),
     **{name: (lambda name=name: _built(name)) for name in ("resnet18", "mobilenet_v3_large", "swin_t", "bert", "gpt2")},
 }
 """Every case by name: a function that makes module, args, kwargs and dynamic shapes."""

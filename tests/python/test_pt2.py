@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import math
+import os
 import random
 import sys
 import warnings
@@ -23,6 +25,7 @@ import operators
 import pt2_models
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.export import Dim
 from torch.utils import _pytree as pytree
 
 import torch2trt
@@ -32,6 +35,7 @@ from torch2trt.capture.export import read_program
 from torch2trt.capture.tree import InputTree
 from torch2trt.capture.walk import walk
 
+SEED, TIMES = (int(os.environ.get(f"TORCH2TRT_TEST_{name}", "1")) for name in ("SEED", "CASES"))
 SCHEMAS = Path(__file__).parents[2] / "crates" / "archive" / "src" / "schemas.txt"
 SAVE = 'torch.export.save(torch.export.export(model, args).run_decompositions({}), "model.pt2")'
 needs_rtx = pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx_libs") is None, reason="no TensorRT-RTX")
@@ -135,6 +139,60 @@ def test_operators_are_those_of_the_walk_in_memory(
             # What an archive calls `inputs_0` is the first of `*inputs`.
             in_memory_lines = str(in_memory).replace("inputs.", "inputs_").splitlines()
             assert str(read).splitlines() == in_memory_lines, chosen.name
+
+
+def draw_number(draw: random.Random, depth: int = 3) -> Callable[[Any, Any, Any, Any], Any]:
+    """Arithmetic on an integer, a float and a bool that are read out of tensors, and on a size."""
+    if not depth or draw.random() < 0.15:
+        fixed = draw.choice([2, 3, 0.5, -1.25])
+        return draw.choice([lambda n, f, b, h: n, lambda n, f, b, h: f, lambda n, f, b, h: h, lambda n, f, b, h: fixed])
+    left, right = draw_number(draw, depth - 1), draw_number(draw, depth - 1)
+    whole = draw.randrange(2, 5)
+    return draw.choice(
+        [
+            lambda *v: left(*v) + right(*v),
+            lambda *v: left(*v) - right(*v),
+            lambda *v: left(*v) * right(*v),
+            lambda *v: left(*v) / (right(*v) * right(*v) + 1),
+            lambda *v: -left(*v),
+            lambda *v: torch.sym_max(left(*v), right(*v)),
+            lambda *v: torch.sym_min(left(*v), right(*v)),
+            lambda n, f, b, h: torch.sym_ite(b, n, 1 - n) * left(n, f, b, h),
+            lambda n, f, b, h: n // whole + left(n, f, b, h),
+            lambda n, f, b, h: n % whole - left(n, f, b, h),
+            lambda n, f, b, h: math.trunc(f * whole) + left(n, f, b, h),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3 * TIMES))
+def test_arithmetic_on_numbers_read_out_of_tensors(seed: int, command: Command, tmp_path: Path) -> None:
+    seed = SEED * 1000 + seed
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    torch.manual_seed(seed)
+    number, other, fill = draw_number(draw), draw_number(draw), draw_number(draw, 2)
+
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor, i: torch.Tensor, s: torch.Tensor, flag: torch.Tensor) -> Any:
+            read = (i.item(), s.item(), flag.item(), x.shape[0])
+            return x * number(*read), x + torch.full((4,), fill(*read), dtype=torch.float32), x[:, i.item()] > other(*read)
+
+    dynamic = draw.choice([None, ({0: Dim.DYNAMIC(min=2, max=9)}, {}, {}, {})])
+    case: pt2_models.Case = (Model(), (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)), {}, dynamic)
+    program = exported(case)
+    path, engine = saved(program, tmp_path), tmp_path / "net.trt2"
+    read, in_memory = _core.read_archive(path), walked(program, case)
+    assert str(read).splitlines() == str(in_memory).splitlines()
+    assert str(read.convert({})).splitlines() == str(in_memory.convert({})).splitlines()
+    status, _, complaint = command("build", path, "-o", engine, "--backend", "cpu")
+    assert status == 0, complaint
+    made = torch2trt.load(engine)
+    for _ in range(4):
+        x = torch.randn(draw.randrange(2, 10) if dynamic else 5, 4)
+        numbers = torch.tensor(draw.randrange(-4, 4)), torch.randn(()), torch.tensor(draw.random() < 0.5)
+        for got, wanted in zip(made(x, *numbers), Model()(x, *numbers), strict=True):
+            assert_close(got, wanted)
 
 
 def test_gradients_switched_off_inside_change_nothing(tmp_path: Path) -> None:

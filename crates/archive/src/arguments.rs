@@ -101,6 +101,7 @@ impl Reader<'_> {
     }
 
     fn scalar(&self, kind: Kind, given: &Given) -> Result<Argument> {
+        let is_number = matches!(given, Given::Number(_));
         let value = match given {
             Given::Number(number) => self.number(number)?,
             other => self.untyped(other)?,
@@ -112,6 +113,8 @@ impl Reader<'_> {
                 Some(value)
             }
             (Kind::Scalar | Kind::Complex, value @ Argument::Complex(..)) => Some(value),
+            // A number that a 0-D tensor holds.
+            (Kind::Scalar, value @ Argument::Value(_)) if is_number => Some(value),
             (Kind::Int, value @ Argument::Int(_)) => Some(value),
             (Kind::Int, Argument::Bool(value)) => Some(Argument::Int(Dim::Static(value.into()))),
             (Kind::Float, value @ Argument::Float(_)) => Some(value),
@@ -128,6 +131,11 @@ impl Reader<'_> {
             (Kind::MemoryFormat, value @ Argument::MemoryFormat(_)) => Some(value),
             _ => None,
         };
+        if fits.is_none() && is_number && !matches!(kind, Kind::Tensor | Kind::Scalar) {
+            let problem =
+                format!("an argument of {} is a number that the engine computes, and has to be known", self.target);
+            return Err(self.values.error(problem, "pass the number as a constant, or compute with tensor operations"));
+        }
         fits.ok_or_else(|| self.unreadable(describe(given), &format!("{kind:?}")))
     }
 

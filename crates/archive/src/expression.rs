@@ -113,6 +113,9 @@ impl<'a> Reader<'a> {
         let name = self.while_in(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
         // Classes may be spelled with their module.
         let name = name.rsplit('.').next().unwrap_or(name);
+        if matches!(name, "true" | "false") {
+            return Ok(Expression::Call(name.to_owned(), Vec::new()));
+        }
         if name.is_empty() || !self.cursor.eat('(') {
             return Err(self.wrong("a function is missing"));
         }

@@ -1,7 +1,6 @@
 //! Graphs as they are walked: functional, with blocks that only switch gradients opened; and which values some output needs.
 
 use crate::model::{Argument, Graph, Node, NumberArgument};
-use crate::sizes;
 use crate::values::Numbers;
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
@@ -132,7 +131,7 @@ fn short(target: &str) -> &str {
 /// The names of all values that some output needs.
 ///
 /// The value of a size is known without the tensor it was taken from, so the search does not go through sizes, except
-/// those found in data: the tensor that has such a size defines it.
+/// those found in data, which the tensor that has such a size defines, and floats, which are computed.
 pub(crate) fn live<'g>(graph: &'g Graph, outputs: &[&'g Argument], numbers: &Numbers) -> HashSet<&'g str> {
     let mut producers: HashMap<&str, &Node> = HashMap::new();
     for node in &graph.nodes {
@@ -146,19 +145,12 @@ pub(crate) fn live<'g>(graph: &'g Graph, outputs: &[&'g Argument], numbers: &Num
     outputs.iter().for_each(|output| output.each_name(&mut |name| pending.push(name)));
     let mut found: HashSet<&str> = HashSet::new();
     while let Some(name) = pending.pop() {
-        if !found.insert(name) || numbers.get(name).is_some_and(|number| !is_data_dependent(number, numbers)) {
+        let is_size = |number| !numbers.is_data_dependent(number) && !numbers.is_sized_float(name);
+        if !found.insert(name) || numbers.get(name).is_some_and(is_size) {
             continue;
         }
         let Some(node) = producers.get(name) else { continue };
         node.inputs.iter().for_each(|input| input.arg.each_name(&mut |name| pending.push(name)));
-    }
-    found
-}
-
-fn is_data_dependent(number: &crate::model::Number, numbers: &Numbers) -> bool {
-    let mut found = false;
-    if let Ok(Some(expression)) = numbers.expression(number) {
-        expression.each_symbol(&mut |symbol| found |= sizes::is_unbacked(symbol));
     }
     found
 }

@@ -13,6 +13,7 @@ mod error;
 mod expression;
 mod graph;
 mod model;
+mod numbers;
 mod open;
 mod origin;
 mod read;

@@ -91,6 +91,13 @@ pub(crate) struct Node {
     pub(crate) name: Option<String>,
 }
 
+impl Node {
+    /// A call that the graph does not have.
+    pub(crate) fn of_numbers(target: &str, inputs: Vec<NamedArgument>) -> Self {
+        Self { target: target.to_owned(), inputs, outputs: Vec::new(), metadata: Metadata::default(), name: None }
+    }
+}
+
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Metadata {

@@ -5,7 +5,9 @@
 //! `python/torch2trt/capture/walk.py` does with the graph in memory.
 
 use crate::arguments::{self, Values};
-use crate::model::{Argument as Given, Constant, ExportedProgram, Graph, InputSpec, Node, OutputSpec, TensorMeta};
+use crate::model::{
+    Argument as Given, Constant, ExportedProgram, Graph, InputSpec, Node, NumberArgument, OutputSpec, TensorMeta,
+};
 use crate::strided::Layout;
 use crate::values::Symbols;
 use crate::weights::Weights;
@@ -30,7 +32,8 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
     let symbols = Symbols::new(&graph, range_constraints);
     let live = graph::live(&graph, &outputs, &symbols.numbers);
     let program = Program::new();
-    let mut reader = Reader { graph: &graph, live, program, ids: HashMap::new(), symbols, source: Source::default() };
+    let (ids, computed) = (HashMap::new(), HashMap::new());
+    let mut reader = Reader { graph: &graph, live, program, ids, computed, symbols, source: Source::default() };
     let inputs = reader.bind_inputs(&module.signature.input_specs, signature.as_ref())?;
     reader.bind_weights(&module.signature.input_specs, weights)?;
     for node in &graph.nodes {
@@ -65,13 +68,15 @@ impl OutputSpec {
 }
 
 /// The state of one walk: values seen so far, and the place of the node that is read, which errors are about.
-struct Reader<'g> {
+pub(crate) struct Reader<'g> {
     graph: &'g Graph,
     live: HashSet<&'g str>,
-    program: Program,
-    ids: HashMap<&'g str, ValueId>,
-    symbols: Symbols<'g>,
-    source: Source,
+    pub(crate) program: Program,
+    pub(crate) ids: HashMap<&'g str, ValueId>,
+    /// Integers computed from data, and the symbol of each.
+    pub(crate) computed: HashMap<&'g str, String>,
+    pub(crate) symbols: Symbols<'g>,
+    pub(crate) source: Source,
 }
 
 impl<'g> Reader<'g> {
@@ -155,7 +160,7 @@ impl<'g> Reader<'g> {
                 Given::Bool(value) => Argument::Bool(*value),
                 Given::Text(value) => Argument::String(value.clone()),
                 Given::Complex(value) => Argument::Complex(value.real.0, value.imag.0),
-                Given::Number(model::NumberArgument::Name(value)) => self.number(value).map_err(|_| {
+                Given::Number(NumberArgument::Name(value)) => self.size_output(value).map_err(|_| {
                     let problem = format!("output `{name}` is a number read from data, which an engine cannot return");
                     self.error(problem, "return the tensor instead of calling .item() on it")
                 })?,
@@ -193,7 +198,13 @@ impl<'g> Reader<'g> {
             numbers &= matches!(output, Given::Number(_));
             output.each_name(&mut |name| live |= self.live.contains(name));
         }
-        if !live || numbers {
+        if !live {
+            return Ok(());
+        }
+        if let [Given::Number(NumberArgument::Name(name))] = node.outputs.as_slice() {
+            return self.record_number(node, name);
+        }
+        if numbers {
             return Ok(());
         }
         self.source = origin::source(&node.metadata);
@@ -343,6 +354,9 @@ impl Values for Reader<'_> {
             model::Number::Float(value) => return Ok(Argument::Float(value.0)),
             model::Number::Bool(value) => return Ok(Argument::Bool(*value)),
             model::Number::Expr(_) => {}
+        }
+        if let Some(held) = self.held(name, number)? {
+            return Ok(held);
         }
         let loose = self.symbols.loose(number)?;
         if !loose.is_empty() {

@@ -33,6 +33,30 @@ impl<'g> Numbers<'g> {
         self.graph.sym_int_values.contains_key(name)
     }
 
+    /// Whether the number of that name is a bool.
+    pub(crate) fn is_bool(&self, name: &str) -> bool {
+        self.graph.sym_bool_values.contains_key(name)
+    }
+
+    /// Whether the number of that name is a float that follows from sizes of the inputs alone.
+    pub(crate) fn is_sized_float(&self, name: &str) -> bool {
+        self.graph.sym_float_values.get(name).is_some_and(|number| self.symbols_of(number) == (true, false))
+    }
+
+    /// Whether data decides a number.
+    pub(crate) fn is_data_dependent(&self, number: &Number) -> bool {
+        self.symbols_of(number).1
+    }
+
+    /// Whether a number has symbols, and whether any of them stands for something found in data.
+    fn symbols_of(&self, number: &Number) -> (bool, bool) {
+        let mut found = (false, false);
+        if let Ok(Some(expression)) = self.expression(number) {
+            expression.each_symbol(&mut |symbol| found = (true, found.1 || sizes::is_unbacked(symbol)));
+        }
+        found
+    }
+
     /// What a number is in terms of symbols; `None` of one that is known.
     pub(crate) fn expression(&self, number: &Number) -> Result<Option<Rc<Expression>>> {
         let Number::Expr(written) = number else { return Ok(None) };
@@ -100,7 +124,7 @@ impl<'g> Symbols<'g> {
     }
 
     /// Makes the symbol of a plain symbolic size known, on its first appearance.
-    fn declare(&mut self, number: &Number, wanted: Option<&str>, program: &mut Program) -> Result<()> {
+    pub(crate) fn declare(&mut self, number: &Number, wanted: Option<&str>, program: &mut Program) -> Result<()> {
         let Some(expression) = self.numbers.expression(number)? else { return Ok(()) };
         let Expression::Symbol(symbol, _) = &*expression else { return Ok(()) };
         if !self.bound.insert(symbol.clone()) {
@@ -127,6 +151,12 @@ impl<'g> Symbols<'g> {
         self.rounded.ranges.insert(name.clone(), (min, max));
         program.add_symbol(name, Symbol { min, max, hint });
         Ok(())
+    }
+
+    /// Makes a symbol known that is no size: a bool read out of a tensor.
+    pub(crate) fn declare_bool(&mut self, symbol: &str, program: &mut Program) {
+        self.bound.insert(symbol.to_owned());
+        program.add_symbol(symbol, Symbol { min: 0, max: Some(1), hint: -1 });
     }
 
     /// Ends the range of symbols where a size that is computed through floats is not known to be right any more.

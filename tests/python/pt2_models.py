@@ -206,6 +206,15 @@ class Numbers(nn.Module):
         return scaled, sized, compared, x[:, n] * chosen, x.select(1, n) - torch.full((7,), n), x * (f > 0.5), x + math.trunc(f * 3)
 
 
+class ReadSizes(nn.Module):
+    """Sizes that are numbers read out of tensors."""
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> Any:
+        mask = torch.arange(lengths.max().item())[None] < lengths[:, None]
+        n = lengths[0].item()
+        return mask, torch.zeros(2 * n + 1, x.shape[0]) + x[:, 0], x.repeat_interleave(lengths, 0), x[:1].expand(n, 5)
+
+
 def _pt2(module: nn.Module, *args: Any, dynamic_shapes: Any = None, **kwargs: Any) -> Case:
     return module.eval(), args, kwargs, dynamic_shapes
 
@@ -249,6 +258,10 @@ CASES: dict[str, Callable[[], Case]] = {
     "writing": lambda: _pt2(Writing(), torch.randn(2, 4)),
     "memory": lambda: _pt2(Memory(), torch.randn(4, 4)),
     "data": lambda: _pt2(Data(), torch.randn(3, 4)),
+    "read_sizes": lambda: _pt2(ReadSizes(), torch.randn(3, 5), torch.tensor([2, 4, 0])),
+    "read_sizes_dynamic": lambda: _pt2(
+        ReadSizes(), torch.randn(3, 5), torch.tensor([2, 4, 0]), dynamic_shapes=({0: (rows := Dim.DYNAMIC(min=2, max=9))}, {0: rows})
+    ),
     "numbers": lambda: _pt2(Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)),
     "numbers_dynamic": lambda: _pt2(
         Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True),

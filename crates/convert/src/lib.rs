@@ -196,6 +196,9 @@ impl Driver<'_> {
             operator,
             position: node.source.position(),
         });
+        for id in node.outputs.iter().flatten() {
+            self.builder.make_sizes(&self.program.value(*id).dims).map_err(|e| e.at(node))?;
+        }
         let outputs = match converter {
             By::Us(converter) => converter(&mut self.builder, &call)?,
             By::Foreign(foreign) => foreign.convert(&mut self.builder, &call)?,

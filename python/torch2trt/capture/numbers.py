@@ -70,27 +70,11 @@ class ReadNumbers:
         elif not self._is_symbolic(value):
             self._compute_number(node, value)
 
-    def check_sizes(self, node: FxNode) -> None:
-        """Rejects an operator whose output has a number read out of a tensor as a size: `arange(n.item())`.
-
-        Slices between such numbers have sizes of their own, which are at most those of what is sliced.
-        """
-        values = node.meta["val"] if isinstance(node.meta["val"], (list, tuple)) else [node.meta["val"]]
-        sizes = [size for value in values if isinstance(value, torch.Tensor) for size in value.shape]
-        symbols = [size.node.expr.free_symbols for size in sizes if isinstance(size, torch.SymInt)]
-        if found := set().union(*symbols) & self.read:
-            raise self._error(
-                f"a number read out of a tensor ({', '.join(sorted(map(str, found)))}) is a size of the output of {node.target}",
-                help="compute with the largest size and slice or mask the result: torch.arange(largest)[:n], or compare "
-                "positions with the number",
-            )
-
     def _read_number(self, node: FxNode, value: Any) -> None:
         """`.item()`: a 0-D tensor, which is also the value of a symbol where the number is an integer."""
         expression = value.node.expr
         names = []
         if isinstance(value, torch.SymInt) and expression.is_Symbol:
-            self.read.add(expression)
             self._declare(value, -1)
             names = [("symbol", self._text(expression))]
         elif isinstance(value, torch.SymBool):

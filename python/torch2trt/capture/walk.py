@@ -74,7 +74,6 @@ class _Walker(ReadNumbers, SizedFloats):
         self.program = Program()
         self.ids: dict[FxNode, int | list[int | None]] = {}
         self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
-        self.read: set[Any] = set()  # symbols that numbers read out of tensors give
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
         self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
@@ -182,7 +181,6 @@ class _Walker(ReadNumbers, SizedFloats):
         target = reading.target
         if node.target in _READ_MEMORY and (elements := self._elements(node)) is not None:
             target, args = "aten.take.default", [args[0], ("index", ("value", self._constant(node.name, elements)))]
-        self.check_sizes(node)
         outputs = self._outputs(node, value)
         ids = [None if output is None else self._new_id() for output in outputs]
         self.ids[node] = ids if isinstance(value, _TENSOR_LISTS) else ids[0]

@@ -5,6 +5,9 @@ use crate::{Error, Result};
 use dims::{Atom, Dim, Expr, Range};
 use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
 
+/// Numbers up to this become sizes by one mask, others by one mask for blocks of as many and one for what is in them.
+const BLOCK: i64 = 1 << 15;
+
 /// An axis whose size is `factor * symbol + offset`.
 #[derive(Clone, Copy)]
 pub(super) struct Carrier {
@@ -86,9 +89,63 @@ impl Builder {
         self.read.insert(name.to_owned());
     }
 
+    /// Makes sizes of the numbers read out of tensors that these sizes have: each becomes the number of positions found in a
+    /// mask that begins with as many true elements. A size that is negative is 0, where PyTorch fails.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where a layer does not fit.
+    pub(crate) fn make_sizes(&mut self, sizes: &[Dim]) -> Result<()> {
+        if self.read.is_empty() {
+            return Ok(());
+        }
+        let mut symbols: Vec<String> = sizes.iter().flat_map(Dim::symbols).map(|symbol| symbol.to_string()).collect();
+        symbols.retain(|symbol| self.read.contains(symbol) && !self.symbols.contains_key(symbol));
+        for symbol in symbols {
+            if let Some(number) = self.sizes.get(&Dim::symbol(&symbol)).copied() {
+                self.make_size(&symbol, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The positions `0, 1, … number - 1`, `[1, number]`, as a tensor whose size is a symbol: data decides it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where a layer does not fit.
+    pub(crate) fn make_size(&mut self, symbol: &str, number: TensorId) -> Result<()> {
+        let largest = self.symbol_range(symbol).map_or(i64::MAX, |range| range.max);
+        let most = if largest <= BLOCK {
+            Dim::Static(largest)
+        } else {
+            // The number of blocks first, so that the mask is no longer than it has to be.
+            let whole = self.with_scalar(E::Sum, number, (BLOCK - 1) as f64)?;
+            let blocks = self.with_scalar(E::FloorDiv, whole, BLOCK as f64)?;
+            let count = self.fresh_symbol();
+            self.count_below(&count, &Dim::Static(BLOCK), blocks)?;
+            Dim::symbol(&count) * Dim::Static(BLOCK)
+        };
+        self.sizes.retain(|size, _| !size.symbols().iter().any(|known| &**known == symbol));
+        self.count_below(symbol, &most, number)
+    }
+
+    /// Binds a symbol to the number of positions below `most` that are less than a number.
+    fn count_below(&mut self, symbol: &str, most: &Dim, number: TensorId) -> Result<()> {
+        let each = self.ramp(most)?;
+        let below = self.elementwise(E::Less, each, number)?;
+        let found = self.add(Op::NonZero { count: symbol.to_owned() }, &[below])?;
+        self.bind_symbol(symbol, found, 1);
+        Ok(())
+    }
+
     /// Whether a number read out of a tensor decides this size.
     pub fn is_read(&self, size: &Dim) -> bool {
         !self.read.is_empty() && size.symbols().iter().any(|symbol| self.read.contains(&**symbol))
+    }
+
+    /// Whether a number read out of a tensor decides this size, and no tensor has it.
+    pub(crate) fn is_only_read(&self, size: &Dim) -> bool {
+        let only = |symbol: &str| self.read.contains(symbol) && !self.symbols.contains_key(symbol);
+        !self.read.is_empty() && size.symbols().iter().any(|symbol| only(symbol))
     }
 
     /// The range of a symbol, where the program has one.

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `bincount(Tensor self, Tensor? weights, SymInt minlength)` | ElementWise(Equal), Reduce; Select for weights |
 //! | `histc(Tensor self, int bins, Scalar min, Scalar max)` | ElementWise, Select, Reduce |
-//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, *, SymInt? output_size)` | Cumulative, ElementWise, Reduce, Gather |
+//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, *, SymInt? output_size)` | Cumulative, ElementWise, Reduce, Gather; NonZero for a size that data decides |
 //!
 //! How many bins `bincount` makes is known where its input is a constant, or is seen to stay below `minlength`: the
-//! positions that a topk or argmax gives, or what a clamp limits. How many elements `repeat_interleave` makes is known
-//! where `output_size` says so or the repeats are constants. Otherwise data decides, and both are refused.
+//! positions that a topk or argmax gives, or what a clamp limits; otherwise it is refused. How many elements
+//! `repeat_interleave` makes is known where `output_size` gives it or the repeats are constants; otherwise it is a size
+//! that data decides.
 //!
 //! Dtypes: counts are int64, sums of weights float; `histc` takes and gives float32; what is repeated has any
 //! type. Sizes may be symbolic.
@@ -120,9 +121,7 @@ fn total(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<Di
         return Ok(made.clone());
     }
     let Some(repeats) = b.weights(call.tensor("repeats")?).and_then(network::Weights::to_i64) else {
-        return unsupported(
-            "repeat_interleave makes as many elements as the repeats add up to, which data decides: give output_size",
-        );
+        return counted_total(b, call, count, made);
     };
     let total = match repeats.as_slice() {
         // One number serves all elements.
@@ -133,6 +132,21 @@ fn total(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<Di
         b.fix_symbol(&symbol, &total)?;
     }
     Ok(total)
+}
+
+/// The sum of repeats that data decides, as a size.
+fn counted_total(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<Dim> {
+    let Some(symbol) = b.unbound_symbol(std::slice::from_ref(made)) else {
+        return unsupported(
+            "repeat_interleave makes as many elements as the repeats add up to, which data decides: give output_size",
+        );
+    };
+    let repeats = call.tensor("repeats")?;
+    let repeats = b.cast(repeats, DType::Int64)?;
+    let repeats = b.expand(repeats, std::slice::from_ref(count))?;
+    let number = b.reduce(R::Sum, repeats, &[0], true)?;
+    b.make_size(&symbol, number)?;
+    Ok(made.clone())
 }
 
 /// For each element that is made, the position of the one it repeats: the first that ends behind it.

@@ -147,7 +147,7 @@ impl Builder {
     /// The values an expression over symbols can take. What is read out of a tensor can be any number.
     pub(super) fn range(&self, size: &Dim) -> Range {
         size.range(&|symbol| {
-            if self.is_read(&Dim::symbol(symbol)) {
+            if self.is_only_read(&Dim::symbol(symbol)) {
                 return Range { min: i64::MIN, max: i64::MAX };
             }
             // Data-dependent sizes may be 0.

@@ -143,6 +143,74 @@ def test_nan_with_dynamic_sizes(draw):
             compare(name, got[name], function(x), [x])
 
 
+def random_pool(draw, axes):
+    """A pooling of so many axes, with windows that reach into the padding, are dilated or hang over the end."""
+    functions = torch.nn.functional
+    size = [draw.randint(1, 3) for _ in range(axes)]
+    if draw.random() < 0.4:
+        pool = {1: functions.adaptive_max_pool1d, 2: functions.adaptive_max_pool2d, 3: functions.adaptive_max_pool3d}[axes]
+        return lambda x: pool(x, size, return_indices=True)
+    pool = {1: functions.max_pool1d, 2: functions.max_pool2d, 3: functions.max_pool3d}[axes]
+    stride, dilation = [draw.randint(1, 3) for _ in size], [draw.choice([1, 1, 2]) for _ in size]
+    padding, ceil = [draw.randint(0, k // 2) for k in size], draw.random() < 0.3
+    return lambda x: pool(x, size, stride, padding, dilation, ceil, return_indices=True)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_nan_and_infinities_in_pools(axes, draw, tmp_path):
+    # The values alone are other layers than the values with their positions.
+    pools = {f"pool {k}": random_pool(draw, axes) for k in range(6 * CASES)}
+    functions = {**pools, **{f"values of {name}": lambda x, pool=pool: pool(x)[0] for name, pool in pools.items()}}
+    shape = [2, 3, *(draw.randint(5, 7) for _ in range(axes))]
+    made = convert(functions, [special(*shape)])
+    made.save(tmp_path / "model.engine")
+    for converted in (made, package.load(tmp_path / "model.engine")):
+        for _ in range(4 * CASES):
+            x = special(*shape, share=draw.choice([0.0, 0.05, 0.3, 1.0]))
+            x = torch.where(torch.rand(shape) < draw.choice([0.0, 0.6, 0.95]), torch.tensor(draw.choice([-INF, float("nan")])), x)
+            got = converted(x)
+            for name, function in functions.items():
+                compare(name, got[name], function(x), [x])
+
+
+def test_nan_and_infinities_in_pools_with_dynamic_sizes(draw):
+    functions = torch.nn.functional
+    pools = {
+        "window": lambda x: functions.max_pool2d(x, 3, 2, 1, return_indices=True),
+        "values": lambda x: functions.max_pool2d(x, 3, 2, 1),
+        "chain": lambda x: functions.max_pool2d(functions.max_pool2d(x, 3, 1, 1), 2),
+        "adaptive": lambda x: functions.adaptive_max_pool2d(x, (3, 2), return_indices=True),
+        "adaptive values": lambda x: functions.adaptive_max_pool2d(x, (3, 2)),
+        "whole": lambda x: functions.adaptive_max_pool2d(x, 1),
+    }
+    height, width = (torch.export.Dim(name, min=4, max=64) for name in ("height", "width"))
+    made = convert(pools, [special(2, 3, 8, 9)], dynamic_shapes=(({2: height, 3: width},),))
+    for _ in range(6 * CASES):
+        x = special(2, 3, draw.randint(4, 9), draw.randint(4, 9), share=draw.choice([0.05, 0.3, 1.0]))
+        got = made(x)
+        for name, function in pools.items():
+            compare(name, got[name], function(x), [x])
+
+
+def test_nan_passes_a_convolution_and_a_pool(draw):
+    """Values in ONNX Runtime's blocked layout, and a chain of pools, of which only the first is searched."""
+    convolution = nn.Conv2d(3, 32, 3, padding=1, bias=False)
+    head = nn.Conv2d(96, 4, 1)
+
+    def function(x):
+        x = torch.relu(convolution(x))
+        pool = torch.nn.functional.max_pool2d
+        first, second = pool(x, 5, 1, 2), pool(pool(x, 5, 1, 2), 5, 1, 2)
+        return pool(head(torch.cat([x, first, second], 1)), 2)
+
+    with torch.no_grad():
+        made = convert({"pools": function}, [torch.randn(1, 3, 16, 16)])
+        for _ in range(4 * CASES):
+            x = torch.randn(1, 3, 16, 16)
+            x[torch.rand(x.shape) < draw.choice([0.0, 0.002])] = draw.choice([float("nan"), INF])
+            compare("pools", made(x)["pools"], function(x), [x], 1e-4)
+
+
 def integers(dtype, *shape):
     """The whole range, or small numbers, with the ends of the range."""
     limits = torch.iinfo(dtype)

@@ -15,7 +15,7 @@ use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{
     DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, ReduceOperation, TensorId,
-    Weights,
+    UnaryOperation, Weights,
 };
 
 const AVERAGE: &str = "Reduce, Pooling or MatrixMultiply";
@@ -197,7 +197,7 @@ fn gathered_max(b: &mut Builder, x: TensorId, axis: usize, output: &Dim) -> Resu
     b.reduce(ReduceOperation::Max, parts, &[axis + 1], false)
 }
 
-/// Maxima, and the place of each in its image: of equal ones the first, as in PyTorch.
+/// Maxima, and the place of each in its image, as in PyTorch: the last NaN, otherwise the first of equals.
 fn with_places(b: &mut Builder, call: &Call<'_>) -> Result<[TensorId; 2]> {
     let (mut x, outputs) = (call.tensor("self")?, call.output_dims(0)?);
     let (dims, first) = (b.dims(x), outputs.len().saturating_sub(spatial_axes(call)));
@@ -206,14 +206,19 @@ fn with_places(b: &mut Builder, call: &Call<'_>) -> Result<[TensorId; 2]> {
     let image = [vec![Dim::Static(1); first], dims[first..].to_vec()].concat();
     let places = b.reshape(ramp, &image)?;
     let mut places = b.expand(places, &dims)?;
-    let behind = b.scalar(DType::Int32, f64::from(i32::MAX), 0)?;
+    let (before, behind) = (b.scalar(DType::Int32, -1.0, 0)?, b.scalar(DType::Int32, f64::from(i32::MAX), 0)?);
     for axis in (first..outputs.len()).filter(|axis| dims[*axis] != outputs[*axis]) {
         let (values, at) = (gathered(b, x, axis, &outputs[axis])?, gathered(b, places, axis, &outputs[axis])?);
         let largest = b.reduce(ReduceOperation::Max, values, &[axis + 1], true)?;
         let hit = b.elementwise(E::Equal, values, largest)?;
-        let at = b.select(hit, at, behind)?;
-        places = b.reduce(ReduceOperation::Min, at, &[axis + 1], false)?;
+        let first = b.select(hit, at, behind)?;
+        let first = b.reduce(ReduceOperation::Min, first, &[axis + 1], false)?;
+        let nan = b.unary(UnaryOperation::Isnan, values)?;
+        let last = b.select(nan, at, before)?;
+        let last = b.reduce(ReduceOperation::Max, last, &[axis + 1], false)?;
         x = b.squeeze(largest, &[axis + 1])?;
+        let nan = b.unary(UnaryOperation::Isnan, x)?;
+        places = b.select(nan, last, first)?;
     }
     Ok([x, b.cast(places, DType::Int64)?])
 }

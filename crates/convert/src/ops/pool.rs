@@ -18,7 +18,7 @@ use crate::{Builder, Call, Error, Result};
 use dims::Dim;
 use network::{
     DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, ScatterMode,
-    TensorId,
+    TensorId, UnaryOperation,
 };
 
 const MAX: &str = "Pooling";
@@ -214,7 +214,8 @@ fn places(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     b.reshape(ramp, &dims)
 }
 
-/// As [`sliced_max`], and where each maximum was found: the first of equals, as in PyTorch.
+/// As [`sliced_max`], and where each maximum was found, as in PyTorch: the last NaN, otherwise the first of equals. -1
+/// stands for the padding.
 fn sliced_max_places(
     b: &mut Builder,
     x: TensorId,
@@ -228,18 +229,40 @@ fn sliced_max_places(
     for (k, output) in sizes.iter().enumerate().rev() {
         let slices = |b: &mut Builder, place: i64| {
             let value = at_place(b, best.0, window, (k, place), output, fill)?;
-            Ok::<_, Error>((value, at_place(b, best.1, window, (k, place), output, 0.0)?))
+            Ok::<_, Error>((value, at_place(b, best.1, window, (k, place), output, -1.0)?))
         };
         let mut found = slices(b, 0)?;
         for place in 1..window.size[k] {
             let (value, at) = slices(b, place)?;
-            let larger = b.elementwise(E::Greater, value, found.0)?;
+            let larger = replaces(b, (value, at), found, window.padding[k] > 0)?;
             found = (b.select(larger, value, found.0)?, b.select(larger, at, found.1)?);
         }
         best = found;
     }
     let dims = b.dims(best.0);
     Ok((best.0, b.expand(best.1, &dims)?))
+}
+
+/// Whether an element takes the place of the maximum so far: it is larger or NaN, or the maximum is padding.
+fn replaces(
+    b: &mut Builder,
+    (value, at): (TensorId, TensorId),
+    best: (TensorId, TensorId),
+    padded: bool,
+) -> Result<TensorId> {
+    let mut replaces = b.elementwise(E::Greater, value, best.0)?;
+    if b.dtype(value).is_float() {
+        let nan = b.unary(UnaryOperation::Isnan, value)?;
+        replaces = b.elementwise(E::Or, replaces, nan)?;
+    }
+    if padded {
+        let zero = b.scalar(b.dtype(at), 0.0, b.rank(at))?;
+        let (nowhere, somewhere) = (b.elementwise(E::Less, best.1, zero)?, b.elementwise(E::Less, at, zero)?);
+        let somewhere = b.not(somewhere)?;
+        let first = b.elementwise(E::And, nowhere, somewhere)?;
+        replaces = b.elementwise(E::Or, replaces, first)?;
+    }
+    Ok(replaces)
 }
 
 /// Puts each element where its maximum was found, zeros elsewhere.

@@ -9,6 +9,7 @@ mod elementwise;
 mod fill;
 mod gather;
 mod matrix;
+mod nan;
 mod nms;
 mod normalization;
 mod pooling;

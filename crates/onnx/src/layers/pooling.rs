@@ -2,10 +2,12 @@
 //! Sizes that round up are written as explicit padding wherever the sizes are known: what `ceil_mode` means has
 //! changed between operator sets and releases.
 
+use super::nan;
 use crate::Result;
 use crate::graph::{Attr, Value};
+use crate::proto::DataType;
 use crate::scope::Scope;
-use network::{Dim, PaddingMode, PoolingAttributes, PoolingType};
+use network::{DType, Dim, Op, PaddingMode, PoolingAttributes, PoolingType};
 
 pub(super) fn lower(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Value> {
     let (x, dims, to) = (s.input(0)?, s.dims(0)?, &s.output()?.dims);
@@ -38,10 +40,10 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Valu
 
 fn kinds(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim]) -> Result<Value> {
     Ok(match a.kind {
-        PoolingType::Max => window(s, a, x, spatial, false),
-        PoolingType::Average => window(s, a, x, spatial, true),
+        PoolingType::Max => window(s, a, x, spatial, false)?,
+        PoolingType::Average => window(s, a, x, spatial, true)?,
         PoolingType::MaxAverageBlend => {
-            let (max, average) = (window(s, a, x, spatial, false), window(s, a, x, spatial, true));
+            let (max, average) = (window(s, a, x, spatial, false)?, window(s, a, x, spatial, true)?);
             let dtype = s.tensor(0)?.dtype;
             let share = s.scalar(dtype, f64::from(a.blend_factor));
             let rest = s.scalar(dtype, 1.0 - f64::from(a.blend_factor));
@@ -51,10 +53,14 @@ fn kinds(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim]
     })
 }
 
-fn window(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim], average: bool) -> Value {
+fn window(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim], average: bool) -> Result<Value> {
     let unpadded = a.pre_padding.iter().chain(&a.post_padding).all(|p| *p == 0);
     if unpadded && spatial.iter().zip(&a.window).all(|(dim, window)| dim.is(*window)) {
-        return s.main(if average { "GlobalAveragePool" } else { "GlobalMaxPool" }, &[x], &[]);
+        return if average {
+            Ok(s.main("GlobalAveragePool", &[x], &[]))
+        } else {
+            maximum(s, x, &|s, x| s.main("GlobalMaxPool", &[x], &[]))
+        };
     }
     let mut attributes: Vec<(&'static str, Attr)> =
         vec![("kernel_shape", a.window.clone().into()), ("strides", a.stride.clone().into())];
@@ -62,7 +68,47 @@ fn window(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim
         attributes.push(("count_include_pad", (!a.average_count_excludes_padding).into()));
     }
     attributes.extend(padding(a, spatial, average));
-    s.main(if average { "AveragePool" } else { "MaxPool" }, &[x], &attributes)
+    if average {
+        return Ok(s.main("AveragePool", &[x], &attributes));
+    }
+    maximum(s, x, &|s, x| s.main("MaxPool", &[x], &attributes))
+}
+
+/// The largest element of each window. ONNX Runtime's maxima lose NaN, and minus infinity next to padding: an image that
+/// may contain them is searched for both, by pooling 2 for NaN, 0 for minus infinity and 1 for any other number.
+fn maximum(s: &mut Scope<'_, '_>, x: Value, pool: &dyn Fn(&mut Scope<'_, '_>, Value) -> Value) -> Result<Value> {
+    let dtype = s.tensor(0)?.dtype;
+    if !dtype.is_float() || is_dequantized(s) {
+        return Ok(pool(s, x));
+    }
+    let (y, suspected, data_type) = (pool(s, x), nan::suspected_in_image(s, x), s.cx.carrier(dtype));
+    let (lowest, lost) = (s.scalar(dtype, f64::NEG_INFINITY), s.scalar(dtype, f64::NAN));
+    let (one, half) = (s.scalar(DType::Float32, 1.0), s.scalar(DType::Float32, 0.5));
+    let guarded = s.choose(
+        suspected,
+        data_type,
+        |s| {
+            let marks = nan::marks(s, x);
+            let least = s.op("Equal", &[x, lowest], &[]);
+            let least = nan::cast(s, least, DataType::Float);
+            let marks = s.op("Add", &[marks, one], &[]);
+            let marks = s.op("Sub", &[marks, least], &[]);
+            let marks = pool(s, marks);
+            let is_least = s.op("Less", &[marks, half], &[]);
+            let y = s.op("Where", &[is_least, lowest, y], &[]);
+            let is_nan = s.op("Greater", &[marks, one], &[]);
+            s.op("Where", &[is_nan, lost, y], &[])
+        },
+        |s| s.op("Identity", &[y], &[]),
+    );
+    nan::same_elements(s, x, guarded);
+    Ok(guarded)
+}
+
+/// Whether the input comes from integers, which are finite: a guard would keep ONNX Runtime from pooling the integers.
+fn is_dequantized(s: &Scope<'_, '_>) -> bool {
+    let producer = s.layer.input(0).and_then(|id| s.cx.network.producer(id));
+    producer.is_some_and(|layer| matches!(layer.op, Op::Dequantize { .. }))
 }
 
 fn padding(a: &PoolingAttributes, spatial: &[Dim], average: bool) -> Vec<(&'static str, Attr)> {

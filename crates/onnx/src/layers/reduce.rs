@@ -5,6 +5,7 @@
 //! ONNX Runtime's extremes lose a NaN, PyTorch's return it (and its position). One sum over all elements is NaN wherever
 //! an element is, and costs a tenth of what it guards: only then the elements are searched for NaN.
 
+use super::nan;
 use crate::Result;
 use crate::graph::Value;
 use crate::proto::DataType;
@@ -45,36 +46,19 @@ fn extreme(s: &mut Scope<'_, '_>, x: Value, op: R, axes: &[i64], keep_dims: bool
     if !dtype.is_float() {
         return Ok(y);
     }
-    let (suspected, data_type) = (suspects_nan(s, x), s.cx.carrier(dtype));
-    let nan = s.scalar(dtype, f64::NAN);
+    let (suspected, data_type) = (nan::suspected(s, x), s.cx.carrier(dtype));
+    let lost = s.scalar(dtype, f64::NAN);
     Ok(s.choose(
         suspected,
         data_type,
         |s| {
-            let marks = nan_marks(s, x);
+            let marks = nan::marks(s, x);
             let found = s.op("ReduceMax", &[marks, axes], &[("keepdims", keep_dims.into())]);
-            let found = cast(s, found, DataType::Bool);
-            s.op("Where", &[found, nan, y], &[])
+            let found = nan::cast(s, found, DataType::Bool);
+            s.op("Where", &[found, lost, y], &[])
         },
         |s| s.op("Identity", &[y], &[]),
     ))
-}
-
-/// Whether an element may be NaN, from one sum: infinities of both signs give NaN, too.
-fn suspects_nan(s: &mut Scope<'_, '_>, x: Value) -> Value {
-    let sum = s.once("ReduceSum", x, -1, &[("keepdims", false.into())]);
-    s.once("IsNaN", sum, -1, &[])
-}
-
-/// 1 where an element is NaN, 0 elsewhere.
-fn nan_marks(s: &mut Scope<'_, '_>, x: Value) -> Value {
-    let nan = s.op("IsNaN", &[x], &[]);
-    cast(s, nan, DataType::Float)
-}
-
-/// A cast of its own, for branches.
-fn cast(s: &mut Scope<'_, '_>, x: Value, to: DataType) -> Value {
-    s.op("Cast", &[x], &[("to", i64::from(to as i32).into())])
 }
 
 pub(super) fn soft_max(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value> {
@@ -124,14 +108,16 @@ fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> R
     if !s.tensor(0)?.dtype.is_float() {
         return Ok(vec![value, s.cast_to(index, DataType::Int32)]);
     }
-    let suspected = suspects_nan(s, x);
+    let (suspected, axes) = (nan::suspected(s, x), s.ints(&[axis as i64]));
     let index = s.choose(
         suspected,
         DataType::Int64,
         |s| {
-            let marks = nan_marks(s, x);
+            let marks = nan::marks(s, x);
             let first = s.op("ArgMax", &[marks], &[("axis", axis.into())]);
-            let found = s.op("IsNaN", &[value], &[]);
+            // Not from the value, which would be computed for this alone where only the index is used.
+            let found = s.op("ReduceMax", &[marks, axes], &[("keepdims", true.into())]);
+            let found = nan::cast(s, found, DataType::Bool);
             s.op("Where", &[found, first, index], &[])
         },
         |s| s.op("Identity", &[index], &[]),

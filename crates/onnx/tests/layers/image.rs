@@ -143,7 +143,7 @@ fn pool(x: &Array, a: &PoolingAttributes) -> Array {
                 padded += 1;
             }
         }
-        let max = values.iter().copied().fold(f64::MIN, f64::max);
+        let max = values.iter().copied().fold(f64::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b });
         let count = values.len() + if a.average_count_excludes_padding { 0 } else { padded };
         let average = values.iter().sum::<f64>() / count as f64;
         let share = f64::from(a.blend_factor);
@@ -181,6 +181,31 @@ fn pooling_in_every_mode() {
                     check_within(1e-5, Sizes::Any, Op::Pooling(a), &[x], &[y]);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn maxima_return_nan_and_minus_infinity() {
+    for padding_mode in PaddingMode::ALL {
+        let pads = i64::from(!matches!(padding_mode, PaddingMode::SameUpper | PaddingMode::SameLower));
+        let a = PoolingAttributes {
+            kind: PoolingType::Max,
+            window: vec![3; 2],
+            stride: vec![2; 2],
+            pre_padding: vec![pads; 2],
+            post_padding: vec![pads; 2],
+            padding_mode: *padding_mode,
+            average_count_excludes_padding: true,
+            blend_factor: 0.0,
+        };
+        for odd in [f64::NAN, f64::NEG_INFINITY, f64::INFINITY] {
+            let mut x = floats(&[2, 3, 9, 10]);
+            // One element of the first image, and all but one of the second.
+            x.data[37] = odd;
+            x.data[270..539].fill(odd);
+            let y = pool(&x, &a);
+            check_within(0.0, Sizes::Any, Op::Pooling(a.clone()), &[x], &[y]);
         }
     }
 }

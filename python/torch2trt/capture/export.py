@@ -32,6 +32,7 @@ from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
 from .repairs import repaired
+from .resizing import functional_resizes
 from .scopes import symbolic_names
 from .tree import RUNTIME, InputTree, OutputTree
 
@@ -117,6 +118,7 @@ def export(
                 raise ExportRefused("the model decides by the values of its inputs")
             guards = _take_guards(program)
             progress("decompose", 0, 1)
+            functional_resizes(program.graph_module)
             program = program.run_decompositions({})
             if known is not None:
                 program = decomposed(program, known)

@@ -8,6 +8,7 @@
 //! | `diag_embed(Tensor self, int offset, int dim1, int dim2)`, `diagonal_scatter` | Select, Slice |
 //! | `unfold(Tensor self, int dimension, int size, int step)` | Gather, Shuffle |
 //! | `as_strided(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset)` | Gather |
+//! | `resize(Tensor self, SymInt[] size)`, `resize_as(Tensor self, Tensor the_template)` | Shuffle, Slice (filling) |
 //! | `block_diag(Tensor[] tensors)` | Slice, Concatenation |
 //!
 //! Dtypes: any, unchanged. Sizes may be symbolic, but for what walks memory: `as_strided`, and the length of a
@@ -37,8 +38,25 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.unfold_copy.default", unfold, "Gather, Shuffle", 0.0),
     operator("aten.as_strided.default", as_strided, "Gather", 0.0),
     operator("aten.as_strided_copy.default", as_strided, "Gather", 0.0),
+    operator("aten.resize.default", resize, "Shuffle, Slice", 0.0),
+    operator("aten.resize_as.default", resize, "Shuffle, Slice", 0.0),
     operator("aten.block_diag.default", block_diag, "Slice, Concatenation", 0.0),
 ];
+
+/// The first elements under other sizes; those that are new, which PyTorch leaves undefined, are 0.
+fn resize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
+    let (x, to) = (call.tensor("self")?, call.output_dims(0)?);
+    let (count, wanted) = (Dim::product(&b.dims(x)), Dim::product(to));
+    let mut flat = b.reshape(x, std::slice::from_ref(&count))?;
+    if count.is(0) {
+        return Ok(b.full(b.dtype(x), to, 0.0)?.into());
+    }
+    if count != wanted {
+        let fill = b.scalar(b.dtype(x), 0.0, 0)?;
+        flat = b.sample(flat, [&[Dim::Static(0)], &[wanted]], &[1], SampleMode::Fill, Some(fill))?;
+    }
+    Ok(b.reshape(flat, to)?.into())
+}
 
 /// A slice as long as x that begins `shift` elements before x and wraps around.
 fn roll(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

@@ -17,8 +17,7 @@ from . import _core, accepted, arguments
 from ._log import logger, show
 from .arguments import Legacy, take_legacy
 from .backend import choose, cuda_index
-from .boundary import described, to_engine
-from .calibration import ranges
+from .boundary import described
 from .capture import Captured, ModelError, capture
 from .capture.preserve import as_module
 from .capture.remembered import Others, is_unhashable
@@ -29,12 +28,12 @@ from .footprint import check_ranges
 from .converters import CONVERTERS, Calls
 from .converters.advice import advised
 from .converters.calls import listed
-from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .module import TRTModule
-from .ranges import magnitudes
+from .networks import describe, network_of, parts_of
+from .partition.refusals import brief, refusals
 from .replaced import replaced
 from .report import Report
-from .samples import Samples, ShapeOptions, calibration_samples, collect
+from .samples import Samples, ShapeOptions, collect
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,6 +78,9 @@ def torch2trt(
     int8_mode: bool = False,
     int8_calib_dataset: Any = None,
     int8_calib_algorithm: Any = None,
+    fallback: bool = False,
+    run_in_pytorch: Sequence[str] = (),
+    min_layers: int = 5,
     **legacy: Unpack[Legacy],
 ) -> TRTModule:
     """Converts a PyTorch model.
@@ -136,6 +138,11 @@ def torch2trt(
         int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
             each the inputs of one call. Default: the sample inputs, which tell little.
         int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default: `ENTROPY_CALIBRATION_2`.
+        fallback: run in PyTorch what does not convert, and the rest in engines; the report lists the parts, and why each call
+            of a part in PyTorch is there. See docs/fallback.md.
+        run_in_pytorch: modules that run in PyTorch: paths such as "roi_heads" or "layers.*.router". Implies `fallback`.
+        min_layers: with `fallback`, an engine of fewer operator calls joins the parts in PyTorch around it. Views do not
+            count; a convolution or matrix multiplication is enough for an engine.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:
@@ -159,12 +166,15 @@ def convert(given: dict[str, Any]) -> Conversion:
     if given["fp16_mode"] and given["bf16_mode"]:
         raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
     if given["int8_mode"] and given["refittable"]:
-        raise error("E0701", "both `int8_mode` and `refittable` were asked for", "new weights need new ranges: convert again")
+        raise error(
+            "E0701", "both `int8_mode` and `refittable` were asked for", "new weights need new ranges: convert again"
+        )
     report, bar = Report(), _core.ProgressBar(given["progress"])
     shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
+    to_cut = given["fallback"] or bool(given["run_in_pytorch"])
     with timed(report, "capture"):
-        captured, program = _captured(module, sampled, bar)
+        captured, program = _captured(module, sampled, bar, to_cut)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     check_ranges(captured.program, sampled.profiles, "cpu")
@@ -174,36 +184,25 @@ def convert(given: dict[str, Any]) -> Conversion:
     options["backend"] = report.backend
     check_ranges(captured.program, sampled.profiles, report.backend)
     logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
-    with timed(report, "convert"):
-        try:
-            network = program.convert(options, calls)
-        except Error as refused:
-            missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
-            raise advised(refused, missing) from refused.__cause__
-        if options["half"]:
-            network = network.narrowed(magnitudes(network, to_engine(captured.inputs.samples, captured.inputs.dtypes)) if given["fp16_mode"] else {})
-        if given["int8_mode"]:
-            network = _quantized(network, given, captured)
-        report.layers, report.weight_bytes = network.layer_count, network.weight_bytes
-    report.half_layers, report.kept_float32 = network.half_layers, network.kept_float32
-    report.half = options["half"] if report.half_layers or report.kept_float32 else None
-    report.int8_layers = network.int8_layers
     if rounded := described(captured.input_names, captured.inputs.dtypes):
         logger.warning("%s", rounded)
-    for pattern in network.unmatched:
-        logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
-    return Conversion(module, sampled, captured, network, options, weights, report, bar, given)
-
-
-def _quantized(network: _core.Network, given: dict[str, Any], captured: Captured) -> _core.Network:
-    """The network in int8, with the ranges of the samples that were given for them."""
-    samples = calibration_samples(given["int8_calib_dataset"], given, captured)
-    samples = (to_engine(tensors, captured.inputs.dtypes) for tensors in samples)
-    made = network.quantized(ranges(network, samples, given["int8_calib_algorithm"] or DEFAULT_CALIBRATION_ALGORITHM))
-    if not made.int8_layers:
-        logger.warning("int8: the model has no convolution or product with constant weights that could be in int8")
-    return made
+    conversion = Conversion(module, sampled, captured, None, options, weights, report, bar, given)
+    refused = refusals(captured.whole, _known(), given["run_in_pytorch"]) if captured.whole else {}
+    with timed(report, "convert"):
+        if not refused:
+            try:
+                inputs = captured.inputs
+                conversion.network = network_of(program, options, calls, given, inputs.samples, inputs.dtypes, captured)
+            except Error as failed:
+                if captured.whole is None or not getattr(failed, "nodes", None):
+                    missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
+                    raise advised(failed, missing) from failed.__cause__
+                refused = {captured.whole.walked.origins[index]: brief(failed) for index in failed.nodes}
+        if refused:
+            conversion.parts = parts_of(conversion, refused, calls)
+    describe(conversion)
+    return conversion
 
 
 def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:
@@ -231,7 +230,10 @@ def _made(conversion: Conversion) -> TRTModule:
     options, target = conversion.options, conversion.given["target"]
     engine, plan = None, None
     with timed(report, "engine"):
-        if report.backend == "cpu":
+        if conversion.parts is not None:
+            engine = conversion.parts.engine
+            report.engine = engine.description
+        elif report.backend == "cpu":
             engine = network.cpu_engine()
             report.engine = engine.description
         else:
@@ -301,12 +303,14 @@ def coverage(
     return listed(program.coverage(), captured.kept)
 
 
-def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Captured, _core.Program]:
+def _captured(
+    module: Any, sampled: Samples, bar: _core.ProgressBar, to_cut: bool = False
+) -> tuple[Captured, _core.Program]:
     keep = [registered.method for registered in CONVERTERS.values()]
-    known = {overload for _, overload, _, _ in _core.operators()}
+    known = _known()
 
     def take(args: tuple[Any, ...], kwargs: dict[str, Any], others: Others | None = None) -> Captured:
-        captured = capture(module, args, kwargs, sampled.dynamic_shapes, bar, keep, known, others)
+        captured = capture(module, args, kwargs, sampled.dynamic_shapes, bar, keep, known, others, to_cut)
         check_captured(captured.program, sampled.profiles, captured.places)
         return captured
 
@@ -315,6 +319,11 @@ def _captured(module: Any, sampled: Samples, bar: _core.ProgressBar) -> tuple[Ca
     builder = _core.ProgramBuilder()
     captured.walk(builder)
     return captured, builder.finish()
+
+
+def _known() -> set[str]:
+    """The operators that convert."""
+    return {overload for _, overload, _, _ in _core.operators()}
 
 
 def _take(module: Any, sampled: Samples, take: Callable[..., Captured]) -> Captured:

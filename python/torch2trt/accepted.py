@@ -272,6 +272,9 @@ ACCEPTED: dict[str, Check] = {
     "int8_calib_dataset": collection,
     "int8_calib_algorithm": _algorithm,
     "trusted": flag,
+    "fallback": flag,
+    "run_in_pytorch": lambda name, value: names(name, value, '"roi_heads"'),
+    "min_layers": lambda name, value: 5 if value is None else integer(1, 2**31 - 1, "give the least number of operator calls of an engine")(name, value),
 }
 """The arguments whose values are checked here. Shapes are checked against the samples, samples against the model."""
 

@@ -20,6 +20,7 @@ from .errors import Error
 from .footprint import Room
 from .guards import Guards
 from .module import TRTModule
+from .partition import Made
 from .report import Report
 from .samples import Samples
 from .verify import check, check_elsewhere, check_fresh
@@ -33,23 +34,25 @@ class Conversion:
         module: the model.
         sampled: the sample inputs and ranges.
         captured: what was captured of the model.
-        network: the TensorRT-level network.
+        network: the TensorRT-level network; None where there are parts.
         options: the options, as the Rust half reads them.
         weights: the model's tensors that the network may borrow.
         report: what is known so far.
         bar: shows progress.
         given: the arguments of the call but the model.
+        parts: engines and parts in PyTorch, where a part of the model runs there.
     """
 
     module: Any
     sampled: Samples
     captured: Captured
-    network: _core.Network
+    network: Any
     options: dict[str, Any]
     weights: list[torch.Tensor]
     report: Report
     bar: _core.ProgressBar
     given: dict[str, Any]
+    parts: Made | None = None
 
     def verify(self, made: TRTModule) -> None:
         """Compares with the model on the samples, or at the ends of every range, and on fresh values.

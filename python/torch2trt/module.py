@@ -20,6 +20,8 @@ from .capture.given import check_tensors
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .file import engine_from, load_options
+from .partition.engine import PartitionedEngine
+from .partition.partition import Partition
 from .replaced import Replaced
 from .report import Report
 
@@ -67,7 +69,7 @@ class TRTModule(torch.nn.Module):
         self._fill(None, inputs, outputs, report, plan, network)
         if hasattr(engine, "serialize"):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
-        elif engine is not None and not isinstance(engine, Engine):
+        elif engine is not None and not isinstance(engine, (Engine, PartitionedEngine)):
             raise accepted.rejected("engine", engine, "give an engine of TensorRT's Python package, or use torch2trt.load(path)")
         elif engine is not None:
             self._fill(engine, inputs, outputs, report, plan, network)
@@ -112,6 +114,11 @@ class TRTModule(torch.nn.Module):
             if original is None or name.startswith("__"):
                 raise
             return original.read(name)
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """The engines and the parts in PyTorch, in the order in which they run; empty where one engine runs everything."""
+        return self.report.partitions
 
     @property
     def input_names(self) -> list[str]:

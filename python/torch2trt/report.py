@@ -10,6 +10,8 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+from .partition.partition import Partition
+
 
 @dataclass
 class Report:
@@ -53,6 +55,8 @@ class Report:
     """The options of the build that were not left at their defaults."""
     plan: list[tuple[str, str]] = field(default_factory=list)
     """What TensorRT built, as (name, value) pairs."""
+    partitions: list[Partition] = field(default_factory=list)
+    """The engines and the parts in PyTorch, in the order in which they run; empty where one engine runs everything."""
 
     def __str__(self) -> str:
         size = f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"
@@ -70,6 +74,7 @@ class Report:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
+        rows += [(f"part {k}", str(part)) for k, part in enumerate(self.partitions)]
         rows.append(("verified", self.compared_on))
         rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
         rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
@@ -77,6 +82,16 @@ class Report:
         rows += self.plan
         width = max(len(name) for name, _ in rows)
         return "\n".join(_row(name, value, width) for name, value in rows if value)
+
+    def partition_summary(self) -> str:
+        """One line: how much of a partitioned model runs in engines."""
+        engines = [part for part in self.partitions if part.kind == "engine"]
+        others = len(self.partitions) - len(engines)
+        calls, total = (sum(part.calls for part in parts) for parts in (engines, self.partitions))
+        return (
+            f"{len(engines)} engine{'s' * (len(engines) != 1)} and {others} part{'s' * (others != 1)} in PyTorch: "
+            f"{calls} of {total} operator calls run in engines; print(model_trt.report) shows why"
+        )
 
     def _kept_by_cause(self) -> list[str]:
         """A line for each cause that keeps layers in float32; causes that differ in a number or a name are one."""

@@ -197,7 +197,7 @@ impl Driver<'_> {
             position: node.source.position(),
         });
         for id in node.outputs.iter().flatten() {
-            self.builder.make_sizes(&self.program.value(*id).dims).map_err(|e| e.at(node))?;
+            self.builder.make_sizes(&self.program.value(*id).dims)?;
         }
         let outputs = match converter {
             By::Us(converter) => converter(&mut self.builder, &call)?,

@@ -36,6 +36,7 @@ from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
 from .intercept import Interceptor, Kept, Method
+from .lenient import walk_all
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
@@ -44,7 +45,7 @@ from .state import states
 from .threads import exclusive
 from .trace import trace
 from .tree import InputTree, OutputTree
-from .walk import walk
+from .walk import Walked, walk
 
 __all__ = [
     "CaptureError",
@@ -58,6 +59,14 @@ __all__ = [
     "capture",
     "normalized",
 ]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A captured graph, and its program, in which calls without a form are nodes that nothing converts."""
+
+    graph: AtenGraph
+    walked: Walked
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,8 @@ class Captured:
     """What the model decided by sizes, as `AtenGraph.guards` has it."""
     fixed: list[str] = field(default_factory=list)
     """Numbers that a traced run read out of the sample inputs, as `AtenGraph.fixed` has it."""
+    whole: Whole | None = None
+    """The graph itself, where it was captured to be cut into parts."""
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -126,6 +137,7 @@ def capture(
     keep: Iterable[Method] = (),
     known: Collection[str] | None = None,
     others: Others | None = None,
+    to_cut: bool = False,
 ) -> Captured:
     """Captures a model as a functional ATen program.
 
@@ -143,6 +155,7 @@ def capture(
             PyTorch has a rule for it. Default: all.
         others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic sizes
             can then be keys, too.
+        to_cut: calls that have no form in a program are no error, and `Captured.whole` holds the graph.
 
     Raises:
         CaptureError: the model cannot be captured; the message says where and what to do.
@@ -176,11 +189,12 @@ def capture(
             )
         if known is not None:
             fold_unknown(graph, known)
-        program = walk(graph, inputs.names, inputs.samples, progress)
+        walked = walk_all(graph, inputs.names, inputs.samples, progress) if to_cut else None
+        program = walked.program if walked else walk(graph, inputs.names, inputs.samples, progress)
         graph.tree.dtypes = program.output_dtypes()
         constants = constant_arguments(graph) if interceptor.kept else {}
     kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
-    found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed}
+    found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed, "whole": walked and Whole(graph, walked)}
     return Captured(program, inputs, graph.tree, reason, kept, constants, **found)
 
 

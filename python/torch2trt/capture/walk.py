@@ -21,6 +21,7 @@ This file must not know how the graph was captured.
 from __future__ import annotations
 
 import operator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from .errors import CaptureError, InputDtypeError, SizeError, UnsupportedError
 from .export import AtenGraph
 from .floats import SizedFloats, is_sized_float
 from .grad_modes import inline_grad_modes
+from .live import is_data_dependent, is_number, live_nodes
 from .memory import elements_at, lies_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
@@ -39,8 +41,19 @@ from .size import Size, size_of
 from .symbols import Inexpressible, given_name, is_unbacked, render_in, renamed
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
-_TENSOR_LISTS = (list, tuple)
+TENSOR_LISTS = (list, tuple)
 _READ_MEMORY = (torch.ops.aten.as_strided.default, torch.ops.aten.as_strided_copy.default)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The program of a graph, and how its nodes belong together."""
+
+    program: Program
+    origins: list[FxNode]
+    """Of each node of the program, the call in the graph."""
+    refused: dict[FxNode, CaptureError]
+    """The calls that have no form in a program; each is a node all the same, which nothing converts."""
 
 
 def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progress: Progress) -> Program:
@@ -49,18 +62,24 @@ def walk(graph: AtenGraph, names: list[str], samples: list[torch.Tensor], progre
     Raises:
         CaptureError: an operator with sub-graphs, an argument that cannot be expressed, a weight without values.
     """
-    walker = _Walker(graph)
+    return walked_by(_Walker(graph), names, samples, progress).program
+
+
+def walked_by(walker: _Walker, names: list[str], samples: list[torch.Tensor], progress: Progress) -> Walked:
+    """The program that a walker makes of its graph."""
     walker.bind_inputs(names, samples)
     walker.bind_weights()
     nodes = [node for node in walker.live if node.op == "call_function"]
+    origins: list[FxNode] = []
     for index, node in enumerate(nodes):
         if index % _PROGRESS_STEP == 0:
             progress("walk", index, len(nodes))
         walker.record(node)
+        origins += [node] * (len(walker.program.nodes) - len(origins))
     walker.bind_outputs()
     walker.narrow()
     progress("walk", len(nodes), len(nodes))
-    return walker.program
+    return Walked(walker.program, origins, walker.refused)
 
 
 class _Walker(ReadNumbers, SizedFloats):
@@ -70,7 +89,7 @@ class _Walker(ReadNumbers, SizedFloats):
         self.graph = graph
         inline_grad_modes(graph.module)
         self.nodes = {node.name: node for node in graph.module.graph.nodes}
-        self.live = _live(graph, self.nodes)
+        self.live = live_nodes(graph, self.nodes)
         self.program = Program()
         self.ids: dict[FxNode, int | list[int | None]] = {}
         self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
@@ -79,15 +98,17 @@ class _Walker(ReadNumbers, SizedFloats):
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
         self.count = 0
         self.node: FxNode | None = None
+        self.refused: dict[FxNode, CaptureError] = {}
 
     # Bindings
 
     def bind_inputs(self, names: list[str], samples: list[torch.Tensor]) -> None:
-        for placeholder, name, sample in zip(self.graph.inputs, names, samples, strict=True):
-            self.node = self.nodes[placeholder]
-            value = self.node.meta["val"]
-            for axis, (dim, size) in enumerate(zip(value.shape, sample.shape)):
+        placeholders = [self.nodes[placeholder] for placeholder in self.graph.inputs]
+        for self.node, name, sample in zip(placeholders, names, samples, strict=True):
+            for axis, (dim, size) in enumerate(zip(self.node.meta["val"].shape, sample.shape)):
                 self._declare(dim, size, f"{name}_dim{axis}")
+        for self.node, name in zip(placeholders, names):
+            value = self.node.meta["val"]
             dims = self._dims(value)
             if dims is None:
                 raise self._error(f"the shape {list(value.shape)} of input `{name}` cannot be expressed")
@@ -95,20 +116,21 @@ class _Walker(ReadNumbers, SizedFloats):
             self.program.inputs.append(Input(self.ids[self.node], name, self._dtype(value), dims))
 
     def bind_weights(self) -> None:
-        for node_name, (name, tensor, kind) in self.graph.weights.items():
+        for node_name, weight in self.graph.weights.items():
             node = self.nodes.get(node_name)
-            if node not in self.live:
-                continue
-            self.node = node
-            if not _has_plain_values(tensor):
-                raise self._error(
-                    f"{kind} `{name}` is not plain values in memory: "
-                    f"{type(tensor).__name__}, {tensor.layout}, {tensor.device}",
-                    help="convert it to a dense tensor on a CPU or GPU first",
-                )
-            self._dtype(tensor)
-            self.ids[node] = self._new_id()
-            self.program.weights.append(Weight(self.ids[node], name, _plain(tensor), kind))
+            if node in self.live:
+                self.node = node
+                self.bind_weight(node, *weight)
+
+    def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: str) -> None:
+        if not _has_plain_values(tensor):
+            raise self._error(
+                f"{kind} `{name}` is not plain values in memory: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
+                help="convert it to a dense tensor on a CPU or GPU first",
+            )
+        self._dtype(tensor)
+        self.ids[node] = self._new_id()
+        self.program.weights.append(Weight(self.ids[node], name, _plain(tensor), kind))
 
     def bind_outputs(self) -> None:
         tree = self.graph.tree
@@ -117,11 +139,11 @@ class _Walker(ReadNumbers, SizedFloats):
             if self.node is None:
                 self.program.outputs.append(value)
                 continue
-            if _is_number(number := self.node.meta.get("val")) and not _is_data_dependent(number):
+            if is_number(number := self.node.meta.get("val")) and not is_data_dependent(number):
                 tree.set_size(index, self._size(number))
                 self.program.outputs.append(None)
                 continue
-            if _is_number(number):
+            if is_number(number):
                 raise CaptureError(
                     f"output `{leaf.name}` is a number read from data, which an engine cannot return",
                     where=str(origin_of(value)),
@@ -166,10 +188,10 @@ class _Walker(ReadNumbers, SizedFloats):
         value = node.meta.get("val")
         if node.target is operator.getitem:
             if isinstance(value, torch.Tensor):
-                self.ids[node] = self.ids[node.args[0]][node.args[1]]
+                self.ids[node] = self._id(node.args[0])[node.args[1]]
             return
-        if _is_number(value):
-            if _is_data_dependent(value):
+        if is_number(value):
+            if is_data_dependent(value):
                 self.record_number(node, value)
             elif is_sized_float(value):
                 self.record_float(node)
@@ -183,7 +205,7 @@ class _Walker(ReadNumbers, SizedFloats):
             target, args = "aten.take.default", [args[0], ("index", ("value", self._constant(node.name, elements)))]
         outputs = self._outputs(node, value)
         ids = [None if output is None else self._new_id() for output in outputs]
-        self.ids[node] = ids if isinstance(value, _TENSOR_LISTS) else ids[0]
+        self.ids[node] = ids if isinstance(value, TENSOR_LISTS) else ids[0]
         self.program.nodes.append(Node(target, args, outputs, ids, origin_of(node)))
 
     def _elements(self, node: FxNode) -> torch.Tensor | None:
@@ -215,7 +237,7 @@ class _Walker(ReadNumbers, SizedFloats):
     def _outputs(self, node: FxNode, value: Any) -> list[Output | None]:
         if isinstance(value, torch.Tensor):
             return [self._output(node.name, value)]
-        if not isinstance(value, _TENSOR_LISTS):
+        if not isinstance(value, TENSOR_LISTS):
             raise self._error(f"{node.target} returns {type(value).__name__}, which is not a tensor")
         users = [user for user in node.users if user in self.live]
         everything = any(user.target is not operator.getitem for user in users)
@@ -243,12 +265,18 @@ class _Walker(ReadNumbers, SizedFloats):
     # Reading arguments: the `Reader` of schema.py
 
     def tensor(self, node: FxNode) -> Arg:
-        if _is_number(node.meta.get("val")):
+        if is_number(node.meta.get("val")):
             value = self.number(node)
             return value if type(value) is tuple else ("scalar", value)
-        return ("value", self.ids[node])
+        return ("value", self._id(node))
 
     def tensors(self, node: FxNode) -> list[int | None]:
+        return self._id(node)
+
+    def _id(self, node: FxNode) -> Any:
+        """The value of a node, or the values of one that returns a list."""
+        if self.ids.get(node) is None:
+            raise self._error(f"an argument of {self.node.target}, {node.name}, is no value that engines have")
         return self.ids[node]
 
     def number(self, node: FxNode) -> Arg:
@@ -334,8 +362,10 @@ class _Walker(ReadNumbers, SizedFloats):
 
     def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
         names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)
-        axes = ", ".join(f"axis {name.rpartition('_dim')[2]} of `{name.rpartition('_dim')[0]}`" if "_dim" in name
-                         else f"`{name}`" for name in names)
+        axes = ", ".join(
+            f"axis {name.rpartition('_dim')[2]} of `{name.rpartition('_dim')[0]}`" if "_dim" in name else f"`{name}`"
+            for name in names
+        )
         return SizeError(
             f"{self.node.target} depends on a size that cannot be expressed: {expression}",
             where=str(origin_of(self.node)),
@@ -354,23 +384,6 @@ class _Walker(ReadNumbers, SizedFloats):
         return self._error(f"{name} is not an operator of PyTorch's dispatcher")
 
 
-def _live(graph: AtenGraph, nodes: dict[str, FxNode]) -> dict[FxNode, None]:
-    """The nodes that some output needs, in graph order.
-
-    The value of a size is known without the tensor it was taken from, so the search does not go through
-    sizes, except those found in data, which the tensor that has such a size defines, and floats, which are computed.
-    """
-    pending = [value for value in graph.outputs if isinstance(value, FxNode)]
-    found: set[FxNode] = set()
-    while pending:
-        node = pending.pop()
-        if node not in found:
-            found.add(node)
-            if not _is_number(value := node.meta.get("val")) or _is_data_dependent(value) or is_sized_float(value):
-                pending.extend(node.all_input_nodes)
-    return {node: None for node in nodes.values() if node in found}
-
-
 def _has_plain_values(tensor: torch.Tensor) -> bool:
     wrapped = type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__
     return not (wrapped or tensor.is_meta) and tensor.layout is torch.strided
@@ -379,12 +392,3 @@ def _has_plain_values(tensor: torch.Tensor) -> bool:
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
     """Its elements in order, without a lazy conjugate or sign."""
     return tensor.detach().resolve_conj().resolve_neg().contiguous()
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, bool, int, float))
-
-
-def _is_data_dependent(value: Any) -> bool:
-    symbolic = isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
-    return symbolic and any(is_unbacked(symbol) for symbol in value.node.expr.free_symbols)

@@ -12,6 +12,7 @@ from .registry import _method
 
 _SPACES = ("linalg", "special", "fft")
 _SUFFIXES = ("_fallback", "_forward", "_functional", "_copy")
+_FALLBACK = "pass fallback=True to run these calls in PyTorch"
 _SHOWN = 3
 """How many names are proposed at most."""
 
@@ -20,11 +21,13 @@ def advised(refused: Error, missing: Iterable[str]) -> Error:
     """The error with help that names converters to register for these overloads; other errors as they are."""
     overloads = list(missing)
     message, _, help = str(refused).partition(": ")[2].partition("\nhelp: ")
+    if refused.code not in ("E0101", "E0102") or not getattr(refused, "nodes", None):
+        return refused
     if refused.code != "E0101" or not overloads or "tensorrt_converter" not in help:
-        return refused  # complex numbers, for one, have other help
+        return error(refused.code, message, f"{help}, or {_FALLBACK}" if help else _FALLBACK)  # of complex numbers, for one
     found = [name for name in map(registrable, overloads) if name]
     names = list(dict.fromkeys(found))[:_SHOWN]
-    listed = "see torch2trt.coverage(model, inputs)"
+    listed = f"{_FALLBACK}; torch2trt.coverage(model, inputs) lists all operators"
     if not names:
         return error("E0101", message, f"write a converter for the module around it (docs/custom-converters.md), or {listed}")
     decorators = " and ".join(f'@tensorrt_converter("{name}")' for name in names)

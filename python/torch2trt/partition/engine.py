@@ -1,0 +1,184 @@
+"""What runs a partitioned model: engines and parts in PyTorch, one after the other, on one stream.
+
+Tensors pass from part to part by reference. This file must not know how parts came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .. import boundary
+from .._core import Engine
+from ..capture.size import Size
+from ..errors import error
+
+Run = Callable[[list[torch.Tensor], "int | None"], list[torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a partitioned model, ready to run.
+
+    Attributes:
+        engine: the engine; None for a part that PyTorch runs.
+        in_pytorch: the part in PyTorch: tensors and sizes in, tensors out.
+        reads: where its inputs are: indices among the values of a run.
+        sizes: the sizes that a part in PyTorch reads, over the shapes of the values so far.
+        input_dtypes: the model's dtype of each input.
+        output_dtypes: the model's dtype of each output.
+        last: values that no later part reads, which are released.
+        weights: the weights of a part in PyTorch.
+    """
+
+    engine: Engine | None
+    in_pytorch: Callable[..., Sequence[torch.Tensor]]
+    reads: list[int]
+    sizes: list[Size]
+    input_dtypes: list[str]
+    output_dtypes: list[str]
+    last: list[int]
+    weights: list[torch.Tensor]
+
+    def run(self, values: list[Any], stream: int | None) -> Sequence[torch.Tensor]:
+        """The outputs of this part; `values` are those of the run so far."""
+        tensors = [values[index] for index in self.reads]
+        if self.engine is None:
+            shapes = [value if hasattr(value, "shape") else _NUMBER for value in values] if self.sizes else []
+            return self.in_pytorch(*tensors, *(size.value(shapes) for size in self.sizes))
+        tensors = boundary.to_engine([tensor.contiguous() for tensor in tensors], self.input_dtypes)
+        return boundary.to_model(self.engine.run(tensors, stream, None), self.output_dtypes)
+
+
+class PartitionedEngine:
+    """Engines and parts in PyTorch, with the interface of an `Engine`.
+
+    Attributes:
+        inputs, outputs: (name, dtype, sizes) of each tensor.
+        steps: the parts in the order in which they run.
+    """
+
+    plan = None
+
+    def __init__(
+        self,
+        inputs: list[tuple[str, str, list[str]]],
+        outputs: list[tuple[str, str, list[str]]],
+        steps: list[Step],
+        results: list[int | torch.Tensor],
+        ranges: list[list[tuple[int, int]]],
+        device: torch.device,
+    ) -> None:
+        """An engine of these steps.
+
+        `results` are the outputs: indices among the values of a run, or weights of the model. `ranges` are the smallest
+        and the largest size of each axis of each input.
+        """
+        self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
+        self._device = device
+        self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as torch names it."""
+        return str(self._device)
+
+    @property
+    def device_index(self) -> int | None:
+        """The GPU; None on the CPU."""
+        return self._device.index if self._device.type == "cuda" else None
+
+    @property
+    def borrowed(self) -> list[int]:
+        """Addresses of the model's weights that engines read in place, and of those that parts in PyTorch share."""
+        engines = [address for step in self.steps if step.engine for address in step.engine.borrowed]
+        return engines + [weight.data_ptr() for step in self.steps if not step.engine for weight in step.weights]
+
+    @property
+    def description(self) -> str:
+        """One line."""
+        engines = sum(step.engine is not None for step in self.steps)
+        others = len(self.steps) - engines
+        return f"{engines} engine{'s' * (engines != 1)} and {others} part{'s' * (others != 1)} in PyTorch, on {self.device}"
+
+    def save(self, description: str, path: str | None = None) -> bytes | None:
+        """Not possible yet.
+
+        Raises:
+            torch2trt.Error: E0605.
+        """
+        raise error(
+            "E0605",
+            "a model with parts that run in PyTorch cannot be written to a file yet",
+            "convert it again in the process that runs it, or convert without fallback",
+        )
+
+    def run(
+        self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None
+    ) -> list[torch.Tensor]:
+        """Runs all parts.
+
+        Raises:
+            torch2trt.Error: E0401 to E0404 for inputs that do not fit, and those of an engine.
+        """
+        self._check(inputs)
+        values: list[Any] = list(inputs)
+        with torch.no_grad():
+            for step in self.steps:
+                values.extend(step.run(values, stream))
+                for index in step.last:
+                    values[index] = Shape(values[index].shape)
+        made = [result if isinstance(result, torch.Tensor) else values[result] for result in self.results]
+        if out is None:
+            return made
+        for given, tensor in zip(out, made, strict=True):
+            if given.shape != tensor.shape:
+                raise error(
+                    "E0406",
+                    f"`out` has the shape {list(given.shape)}, the output {list(tensor.shape)}",
+                    "pass one of that shape",
+                )
+            given.copy_(tensor)
+        return out
+
+    def _check(self, inputs: list[torch.Tensor]) -> None:
+        if len(inputs) != len(self.inputs):
+            raise error(
+                "E0401",
+                f"{len(inputs)} inputs were given, the model has {len(self.inputs)}",
+                "pass one tensor for each input",
+            )
+        for tensor, (name, dtype, axes) in zip(inputs, self._takes):
+            if tensor.dtype != dtype:
+                raise error(
+                    "E0403", f"input `{name}` is {tensor.dtype}, the model takes {dtype}", f"pass {name}.to({dtype})"
+                )
+            if tensor.device != self._device:
+                raise error(
+                    "E0404", f"input `{name}` is on {tensor.device}, the model on {self._device}", "move it there first"
+                )
+            if len(axes) != tensor.dim() or not all(
+                low <= size <= high for size, (low, high) in zip(tensor.shape, axes)
+            ):
+                taken = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in axes)
+                raise error(
+                    "E0402",
+                    f"input `{name}` has the shape {list(tensor.shape)}, the model takes [{taken}]",
+                    "pass that shape",
+                )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is left of a tensor that no later part reads: sizes may follow from its shape."""
+
+    shape: torch.Size
+
+
+_NUMBER = Shape(torch.Size())
+
+
+__all__ = ["PartitionedEngine", "Shape", "Step"]

@@ -1,0 +1,58 @@
+"""What the report shows of a part of a partitioned model.
+
+This file must not know how parts are made or run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Partition:
+    """One part of a partitioned model.
+
+    Attributes:
+        kind: "engine" or "pytorch".
+        calls: operator calls in it.
+        layers: layers of its network; 0 of a part in PyTorch.
+        bytes: bytes of the tensors that it reads, at the sizes of the samples; None where a size depends on data.
+        reasons: of a part in PyTorch: each reason, with the calls that it applies to and their lines.
+        difference: of an engine: max abs error / max abs reference of its outputs on the inputs that PyTorch gives it.
+    """
+
+    kind: str
+    calls: int
+    layers: int = 0
+    bytes: int | None = None
+    reasons: dict[str, list[str]] = field(default_factory=dict)
+    difference: float | None = None
+
+    def __str__(self) -> str:
+        reads = "" if self.bytes is None else f", reads {_size(self.bytes)}"
+        if self.kind == "engine":
+            error = "" if self.difference is None else f", max relative error {self.difference:.1e}"
+            return f"engine: {_calls(self.calls)}, {self.layers} layers{reads}{error}"
+        shown = [f"{_listed(calls)}: {reason}" for reason, calls in self.reasons.items()]
+        return f"PyTorch: {_calls(self.calls)}{reads}; " + "; ".join(shown)
+
+
+_LISTED = 3
+
+
+def _calls(count: int) -> str:
+    return f"{count} call{'s' * (count != 1)}"
+
+
+def _listed(calls: list[str]) -> str:
+    more = f" and {len(calls) - _LISTED} more" if len(calls) > _LISTED else ""
+    return ", ".join(calls[:_LISTED]) + more
+
+
+def _size(count: int) -> str:
+    return (
+        f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB" if count >= 1000 else f"{count} bytes"
+    )
+
+
+__all__ = ["Partition"]

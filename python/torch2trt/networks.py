@@ -40,6 +40,7 @@ def parts_of(conversion: Conversion, refused: dict[Any, str], calls: Calls) -> M
     def build(network: _core.Network) -> _core.Engine:
         return network.cpu_engine() if device.type == "cpu" else network.build(conversion.bar).engine()
 
+    assert captured.whole is not None
     return make(
         captured.whole, refused, captured.inputs.samples, (options["input_names"], options["output_names"]),
         conversion.sampled.profiles, convert, build, device, given["min_layers"], device.type == "cuda",

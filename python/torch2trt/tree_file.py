@@ -122,7 +122,11 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
         spec = pytree.tree_structure(dict.fromkeys(names, 0))
     if spec.num_leaves != len(leaves):
         raise ValueError(f"{len(leaves)} outputs for a structure of {spec.num_leaves}")
-    tree = _named(OutputTree(spec, [leaf.constant for leaf in leaves]), names)
+    tree = OutputTree(spec, [leaf.constant for leaf in leaves])
+    for index, leaf in enumerate(leaves):
+        if leaf.is_read:
+            tree.set_read(index)
+    tree = _named(tree, names)
     tree.dtypes = _dtypes(data, tree.names)
     return tree
 
@@ -136,7 +140,7 @@ def _dtypes(data: dict[str, Any], names: list[str]) -> list[str | None]:
 
 
 def _named(tree: OutputTree, names: list[str]) -> OutputTree:
-    tree.leaves = [Leaf(name, leaf.constant) for name, leaf in zip(names, tree.leaves, strict=True)]
+    tree.leaves = [Leaf(name, leaf.constant, leaf.is_read) for name, leaf in zip(names, tree.leaves, strict=True)]
     tree._settle()
     return tree
 
@@ -248,12 +252,16 @@ def _parameter_from_json(data: dict[str, Any]) -> inspect.Parameter:
 def _leaf_to_json(leaf: Leaf) -> dict[str, Any]:
     if leaf.is_size:
         return {"name": leaf.name, "size": leaf.constant.text}
+    if leaf.is_read:
+        return {"name": leaf.name, "read": True}
     return {"name": leaf.name} if leaf.is_runtime else {"name": leaf.name, "constant": _value_to_json(leaf.constant)}
 
 
 def _leaf_from_json(data: dict[str, Any]) -> Leaf:
     if "size" in data:
         return Leaf(data["name"], Size(data["size"]).check())
+    if data.get("read"):
+        return Leaf(data["name"], is_read=True)
     return Leaf(data["name"], _value_from_json(data["constant"])) if "constant" in data else Leaf(data["name"])
 
 

@@ -203,7 +203,8 @@ class Numbers(nn.Module):
         chosen = torch.sym_ite(b, n, larger)
         sized = x * (x.shape[0] * 0.3 + 1.0 / x.shape[0])
         compared = torch.where(x > f, x, torch.full_like(x, larger)) + x.clamp(max=f, min=-2)
-        return scaled, sized, compared, x[:, n] * chosen, x.select(1, n) - torch.full((7,), n), x * (f > 0.5), x + math.trunc(f * 3)
+        numbers = n, larger + 1
+        return numbers, scaled, sized, compared, x[:, n] * chosen, x.select(1, n) - torch.full((7,), n), x * (f > 0.5), x + math.trunc(f * 3)
 
 
 class ReadSizes(nn.Module):

@@ -176,7 +176,8 @@ def test_arithmetic_on_numbers_read_out_of_tensors(seed: int, command: Command, 
     class Model(nn.Module):
         def forward(self, x: torch.Tensor, i: torch.Tensor, s: torch.Tensor, flag: torch.Tensor) -> Any:
             read = (i.item(), s.item(), flag.item(), x.shape[0])
-            return x * number(*read), x + torch.full((4,), fill(*read), dtype=torch.float32), x[:, i.item()] > other(*read)
+            filled = x + torch.full((4,), fill(*read), dtype=torch.float32)
+            return x * number(*read), filled, x[:, i.item()] > other(*read), i.item() * 2
 
     dynamic = draw.choice([None, ({0: Dim.DYNAMIC(min=2, max=9)}, {}, {}, {})])
     case: pt2_models.Case = (Model(), (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)), {}, dynamic)
@@ -191,8 +192,11 @@ def test_arithmetic_on_numbers_read_out_of_tensors(seed: int, command: Command, 
     for _ in range(4):
         x = torch.randn(draw.randrange(2, 10) if dynamic else 5, 4)
         numbers = torch.tensor(draw.randrange(-4, 4)), torch.randn(()), torch.tensor(draw.random() < 0.5)
-        for got, wanted in zip(made(x, *numbers), Model()(x, *numbers), strict=True):
-            assert_close(got, wanted)
+        *got, number_got = made(x, *numbers)
+        *wanted, number_wanted = Model()(x, *numbers)
+        for found, tensor in zip(got, wanted, strict=True):
+            assert_close(found, tensor)
+        assert number_got == number_wanted and type(number_got) is int
 
 
 def test_gradients_switched_off_inside_change_nothing(tmp_path: Path) -> None:

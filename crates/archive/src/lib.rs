@@ -57,4 +57,6 @@ pub struct Leaf {
     pub name: String,
     /// What it is where no engine is needed to know it.
     pub constant: Option<Argument>,
+    /// Whether it is a number that the engine returns as a 0-D tensor.
+    pub is_number: bool,
 }

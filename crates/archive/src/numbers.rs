@@ -217,13 +217,12 @@ impl<'g> Reader<'g> {
         }
     }
 
-    /// A number among the outputs that follows from sizes.
-    pub(crate) fn size_output(&self, name: &str) -> Result<Argument> {
-        let number = self.symbols.numbers.get(name);
-        if number.is_some_and(|number| self.symbols.numbers.is_data_dependent(number)) {
-            return Err(crate::Error::inconsistent(format!("`{name}` depends on data")));
+    /// A number among the outputs: the tensor that holds it, or a size.
+    pub(crate) fn number_output(&self, name: &str) -> Result<Argument> {
+        match self.ids.get(name) {
+            Some(id) => Ok(Argument::Value(*id)),
+            None => arguments::Values::number(self, name),
         }
-        arguments::Values::number(self, name)
     }
 
     /// A number as an argument, where a tensor or a symbol of its own holds it, or its expression is a constant.

@@ -117,7 +117,7 @@ fn an_archive_is_a_program() {
                 %relu: float32[2,2] = aten.relu.default(self=%act.w)  # act net.py:3\nreturn %relu, 3\n";
     assert_eq!(archive.program.to_string(), text);
     assert_eq!(archive.torch_version, "2.99");
-    assert_eq!(archive.inputs[0], crate::Leaf { name: "x".into(), constant: None });
+    assert_eq!(archive.inputs[0], crate::Leaf { name: "x".into(), constant: None, is_number: false });
     assert_eq!(archive.outputs[1].constant, Some(program::Argument::Int(3.into())));
 }
 

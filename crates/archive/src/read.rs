@@ -94,7 +94,7 @@ impl<'g> Reader<'g> {
             leaves.push(match spec {
                 InputSpec::UserInput { arg: Given::Tensor(own) } => self.bind_input(own, name(own))?,
                 InputSpec::ConstantInput { name: own, value } => {
-                    Leaf { name: name(own), constant: Some(constant(value)) }
+                    Leaf { name: name(own), constant: Some(constant(value)), is_number: false }
                 }
                 _ => {
                     let problem = format!("argument {k} of the model is neither a tensor nor a constant");
@@ -113,7 +113,7 @@ impl<'g> Reader<'g> {
         let (dtype, dims) = read.map_err(|problem| self.error(problem, STATIC))?;
         let id = self.program.add_input(Value { name: name.clone(), dtype, dims });
         self.define(own, id)?;
-        Ok(Leaf { name, constant: None })
+        Ok(Leaf { name, constant: None, is_number: false })
     }
 
     fn bind_weights(&mut self, specs: &'g [InputSpec], weights: &mut Weights<'_>) -> Result<()> {
@@ -160,10 +160,7 @@ impl<'g> Reader<'g> {
                 Given::Bool(value) => Argument::Bool(*value),
                 Given::Text(value) => Argument::String(value.clone()),
                 Given::Complex(value) => Argument::Complex(value.real.0, value.imag.0),
-                Given::Number(NumberArgument::Name(value)) => self.size_output(value).map_err(|_| {
-                    let problem = format!("output `{name}` is a number read from data, which an engine cannot return");
-                    self.error(problem, "return the tensor instead of calling .item() on it")
-                })?,
+                Given::Number(NumberArgument::Name(value)) => self.number_output(value)?,
                 _ => {
                     return Err(
                         self.error(format!("output `{name}` is no tensor, and no plain value"), "return tensors")
@@ -172,7 +169,8 @@ impl<'g> Reader<'g> {
             };
             let runs =
                 matches!(&value, Argument::Value(_)) || matches!(&value, Argument::Int(size) if !size.is_static());
-            leaves.push(Leaf { name, constant: (!runs).then(|| value.clone()) });
+            let is_number = runs && matches!(output, Given::Number(_));
+            leaves.push(Leaf { name, constant: (!runs).then(|| value.clone()), is_number });
             self.program.add_output(value)?;
         }
         Ok(leaves)

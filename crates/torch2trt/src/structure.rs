@@ -102,6 +102,7 @@ fn plain_outputs(leaves: &[Leaf]) -> Value {
 
 fn leaf(leaf: &Leaf) -> Value {
     match &leaf.constant {
+        None if leaf.is_number => json!({"name": leaf.name, "read": true}),
         None => json!({"name": leaf.name}),
         Some(constant) => json!({"name": leaf.name, "constant": value(constant)}),
     }
@@ -164,7 +165,11 @@ mod tests {
 
     fn leaves(names: &[&str], constants: &[(usize, Argument)]) -> Vec<Leaf> {
         let constant = |k: usize| constants.iter().find(|(at, _)| *at == k).map(|(_, value)| value.clone());
-        names.iter().enumerate().map(|(k, name)| Leaf { name: (*name).to_owned(), constant: constant(k) }).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(k, name)| Leaf { name: (*name).to_owned(), constant: constant(k), is_number: false })
+            .collect()
     }
 
     fn archive(signature: Option<Signature>, inputs: Vec<Leaf>, outputs: Vec<Leaf>) -> Value {

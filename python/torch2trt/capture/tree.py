@@ -47,6 +47,8 @@ class Leaf:
 
     name: str
     constant: Any = RUNTIME
+    is_read: bool = False
+    """Whether it is a Python number that the program reads out of data, as a 0-D tensor."""
 
     @property
     def is_runtime(self) -> bool:
@@ -60,7 +62,7 @@ class Leaf:
     @property
     def is_number(self) -> bool:
         """Whether it is a number, constant or not."""
-        return self.is_size or isinstance(self.constant, (bool, int, float))
+        return self.is_size or self.is_read or isinstance(self.constant, (bool, int, float))
 
 
 class InputTree:
@@ -252,7 +254,8 @@ class OutputTree:
         self._computed = [leaf.is_runtime or (leaf.is_size and not runtime and k == self._first_size()) for k, leaf in enumerate(self.leaves)]
         self._count = sum(self._computed)
         self._has_sizes = any(leaf.is_size for leaf in self.leaves)
-        self._is_tensor = len(self.leaves) == self._count == 1 and self.spec.is_leaf() and not self._has_sizes
+        has_numbers = any(leaf.is_number for leaf in self.leaves)
+        self._is_tensor = len(self.leaves) == self._count == 1 and self.spec.is_leaf() and not has_numbers
 
     def _first_size(self) -> int:
         return next(k for k, leaf in enumerate(self.leaves) if leaf.is_size)
@@ -260,6 +263,11 @@ class OutputTree:
     def set_size(self, index: int, size: Size) -> None:
         """Notes that a leaf is a number that follows from the shapes of the inputs."""
         self.leaves[index] = Leaf(self.leaves[index].name, size)
+        self._settle()
+
+    def set_read(self, index: int) -> None:
+        """Notes that a leaf is a number that the program reads out of data."""
+        self.leaves[index] = Leaf(self.leaves[index].name, is_read=True)
         self._settle()
 
     @property
@@ -287,6 +295,7 @@ class OutputTree:
             return values[0]
         remaining = iter(values)
         flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]
+        flat = [value.item() if leaf.is_read else value for value, leaf in zip(flat, self.leaves)]
         if self._has_sizes:
             if inputs is None:
                 raise ValueError("some outputs are sizes, which follow from the input tensors: give these as well")

@@ -91,7 +91,7 @@ class _Walker(ReadNumbers, SizedFloats):
         self.nodes = {node.name: node for node in graph.module.graph.nodes}
         self.live = live_nodes(graph, self.nodes)
         self.program = Program()
-        self.ids: dict[FxNode, int | list[int | None]] = {}
+        self.ids: dict[FxNode, int | list[int | None] | None] = {}
         self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
         self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
@@ -134,7 +134,7 @@ class _Walker(ReadNumbers, SizedFloats):
 
     def bind_outputs(self) -> None:
         tree = self.graph.tree
-        for index, (value, leaf) in enumerate(zip(self.graph.outputs, list(tree.leaves), strict=True)):
+        for index, value in enumerate(self.graph.outputs):
             self.node = value if isinstance(value, FxNode) else None
             if self.node is None:
                 self.program.outputs.append(value)
@@ -144,11 +144,9 @@ class _Walker(ReadNumbers, SizedFloats):
                 self.program.outputs.append(None)
                 continue
             if is_number(number):
-                raise CaptureError(
-                    f"output `{leaf.name}` is a number read from data, which an engine cannot return",
-                    where=str(origin_of(value)),
-                    help="return the tensor instead of calling .item() on it",
-                )
+                tree.set_read(index)
+                self.program.outputs.append(("value", self.ids[value]) if value in self.ids else self.number(value))
+                continue
             self.program.outputs.append(self.tensor(value))
 
         if tree.leaves and not any(leaf.is_runtime for leaf in tree.leaves):

@@ -131,7 +131,8 @@ class PartitionedEngine:
                 values.extend(step.run(values, stream))
                 for index in step.last:
                     values[index] = Shape(values[index].shape)
-        made = [result if isinstance(result, torch.Tensor) else values[result] for result in self.results]
+        results = [result if isinstance(result, torch.Tensor) else values[result] for result in self.results]
+        made = [result if isinstance(result, torch.Tensor) else torch.tensor(result) for result in results]
         if out is None:
             return made
         for given, tensor in zip(out, made, strict=True):

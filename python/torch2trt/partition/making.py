@@ -18,7 +18,8 @@ from ..capture import Whole
 from ..capture.lenient import walk_all
 from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
-from ..errors import Error, error
+from .._core import Error
+from ..errors import error
 from ..verify import compare
 from .engine import PartitionedEngine, Shape, Step
 from .partition import Partition
@@ -177,7 +178,14 @@ def _converted(
 
 
 def _dtypes(nodes: list[FxNode]) -> list[str]:
-    return [str(node.meta["val"].dtype).removeprefix("torch.") for node in nodes]
+    return [_dtype(node.meta["val"]) for node in nodes]
+
+
+def _dtype(value: Any) -> str:
+    """The dtype of a tensor, or of the 0-D tensor that stands for a number."""
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype).removeprefix("torch.")
+    return "bool" if isinstance(value, torch.SymBool) else "int64" if isinstance(value, torch.SymInt) else "float64"
 
 
 def _ranges(
@@ -194,7 +202,8 @@ def _ranges(
     inputs = Values([by_name[name] for name in graph.inputs])
     dtypes = _dtypes(part.inputs)
     found = []
-    for profile in profiles or [None]:
+    asked: list[Ranges | None] = [*profiles] or [None]
+    for profile in asked:
         rows: dict[str, Any] = {}
         for k, (name, node) in enumerate(zip(part.graph.inputs, part.inputs)):
             axes = [
@@ -222,7 +231,7 @@ def _axis(ranges: dict[Any, Any], inputs: Values, size: Any, profile: Ranges | N
         return 0, own, _LARGEST
     formula = inputs.size(expression)
     low, best, high = (
-        formula.value([Shape(torch.Size(shape)) for shape in shapes])
+        int(formula.value([Shape(torch.Size(shape)) for shape in shapes]))
         for shapes in (profile.minimum, profile.best, profile.maximum)
     )
     return min(low, best, high), best, max(low, best, high)
@@ -260,8 +269,8 @@ def _assembled(
             and isinstance(node.meta["val"], torch.Tensor)
         ]
         held = [] if network else list(part.graph.module.state_dict(keep_vars=True).values())
-        dtypes = [_dtypes(part.inputs), _dtypes(part.outputs)] if network else [[], []]
-        step = Step(engine, part.graph.module, [place[node] for node in part.inputs], sizes, *dtypes, last, held)
+        takes, gives = (_dtypes(part.inputs), _dtypes(part.outputs)) if network else ([], [])
+        step = Step(engine, part.graph.module, [place[node] for node in part.inputs], sizes, takes, gives, last, held)
         steps.append(step)
         shown = Partition("engine" if network else "pytorch", len(part.calls), bytes=part.bytes, reasons=part.reasons)
         if network:
@@ -290,7 +299,7 @@ def _computed(whole: Whole) -> list[FxNode]:
 
 def _described(names: list[str], nodes: list[FxNode]) -> list[tuple[str, str, list[str]]]:
     return [
-        (name, dtype, [str(size) for size in node.meta["val"].shape])
+        (name, dtype, [str(size) for size in getattr(node.meta["val"], "shape", ())])
         for name, dtype, node in zip(names, _dtypes(nodes), nodes)
     ]
 
@@ -317,6 +326,7 @@ def _difference(step: Step, part: Part, values: dict[FxNode, torch.Tensor]) -> f
     """The max abs error / max abs reference of an engine on the inputs that PyTorch gives it."""
     tensors = to_engine([values[node].contiguous() for node in part.inputs], step.input_dtypes)
     stream = torch.cuda.current_stream().cuda_stream if tensors and tensors[0].is_cuda else None
+    assert step.engine is not None
     got = to_model(step.engine.run(tensors, stream, None), step.output_dtypes)
     return max(
         compare([node.name for node in part.outputs], [values[node] for node in part.outputs], got).values(),

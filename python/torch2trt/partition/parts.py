@@ -54,7 +54,7 @@ class Part:
     sources: dict[FxNode, FxNode] = field(default_factory=dict)
     reasons: dict[str, list[str]] = field(default_factory=dict)
 
-    def run(self, tensors: Sequence[torch.Tensor], sizes: Sequence[int]) -> list[torch.Tensor]:
+    def run(self, tensors: Sequence[torch.Tensor], sizes: Sequence[float]) -> list[torch.Tensor]:
         """The part in PyTorch."""
         with torch.no_grad():
             return list(self.graph.module(*tensors, *sizes))
@@ -108,12 +108,12 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
         for index in numbers:
             in_engine[index] = False
     members: dict[int, list[int]] = {}
-    for index, part in enumerate(parts):
-        members.setdefault(part, []).append(index)
+    for index, number in enumerate(parts):
+        members.setdefault(number, []).append(index)
     made, values = [], [_node(graph, name) for name in graph.inputs]
-    for number in sorted(members):
-        chosen = [calls[k] for k in members[number]]
-        part = _Cut(graph, owner).part(sides[members[number][0]], chosen, values)
+    for _, indices in sorted(members.items()):
+        chosen = [calls[k] for k in indices]
+        part = _Cut(graph, owner).part(sides[indices[0]], chosen, values)
         if not part.is_engine:
             part.reasons = _reasons(chosen, refused, {calls[k] for k in moved})
         values = [*values, *part.outputs]
@@ -123,7 +123,8 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
 
 def _calls(graph: AtenGraph) -> tuple[list[FxNode], dict[FxNode, FxNode], list[list[int]]]:
     """The operator calls that outputs need, the call that makes each value, and the calls that each call reads."""
-    live, calls, owner, place, before = _needed(graph), [], {}, {}, []
+    live, calls, before = _needed(graph), list[FxNode](), list[list[int]]()
+    owner, place = dict[FxNode, FxNode](), dict[FxNode, int]()
     for node in graph.module.graph.nodes:
         if node not in live or node.op != "call_function" or is_size(node):
             continue
@@ -156,10 +157,9 @@ def _reads(node: FxNode) -> Iterator[FxNode]:
 def is_size(node: FxNode) -> bool:
     """Whether a node is a number that follows from shapes, also from those that depend on data."""
     value = node.meta.get("val")
-    if not isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)):
-        return False
-    symbolic = isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool))
-    return not symbolic or not (value.node.expr.free_symbols & _numbers(node.graph))
+    if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+        return not value.node.expr.free_symbols & _numbers(node.graph)
+    return isinstance(value, (bool, int, float))
 
 
 def _numbers(graph: Graph) -> set[Any]:
@@ -247,7 +247,8 @@ class _Cut:
 
     def _read_outside(self, own: list[FxNode]) -> tuple[list[FxNode], list[FxNode], list[FxNode]]:
         """Tensors and sizes that come from elsewhere, and arithmetic on sizes that gives floats, which is copied."""
-        inside, inputs, sizes, floats = set(own), {}, {}, {}
+        inside = set(own)
+        inputs, sizes, floats = (dict[FxNode, None]() for _ in range(3))
 
         def read(node: FxNode) -> None:
             if node in inside or node.op == "get_attr" or node.name in self.source.weights:

@@ -41,7 +41,8 @@ def without_small_engines(
     Returns:
         The part of each call, which calls run in an engine, and those that would have run in a small one.
     """
-    sides, moved = list(in_engine), set()
+    sides = list(in_engine)
+    moved: set[int] = set()
     while True:
         parts = phases(before, sides)
         engines: dict[int, list[int]] = {}

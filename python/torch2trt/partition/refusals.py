@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 
 from torch.fx import Node as FxNode
 
+from .._core import Error
 from .._log import logger
 from ..capture import Whole
 from ..capture.intercept import TARGET
 from ..capture.origin import origin_of
-from ..errors import Error
 
 
 def refusals(whole: Whole, known: Collection[str], run_in_pytorch: Sequence[str]) -> dict[FxNode, str]:

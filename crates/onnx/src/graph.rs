@@ -31,9 +31,11 @@ pub(crate) enum Attr {
     Branch(Branch),
 }
 
-/// One branch of an `If` node: nodes that run only where it is taken. They read values of the graph around them.
+/// One branch of an `If` node, or the body of a `Scan`: nodes that run only there. They read values of the graph around
+/// them, and the body's own inputs, which have the type of its output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Branch {
+    pub inputs: Vec<Value>,
     pub nodes: Vec<Node>,
     pub output: Value,
     pub data_type: DataType,
@@ -200,6 +202,11 @@ impl Graph {
         outputs
     }
 
+    /// An input of a body.
+    pub fn formal(&mut self) -> Value {
+        self.value()
+    }
+
     /// Number of nodes so far: where a branch begins.
     pub fn mark(&self) -> usize {
         self.nodes.len()
@@ -207,7 +214,7 @@ impl Graph {
 
     /// Takes the nodes that were added since a mark out of the graph, as a branch with this output.
     pub fn branch(&mut self, mark: usize, output: Value, data_type: DataType) -> Branch {
-        Branch { nodes: self.nodes.split_off(mark), output, data_type }
+        Branch { inputs: Vec::new(), nodes: self.nodes.split_off(mark), output, data_type }
     }
 
     /// Adds a constant, or finds it.
@@ -344,13 +351,18 @@ impl Names {
     }
 
     fn of_branch(&mut self, name: &str, branch: &Branch) -> GraphProto {
+        for input in &branch.inputs {
+            let name = unique(&mut self.taken, &format!("{name}/input"));
+            self.values.insert(*input, name);
+        }
         let node = branch.nodes.iter().map(|node| self.of_node(node)).collect();
         let tensor = TensorTypeProto { elem_type: Some(branch.data_type as i32), shape: None };
-        let output = ValueInfoProto {
-            name: self.values.get(&branch.output).cloned(),
-            r#type: Some(TypeProto { tensor_type: Some(tensor) }),
+        let info = |value: &Value| ValueInfoProto {
+            name: self.values.get(value).cloned(),
+            r#type: Some(TypeProto { tensor_type: Some(tensor.clone()) }),
         };
-        GraphProto { node, name: Some(name.to_owned()), output: vec![output], ..GraphProto::default() }
+        let (input, output) = (branch.inputs.iter().map(info).collect(), vec![info(&branch.output)]);
+        GraphProto { node, name: Some(name.to_owned()), input, output, ..GraphProto::default() }
     }
 }
 

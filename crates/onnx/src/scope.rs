@@ -117,6 +117,28 @@ impl<'n> Scope<'_, 'n> {
         self.op("If", &[condition], &branches)
     }
 
+    /// Updates a state with each slice of a value along an axis, in order: the last state. The update may not use
+    /// [`Scope::once`], for the same reason.
+    pub fn scan(
+        &mut self,
+        state: Value,
+        (x, axis): (Value, usize),
+        data_type: DataType,
+        update: impl FnOnce(&mut Self, Value, Value) -> Value,
+    ) -> Value {
+        let mark = self.cx.graph.mark();
+        let inputs = [self.cx.graph.formal(), self.cx.graph.formal()];
+        let output = update(self, inputs[0], inputs[1]);
+        let mut body = self.cx.graph.branch(mark, output, data_type);
+        body.inputs = inputs.to_vec();
+        let attributes = [
+            ("body", Attr::Branch(body)),
+            ("num_scan_inputs", 1i64.into()),
+            ("scan_input_axes", vec![axis as i64].into()),
+        ];
+        self.op("Scan", &[state, x], &attributes)
+    }
+
     fn emit(
         &mut self,
         op: &'static str,

@@ -8,6 +8,7 @@ mod convolution;
 mod elementwise;
 mod fill;
 mod gather;
+mod integers;
 mod matrix;
 mod nan;
 mod nms;

@@ -5,7 +5,7 @@
 //! ONNX Runtime's extremes lose a NaN, PyTorch's return it (and its position). One sum over all elements is NaN wherever
 //! an element is, and costs a tenth of what it guards: only then the elements are searched for NaN.
 
-use super::nan;
+use super::{integers, nan};
 use crate::Result;
 use crate::graph::Value;
 use crate::proto::DataType;
@@ -28,6 +28,8 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, op: R, axes: &[usize], keep_dims: boo
         return Ok(s.op("Squeeze", &[pooled, axes], &[]));
     }
     let name = match op {
+        R::Sum if from.dtype.is_index() => return integers::sum(s, x, &axes, keep_dims),
+        R::Prod if from.dtype.is_index() => return integers::product(s, x, &axes, keep_dims),
         R::Sum => "ReduceSum",
         R::Prod => "ReduceProd",
         R::Max | R::Min => return extreme(s, x, op, &axes, keep_dims),

@@ -300,3 +300,17 @@ def test_drawn_programs():
         batch = draw.choice([None, 5])
         model_trt = convert(model, [torch.randn(4, 8)], **({"max_batch_size": batch} if batch else {}))
         agrees(model, model_trt, torch.randn(draw.randint(1, 5) if batch else 4, 8))
+
+
+@pytest.mark.parametrize("batch", [None, 6], ids=["static", "dynamic batch"])
+def test_numbers_among_the_outputs(batch):
+    class Numbered(Layers):
+        def forward(self, x):
+            y = self.layers[0](x)
+            z = bend(y, 2)
+            return y.argmax().item(), self.layers[1](z), (z.abs() > 1).sum().item(), z.shape[0] * 2
+
+    model = Numbered().eval()
+    model_trt = convert(model, [torch.randn(4, 8)], **({"max_batch_size": batch} if batch else {}))
+    for size in (2, 6) if batch else (4,):
+        agrees(model, model_trt, torch.randn(size, 8))

@@ -5,7 +5,7 @@ Tensors pass from part to part by reference. This file must not know how parts c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ class Step:
         """The outputs of this part; `values` are those of the run so far."""
         tensors = [values[index] for index in self.reads]
         if self.engine is None:
-            shapes = [value if hasattr(value, "shape") else _NUMBER for value in values] if self.sizes else []
+            shapes = with_shapes(values) if self.sizes else []
             return self.in_pytorch(*tensors, *(size.value(shapes) for size in self.sizes))
         tensors = boundary.to_engine([tensor.contiguous() for tensor in tensors], self.input_dtypes)
         return boundary.to_model(self.engine.run(tensors, stream, None), self.output_dtypes)
@@ -182,4 +182,9 @@ class Shape:
 _NUMBER = Shape(torch.Size())
 
 
-__all__ = ["PartitionedEngine", "Shape", "Step"]
+def with_shapes(values: Iterable[Any]) -> list[Any]:
+    """The values of a run, with something that has a shape in the place of each number."""
+    return [value if hasattr(value, "shape") else _NUMBER for value in values]
+
+
+__all__ = ["PartitionedEngine", "Shape", "Step", "with_shapes"]

@@ -21,7 +21,7 @@ from ..dynamic import Ranges
 from .._core import Error
 from ..errors import error
 from ..verify import compare
-from .engine import PartitionedEngine, Shape, Step
+from .engine import PartitionedEngine, Shape, Step, with_shapes
 from .partition import Partition
 from .parts import Part, Values, split
 from .refusals import brief
@@ -135,7 +135,7 @@ def _run(inputs: list[str], parts: list[Part], samples: list[torch.Tensor]) -> d
     values = {by_name[name]: sample.detach() for name, sample in zip(inputs, samples) if name in by_name}
     shapes = _shapes(parts, inputs, samples)
     for part in parts:
-        sizes = [size.value(list(shapes.values())) for size in Values(list(shapes)).sizes(part.sizes)]
+        sizes = [size.value(with_shapes(shapes.values())) for size in Values(list(shapes)).sizes(part.sizes)]
         made = part.run([values[node] for node in part.inputs], sizes)
         values.update(zip(part.outputs, made))
         shapes.update(zip(part.outputs, made))
@@ -328,10 +328,8 @@ def _difference(step: Step, part: Part, values: dict[FxNode, torch.Tensor]) -> f
     stream = torch.cuda.current_stream().cuda_stream if tensors and tensors[0].is_cuda else None
     assert step.engine is not None
     got = to_model(step.engine.run(tensors, stream, None), step.output_dtypes)
-    return max(
-        compare([node.name for node in part.outputs], [values[node] for node in part.outputs], got).values(),
-        default=0.0,
-    )
+    expected = [torch.as_tensor(values[node]) for node in part.outputs]
+    return max(compare([node.name for node in part.outputs], expected, got).values(), default=0.0)
 
 
 __all__ = ["Convert", "Made", "make"]

@@ -59,17 +59,29 @@ fn by_attribute(s: &mut Scope<'_, '_>, x: Value, from: &[Dim], entries: &[Reshap
         None if entries.contains(&ReshapeDim::Is(0)) => {
             Err(s.unsupported("a size is left open where another is 0", "say the size that is left open"))
         }
-        None => {
-            let number = |e: &ReshapeDim| match e {
-                ReshapeDim::Is(n) => *n,
-                ReshapeDim::Copy => 0,
-                ReshapeDim::Infer => -1,
-            };
-            let shape: Vec<i64> = entries.iter().map(number).collect();
-            let shape = s.ints(&shape);
-            Ok(s.op("Reshape", &[x, shape], &[]))
-        }
+        None => Ok(with_open_size(s, x, &copied, entries)),
     }
+}
+
+/// A reshape that leaves one size open next to copied ones, any of which may be zero, so that dividing the number of
+/// elements does not find it: it is the product of the sizes that are not copied.
+fn with_open_size(s: &mut Scope<'_, '_>, x: Value, copied: &[Size], entries: &[ReshapeDim]) -> Value {
+    let is_copied = |k: usize| entries.get(k) == Some(&ReshapeDim::Copy);
+    let rest: Vec<Size> = copied.iter().enumerate().filter(|(k, _)| !is_copied(*k)).map(|(_, size)| *size).collect();
+    let fixed: i64 = entries.iter().map(|entry| if let ReshapeDim::Is(n) = entry { *n } else { 1 }).product();
+    let (rest, fixed) = (s.sizes(&rest), s.ints(&[fixed]));
+    let rest = s.op("ReduceProd", &[rest], &[]);
+    let open = s.op("Div", &[rest, fixed], &[]);
+    let mut parts = Vec::with_capacity(entries.len());
+    for (k, entry) in entries.iter().enumerate() {
+        parts.push(match entry {
+            ReshapeDim::Is(n) => s.ints(&[*n]),
+            ReshapeDim::Copy => s.sizes(copied.get(k..=k).unwrap_or_default()),
+            ReshapeDim::Infer => open,
+        });
+    }
+    let shape = if parts.len() == 1 { open } else { s.op("Concat", &parts, &[("axis", 0i64.into())]) };
+    s.op("Reshape", &[x, shape], &[("allowzero", 1i64.into())])
 }
 
 pub(super) fn concatenation(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value> {

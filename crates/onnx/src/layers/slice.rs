@@ -155,6 +155,9 @@ impl Plan {
     /// Pads by what is read outside, then slices within.
     fn outside(&self, s: &mut Scope<'_, '_>, x: Value, mode: SampleMode) -> Result<Value> {
         let dims = s.dims(0)?;
+        if mode == SampleMode::Wrap && dims.iter().any(|dim| !s.at_least_one(dim)) {
+            return self.wrapped(s, x, dims);
+        }
         let fixed: Option<Vec<Reach>> = dims.iter().enumerate().map(|(k, d)| self.reach(d, k)).collect();
         match fixed {
             Some(reach) => {
@@ -170,6 +173,29 @@ impl Plan {
             }
             None => self.computed_outside(s, x, mode),
         }
+    }
+
+    /// Reads by index what wraps around in a tensor that may be empty: ONNX Runtime does not pad one with its own elements.
+    fn wrapped(&self, s: &mut Scope<'_, '_>, x: Value, dims: &[Dim]) -> Result<Value> {
+        let [start, size, stride] = [&self.start, &self.size, &self.stride].map(|list| self.value_of(s, list));
+        let (start, size, stride) = (start?, size?, stride?);
+        let mut value = x;
+        for (k, dim) in dims.iter().enumerate() {
+            let is_whole = self.start.number(k) == Some(0) && self.stride.number(k) == Some(1);
+            if is_whole && self.size.at(k) == Some(dim) {
+                continue;
+            }
+            let (axis, zero, one) = (s.int(k as i64), s.int(0), s.int(1));
+            let [first, count, step] = [start, size, stride].map(|list| s.op("Gather", &[list, axis], &[]));
+            let count = if self.repeated[k] { one } else { count };
+            let each = s.op("Range", &[zero, count, one], &[]);
+            let each = s.op("Mul", &[each, step], &[]);
+            let each = s.op("Add", &[each, first], &[]);
+            let length = s.axes_of(x, k, 1);
+            let each = s.op("Mod", &[each, length], &[]);
+            value = s.op("Gather", &[value, each], &[("axis", k.into())]);
+        }
+        Ok(value)
     }
 
     /// How far an axis is read outside, where that holds for every call.

@@ -18,7 +18,8 @@ from ._log import logger, show
 from .arguments import Legacy, take_legacy
 from .backend import choose, cuda_index
 from .boundary import described
-from .capture import Captured, ModelError, capture
+from .by_modules import by_modules
+from .capture import Captured, ModelError, ValuesDecideError, capture
 from .capture.preserve import as_module
 from .capture.remembered import Others, is_unhashable
 from .conversion import Conversion, timed, verify_on_the_cpu
@@ -174,7 +175,10 @@ def convert(given: dict[str, Any]) -> Conversion:
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
     to_cut = given["fallback"] or bool(given["run_in_pytorch"])
     with timed(report, "capture"):
-        captured, program = _captured(module, sampled, bar, to_cut)
+        try:
+            captured, program = _captured(module, sampled, bar, to_cut)
+        except ValuesDecideError as refused:
+            return _by_modules(module, sampled, given, legacy, report, bar, refused)
         report.nodes, report.traced_because = program.node_count, captured.traced_because
         report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
     check_ranges(captured.program, sampled.profiles, "cpu")
@@ -203,6 +207,48 @@ def convert(given: dict[str, Any]) -> Conversion:
             conversion.parts = parts_of(conversion, refused, calls)
     describe(conversion)
     return conversion
+
+
+def _by_modules(
+    module: Any,
+    sampled: Samples,
+    given: dict[str, Any],
+    legacy: Any,
+    report: Report,
+    bar: _core.ProgressBar,
+    refused: Error,
+) -> Conversion:
+    """The conversion of a model whose Python code runs in PyTorch."""
+    tensors = sampled.tensors()
+    options = {
+        "device": cuda_index(tensors, module),
+        "site_packages": _core.site_packages(),
+        "tensorrt": given["tensorrt"],
+    }
+    report.backend, report.reason = choose(given["backend"], given["target"], options, tensors, module)
+    device = torch.device("cuda", options["device"]) if report.backend == "tensorrt" else torch.device("cpu")
+    inherited = {
+        **{name: value for name, value in given.items() if name not in _OF_THE_WHOLE},
+        "backend": report.backend,
+        "log_level": max(given["log_level"], logging.WARNING),
+    }
+
+    def convert_part(part: torch.nn.Module, args: Any, kwargs: dict[str, Any], shapes: dict[str, Any]) -> TRTModule:
+        return torch2trt(part, args, kwargs=kwargs, fallback=True, **inherited, **shapes, **legacy)
+
+    captured, parts = by_modules(module, sampled, device, refused, convert_part)
+    show(given["log_level"])
+    options = _options(given, captured, sampled, module)
+    conversion = Conversion(module, sampled, captured, None, options, list(parts.weights), report, bar, given, parts)
+    describe(conversion)
+    return conversion
+
+
+_OF_THE_WHOLE = (
+    *("inputs", "input_names", "output_names", "kwargs", "min_shapes", "opt_shapes", "max_shapes", "max_batch_size"),
+    *("dynamic_shapes", "backend", "fallback", "refittable"),
+)
+"""Arguments that are about the whole model, and not about its sub-modules."""
 
 
 def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:

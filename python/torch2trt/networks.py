@@ -79,7 +79,7 @@ def describe(conversion: Conversion) -> None:
     report.kept_float32 = [row for network in networks for row in network.kept_float32]
     report.half = conversion.options["half"] if report.half_layers or report.kept_float32 else None
     report.int8_layers = sum(network.int8_layers for network in networks)
-    for pattern in set.intersection(*(set(network.unmatched) for network in networks)):
+    for pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     if parts is not None:
         report.partitions = parts.partitions

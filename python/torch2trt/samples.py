@@ -100,7 +100,7 @@ class Samples:
 
         The sizes of the second avoid 2 where they can: torch.export takes a size that is not 2 for one of at least 3.
         """
-        exported = self._exported()
+        exported = self.tensors()
         if self.profiles:
             profile = cut_inputs(self.profiles[0], exported)
             differing = [
@@ -114,7 +114,8 @@ class Samples:
         for shapes in wanted:
             yield self.given.rebuild([sample.detach() for sample in _resized(self.given.samples, shapes)])
 
-    def _exported(self) -> list[torch.Tensor]:
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors of the samples, in the shapes to capture with."""
         return [leaf for leaf in pytree.tree_leaves((self.args, self.kwargs)) if isinstance(leaf, torch.Tensor)]
 
     def only_as_given(self, module: Any, failed: ModelError) -> Error:
@@ -127,7 +128,7 @@ class Samples:
                 module(*args, **kwargs)
         except Exception:  # the user's code may raise anything
             return failed
-        tensors = self._exported()
+        tensors = self.tensors()
         fixed = [
             f"axis {axis} of `{name}` at {size}"
             for name, sample, other in zip(given.names, given.samples, tensors)
@@ -195,7 +196,7 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
         return Samples(args, kwargs, [])
     made = Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles), tree, signature)
-    made.resized = any(sample.shape != other.shape for sample, other in zip(tree.samples, made._exported()))
+    made.resized = any(sample.shape != other.shape for sample, other in zip(tree.samples, made.tensors()))
     return made
 
 

@@ -29,7 +29,7 @@ from .constants import constant_arguments
 from .containers import register_containers, register_transformers_cache
 from .conversions import converting
 from .decisions import is_by_values
-from .errors import CaptureError, CaptureWarning, InputError, ModelError, one_line, warn
+from .errors import CaptureError, CaptureWarning, InputError, ModelError, ValuesDecideError, one_line, warn
 from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
@@ -56,6 +56,7 @@ __all__ = [
     "Method",
     "ModelError",
     "Program",
+    "ValuesDecideError",
     "capture",
     "normalized",
 ]
@@ -177,7 +178,7 @@ def capture(
             settle_mode(fork.module)
             interceptor = Interceptor(keep)
             try:
-                graph, reason = _graph(fork.module, inputs, dynamic_shapes, progress, interceptor, known)
+                graph, reason = _graph(fork.module, inputs, dynamic_shapes, progress, interceptor, known, to_cut)
             finally:
                 interceptor.release()
             if graph.written:
@@ -205,6 +206,7 @@ def _graph(
     progress: Progress,
     interceptor: Interceptor,
     known: Collection[str] | None,
+    to_cut: bool = False,
 ) -> tuple[AtenGraph, str | None]:
     """The graph by export, or by tracing together with the reason."""
     try:
@@ -224,6 +226,10 @@ def _graph(
     if is_by_values(refusal):
         with suppress(ExportRefused):
             return export(module, inputs, dynamic_shapes, progress, interceptor, known, values=True), None
+    if to_cut and is_by_values(refusal):
+        raise ValuesDecideError(
+            f"the model decides by the values of its inputs{place_of(refusal)}", help="write torch.cond, or torch.where"
+        ) from refusal
     if dynamic_shapes is not None:
         raise _not_dynamic(refusal) from refusal
     reason = one_line(refusal) + place_of(refusal)

@@ -70,6 +70,10 @@ class ModelError(CaptureError):
     """The model itself fails on the sample inputs."""
 
 
+class ValuesDecideError(CaptureError):
+    """Python code of the model decides by the values of its inputs."""
+
+
 class CaptureWarning(UserWarning):
     """The captured program differs from the model in a way the user should know about."""
 

@@ -155,7 +155,7 @@ def dtype_name(tensor: torch.Tensor) -> str:
 def _moves(target: str) -> bool:
     """Whether an operator is a cast or a view."""
     namespace, name, overload = target.split(".")
-    operator = getattr(getattr(getattr(torch.ops, namespace), name), overload, None)
+    operator = getattr(getattr(getattr(torch.ops, namespace), name, None), overload, None)
     returns = operator._schema.returns if operator is not None else ()
     return target == "aten._to_copy.default" or any(value.alias_info is not None for value in returns)
 

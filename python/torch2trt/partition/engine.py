@@ -71,14 +71,15 @@ class PartitionedEngine:
         results: list[int | torch.Tensor],
         ranges: list[list[tuple[int, int]]],
         device: torch.device,
+        nested: int = 0,
     ) -> None:
         """An engine of these steps.
 
         `results` are the outputs: indices among the values of a run, or weights of the model. `ranges` are the smallest
-        and the largest size of each axis of each input.
+        and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call.
         """
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
-        self._device = device
+        self._device, self._nested = device, nested
         self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
 
     @property
@@ -100,8 +101,8 @@ class PartitionedEngine:
     @property
     def description(self) -> str:
         """One line."""
-        engines = sum(step.engine is not None for step in self.steps)
-        others = len(self.steps) - engines
+        own = sum(step.engine is not None for step in self.steps)
+        engines, others = own + self._nested, len(self.steps) - own
         return f"{engines} engine{'s' * (engines != 1)} and {others} part{'s' * (others != 1)} in PyTorch, on {self.device}"
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
@@ -132,7 +133,7 @@ class PartitionedEngine:
                 for index in step.last:
                     values[index] = Shape(values[index].shape)
         results = [result if isinstance(result, torch.Tensor) else values[result] for result in self.results]
-        made = [result if isinstance(result, torch.Tensor) else torch.tensor(result) for result in results]
+        made = [as_tensor(result) for result in results]
         if out is None:
             return made
         for given, tensor in zip(out, made, strict=True):
@@ -182,9 +183,16 @@ class Shape:
 _NUMBER = Shape(torch.Size())
 
 
+def as_tensor(value: Any) -> torch.Tensor:
+    """A tensor as it is, a number as a 0-D tensor that holds it exactly."""
+    if isinstance(value, torch.Tensor):
+        return value
+    return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+
+
 def with_shapes(values: Iterable[Any]) -> list[Any]:
     """The values of a run, with something that has a shape in the place of each number."""
     return [value if hasattr(value, "shape") else _NUMBER for value in values]
 
 
-__all__ = ["PartitionedEngine", "Shape", "Step", "with_shapes"]
+__all__ = ["PartitionedEngine", "Shape", "Step", "as_tensor", "with_shapes"]

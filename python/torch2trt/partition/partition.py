@@ -19,6 +19,7 @@ class Partition:
         bytes: bytes of the tensors that it reads, at the sizes of the samples; None where a size depends on data.
         reasons: of a part in PyTorch: each reason, with the calls that it applies to and their lines.
         difference: of an engine: max abs error / max abs reference of its outputs on the inputs that PyTorch gives it.
+        module: the sub-module that it is, where Python code that decides by values runs around it.
     """
 
     kind: str
@@ -27,14 +28,17 @@ class Partition:
     bytes: int | None = None
     reasons: dict[str, list[str]] = field(default_factory=dict)
     difference: float | None = None
+    module: str = ""
 
     def __str__(self) -> str:
         reads = "" if self.bytes is None else f", reads {_size(self.bytes)}"
         if self.kind == "engine":
             error = "" if self.difference is None else f", max relative error {self.difference:.1e}"
-            return f"engine: {_calls(self.calls)}, {self.layers} layers{reads}{error}"
+            head = f"engine of `{self.module}`" if self.module else "engine"
+            return f"{head}: {_calls(self.calls)}, {self.layers} layers{reads}{error}"
         shown = [f"{_listed(calls)}: {reason}" for reason, calls in self.reasons.items()]
-        return f"PyTorch: {_calls(self.calls)}{reads}; " + "; ".join(shown)
+        calls = f"{_calls(self.calls)}{reads}; " if self.calls else ""
+        return f"PyTorch: {calls}" + "; ".join(shown)
 
 
 _LISTED = 3

@@ -298,6 +298,53 @@ def test_small_integers_wrap_around(dtype, draw, tmp_path):
                 compare(name, got[name], function(x, y), [x, y], 1e-6 if name == "float" else 0.0)
 
 
+# A number beside a small integer becomes one of its type, as -1 becomes 255; the bounds of a clamp do not.
+WITH_NUMBER = {
+    "compare": lambda x, n: (x == n, x != n, x < n, x <= n, x > n, x >= n, n < x),
+    "arithmetic": lambda x, n: (x + n, x - n, n - x, x * n),
+    "divide": lambda x, n: (x // n, x % n, torch.fmod(x, n), torch.div(x, n, rounding_mode="trunc")),
+    "divided": lambda x, n: (n // x.clamp(min=1), n % x.clamp(min=1)),
+    "bits": lambda x, n: (x & n, x | n, x ^ n),
+    "0-d": lambda x, n: (torch.maximum(x, torch.tensor(n)), x < torch.tensor(n), x // torch.tensor(n), torch.isin(x, n)),
+    "0-d sum": lambda x, n: (x == x.sum() + n, torch.minimum(x, x.sum() * n), x - x.sum()),
+    "true divide": lambda x, n: (x / n, x * (n + 0.5), x > n + 0.5),
+    "clamp": lambda x, n: x.clamp(max=abs(n)),
+}
+# PyTorch stores these numbers in an unsigned type where they are negative, and refuses all others out of its range.
+STORED = {
+    "where": lambda x, n: torch.where(x > 5, x, n),
+    "full_like": lambda x, n: torch.full_like(x, n) // 2,
+    "masked_fill": lambda x, n: x.masked_fill(x > 5, n),
+    "fill": lambda x, n: x.clone().fill_(n) // 3,
+    "index_fill": lambda x, n: x.index_fill(1, torch.tensor([0]), n),
+    "scatter": lambda x, n: x.scatter(1, torch.tensor([[0]]), n),
+    "new_full": lambda x, n: x.new_full((2,), n) // 2,
+    "pad": lambda x, n: nn.functional.pad(x, (1, 1), value=n),
+}
+
+
+@pytest.mark.parametrize("dtype", SMALL[:3])
+def test_numbers_beside_small_integers_wrap_around(dtype, draw):
+    random.seed(draw.random())
+    bits, low = torch.iinfo(dtype).bits, torch.iinfo(dtype).min
+    for _ in range(CASES):
+        numbers = [-1, 2**bits - 1, draw.randint(-(2 ** (bits + 1)), 2 ** (bits + 1))]
+        numbers = [n for n in numbers if n % 2**bits]
+        functions = {f"{name} {n}": lambda x, f=f, n=n: f(x, n) for name, f in WITH_NUMBER.items() for n in numbers}
+        stored = [-1, draw.randint(1 - 2**bits if low == 0 else low, 2 ** (bits - 1) - 1)]
+        functions |= {f"{name} {n}": lambda x, f=f, n=n: f(x, n) for name, f in STORED.items() for n in stored}
+        if not dtype.is_signed:
+            functions.pop("pad -1"), functions.pop(f"pad {stored[1]}", None)
+        made = convert(functions, [integers(dtype, 3, 4)])
+        for _ in range(4):
+            x = integers(dtype, 3, 4)
+            # The least number divided by -1 overflows.
+            x = torch.where(x == low, torch.ones_like(x), x) if low else x
+            got = made(x)
+            for name, function in functions.items():
+                compare(name, got[name], function(x), [x], 1e-6)
+
+
 CONTRACTIONS = {
     "sum": lambda x, y: (x.sum(), x.sum(0, keepdim=True), x.sum(-1)),
     "sum of two axes": lambda x, y: (x[None] * y[:, None]).sum((0, 2)),

@@ -5,7 +5,7 @@
 
 use crate::{Builder, Result};
 use network::{ActivationType, DType, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U};
-use program::{Node, ScalarType};
+use program::{Argument, Node, ScalarType};
 
 /// Operators whose results are elements of their operands of the same type, or within its range in any case.
 const WITHIN: &[&str] = &[
@@ -115,11 +115,38 @@ fn range(dtype: ScalarType) -> Option<(f64, f64)> {
     })
 }
 
+/// Arguments whose numbers become elements of the result.
+const NUMBERS: &[&str] = &["self", "other", "value", "fill_value", "values"];
+
 /// What a call returns, with its elements in the range of their type.
 pub(crate) fn wrapped(b: &mut Builder, node: &Node, dtype: ScalarType, x: TensorId) -> Result<TensorId> {
     let Some((low, high)) = range(dtype) else { return Ok(x) };
     let name = node.target.split('.').nth(1).unwrap_or_default();
-    if WITHIN.contains(&name) || bounds(b, x, 12).is_some_and(|(least, most)| low <= least && most <= high) {
+    // PyTorch stores -1 as 255 in a tensor of uint8.
+    let outside = |name: &&str| match node.arguments.get(*name) {
+        Some(Argument::Int(n)) => n.as_static().is_none_or(|n| !(low..=high).contains(&(n as f64))),
+        _ => false,
+    };
+    if WITHIN.contains(&name) && !NUMBERS.iter().any(outside) {
+        return Ok(x);
+    }
+    into_range(b, x, dtype)
+}
+
+/// The integer that a small type has for a number.
+pub(crate) fn wrapped_number(number: i64, dtype: ScalarType) -> i64 {
+    match dtype {
+        ScalarType::UInt8 => i64::from(number as u8),
+        ScalarType::Int8 => i64::from(number as i8),
+        ScalarType::Int16 => i64::from(number as i16),
+        _ => number,
+    }
+}
+
+/// The elements as those of a small type: modulo the number of its values.
+pub(crate) fn into_range(b: &mut Builder, x: TensorId, dtype: ScalarType) -> Result<TensorId> {
+    let Some((low, high)) = range(dtype) else { return Ok(x) };
+    if bounds(b, x, 12).is_some_and(|(least, most)| low <= least && most <= high) {
         return Ok(x);
     }
     let count = high - low + 1.0;

@@ -18,7 +18,7 @@ use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result, Scalar};
 use network::{DType, ElementWiseOperation as E, TensorId, UnaryOperation as U, Weights};
-use program::Argument;
+use program::{Argument, ScalarType, Value};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.add.Tensor", add, "ElementWise", 1e-6),
@@ -51,22 +51,63 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.lerp.Tensor", lerp, "ElementWise", 1e-6),
 ];
 
-/// An operand in a type: a tensor is cast, a number becomes a constant.
+/// An operand in a type: a tensor is cast, a number becomes a constant. Where tensors of 8 or 16 bits decide the type, it
+/// wraps around in theirs.
 pub(super) fn operand(b: &mut Builder, call: &Call<'_>, name: &str, dtype: DType) -> Result<TensorId> {
-    match call.argument(name) {
+    let is_converted = dtype == DType::Int32 && ["self", "other"].contains(&name);
+    let small = if is_converted { small_type(call) } else { None };
+    let x = match call.argument(name) {
         Some(Argument::Value(_)) => {
             let x = call.tensor(name)?;
-            b.cast(x, dtype)
+            let x = b.cast(x, dtype)?;
+            if small.is_none_or(|small| bits(call.value(name).map_or(small, |v| v.dtype)) <= bits(small)) {
+                return Ok(x);
+            }
+            x
         }
         Some(Argument::Int(n)) if !n.is_static() => {
             let size = b.size_scalar(n)?;
-            b.cast(size, dtype)
+            b.cast(size, dtype)?
         }
-        _ => match call.scalar(name)? {
-            Scalar::Int(n) => b.constant(Weights::from_i64(dtype, &[], [n])),
-            number => b.scalar(dtype, number.as_f64(), 0),
+        _ => match (call.scalar(name)?, small) {
+            (Scalar::Int(n), Some(small)) => {
+                return b.constant(Weights::from_i64(dtype, &[], [crate::wrap::wrapped_number(n, small)]));
+            }
+            (Scalar::Int(n), None) => b.constant(Weights::from_i64(dtype, &[], [n]))?,
+            (number, _) => b.scalar(dtype, number.as_f64(), 0)?,
         },
+    };
+    match small {
+        Some(small) => crate::wrap::into_range(b, x, small),
+        None => Ok(x),
     }
+}
+
+/// Bits of a small integer type; more than those of any of them for every other type.
+fn bits(dtype: ScalarType) -> usize {
+    match dtype {
+        ScalarType::Bool => 0,
+        ScalarType::UInt8 | ScalarType::Int8 => 8,
+        ScalarType::Int16 => 16,
+        _ => 64,
+    }
+}
+
+/// The type of 8 or 16 bits in which a call with two operands computes: that of its tensors with axes, or of its 0-D
+/// tensors where there are no others. `None` where it computes in another type.
+fn small_type(call: &Call<'_>) -> Option<ScalarType> {
+    let values: Vec<&Value> = ["self", "other"].into_iter().filter_map(|name| call.value(name).ok()).collect();
+    let ranked = values.iter().any(|value| !value.dims.is_empty());
+    let mut found = None;
+    for value in values.into_iter().filter(|value| value.dims.is_empty() != ranked) {
+        found = match (found, value.dtype) {
+            (_, dtype) if bits(dtype) > 16 => return None,
+            (Some(other), dtype) if bits(other) == 8 && bits(dtype) == 8 && other != dtype => Some(ScalarType::Int16),
+            (Some(other), dtype) if bits(other) >= bits(dtype) => Some(other),
+            (_, dtype) => Some(dtype),
+        };
+    }
+    found.filter(|dtype| *dtype != ScalarType::Bool)
 }
 
 /// Both operands in the output's type.

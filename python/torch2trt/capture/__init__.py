@@ -252,14 +252,21 @@ def _graph(
 
 def _warn_traced(graph: AtenGraph, reason: str) -> None:
     numbers, help = [], ""
+    if graph.decided:
+        numbers = ["decisions by values of the inputs, now as they were for the sample inputs:", *_listed(graph.decided)]
+        help = "\nhelp: choose with torch.where, or convert once for each decision"
     if graph.fixed:
-        numbers = ["numbers that were read out of the inputs, now constants:", *(f"  {line}" for line in graph.fixed[:8])]
+        numbers += ["numbers that were read out of the inputs, now constants:", *_listed(graph.fixed)]
         help = "\nhelp: keep these numbers tensors, as x * y.sum() for x * float(y.sum()), or pass them as inputs"
     lines = "".join(f"\n  {line}" for line in (*numbers, f"reason: {reason}"))
     warn(
         "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that depend on "
         f"values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the sample inputs{lines}{help}"
     )
+
+
+def _listed(lines: list[str], most: int = 8) -> list[str]:
+    return [f"  {line}" for line in lines[:most]] + ([f"  and {len(lines) - most} more"] if len(lines) > most else [])
 
 
 def _warn_states(module: torch.nn.Module, inputs: InputTree) -> None:

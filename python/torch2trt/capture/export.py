@@ -62,6 +62,8 @@ class AtenGraph:
     """The model's Python attributes that the capture wrote, which are put back."""
     fixed: list[str] = field(default_factory=list)
     """Numbers that the model read out of its inputs in a traced run, which are constants of the graph: one line each."""
+    decided: list[str] = field(default_factory=list)
+    """Decisions that the model took by values of its inputs in a traced run: one line each."""
 
 
 class ExportRefused(Exception):

@@ -70,7 +70,7 @@ def trace(
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
     found.update(_constants(traced))
-    read = _take_read(traced, run)
+    read = [(node, text, kind) for node, text, kind in _take_read(traced, run) if _follows([node], set(placeholders[len(weights) :]))]
     outputs = _outputs(traced, run.constants)
     if len(placeholders) > len(weights) and not _follows(outputs, set(placeholders[len(weights) :])):
         raise CaptureError(
@@ -84,22 +84,30 @@ def trace(
         inputs=placeholders[len(weights) :],
         outputs=outputs,
         tree=OutputTree(run.spec, run.constants, inputs.names),
-        fixed=list(dict.fromkeys(text for node, text in read if _follows([node], set(placeholders[len(weights) :])))),
+        fixed=list(dict.fromkeys(text for _, text, decides in read if not decides)),
+        decided=list(dict.fromkeys(text for _, text, decides in read if decides)),
     )
 
 
-def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str]]:
-    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more."""
+def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str, bool]]:
+    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last entry
+    is whether it was a decision."""
     output = next(node for node in reversed(traced.graph.nodes) if node.op == "output")
     values = list(output.args[0])
     count = len(values) - len(run.read)
     output.args = (values[:count],)
     found = [
-        (node, f"{function}() of {_operator(node)} = {number} at {place}")
+        (node, _described(_operator(node), function, number, place), number in _BOOLS)
         for node, (_, function, number, place) in zip(values[count:], run.read)
         if isinstance(node, torch.fx.Node)
     ]
     return found
+
+
+def _described(operator: str, function: str, number: str, place: str) -> str:
+    if number in _BOOLS:
+        return f"{operator if function in ('bool', 'item') else function} is {number} at {place}"
+    return f"{function}() of {operator} = {number} at {place}"
 
 
 def _operator(node: torch.fx.Node) -> str:
@@ -238,11 +246,13 @@ class _Provenance(TorchFunctionMode):
         path = self.stack[-1] if self.stack else ""
         meta["nn_module_stack"] = {path: (path, "")}
         result = function(*args, **(kwargs or {}))
-        name = _READS.get(getattr(function, "__name__", ""))
-        if name and type(result) is not bool and args and isinstance(args[0], torch.Tensor):  # a bool is a decision
+        name = getattr(function, "__name__", "")
+        name = _READS.get(name) or (_DECIDES.get(name) if type(result) is bool else None)
+        if name:
             found = " ".join(repr(result).split())
             place = ":".join(map(str, _FRAME.findall(meta["stack_trace"])[0])) if meta["stack_trace"] else "an unknown line"
-            self.read.append((args[0].detach(), name, found if len(found) <= 60 else found[:59] + "…", place))
+            for tensor in [arg for arg in args if isinstance(arg, torch.Tensor)]:
+                self.read.append((tensor.detach(), name, found if len(found) <= 60 else found[:59] + "…", place))
         return result
 
 
@@ -256,7 +266,17 @@ _READS = {
     "__float__": "float",
     "__complex__": "complex",
 }
-"""The methods of a tensor that make Python numbers of its values."""
+"""The methods of a tensor that make Python numbers of its values. A bool is a decision."""
+
+_BOOLS = ("True", "False")
+_DECIDES = {
+    "__bool__": "bool",
+    "__contains__": "in",
+    "allclose": "allclose",
+    "equal": "equal",
+    "is_nonzero": "bool",
+}
+"""The functions of tensors by whose values a model decides."""
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 

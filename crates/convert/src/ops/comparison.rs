@@ -182,8 +182,10 @@ fn bitwise(b: &mut Builder, call: &Call<'_>, op: E, digits: fn(i64, i64) -> i64)
 /// On integers, a mask of low bits leaves the remainder of a division by a power of two.
 fn bitwise_and(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;
+    // The divisor has to be a number of the type.
+    let largest = if dtype == DType::Int32 { 1 << 30 } else { 1 << 52 };
     let mask = |name: &str| match call.scalar(name) {
-        Ok(Scalar::Int(n)) if (0..1 << 52).contains(&n) && (n + 1) & n == 0 => Some(n),
+        Ok(Scalar::Int(n)) if (0..largest).contains(&n) && (n + 1) & n == 0 => Some(n),
         _ => None,
     };
     let (name, mask) = match (mask("other"), mask("self")) {

@@ -22,7 +22,7 @@ SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "1"))
 
 # From [batch, length, 6] to [batch, length, 6].
 STEPS = {
-    "split": lambda x: x.unflatten(2, (2, 3)).transpose(1, 2).flatten(2).unflatten(2, (-1, 3)).transpose(1, 2).flatten(2),
+    "split": lambda x: x.unflatten(2, (2, 3)).permute(0, 1, 3, 2).transpose(1, 2).transpose(1, 2).flatten(2),
     "repeat": lambda x: x.repeat(1, 1, 2)[:, :, ::2],
     "repeat length": lambda x: x.repeat(1, 3, 1)[:, ::3],
     "attend": lambda x: torch.softmax(x @ x.transpose(1, 2), -1) @ x,

@@ -149,6 +149,7 @@ def by_modules(
     )
     name = type(as_module(module)).__name__
     parts.append(Partition("pytorch", 0, reasons={brief(refused): [f"{name}.forward", *reasons]}))
+    engine.partitions = parts
     captured = Captured(program, inputs, tree)
     return captured, Made(engine, parts, [], weights)
 

@@ -14,9 +14,11 @@ from . import _core, tree_file
 from .accepted import Path, checked, path as checked_path, rejected
 from .capture.tree import InputTree, OutputTree
 from .errors import error
+from .partition import PartitionedEngine
+from .partition.file import describe, is_partitioned, read
 from .report import Report
 
-Parts = tuple[_core.Engine, InputTree, OutputTree, Report]
+Parts = tuple[_core.Engine | PartitionedEngine, InputTree, OutputTree, Report]
 """What a module is filled with."""
 
 
@@ -26,7 +28,8 @@ def inspect(path: Path) -> dict[str, Any]:
     Raises:
         torch2trt.Error: E0605 for what is no engine file, or a damaged one.
     """
-    return json.loads(_core.read_manifest(checked_path("path", path)))
+    path = checked_path("path", path)
+    return describe(path) if is_partitioned(path) else json.loads(_core.read_manifest(path))
 
 
 def load_options(
@@ -62,6 +65,8 @@ def engine_from(
             run here.
     """
     options = options or load_options()
+    if is_partitioned(source):
+        return _from_parts(source, options)
     if isinstance(source, bytes) and not _core.is_engine_file(source):
         return _from_plan(source, input_names, output_names, options)
     engine, text = _core.load_engine(source, options)
@@ -76,6 +81,21 @@ def engine_from(
         options=manifest.get("options", {}),
         plan=[("built by", built["tensorrt"]), ("built for", built["gpu"])] if built else [],
     )
+    return engine, inputs, outputs, report
+
+
+def _from_parts(source: bytes | str, options: dict[str, Any]) -> Parts:
+    engine, description, partitions = read(source, options)
+    inputs, outputs = tree_file.from_json(description.get("model") or {})
+    report = Report(
+        backend="cpu" if engine.device_index is None else "tensorrt",
+        reason="as saved",
+        engine=engine.description,
+        difference=description.get("accuracy", {}),
+        options=description.get("options", {}),
+        partitions=partitions,
+    )
+    engine.partitions = partitions
     return engine, inputs, outputs, report
 
 

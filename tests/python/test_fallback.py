@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
 import random
 import re
 import warnings
+import zipfile
 
 import pytest
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from torch2trt import Error, torch2trt
+from torch2trt import Error, TRTModule, inspect, load, torch2trt
 
 CASES = 6 * int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "0"))
@@ -314,3 +317,92 @@ def test_numbers_among_the_outputs(batch):
     model_trt = convert(model, [torch.randn(4, 8)], **({"max_batch_size": batch} if batch else {}))
     for size in (2, 6) if batch else (4,):
         agrees(model, model_trt, torch.randn(size, 8))
+
+
+@pytest.mark.parametrize("batch", [None, 6], ids=["static", "dynamic batch"])
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "numbers"])
+def test_files(name, batch, tmp_path):
+    torch.manual_seed(0)
+    model = MODELS[name][0]().eval()
+    model_trt = convert(model, [torch.randn(4, 8)], **({"max_batch_size": batch} if batch else {}))
+    model_trt.save(tmp_path / "net.trt2")
+    loaded = load(tmp_path / "net.trt2")
+    again = pickle.loads(pickle.dumps(loaded))
+    for size in (1, 2, 5, 6) if batch else (4, 4):
+        x = torch.randn(size, 8)
+        agrees(model_trt, loaded, x)
+        agrees(model, again, x)
+    assert kinds(loaded) == kinds(model_trt) == kinds(again)
+    assert loaded.input_names == ["x"] and "part 1" in str(loaded.report) and inspect(tmp_path / "net.trt2")["partitions"]
+    with pytest.raises(Error) as raised:
+        loaded(torch.randn(7, 8))
+    assert raised.value.code == "E0402"
+
+
+def test_what_cannot_be_saved_is_an_error(tmp_path):
+    class Decides(Layers):
+        def forward(self, x):
+            return self.layers[0](x) if x.sum() > 0 else self.layers[1](x)
+
+    for model in (Decides(), Numbers()):
+        model_trt = convert(model.eval(), [torch.randn(4, 8)])
+        with pytest.raises(Error) as raised:
+            model_trt.save(tmp_path / "net.trt2")
+        assert raised.value.code == "E0605" and raised.value.help and not list(tmp_path.iterdir())
+    with pytest.raises(Error) as raised:
+        convert(Operator().eval(), [torch.randn(4, 8)]).save(tmp_path / "missing" / "net.trt2")
+    assert raised.value.code == "E0605"
+
+
+class Evil:
+    def __reduce__(self):
+        return (open, ("evil", "w"))
+
+
+def test_forged_files_run_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    convert(Sizes().eval(), [torch.randn(4, 8)], max_batch_size=6).save("net.trt2")
+    with zipfile.ZipFile("net.trt2") as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    program = next(name for name in held if name.endswith(".pt2"))
+    with zipfile.ZipFile(io.BytesIO(held[program])) as archive:
+        inner = {name: archive.read(name) for name in archive.namelist()}
+    evil = pickle.dumps(Evil())
+    model = next(name for name in inner if name.endswith("model.json"))
+    top = model.partition("/")[0]
+    assert b'"expr_str"' in inner[model]
+    text = re.sub(rb'"expr_str": "[^"]*"', b'"expr_str": "__import__(chr(111)+chr(115)).mkdir(chr(101))"', inner[model], count=1)
+    forged = [
+        {**inner, model: text},
+        {**inner, f"{top}/data/sample_inputs/model.pt": evil},
+        {**inner, f"{top}/data/weights/model.pt": evil},
+        {**inner, f"{top}/data/constants/custom_obj_0": evil},
+        {**inner, f"{top}/data/weights/model_weights_config.json": b'{"config": {"w": {"path_name": "weight_0", "use_pickle": true}}}'},
+    ]
+    files = [{**held, program: zipped(one)} for one in forged]
+    files += [{**held, "constants.pt": evil}, {**held, "torch2trt.json": b"{}"}, {**held, "torch2trt.json": b"["}]
+    files += [{name: data for name, data in held.items() if name != program}, {**held, program: b"PK"}]
+    before = sorted(tmp_path.iterdir())
+    for index, one in enumerate(files):
+        with pytest.raises(Error) as raised:
+            TRTModule().load_state_dict({"engine": torch.frombuffer(bytearray(zipped(one)), dtype=torch.uint8)})
+        assert raised.value.code == "E0605" and raised.value.help, index
+    data = bytearray(zipped(held))
+    draw = random.Random(SEED)
+    for _ in range(30):
+        damaged = data.copy()
+        for _ in range(draw.randint(1, 20)):
+            damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+        try:
+            TRTModule().load_state_dict({"engine": torch.frombuffer(damaged[: draw.choice([len(data), draw.randrange(len(data))])], dtype=torch.uint8)})
+        except Error as refused:
+            assert refused.code in ("E0605", "E0604", "E0301")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def zipped(files):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return held.getvalue()

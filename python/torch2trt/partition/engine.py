@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from .. import boundary
-from .._core import Engine
+from .._core import Engine, write_file
 from ..capture.size import Size
 from ..errors import error
+from .partition import Partition
 
 Run = Callable[[list[torch.Tensor], "int | None"], list[torch.Tensor]]
 
@@ -32,6 +33,8 @@ class Step:
         output_dtypes: the model's dtype of each output.
         last: values that no later part reads, which are released.
         weights: the weights of a part in PyTorch.
+        example: inputs with which a part in PyTorch can be exported; None for one that cannot be saved.
+        source: the archive that a part in PyTorch was read from.
     """
 
     engine: Engine | None
@@ -42,6 +45,8 @@ class Step:
     output_dtypes: list[str]
     last: list[int]
     weights: list[torch.Tensor]
+    example: Any = None
+    source: bytes | None = None
 
     def run(self, values: list[Any], stream: int | None) -> Sequence[torch.Tensor]:
         """The outputs of this part; `values` are those of the run so far."""
@@ -59,6 +64,8 @@ class PartitionedEngine:
     Attributes:
         inputs, outputs: (name, dtype, sizes) of each tensor.
         steps: the parts in the order in which they run.
+        ranges: the smallest and the largest size of each axis of each input.
+        partitions: what the report shows of the parts.
     """
 
     plan = None
@@ -79,7 +86,8 @@ class PartitionedEngine:
         and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call.
         """
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
-        self._device, self._nested = device, nested
+        self.ranges, self._device, self._nested = ranges, device, nested
+        self.partitions: list[Partition] = []
         self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
 
     @property
@@ -106,16 +114,21 @@ class PartitionedEngine:
         return f"{engines} engine{'s' * (engines != 1)} and {others} part{'s' * (others != 1)} in PyTorch, on {self.device}"
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
-        """Not possible yet.
+        """Writes a file to a path, or returns its bytes.
 
         Raises:
-            torch2trt.Error: E0605.
+            torch2trt.Error: E0605 where a part in PyTorch cannot be saved, or the file cannot be written.
         """
-        raise error(
-            "E0605",
-            "a model with parts that run in PyTorch cannot be written to a file yet",
-            "convert it again in the process that runs it, or convert without fallback",
-        )
+        from .file import write  # reads engines, and so knows this class
+
+        data = write(self, description, self.partitions)
+        if path is None:
+            return data
+        try:
+            write_file(path, data)
+        except OSError as refused:
+            raise error("E0605", f"the file cannot be written: {refused}", "choose a path in a folder that exists") from refused
+        return None
 
     def run(
         self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None

@@ -22,6 +22,7 @@ from .._core import Error
 from ..errors import error
 from ..verify import compare
 from .engine import PartitionedEngine, Shape, Step, with_shapes
+from .file import Example
 from .partition import Partition
 from .parts import Part, Values, split
 from .refusals import brief
@@ -105,7 +106,7 @@ def make(
         parts = split(graph, refused, least)
         if not any(part.is_engine for part in parts):
             raise _nothing_left(refused)
-        values = _run(graph.inputs, parts, samples)
+        values, sizes = _run(graph.inputs, parts, samples)
         found: dict[FxNode, str] = {}
         for part in parts:
             key = tuple(part.calls)
@@ -119,7 +120,7 @@ def make(
             break
         refused.update(found)
     made = [known[tuple(part.calls)] if part.is_engine else _Converted(part) for part in parts]
-    return _assembled(whole, made, values, names, profiles, build, device)
+    return _assembled(whole, made, values, sizes, names, profiles, build, device)
 
 
 def _nothing_left(refused: dict[FxNode, str]) -> Error:
@@ -128,18 +129,22 @@ def _nothing_left(refused: dict[FxNode, str]) -> Error:
     return error("E0101", f"no call of the model is left for an engine{listed}", "run the model in PyTorch as it is")
 
 
-def _run(inputs: list[str], parts: list[Part], samples: list[torch.Tensor]) -> dict[FxNode, torch.Tensor]:
-    """PyTorch's value of every tensor that crosses, for the samples."""
+def _run(
+    inputs: list[str], parts: list[Part], samples: list[torch.Tensor]
+) -> tuple[dict[FxNode, torch.Tensor], list[list[float]]]:
+    """PyTorch's value of every tensor that crosses, for the samples, and the sizes that each part reads."""
+    read: list[list[float]] = []
     nodes = [node for part in parts for node in part.inputs if node.op == "placeholder"]
     by_name = {node.name: node for node in nodes}
     values = {by_name[name]: sample.detach() for name, sample in zip(inputs, samples) if name in by_name}
     shapes = _shapes(parts, inputs, samples)
     for part in parts:
         sizes = [size.value(with_shapes(shapes.values())) for size in Values(list(shapes)).sizes(part.sizes)]
+        read.append(sizes)
         made = part.run([values[node] for node in part.inputs], sizes)
         values.update(zip(part.outputs, made))
         shapes.update(zip(part.outputs, made))
-    return values
+    return values, read
 
 
 def _shapes(parts: list[Part], inputs: list[str], samples: list[torch.Tensor]) -> dict[FxNode, torch.Tensor]:
@@ -241,6 +246,7 @@ def _assembled(
     whole: Whole,
     parts: list[_Converted],
     values: dict[FxNode, torch.Tensor],
+    sizes_of: list[list[float]],
     names: tuple[list[str], list[str]],
     profiles: Sequence[Ranges],
     build: Callable[[_core.Network], Any],
@@ -270,7 +276,9 @@ def _assembled(
         ]
         held = [] if network else list(part.graph.module.state_dict(keep_vars=True).values())
         takes, gives = (_dtypes(part.inputs), _dtypes(part.outputs)) if network else ([], [])
-        step = Step(engine, part.graph.module, [place[node] for node in part.inputs], sizes, takes, gives, last, held)
+        reads = [place[node] for node in part.inputs]
+        example = None if network else _example(part, values, sizes_of[number])
+        step = Step(engine, part.graph.module, reads, sizes, takes, gives, last, held, example)
         steps.append(step)
         shown = Partition("engine" if network else "pytorch", len(part.calls), bytes=part.bytes, reasons=part.reasons)
         if network:
@@ -288,7 +296,18 @@ def _assembled(
         _limits(order[: len(graph.inputs)], graph, profiles),
         device,
     )
+    engine.partitions = partitions
     return Made(engine, partitions, networks, weights)
+
+
+def _example(part: Part, values: dict[FxNode, torch.Tensor], sizes: list[float]) -> Example | None:
+    """Inputs with which a part is exported; None where numbers cross."""
+    described = [node.meta["val"] for node in part.inputs]
+    if not all(isinstance(value, torch.Tensor) for value in (*described, *(node.meta["val"] for node in part.outputs))):
+        return None
+    dynamic = [[axis for axis, size in enumerate(value.shape) if not isinstance(size, int)] for value in described]
+    shapes = [tuple(values[node].shape) for node in part.inputs]
+    return Example(shapes, dynamic, [value.dtype for value in described], [int(size) for size in sizes])
 
 
 def _computed(whole: Whole) -> list[FxNode]:

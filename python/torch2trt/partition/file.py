@@ -1,0 +1,251 @@
+"""Partitioned models in files: a zip archive of engine files, exported programs and a description.
+
+A part in PyTorch is an archive of `torch.export.save`, which can hold pickles and expressions that are evaluated. Neither
+is read here: archives with pickles are rejected, and so are expressions with names that sizes do not have.
+
+This file must not know how parts are made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import torch
+
+from .. import _core
+from .._core import Error
+from ..capture.errors import one_line
+from ..capture.size import Size
+from ..errors import error
+from .engine import PartitionedEngine, Step
+from .partition import Partition
+
+FORMAT = 1
+_DESCRIPTION = "torch2trt.json"
+_CONSTANTS = "constants.pt"
+_LARGEST_DESCRIPTION = 64 << 20
+_HELP = "give the file that model_trt.save wrote"
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """Inputs with which a part in PyTorch is exported: it is saved as an exported program.
+
+    Attributes:
+        shapes: the shape of each tensor, in the order in which the part reads them.
+        dynamic: the axes of each that are dynamic.
+        dtypes: the dtype of each.
+        sizes: the sizes that it reads.
+    """
+
+    shapes: list[tuple[int, ...]]
+    dynamic: list[list[int]]
+    dtypes: list[torch.dtype]
+    sizes: list[int]
+
+
+def is_partitioned(source: bytes | str) -> bool:
+    """Whether the bytes, or the file of this path, are of a partitioned model."""
+    with suppress(OSError, zipfile.BadZipFile, NotImplementedError), _archive(source) as archive:
+        return _DESCRIPTION in archive.namelist()
+    return False
+
+
+def write(engine: PartitionedEngine, description: str, partitions: list[Partition]) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        torch2trt.Error: E0605 for a part in PyTorch that torch.export does not save.
+    """
+    held = io.BytesIO()
+    constants: list[torch.Tensor] = []
+    results: list[Any] = []
+    for result in engine.results:
+        if isinstance(result, torch.Tensor):
+            constants.append(result.detach().cpu())
+        results.append(result if isinstance(result, int) else [len(constants) - 1])
+    steps = []
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
+        for number, step in enumerate(engine.steps):
+            name = f"part{number}.{'trt2' if step.engine else 'pt2'}"
+            archive.writestr(name, step.engine.save("{}") if step.engine else _exported(step, engine.device))
+            own = {"file": name, "reads": step.reads, "sizes": [size.text for size in step.sizes], "last": step.last}
+            steps.append({**own, "inputs": step.input_dtypes, "outputs": step.output_dtypes})
+        if constants:
+            saved = io.BytesIO()
+            torch.save(constants, saved)
+            archive.writestr(_CONSTANTS, saved.getvalue())
+        about = {
+            "format": FORMAT,
+            "device": torch.device(engine.device).type,
+            "inputs": engine.inputs,
+            "outputs": engine.outputs,
+            "ranges": engine.ranges,
+            "results": results,
+            "steps": steps,
+            "partitions": [dataclasses.asdict(part) for part in partitions],
+            "description": json.loads(description),
+        }
+        archive.writestr(_DESCRIPTION, json.dumps(about))
+    return held.getvalue()
+
+
+def _exported(step: Step, device: str) -> bytes:
+    """A part in PyTorch as an archive of torch.export."""
+    if step.source is not None:
+        return step.source
+    example = step.example
+    if example is None:
+        raise error(
+            "E0605",
+            "a model whose Python code runs in PyTorch cannot be written to a file",
+            "write its sub-modules: model_trt's parts are converted for this process",
+        )
+    tensors = [torch.zeros(shape, dtype=dtype, device=device) for shape, dtype in zip(example.shapes, example.dtypes, strict=True)]
+    auto = torch.export.Dim.AUTO
+    dims = [dict.fromkeys(axes, auto) for axes in example.dynamic]
+    try:
+        with torch.no_grad():
+            program = torch.export.export(
+                step.in_pytorch, (*tensors, *example.sizes), dynamic_shapes=(*dims, *([auto] * len(example.sizes)))
+            )
+        program._example_inputs = None  # they would be pickled
+        saved = io.BytesIO()
+        torch.export.save(program, saved)
+        _check_program(saved.getvalue())
+    except Error as refused:
+        raise error("E0605", "this PyTorch saves a part as a pickle, which is not read back", "use PyTorch 2.9 or later") from refused
+    except Exception as refused:  # of torch.export
+        reason = one_line(refused)
+        raise error("E0605", f"a part in PyTorch cannot be saved: {reason}", "convert it again in the process that runs it") from refused
+    return saved.getvalue()
+
+
+def read(source: bytes | str, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
+    """The engine, the description that `write` was given, and the parts.
+
+    Raises:
+        torch2trt.Error: E0605 for a damaged file, or one with pickles; E0604 for a plan that cannot run here.
+    """
+    try:
+        with _archive(source) as archive:
+            return _read(archive, options)
+    except Error:
+        raise
+    except Exception as refused:  # zip, JSON, torch.export and what is missing in the description
+        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", _HELP) from refused
+
+
+def _read(archive: zipfile.ZipFile, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
+    if archive.getinfo(_DESCRIPTION).file_size > _LARGEST_DESCRIPTION or archive.testzip() is not None:
+        raise error("E0605", "the file of a partitioned model is damaged", _HELP)
+    about = json.loads(archive.read(_DESCRIPTION))
+    if about["format"] != FORMAT:
+        raise error("E0605", f"the file has format {about['format']}, this version reads {FORMAT}", "save it again")
+    device = torch.device("cpu") if about["device"] == "cpu" else torch.device("cuda", options["device"])
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise error("E0604", "the model runs on a GPU, and there is none", "load it on a machine with a GPU")
+    constants = []
+    if _CONSTANTS in archive.namelist():
+        constants = torch.load(io.BytesIO(archive.read(_CONSTANTS)), weights_only=True, map_location=device)
+    steps = []
+    for one in about["steps"]:
+        data, engine, program = archive.read(one["file"]), None, None
+        if one["file"].endswith(".trt2"):
+            engine, _ = _core.load_engine(data, options)
+        else:
+            _check_program(data)
+            program = torch.export.load(io.BytesIO(data)).module()
+        sizes = [Size(text).check() for text in one["sizes"]]
+        weights = [] if program is None else list(program.state_dict().values())
+        step = Step(engine, program, one["reads"], sizes, one["inputs"], one["outputs"], one["last"], weights)
+        steps.append(dataclasses.replace(step, source=data))
+    named = [[(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs")]
+    ranges = [[(low, high) for low, high in axes] for axes in about["ranges"]]
+    results = [result if isinstance(result, int) else constants[result[0]] for result in about["results"]]
+    partitions = [Partition(**part) for part in about["partitions"]]
+    return PartitionedEngine(*named, steps, results, ranges, device), about["description"], partitions
+
+
+def describe(path: str) -> dict[str, Any]:
+    """The description in a file: interface, parts, options and accuracy.
+
+    Raises:
+        torch2trt.Error: E0605 for a damaged file.
+    """
+    try:
+        with _archive(path) as archive:
+            about: dict[str, Any] = json.loads(archive.read(_DESCRIPTION))
+    except Exception as refused:  # zip and JSON
+        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", _HELP) from refused
+    return {**about, **about.pop("description")}
+
+
+def _archive(source: bytes | str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
+
+
+# Archives of torch.export
+
+_PLAIN = re.compile(
+    r"[^/]+/(archive_format|archive_version|byteorder|\.data/(version|serialization_id)|models/model\.json"
+    r"|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json))"
+)
+_EMPTY = re.compile(r"[^/]+/data/sample_inputs/model\.pt")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_SYMBOL = re.compile(r"[su]\d+|zuf\d+")
+_FUNCTIONS = {
+    *("Add", "Mul", "Pow", "Integer", "Rational", "Float", "Symbol", "Max", "Min", "Abs", "Mod", "PythonMod", "FloorDiv"),
+    *("ModularIndexing", "CleanDiv", "CeilDiv", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "TruncToInt", "TruncToFloat"),
+    *("CeilToInt", "FloorToInt", "RoundToInt", "RoundDecimal", "PowByNatural", "FloatPow", "Where", "Identity"),
+    *("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "true", "false", "True", "False", "floor", "ceiling", "oo"),
+    *("int_oo", "OpaqueUnaryFn_sqrt", "integer", "positive", "nonnegative"),
+}
+"""What expressions of sizes consist of. They are evaluated as Python when an archive is read."""
+
+
+def _check_program(data: bytes) -> None:
+    """Rejects what could run code when torch.export reads it.
+
+    Raises:
+        torch2trt.Error: E0605.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for entry in archive.infolist():
+            is_plain = _PLAIN.fullmatch(entry.filename) or (_EMPTY.fullmatch(entry.filename) and entry.file_size == 0)
+            if not is_plain:
+                raise error("E0605", f"a part in PyTorch has `{entry.filename[:80]}`, which could hold code", _HELP)
+            if entry.filename.endswith(".json"):
+                for key, value in _pairs(json.loads(archive.read(entry))):
+                    if key == "use_pickle" and value:
+                        raise error("E0605", "a part in PyTorch holds a pickle, which could run code", _HELP)
+                    if key == "expr_str" and not _is_size(value):
+                        raise error("E0605", "a part in PyTorch has an expression that is no size", _HELP)
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key and value of a JSON document."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            yield from item.items()
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+
+
+def _is_size(text: Any) -> bool:
+    if not isinstance(text, str) or not re.fullmatch(r"[\w\s+\-*/(),.<>=!&|~%]*", text):
+        return False
+    return all(_SYMBOL.fullmatch(name) or name in _FUNCTIONS for name in _NAME.findall(text))
+
+
+__all__ = ["Example", "describe", "is_partitioned", "read", "write"]

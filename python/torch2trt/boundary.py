@@ -1,7 +1,8 @@
-"""Dtypes that a model has and engines do not: cast on the way in and on the way out.
+"""Dtypes and devices that a model has and engines do not: cast and copied on the way in, cast on the way out.
 
 float64 is computed in float32, int16 and int8 in int32, and a complex number is a pair of float32 on an axis of its own at the
-end. Everything else passes as it is, so that a wrong dtype is the engine's error.
+end. Tensors that the model takes in host memory are copied to the engine's GPU. Everything else passes as it is, so that a
+wrong dtype or device is the engine's error.
 
 This file must not know how an engine runs.
 """
@@ -35,6 +36,15 @@ def _to_engine(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
     if tensor.is_complex():
         return torch.view_as_real(tensor.to(carried).resolve_conj().resolve_neg())
     return tensor.to(carried) if tensor.dtype is getattr(torch, dtype) else tensor
+
+
+def to_device(tensors: Sequence[torch.Tensor], host: Sequence[int], device: str) -> list[torch.Tensor]:
+    """The tensors of a call, with those at the positions `host` on the engine's device."""
+    moved = list(tensors)
+    for k in host:
+        if k < len(moved) and isinstance(moved[k], torch.Tensor) and moved[k].device.type == "cpu":
+            moved[k] = moved[k].to(device)
+    return moved
 
 
 def to_model(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> list[torch.Tensor]:

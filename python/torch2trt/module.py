@@ -97,6 +97,8 @@ class TRTModule(torch.nn.Module):
         self._cast_inputs = inputs is not None and boundary.differs(inputs.dtypes)
         self._cast_outputs = outputs is not None and boundary.differs(outputs.dtypes)
         self._cuda = engine.device_index if engine else None
+        # Inputs that are copied to the GPU in each call.
+        self._host = inputs.host if inputs is not None and self._cuda is not None else ()
         self._borrowed: list[tuple[torch.Tensor, int]] = []
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
         self.run_options: dict[str, Any] = {}
@@ -160,7 +162,8 @@ class TRTModule(torch.nn.Module):
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Runs the engine on its inputs in order, without the model's structure around them.
 
-        On a GPU the work goes to PyTorch's current stream, and inside a capture into the captured graph.
+        On a GPU the work goes to PyTorch's current stream, and inside a capture into the captured graph. An input whose
+        sample was in host memory, while others were on a GPU, is copied to the GPU.
 
         Args:
             tensors: one for each of `input_names`.
@@ -173,6 +176,8 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: as calls do; E0406 for a tensor in `out` of another shape.
         """
+        if self._host:
+            tensors = boundary.to_device(tensors, self._host, self.engine.device)
         if self._cast_inputs or self._cast_outputs:
             return self._run_cast(tensors, out)
         return self._run(tensors, out)

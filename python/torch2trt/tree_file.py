@@ -76,6 +76,7 @@ def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
         "leaves": [_leaf_to_json(leaf) for leaf in tree.leaves],
         "plain": tree._plain_count,
         "dtypes": list(tree.dtypes),
+        "host": list(tree.host),
     }
 
 
@@ -89,6 +90,7 @@ def _inputs_from_json(data: dict[str, Any]) -> InputTree:
         raise ValueError(f"{len(tree.leaves)} inputs for the arguments {list(specs)} of forward{tree._signature}")
     tree._plain_count = int(data["plain"])
     tree.dtypes = _dtypes(data, tree.names)
+    tree.host = [k for k in data.get("host", ()) if isinstance(k, int) and 0 <= k < len(tree.names)]
     return tree
 
 

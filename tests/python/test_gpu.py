@@ -115,6 +115,30 @@ class OnTheGpu(unittest.TestCase):
                 with self.subTest(mode=mode, call=call):
                     self.agree(made, (x, bias), dict(zip(("logits", "features"), out)))
 
+    def test_lengths_of_sequences_stay_in_host_memory(self) -> None:
+        class Packed(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.layer = torch.nn.GRU(4, 6, batch_first=True)
+
+            def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+                packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+                return self.layer(packed)[1]
+
+        model = Packed().cuda().eval()
+        drawn = lambda: (torch.randn(3, 7, 4, device="cuda"), torch.randint(1, 8, (3,)))  # noqa: E731
+        made = torch2trt(model, drawn(), backend="tensorrt", progress=False)
+        with tempfile.TemporaryDirectory() as folder:
+            made.save(folder + "/net.engine")
+            for converted in (made, package.load(folder + "/net.engine"), copy.deepcopy(made)):
+                for _ in range(4):
+                    x, lengths = drawn()
+                    with torch.no_grad():
+                        torch.testing.assert_close(converted(x, lengths), model(x, lengths), rtol=5e-3, atol=5e-3)
+                with self.assertRaises(Error) as refused:
+                    converted(x.cpu(), lengths)
+                self.assertEqual(refused.exception.code, "E0404")
+
     def test_a_model_is_built_once(self) -> None:
         model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3)).cuda().eval()
         x = torch.randn(2, 3, 16, 16, device="cuda")

@@ -71,6 +71,9 @@ class InputTree:
     dtypes: Sequence[str | None] = ()
     """The model's dtype of each tensor, in the order of `names`; empty where the engine's are the model's."""
 
+    host: Sequence[int] = ()
+    """Which tensors, by position, the model takes in host memory and the others on a GPU, such as lengths of sequences."""
+
     _orders: dict[tuple[Any, ...], list[int] | None]
     """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
 
@@ -96,6 +99,8 @@ class InputTree:
         for parameter, value in bound.arguments.items():
             self._add(parameter, value)
         self.dtypes = [str(sample.dtype).removeprefix("torch.") for sample in self.samples]
+        on_host = [k for k, sample in enumerate(self.samples) if sample.device.type == "cpu"]
+        self.host = on_host if len(on_host) < len(self.samples) else []
         self.spec = pytree.tree_structure((self.args, self.kwargs))
         tensors_only = not self.kwargs and all(isinstance(arg, torch.Tensor) for arg in self.args)
         self._plain_count = len(self.args) if tensors_only else -1

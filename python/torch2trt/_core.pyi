@@ -72,7 +72,7 @@ class Network:
     def refitted(self, engine: Engine) -> Engine:
         """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...
-    def save_onnx(self, path: str | PathLike[str]) -> None:
+    def save_onnx(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
         """Writes an ONNX file; weights beyond protobuf's limit go to a file beside it."""
     def build(self, progress: ProgressBar) -> Plan:
         """Builds a TensorRT plan. Ctrl-C cancels it."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from ._convert import convert, torch2trt
 from ._core import Engine
+from .accepted import flag
+from .arguments import take_legacy
 from .errors import error
 from .module import TRTModule
 
@@ -18,11 +20,15 @@ from .module import TRTModule
 def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dict[str, Any]) -> None:
     """See `TRTModule.refit`."""
     if made.engine is None:
-        raise error("E0606", "there is no engine to refit on this machine", "load the plan where it runs, or convert again")
+        raise error(
+            "E0606", "there is no engine to refit on this machine", "load the plan where it runs, or convert again"
+        )
     on_cpu = made.engine.device_index is None
     if on_cpu and not (made.conversion_arguments or made.report.options.get("refittable")):
         raise error("E0606", "the engine was not made for new weights", "convert with refittable=True")
-    given = {**_defaults(), **(made.conversion_arguments or _recorded(made)), **arguments}
+    verify, known = flag("verify", verify), _defaults()
+    take_legacy({name: value for name, value in arguments.items() if name not in known}, list(known))
+    given = {**known, **(made.conversion_arguments or _recorded(made)), **arguments}
     if inputs is not None:
         given["inputs"] = inputs
     if given["inputs"] is None:

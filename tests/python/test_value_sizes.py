@@ -111,7 +111,9 @@ def draw_model(draw: random.Random) -> nn.Module:
             lambda x, n, m: x[:1].repeat(n, 1),
         ]
     )
-    used = draw.choice([lambda y: y, lambda y: y.sum(0), lambda y: y.t() @ y, lambda y: y.cumsum(0), lambda y: y[:2] * 2])
+    used = draw.choice(
+        [lambda y: y, lambda y: y.sum(0), lambda y: y.t() @ y, lambda y: y.cumsum(0), lambda y: y[:2] * 2]
+    )
 
     class Model(nn.Module):
         def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -151,11 +153,12 @@ class Speech(nn.Module):
         from transformers import VitsConfig, VitsModel
 
         config = VitsConfig(
-            vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=32, flow_size=16, spectrogram_bins=33,
-            upsample_initial_channel=16, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
-            resblock_dilation_sizes=[[1, 3]], depth_separable_num_layers=1, depth_separable_channels=2, duration_predictor_num_flows=1,
-            duration_predictor_filter_channels=16, prior_encoder_num_flows=1, prior_encoder_num_wavenet_layers=1,
-            posterior_encoder_num_wavenet_layers=1, use_stochastic_duration_prediction=stochastic,
+            vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, ffn_dim=32, flow_size=16,
+            spectrogram_bins=33, upsample_initial_channel=16, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8],
+            resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3]], depth_separable_num_layers=1,
+            depth_separable_channels=2, duration_predictor_num_flows=1, duration_predictor_filter_channels=16,
+            prior_encoder_num_flows=1, prior_encoder_num_wavenet_layers=1, posterior_encoder_num_wavenet_layers=1,
+            use_stochastic_duration_prediction=stochastic,
         )  # fmt: skip
         self.model = VitsModel(config).eval()
         self.model.noise_scale = self.model.noise_scale_duration = 0.0

@@ -287,6 +287,52 @@ def test_state_dicts(made):
             refused(lambda: TRTModule(value))
 
 
+def test_refitting():
+    made = convert(Two().eval(), [X], refittable=True)
+    for label, value in VALUES.items():
+        refused(lambda: made.refit(value, [X]))
+        if label != "None":
+            refused(lambda: made.refit(Two().eval(), value))
+        if label not in FLAG:
+            assert "`verify`" in str(refused(lambda: made.refit(Two().eval(), [X], verify=value), "E0701"))
+            assert "fp16_mode" in str(refused(lambda: made.refit(Two().eval(), [X], fp16_mode=value), "E0701"))
+        if label not in {"None", "{}"}:
+            refused(lambda: made.refit(Two().eval(), [X], kwargs=value))
+        assert "fp17_mode" in str(refused(lambda: made.refit(Two().eval(), [X], fp17_mode=value), "E0701"))
+    made.refit(Two().eval(), [X], verify=False, fp16_mode=0, kwargs={})
+    torch.testing.assert_close(made(X), X * 2)
+
+
+def test_coverage():
+    for label, value in VALUES.items():
+        refused(lambda: package.coverage(value, [X]))
+        if label not in {"tensor", "{'a': 1}"}:
+            refused(lambda: package.coverage(Two().eval(), value))
+        if label not in {"None", "{}"}:
+            refused(lambda: package.coverage(Two().eval(), [X], value))
+        if label not in TAKEN["dynamic_shapes"]:
+            refused(lambda: package.coverage(Two().eval(), [X], dynamic_shapes=value))
+
+
+def test_registering_a_converter():
+    before = dict(package.CONVERTERS)
+    name = "torch.nn.Bilinear.forward"
+    for label, value in VALUES.items():
+        if label != "int":  # a function of Python
+            refused(lambda: package.tensorrt_converter(value)(lambda ctx: None), "E0701")
+            refused(lambda: package.tensorrt_converter(name)(value), "E0701")
+        for option in ("is_real", "enabled"):
+            if label not in FLAG:
+                assert option in str(refused(lambda: package.tensorrt_converter(name, **{option: value}), "E0701"))
+        if label not in NAMES:
+            refused(lambda: package.tensorrt_converter(name, imports=value)(lambda ctx: None), "E0701")
+    refused(lambda: package.tensorrt_converter(name, imports=["no_such_module"])(lambda ctx: None), "E0701")
+    assert before == package.CONVERTERS
+    package.tensorrt_converter("no.such.method", enabled=False)(lambda ctx: None)
+    package.tensorrt_converter(name, is_real=1, enabled=0, imports=("torch",))(lambda ctx: None)
+    assert before == package.CONVERTERS
+
+
 class Returning(nn.Module):
     def __init__(self, value):
         super().__init__()

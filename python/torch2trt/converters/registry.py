@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from .._log import logger
+from ..accepted import flag, names, shown
 from ..capture import Method
 from ..errors import error
 
@@ -75,12 +76,21 @@ def tensorrt_converter(
         imports: modules to import before the name is looked up.
 
     Raises:
-        torch2trt.Error: E0701, there is no such method; the message says which part of the name does not exist.
+        torch2trt.Error: E0701, there is no such method; the message names the part of the name that does not exist.
+            Also for an argument of a wrong type, and a module in `imports` that cannot be imported.
     """
+    is_real, enabled = flag("is_real", is_real), flag("enabled", enabled)
+    modules = names("imports", imports, '"my_package.my_module"')
+    if enabled and not _is_method(method):
+        help = 'give its name or the function: @tensorrt_converter("torch.nn.ReLU.forward")'
+        raise error("E0701", f"the method to convert is {shown(method)}", help)
 
-    def register(converter: Callable) -> Callable:
-        for name in imports:
-            importlib.import_module(name)
+    def register(converter: Any) -> Any:
+        if not callable(converter):
+            help = "decorate a function of a conversion context: def convert_relu(ctx)"
+            raise error("E0701", f"the converter is {shown(converter)}, and no function", help)
+        for name in modules:
+            _imported(name)
         found = _method(method, is_real)
         if found.name in CONVERTERS:
             before, now = CONVERTERS[found.name].position, _position(converter)
@@ -89,6 +99,18 @@ def tensorrt_converter(
         return converter
 
     return register if enabled else lambda converter: converter
+
+
+def _is_method(method: Any) -> bool:
+    return method.isprintable() if isinstance(method, str) else callable(method)
+
+
+def _imported(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except (ImportError, ValueError) as missing:
+        help = "install the package, correct the name, or register the converter with enabled=False"
+        raise error("E0701", f"{shown(name)} in `imports` cannot be imported: {missing!a}", help) from missing
 
 
 def _method(method: str | Callable, is_real: bool) -> Method:

@@ -56,7 +56,10 @@ def load_options(
 
 
 def engine_from(
-    source: bytes | str, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any] | None = None
+    source: bytes | str,
+    input_names: list[str] | None,
+    output_names: list[str] | None,
+    options: dict[str, Any] | None = None,
 ) -> Parts:
     """An engine from an engine file (bytes or path), or from the bytes of a plain plan.
 
@@ -99,12 +102,16 @@ def _from_parts(source: bytes | str, options: dict[str, Any]) -> Parts:
     return engine, inputs, outputs, report
 
 
-def _from_plan(plan: bytes, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any]) -> Parts:
+def _from_plan(
+    plan: bytes, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any]
+) -> Parts:
     engine = _core.load_plan(plan, options)
     for side, given, ios in (("inputs", input_names, engine.inputs), ("outputs", output_names, engine.outputs)):
         own = [name for name, _, _ in ios]
         if given is not None and list(given) != own:
-            raise error("E0605", f"the plan's {side} are {own}, and {list(given)} were given", "give them in the plan's order")
+            raise error(
+                "E0605", f"the plan's {side} are {own}, and {list(given)} were given", "give them in the plan's order"
+            )
     trees = tree_file.plain([name for name, _, _ in engine.inputs], [name for name, _, _ in engine.outputs])
     report = Report(backend="tensorrt", reason="a plan was given", engine=engine.description)
     return (engine, *trees, report)
@@ -115,11 +122,17 @@ def _index(device: Any) -> int:
     try:
         if isinstance(device, bool):
             raise TypeError
-        device = torch.device("cuda", device) if isinstance(device, int) else torch.device("cuda" if device is None else device)
+        device = (
+            torch.device("cuda", device)
+            if isinstance(device, int)
+            else torch.device("cuda" if device is None else device)
+        )
     except Exception as refused:  # what torch raises differs from value to value
         raise rejected("device", given, 'give device="cuda:0", say, or leave it out') from refused
     if device.type != "cuda":
-        raise error("E0701", f"`device` is {device}, and TensorRT runs on GPUs", 'give device="cuda:0", say, or leave it out')
+        raise error(
+            "E0701", f"`device` is {device}, and TensorRT runs on GPUs", 'give device="cuda:0", say, or leave it out'
+        )
     if device.index is not None:
         return device.index
     return torch.cuda.current_device() if torch.cuda.is_available() else 0

@@ -333,7 +333,9 @@ def test_files(name, batch, tmp_path):
         agrees(model_trt, loaded, x)
         agrees(model, again, x)
     assert kinds(loaded) == kinds(model_trt) == kinds(again)
-    assert loaded.input_names == ["x"] and "part 1" in str(loaded.report) and inspect(tmp_path / "net.trt2")["partitions"]
+    assert (
+        loaded.input_names == ["x"] and "part 1" in str(loaded.report) and inspect(tmp_path / "net.trt2")["partitions"]
+    )
     with pytest.raises(Error) as raised:
         loaded(torch.randn(7, 8))
     assert raised.value.code == "E0402"
@@ -371,13 +373,18 @@ def test_forged_files_run_no_code(tmp_path, monkeypatch):
     model = next(name for name in inner if name.endswith("model.json"))
     top = model.partition("/")[0]
     assert b'"expr_str"' in inner[model]
-    text = re.sub(rb'"expr_str": "[^"]*"', b'"expr_str": "__import__(chr(111)+chr(115)).mkdir(chr(101))"', inner[model], count=1)
+    text = re.sub(
+        rb'"expr_str": "[^"]*"', b'"expr_str": "__import__(chr(111)+chr(115)).mkdir(chr(101))"', inner[model], count=1
+    )
     forged = [
         {**inner, model: text},
         {**inner, f"{top}/data/sample_inputs/model.pt": evil},
         {**inner, f"{top}/data/weights/model.pt": evil},
         {**inner, f"{top}/data/constants/custom_obj_0": evil},
-        {**inner, f"{top}/data/weights/model_weights_config.json": b'{"config": {"w": {"path_name": "weight_0", "use_pickle": true}}}'},
+        {
+            **inner,
+            f"{top}/data/weights/model_weights_config.json": b'{"config": {"w": {"path_name": "weight_0", "use_pickle": true}}}',
+        },
     ]
     files = [{**held, program: zipped(one)} for one in forged]
     files += [{**held, "constants.pt": evil}, {**held, "torch2trt.json": b"{}"}, {**held, "torch2trt.json": b"["}]
@@ -394,7 +401,13 @@ def test_forged_files_run_no_code(tmp_path, monkeypatch):
         for _ in range(draw.randint(1, 20)):
             damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
         try:
-            TRTModule().load_state_dict({"engine": torch.frombuffer(damaged[: draw.choice([len(data), draw.randrange(len(data))])], dtype=torch.uint8)})
+            TRTModule().load_state_dict(
+                {
+                    "engine": torch.frombuffer(
+                        damaged[: draw.choice([len(data), draw.randrange(len(data))])], dtype=torch.uint8
+                    )
+                }
+            )
         except Error as refused:
             assert refused.code in ("E0605", "E0604", "E0301")
     assert sorted(tmp_path.iterdir()) == before

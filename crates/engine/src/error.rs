@@ -34,7 +34,7 @@ pub enum Error {
     #[error(
         "this is a zip archive, as torch.save and torch.export.save write them, and not an engine file\n\
          help: `torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save wrote; in \
-         Python, torch2trt.torch2trt converts the model"
+         Python, torch2trt.torch2trt converts the model, and torch2trt.load reads models with parts in PyTorch"
     )]
     Archive,
     /// It was copied as text, which changed its bytes.

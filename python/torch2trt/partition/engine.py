@@ -127,7 +127,9 @@ class PartitionedEngine:
         try:
             write_file(path, data)
         except OSError as refused:
-            raise error("E0605", f"the file cannot be written: {refused}", "choose a path in a folder that exists") from refused
+            raise error(
+                "E0605", f"the file cannot be written: {refused}", "choose a path in a folder that exists"
+            ) from refused
         return None
 
     def run(

@@ -53,7 +53,9 @@ class Example:
 
 def is_partitioned(source: bytes | str) -> bool:
     """Whether the bytes, or the file of this path, are of a partitioned model."""
-    with suppress(OSError, zipfile.BadZipFile, NotImplementedError), _archive(source) as archive:
+    if isinstance(source, bytes) and not source.startswith(b"PK"):
+        return False
+    with suppress(Exception), _archive(source) as archive:  # of what is no zip archive, or a damaged one
         return _DESCRIPTION in archive.namelist()
     return False
 
@@ -108,7 +110,10 @@ def _exported(step: Step, device: str) -> bytes:
             "a model whose Python code runs in PyTorch cannot be written to a file",
             "write its sub-modules: model_trt's parts are converted for this process",
         )
-    tensors = [torch.zeros(shape, dtype=dtype, device=device) for shape, dtype in zip(example.shapes, example.dtypes, strict=True)]
+    tensors = [
+        torch.zeros(shape, dtype=dtype, device=device)
+        for shape, dtype in zip(example.shapes, example.dtypes, strict=True)
+    ]
     auto = torch.export.Dim.AUTO
     dims = [dict.fromkeys(axes, auto) for axes in example.dynamic]
     try:
@@ -121,10 +126,14 @@ def _exported(step: Step, device: str) -> bytes:
         torch.export.save(program, saved)
         _check_program(saved.getvalue())
     except Error as refused:
-        raise error("E0605", "this PyTorch saves a part as a pickle, which is not read back", "use PyTorch 2.9 or later") from refused
+        raise error(
+            "E0605", "this PyTorch saves a part as a pickle, which is not read back", "use PyTorch 2.9 or later"
+        ) from refused
     except Exception as refused:  # of torch.export
         reason = one_line(refused)
-        raise error("E0605", f"a part in PyTorch cannot be saved: {reason}", "convert it again in the process that runs it") from refused
+        raise error(
+            "E0605", f"a part in PyTorch cannot be saved: {reason}", "convert it again in the process that runs it"
+        ) from refused
     return saved.getvalue()
 
 
@@ -143,7 +152,9 @@ def read(source: bytes | str, options: dict[str, Any]) -> tuple[PartitionedEngin
         raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", _HELP) from refused
 
 
-def _read(archive: zipfile.ZipFile, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
+def _read(
+    archive: zipfile.ZipFile, options: dict[str, Any]
+) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     if archive.getinfo(_DESCRIPTION).file_size > _LARGEST_DESCRIPTION or archive.testzip() is not None:
         raise error("E0605", "the file of a partitioned model is damaged", _HELP)
     about = json.loads(archive.read(_DESCRIPTION))
@@ -201,11 +212,43 @@ _PLAIN = re.compile(
 _EMPTY = re.compile(r"[^/]+/data/sample_inputs/model\.pt")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SYMBOL = re.compile(r"[su]\d+|zuf\d+")
+_QUOTED = re.compile(r"'([su]\d+|zuf\d+)'")
 _FUNCTIONS = {
-    *("Add", "Mul", "Pow", "Integer", "Rational", "Float", "Symbol", "Max", "Min", "Abs", "Mod", "PythonMod", "FloorDiv"),
+    *(
+        "Add",
+        "Mul",
+        "Pow",
+        "Integer",
+        "Rational",
+        "Float",
+        "Symbol",
+        "Max",
+        "Min",
+        "Abs",
+        "Mod",
+        "PythonMod",
+        "FloorDiv",
+    ),
     *("ModularIndexing", "CleanDiv", "CeilDiv", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "TruncToInt", "TruncToFloat"),
     *("CeilToInt", "FloorToInt", "RoundToInt", "RoundDecimal", "PowByNatural", "FloatPow", "Where", "Identity"),
-    *("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "true", "false", "True", "False", "floor", "ceiling", "oo"),
+    *(
+        "Eq",
+        "Ne",
+        "Lt",
+        "Le",
+        "Gt",
+        "Ge",
+        "And",
+        "Or",
+        "Not",
+        "true",
+        "false",
+        "True",
+        "False",
+        "floor",
+        "ceiling",
+        "oo",
+    ),
     *("int_oo", "OpaqueUnaryFn_sqrt", "integer", "positive", "nonnegative"),
 }
 """What expressions of sizes consist of. They are evaluated as Python when an archive is read."""
@@ -227,7 +270,9 @@ def _check_program(data: bytes) -> None:
                     if key == "use_pickle" and value:
                         raise error("E0605", "a part in PyTorch holds a pickle, which could run code", _HELP)
                     if key == "expr_str" and not _is_size(value):
-                        raise error("E0605", "a part in PyTorch has an expression that is no size", _HELP)
+                        raise error(
+                            "E0605", f"a part in PyTorch has an expression that is no size: {str(value)[:80]}", _HELP
+                        )
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
@@ -243,7 +288,10 @@ def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_size(text: Any) -> bool:
-    if not isinstance(text, str) or not re.fullmatch(r"[\w\s+\-*/(),.<>=!&|~%]*", text):
+    if not isinstance(text, str):
+        return False
+    text = _QUOTED.sub(r"\1", text)
+    if not re.fullmatch(r"[\w\s+\-*/(),.<>=!&|~%]*", text):
         return False
     return all(_SYMBOL.fullmatch(name) or name in _FUNCTIONS for name in _NAME.findall(text))
 

@@ -306,8 +306,27 @@ def _example(part: Part, values: dict[FxNode, torch.Tensor], sizes: list[float])
     if not all(isinstance(value, torch.Tensor) for value in (*described, *(node.meta["val"] for node in part.outputs))):
         return None
     dynamic = [[axis for axis, size in enumerate(value.shape) if not isinstance(size, int)] for value in described]
-    shapes = [tuple(values[node].shape) for node in part.inputs]
-    return Example(shapes, dynamic, [value.dtype for value in described], [int(size) for size in sizes])
+    expressions = [size.node.expr for value in described for size in value.shape if not isinstance(size, int)]
+    expressions += [node.meta["val"].node.expr for node in part.sizes]
+    found = {symbol: _FOUND for expression in expressions for symbol in expression.free_symbols if is_unbacked(symbol)}
+    shapes = [
+        tuple(_with(size, own, found) for size, own in zip(node.meta["val"].shape, values[node].shape))
+        for node in part.inputs
+    ]
+    read = [_with(node.meta["val"], int(size), found) for node, size in zip(part.sizes, sizes)]
+    return Example(shapes, dynamic, [value.dtype for value in described], read)
+
+
+_FOUND = 3
+"""What a size that depends on data is in an example: torch.export fixes sizes of 0 and 1."""
+
+
+def _with(size: Any, own: int, found: dict[Any, int]) -> int:
+    """A size where those that depend on data have these values; it is `own` for the samples."""
+    if isinstance(size, int) or not size.node.expr.free_symbols & found.keys():
+        return own
+    value = size.node.expr.subs(found)
+    return int(value) if value.is_Integer else own
 
 
 def _computed(whole: Whole) -> list[FxNode]:

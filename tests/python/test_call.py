@@ -589,3 +589,25 @@ def test_what_the_tracer_cannot_see_is_not_taken_for_a_constant():
 
     code, text = code_of(lambda: convert(Hidden().eval(), [torch.randn(2, 4)]))
     assert code == "E0601" and "help: " in text
+
+
+def test_a_call_with_many_outputs_is_linear():
+    """The time of a call for each output does not grow with their number."""
+
+    class Unbound(nn.Module):
+        def forward(self, x):
+            return x.unbind(0)
+
+    def seconds(count):
+        x = torch.randn(count, 2)
+        made = convert(Unbound(), [x], verify=False)
+        assert all(torch.equal(got, row) for got, row in zip(made(x), x, strict=True))
+        taken = []
+        for _ in range(5):
+            start = time.thread_time()
+            made(x)
+            taken.append(time.thread_time() - start)
+        return min(taken)
+
+    few, many = seconds(200), seconds(1000)
+    assert many < 5 * 2 * few + 0.003, (few, many)

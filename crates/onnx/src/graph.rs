@@ -145,6 +145,10 @@ pub(crate) struct Graph {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     typed: Vec<Port>,
+    /// Outputs of `nodes`.
+    made: HashSet<Value>,
+    /// Values of `outputs`.
+    exported: HashSet<Value>,
 }
 
 /// A finished graph: everything named, nothing unneeded.
@@ -171,13 +175,12 @@ impl Graph {
     /// Marks a value as an output. An output is named by its node, so what is no node's, or already an output's,
     /// goes through an identity.
     pub fn output(&mut self, name: &str, value: Value, data_type: DataType, dims: &[Dim]) {
-        let own = self.nodes.iter().any(|n| n.outputs.contains(&value));
-        let taken = self.outputs.iter().any(|o| o.value == value);
-        let value = if own && !taken {
+        let value = if self.made.contains(&value) && !self.exported.contains(&value) {
             value
         } else {
             self.node("Identity", &[value], 1, &[], format!("{name}/Identity"), String::new())[0]
         };
+        self.exported.insert(value);
         self.outputs.push(Port { name: name.to_owned(), value, data_type, dims: dims.to_vec() });
     }
 
@@ -197,6 +200,7 @@ impl Graph {
         origin: String,
     ) -> Vec<Value> {
         let outputs: Vec<_> = (0..outputs).map(|_| self.value()).collect();
+        self.made.extend(&outputs);
         let (inputs, attributes) = (inputs.to_vec(), attributes.to_vec());
         self.nodes.push(Node { op, inputs, outputs: outputs.clone(), attributes, name, origin });
         outputs
@@ -214,7 +218,11 @@ impl Graph {
 
     /// Takes the nodes that were added since a mark out of the graph, as a branch with this output.
     pub fn branch(&mut self, mark: usize, output: Value, data_type: DataType) -> Branch {
-        Branch { inputs: Vec::new(), nodes: self.nodes.split_off(mark), output, data_type }
+        let nodes = self.nodes.split_off(mark);
+        for value in nodes.iter().flat_map(|node| &node.outputs) {
+            self.made.remove(value);
+        }
+        Branch { inputs: Vec::new(), nodes, output, data_type }
     }
 
     /// Adds a constant, or finds it.
@@ -310,7 +318,8 @@ impl Names {
     /// The names of what nodes make and no output is.
     fn between(&self, nodes: &[Node], outputs: &[Port]) -> HashMap<Value, String> {
         let made = nodes.iter().flat_map(|node| &node.outputs);
-        let inner = made.filter(|value| !outputs.iter().any(|port| port.value == **value));
+        let outputs: HashSet<Value> = outputs.iter().map(|port| port.value).collect();
+        let inner = made.filter(|value| !outputs.contains(value));
         inner.filter_map(|value| Some((*value, self.values.get(value)?.clone()))).collect()
     }
 

@@ -3,6 +3,8 @@
 //! Input axes bind the symbols; every other axis must then have the size its expression says. All faulty axes of
 //! an input are reported together. Pure arithmetic: it must not know any engine.
 
+mod overlap;
+
 use crate::error::{AxisFault, Error, Reason, Result, ShapeError, Side};
 use crate::{DataType, Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, TensorView, TensorViewMut};
 use dims::{Atom, EvalError, Expr};
@@ -314,6 +316,7 @@ impl Checked<'_> {
         if outputs.len() != expected {
             return Err(Error::Count { side: Side::Output, expected, got: outputs.len() });
         }
+        let overlap = overlap::may_overlap(inputs, outputs);
         for (index, (io, view)) in self.spec.outputs.iter().zip(outputs).enumerate() {
             check_view(Side::Output, io, (view.dtype(), view.device()), device)?;
             match self.output_dims(index)? {
@@ -323,6 +326,9 @@ impl Checked<'_> {
                     let (expected, got) = (dims.to_vec(), view.dims().to_vec());
                     return Err(Error::OutputShape { output: io.name.clone(), expected, got });
                 }
+            }
+            if !overlap {
+                continue;
             }
             let span = view.span();
             let read = self.spec.inputs.iter().zip(inputs).map(|(io, view)| (io, view.span()));

@@ -186,3 +186,18 @@ proptest! {
         prop_assert_eq!(accepts(&shapes), !shows);
     }
 }
+
+proptest! {
+    #[test]
+    fn overlaps_are_found_by_sorting_as_by_comparing_all_pairs(
+        spans in prop::collection::vec((0usize..120, 0usize..8, any::<bool>()), 0..14),
+    ) {
+        let spans: Vec<_> = spans.into_iter().map(|(at, len, is_written)| (at..at + len, is_written)).collect();
+        let overlap = |(a, b): (usize, usize)| {
+            let ((x, x_is_written), (y, y_is_written)) = (&spans[a], &spans[b]);
+            (*x_is_written || *y_is_written) && x.start.max(y.start) < x.end.min(y.end)
+        };
+        let expected = (0..spans.len()).flat_map(|b| (0..b).map(move |a| (a, b))).any(overlap);
+        prop_assert_eq!(super::overlap::collide(spans.clone()), expected);
+    }
+}

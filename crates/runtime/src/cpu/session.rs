@@ -11,6 +11,7 @@ use ort::session::Session as OrtSession;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{Outlet, ValueType};
 use smallvec::SmallVec;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ impl Session {
             specs.iter().map(|io| sys::c_string("tensor name", &io.name)).collect()
         };
         let (inputs, outputs) = (names(&spec.inputs)?, names(&spec.outputs)?);
-        let input = |name: &CString| inputs.iter().position(|input| input == name);
-        let passed = outputs.iter().enumerate().filter_map(|(at, name)| Some((at, input(name)?))).collect();
+        let input: HashMap<&CString, usize> = inputs.iter().enumerate().map(|(at, name)| (name, at)).collect();
+        let passed = outputs.iter().enumerate().filter_map(|(at, name)| Some((at, *input.get(name)?))).collect();
         let process = (options.thread_count() > 1).then(std::process::id);
         Ok(Self { process, session, memory, inputs, outputs, passed, _weights: weights })
     }
@@ -133,8 +134,9 @@ fn configure(runtime: &OnnxRuntime, options: &CpuOptions) -> ort::Result<Session
 /// Compares the model's own inputs or outputs with the spec's.
 fn check_interface(side: Side, specs: &[IoSpec], model: &[Outlet]) -> Result<()> {
     let differs = |name: &str, problem: String| Err(Error::Interface { side, name: name.to_owned(), problem });
+    let outlets: HashMap<&str, &Outlet> = model.iter().map(|outlet| (outlet.name(), outlet)).collect();
     for io in specs {
-        let Some(outlet) = model.iter().find(|outlet| outlet.name() == io.name) else {
+        let Some(outlet) = outlets.get(io.name.as_str()) else {
             return differs(&io.name, "is not in the model".to_owned());
         };
         let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
@@ -150,7 +152,8 @@ fn check_interface(side: Side, specs: &[IoSpec], model: &[Outlet]) -> Result<()>
             return differs(&io.name, format!("has shape {:?} in the model and {spec} in the spec", &shape[..]));
         }
     }
-    match model.iter().find(|outlet| !specs.iter().any(|io| io.name == outlet.name())) {
+    let known: HashSet<&str> = specs.iter().map(|io| io.name.as_str()).collect();
+    match model.iter().find(|outlet| !known.contains(outlet.name())) {
         Some(outlet) if side == Side::Input => differs(outlet.name(), "is not in the spec".to_owned()),
         _ => Ok(()),
     }

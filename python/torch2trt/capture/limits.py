@@ -118,7 +118,11 @@ def _too_long(env: ShapeEnv, expression: Any, length: int) -> SizeError:
     )
 
 
-_CONVERSIONS = ((torch.SymInt, "__int__"), (torch.SymInt, "__index__"), (torch.SymFloat, "__int__"), (torch.SymFloat, "__float__"))
+_CONVERSIONS = [
+    (owner, name)
+    for owner, name in ((torch.SymInt, "__int__"), (torch.SymInt, "__index__"), (torch.SymFloat, "__int__"), (torch.SymFloat, "__float__"))
+    if hasattr(owner, name)  # torch 2.6 lacks some
+]
 _INTERACTIVE = ("<stdin>", "<string>", "<ipython-input")  # code without a file
 _BY_INDEX = {"float", "sqrt", "log2"}  # they read a symbolic integer by `__index__`, as ranges and subscripts do
 

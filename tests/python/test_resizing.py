@@ -17,6 +17,7 @@ from operators._draw import both, floats, integers
 
 TIMES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "1"))
+OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 12)
 X = floats((5, 4))
 
 
@@ -58,6 +59,8 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_resizing(case: Case) -> None:
+    if case.name == "dynamic to a fixed size" and OLD:
+        pytest.skip("this PyTorch does not export it")
     torch.manual_seed(SEED)
     test_operators.test_operator(case)
 

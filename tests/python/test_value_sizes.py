@@ -75,8 +75,15 @@ CASES = [
 ]  # fmt: skip
 
 
+OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 11)
+TRACED = {"expand", "pad", "slice", "repeat_interleave", "repeat_interleave by one"}
+"""Not exported by an older PyTorch: one run is traced, with a warning."""
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_size_by_a_value(case: Case) -> None:
+    if OLD and case.name in TRACED:
+        pytest.skip("this PyTorch does not export it")
     torch.manual_seed(SEED)
     test_operators.test_operator(case)
 
@@ -123,6 +130,7 @@ def draw_model(draw: random.Random) -> nn.Module:
     return Model().eval()
 
 
+@pytest.mark.skipif(OLD, reason="this PyTorch does not export all of them")
 @pytest.mark.parametrize("number", range(5 * TIMES))
 def test_random_sizes_by_values(number: int) -> None:
     print(f"seed {SEED * 1000 + number}")

@@ -149,7 +149,7 @@ def test_large_numbers_are_sizes_too() -> None:
     """Sizes beyond one block, whose number is found first."""
     model = Function(lambda n: torch.arange(n.item()).sum() + torch.ones(n.item()).sum())
     converted = torch2trt.torch2trt(model, (torch.tensor(3),), backend="cpu", progress=False)
-    for n in (0, 1, 32767, 32768, 32769, 70001, 2_000_000):
+    for n in (0, 1, 2047, 2048, 2049, 70001, 2**22 - 1, 2**22, 2**22 + 1, 5_000_001):
         assert converted(torch.tensor(n)).item() == model(torch.tensor(n)).item(), n
 
 

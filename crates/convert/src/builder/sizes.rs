@@ -5,8 +5,9 @@ use crate::{Error, Result};
 use dims::{Atom, Dim, Expr, Range};
 use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
 
-/// Numbers up to this become sizes by one mask, others by one mask for blocks of as many and one for what is in them.
-const BLOCK: i64 = 1 << 15;
+/// Numbers up to this become sizes by one mask, larger ones by one for each digit of base `BLOCK`: up to its third power,
+/// which is more elements than a tensor has.
+const BLOCK: i64 = 1 << 11;
 
 /// An axis whose size is `factor * symbol + offset`.
 #[derive(Clone, Copy)]
@@ -114,16 +115,15 @@ impl Builder {
     /// [`crate::Error::Network`] where a layer does not fit.
     pub(crate) fn make_size(&mut self, symbol: &str, number: TensorId) -> Result<()> {
         let largest = self.symbol_range(symbol).map_or(i64::MAX, |range| range.max);
-        let most = if largest <= BLOCK {
-            Dim::Static(largest)
-        } else {
-            // The number of blocks first, so that the mask is no longer than it has to be.
-            let whole = self.with_scalar(E::Sum, number, (BLOCK - 1) as f64)?;
-            let blocks = self.with_scalar(E::FloorDiv, whole, BLOCK as f64)?;
+        // The number of blocks of blocks first, then that of blocks, so that no mask is longer than it has to be.
+        let mut most = Dim::Static(largest.min(BLOCK));
+        for part in [BLOCK * BLOCK, BLOCK].into_iter().filter(|part| *part < largest) {
+            let whole = self.with_scalar(E::Sum, number, (part - 1) as f64)?;
+            let parts = self.with_scalar(E::FloorDiv, whole, part as f64)?;
             let count = self.fresh_symbol();
-            self.count_below(&count, &Dim::Static(BLOCK), blocks)?;
-            Dim::symbol(&count) * Dim::Static(BLOCK)
-        };
+            self.count_below(&count, &most, parts)?;
+            most = Dim::symbol(&count) * Dim::Static(BLOCK);
+        }
         self.sizes.retain(|size, _| !size.symbols().iter().any(|known| &**known == symbol));
         self.count_below(symbol, &most, number)
     }

@@ -233,14 +233,24 @@ def test_a_dynamic_shape_the_model_cannot_have_is_an_error_not_a_static_program(
     assert "cannot be captured with these dynamic shapes" in text and "batch" in text
 
 
-def test_a_value_read_from_data_is_named():
-    def argument(_, x, n):
+def test_a_size_by_a_value_that_has_no_form_is_named():
+    def size(_, x, n):
+        return x * 2, torch.arange(torch.sym_int(n.max().item() * 0.5))
+
+    text = refusal(Function(size).eval(), (torch.randn(3), torch.tensor([4])))
+    assert "aten.arange.default depends on a size that cannot be expressed" in text and "u0" in text
+    assert "help: compute the size with integers, as in n.item() // 2" in text
+    half = Function(lambda _, x, n: (x * 2, torch.arange(n.max().item() // 2))).eval()
+    assert capture(half, (torch.randn(3), torch.tensor([4]))).traced_because is None
+
+
+def test_values_read_from_data_are_sizes_and_outputs():
+    def size(_, x, n):
         return x * 2, torch.arange(n.max().item())
 
-    assert "a number read out of a tensor" in refusal(Function(argument).eval(), (torch.randn(3), torch.tensor([4])))
-    assert "output `output` is a number read from data" in refusal(
-        Function(lambda _, x: x.sum().item()).eval(), (torch.randn(3),)
-    )
+    assert capture(Function(size).eval(), (torch.randn(3), torch.tensor([4]))).traced_because is None
+    captured = capture(Function(lambda _, x: x.sum().item()).eval(), (torch.randn(3),))
+    assert captured.unflatten_outputs([torch.tensor(1.5)]) == 1.5
 
 
 def test_a_symbolic_float_is_named_with_its_expression():

@@ -359,6 +359,13 @@ class _Walker(ReadNumbers, SizedFloats):
         return str(origin) if origin.line or origin.module else ""
 
     def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
+        if any(map(is_unbacked, expression.free_symbols)):
+            return SizeError(
+                f"{self.node.target} depends on a size that cannot be expressed: {expression}",
+                where=str(origin_of(self.node)),
+                facts=(f"not expressible: {reason}",),
+                help="compute the size with integers, as in n.item() // 2, or take the largest size and mask the result",
+            )
         names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)
         axes = ", ".join(
             f"axis {name.rpartition('_dim')[2]} of `{name.rpartition('_dim')[0]}`" if "_dim" in name else f"`{name}`"

@@ -3,9 +3,11 @@
 
 use convert::{Options, convert};
 use indexmap::IndexMap;
-use network::{Network, Op, Weights};
+use network::{ElementWiseOperation as E, Network, Op, Weights};
 use program::{Argument, Node, Program, ScalarType, Source, Value};
 use proptest::prelude::*;
+
+type Quotient = fn(&[Option<&Weights>]) -> Weights;
 
 /// A call of an overload with two int32 vectors.
 fn network(target: &str, count: usize) -> Network {
@@ -20,8 +22,24 @@ fn network(target: &str, count: usize) -> Network {
     convert(&program, &Options::default(), None).unwrap()
 }
 
-/// Every value of a network, with the layer that makes it.
-fn values(network: &Network, inputs: [Weights; 2]) -> Vec<(&network::Layer, Vec<i64>)> {
+/// Quotients of int32 as TensorRT 8.6 computes them in some networks: of operands rounded to float32.
+fn rounded_quotients(taken: &[Option<&Weights>]) -> Weights {
+    let [x, y] = [0, 1].map(|k| taken[k].unwrap());
+    let exact = passes::eval::evaluate(&Op::ElementWise { op: E::FloorDiv }, taken).unwrap().remove(0);
+    let shape: Vec<i64> = exact.dims.clone();
+    let broadcast =
+        |w: &Weights| passes::eval::evaluate(&Op::ElementWise { op: E::Sum }, &[Some(w), Some(&zeros(&shape))]);
+    let [x, y] = [x, y].map(|w| broadcast(w).unwrap().remove(0).to_i64().unwrap());
+    let quotients: Vec<i32> = x.iter().zip(&y).map(|(x, y)| (*x as f32 / *y as f32).floor() as i32).collect();
+    Weights::int32(&shape, &quotients)
+}
+
+fn zeros(dims: &[i64]) -> Weights {
+    Weights::int32(dims, &vec![0; dims.iter().product::<i64>() as usize])
+}
+
+/// Every value of a network, with the layer that makes it. `quotient` computes FloorDiv, where it is given.
+fn values(network: &Network, inputs: [Weights; 2], quotient: Option<Quotient>) -> Vec<(&network::Layer, Vec<i64>)> {
     let mut values: Vec<Option<Weights>> = vec![None; network.tensor_count()];
     for (port, input) in network.inputs().iter().zip(inputs) {
         values[port.tensor.0 as usize] = Some(input);
@@ -29,7 +47,10 @@ fn values(network: &Network, inputs: [Weights; 2]) -> Vec<(&network::Layer, Vec<
     let mut found = Vec::new();
     for layer in network.layers() {
         let taken: Vec<_> = layer.inputs.iter().map(|id| id.and_then(|id| values[id.0 as usize].as_ref())).collect();
-        let made = passes::eval::evaluate(&layer.op, &taken).unwrap().remove(0);
+        let made = match quotient {
+            Some(quotient) if matches!(layer.op, Op::ElementWise { op: E::FloorDiv }) => quotient(&taken),
+            _ => passes::eval::evaluate(&layer.op, &taken).unwrap().remove(0),
+        };
         found.push((layer, made.to_i64().unwrap()));
         values[layer.outputs[0].0 as usize] = Some(made);
     }
@@ -39,11 +60,15 @@ fn values(network: &Network, inputs: [Weights; 2]) -> Vec<(&network::Layer, Vec<
 fn check(target: &str, operation: fn(i32, i32) -> i32, x: &[i32], y: &[i32]) {
     let network = network(target, x.len());
     let dims = [x.len() as i64];
-    let found = values(&network, [Weights::int32(&dims, x), Weights::int32(&dims, y)]);
+    let inputs = || [Weights::int32(&dims, x), Weights::int32(&dims, y)];
+    let found = values(&network, inputs(), None);
     let output = network.outputs()[0].tensor;
+    let expected: Vec<i64> = x.iter().zip(y).map(|(x, y)| i64::from(operation(*x, *y))).collect();
+    let rounded = values(&network, inputs(), Some(rounded_quotients));
+    let last = rounded.iter().find(|(layer, _)| layer.outputs[0] == output).unwrap();
+    assert_eq!(last.1, expected, "{target} with rounded quotients");
     for (layer, values) in &found {
         if layer.outputs[0] == output {
-            let expected: Vec<i64> = x.iter().zip(y).map(|(x, y)| i64::from(operation(*x, *y))).collect();
             assert_eq!(values, &expected, "{target}");
         } else if !is_moved(layer) {
             let exact = |v: &i64| v.abs() < 1 << 24 || v % (1 << 16) == 0;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -51,11 +52,25 @@ class Step:
     def run(self, values: list[Any], stream: int | None) -> Sequence[torch.Tensor]:
         """The outputs of this part; `values` are those of the run so far."""
         tensors = [values[index] for index in self.reads]
+        if self.engine is None and not self.sizes:
+            return self._call(*tensors)
         if self.engine is None:
             shapes = with_shapes(values) if self.sizes else []
-            return self.in_pytorch(*tensors, *(size.value(shapes) for size in self.sizes))
-        tensors = boundary.to_engine([tensor.contiguous() for tensor in tensors], self.input_dtypes)
+            return self._call(*tensors, *(size.value(shapes) for size in self.sizes))
+        if not self._casts:
+            return self.engine.run(tensors, stream, None)
+        tensors = boundary.to_engine(tensors, self.input_dtypes)
         return boundary.to_model(self.engine.run(tensors, stream, None), self.output_dtypes)
+
+    @cached_property
+    def _call(self) -> Callable[..., Sequence[torch.Tensor]]:
+        """The part in PyTorch, without the hooks of a module, which it does not have."""
+        is_graph = isinstance(self.in_pytorch, torch.fx.GraphModule)
+        return self.in_pytorch.forward if is_graph else self.in_pytorch
+
+    @cached_property
+    def _casts(self) -> bool:
+        return boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes)
 
 
 class PartitionedEngine:

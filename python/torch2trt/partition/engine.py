@@ -65,8 +65,8 @@ class Step:
     @cached_property
     def _call(self) -> Callable[..., Sequence[torch.Tensor]]:
         """The part in PyTorch, without the hooks of a module, which it does not have."""
-        is_graph = isinstance(self.in_pytorch, torch.fx.GraphModule)
-        return self.in_pytorch.forward if is_graph else self.in_pytorch
+        part = self.in_pytorch
+        return part.forward if isinstance(part, torch.fx.GraphModule) else part
 
     @cached_property
     def _casts(self) -> bool:

@@ -4,8 +4,9 @@
 mod common;
 
 use common::{becomes, count, read, values};
-use network::{DType, Network, Weights};
+use network::{DType, ElementWiseOperation as E, Network, Op, Weights};
 use passes::{Feature, Pass, STANDARD, Target, eval, for_target, legalize, run};
+use proptest::prelude::*;
 
 const OLD: Target = Target::TensorRt(8, 6);
 
@@ -409,4 +410,66 @@ fn random_float16_is_drawn_in_float32_where_it_must_be() {
     let old = legalize(&network, Target::Rtx(1, 4)).unwrap();
     assert_eq!((old.layers().len(), count(&old, "Cast")), (2, 1), "{old}");
     assert_eq!(legalize(&network, Target::Rtx(1, 5)).unwrap().layers().len(), 1);
+}
+
+/// Quotients as TensorRT 8.6 computes some: of int32 operands rounded to float32.
+fn run_with_rounded_quotients(network: &Network, inputs: &[Weights]) -> Vec<i64> {
+    let mut values: Vec<Option<Weights>> = vec![None; network.tensor_count()];
+    for (port, input) in network.inputs().iter().zip(inputs) {
+        values[port.tensor.0 as usize] = Some(input.clone());
+    }
+    for layer in network.layers() {
+        let taken: Vec<_> = layer.inputs.iter().map(|id| id.and_then(|id| values[id.0 as usize].as_ref())).collect();
+        let mut made = eval::evaluate(&layer.op, &taken).unwrap().remove(0);
+        if matches!(layer.op, Op::ElementWise { op: E::FloorDiv }) {
+            let [x, y] = [0, 1].map(|k| taken[k].unwrap().to_i64().unwrap());
+            let y = |k: usize| y[k % y.len()] as f32;
+            let quotients = x.iter().enumerate().map(|(k, x)| (*x as f32 / y(k)).floor() as i64);
+            made = Weights::from_i64(made.dtype, &made.dims, quotients);
+        }
+        values[layer.outputs[0].0 as usize] = Some(made);
+    }
+    values[network.outputs()[0].tensor.0 as usize].take().unwrap().to_i64().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn quotients_of_large_integers_are_exact(
+        x in prop_oneof![any::<i32>(), (i32::MAX - 300..=i32::MAX), (i32::MIN + 1..i32::MIN + 300), (-300..300)],
+        multiple in -32768_i32..32768,
+        divisor in prop_oneof![1_i32..1 << 24, 1_i32..300, -(1 << 24)..-1_i32],
+    ) {
+        let near = multiple.saturating_mul(65536).saturating_sub(1);
+        let text = "input %0 \"x\": int32[2]
+                    input %1 \"y\": int32[2]
+                    %2: int32[2] = ElementWise(op: FloorDiv)(%0, %1)
+                    output \"z\": %2";
+        let made = legalize(&read(text), OLD).unwrap();
+        let inputs = [Weights::int32(&[2], &[x, near]), Weights::int32(&[2], &[divisor, 65536])];
+        let exact = |x: i32, y: i32| i64::from(x).div_euclid(i64::from(y)) - i64::from(y < 0 && x.rem_euclid(y) != 0);
+        prop_assert_eq!(run_with_rounded_quotients(&made, &inputs), vec![exact(x, divisor), exact(near, 65536)]);
+    }
+}
+
+#[test]
+fn quotients_of_sizes_and_of_floats_stay() {
+    let sizes = "symbol s0 in 1.. opt 4
+                 input %0 \"x\": float32[s0]
+                 %1: int64[1] = Shape(%0)
+                 %2: int64[1] = Constant([2])
+                 %3: int64[1] = ElementWise(op: FloorDiv)(%1, %2)
+                 output \"z\": %3";
+    assert_eq!(count(&legalize(&read(sizes), OLD).unwrap(), "ElementWise"), 1);
+    let floats = "input %0 \"x\": float32[4]
+                  %1: float32[4] = ElementWise(op: FloorDiv)(%0, %0)
+                  output \"z\": %1";
+    assert_eq!(count(&legalize(&read(floats), OLD).unwrap(), "ElementWise"), 1);
+    for target in [Target::Cpu, Target::Rtx(1, 7)] {
+        let data = "input %0 \"x\": int32[4]
+                    %1: int32[4] = ElementWise(op: FloorDiv)(%0, %0)
+                    output \"z\": %1";
+        assert_eq!(count(&legalize(&read(data), target).unwrap(), "ElementWise"), 1);
+    }
 }

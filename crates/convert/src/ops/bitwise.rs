@@ -9,9 +9,7 @@
 //! down makes the digits of a negative number those of its two's complement; the first digit of a signed type carries the
 //! sign. `and` with a mask of low bits, such as 255, is the remainder of a division instead.
 //!
-//! TensorRT 8.6 computes quotients of int32 in float32 in some networks, and sums and products exactly. So a quotient of
-//! numbers of 2^24 and more, which may be one too large, is corrected by its remainder; all other quotients are of numbers
-//! below 2^24.
+//! All sums before the last are of numbers below 2^24, which are exact in float32 too.
 //!
 //! Dtypes: every integer type, exact. Operands broadcast; sizes may be symbolic.
 
@@ -54,7 +52,7 @@ fn parts_of(dtype: ScalarType) -> Parts {
 fn words(b: &mut Builder, x: TensorId, count: i64) -> Result<TensorId> {
     let (rank, mut rest, mut words) = (b.rank(x), x, Vec::new());
     for _ in 0..count {
-        let (higher, word) = split_large(b, rest)?;
+        let (higher, word) = split(b, rest, WORD)?;
         words.push(b.unsqueeze(word, &[rank])?);
         rest = higher;
     }
@@ -67,13 +65,6 @@ fn split(b: &mut Builder, x: TensorId, bits: i64) -> Result<(TensorId, TensorId)
     let higher = b.with_scalar(E::FloorDiv, x, modulus)?;
     let taken = b.with_scalar(E::Prod, higher, modulus)?;
     Ok((higher, b.sub(x, taken)?))
-}
-
-/// As [`split`] into words, where the quotient may have been rounded up: the remainder is then negative, and small.
-fn split_large(b: &mut Builder, x: TensorId) -> Result<(TensorId, TensorId)> {
-    let (higher, word) = split(b, x, WORD)?;
-    let (carry, word) = split(b, word, WORD)?;
-    Ok((b.sum(higher, carry)?, word))
 }
 
 /// 1, 2^bits, 4^bits … along the last axis.

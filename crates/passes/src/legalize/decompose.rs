@@ -7,6 +7,7 @@ use network::{
     ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite, SampleMode, TensorId,
     UnaryOperation as U, Weights,
 };
+use std::collections::HashSet;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 pub(super) type Made = Result<TensorId, network::Error>;
@@ -15,6 +16,8 @@ pub(super) type Made = Result<TensorId, network::Error>;
 pub(super) struct Site<'a> {
     pub layer: &'a Layer,
     pub target: Target,
+    /// The tensors of the old network whose values depend on those of the inputs.
+    pub data: &'a HashSet<TensorId>,
 }
 
 impl Site<'_> {
@@ -44,6 +47,9 @@ impl Site<'_> {
             Op::Cumulative { axis, exclusive, reverse, .. } if lacks(Feature::Cumulative) => {
                 self.cumulative(state, x, (*axis, *exclusive, *reverse))?
             }
+            Op::ElementWise { op: E::FloorDiv } if lacks(Feature::ExactIntegerDivision) && self.divides_data(state) => {
+                self.floor_div(state, x)?
+            }
             Op::Normalization { axes, epsilon, groups } if *groups > 1 && lacks(Feature::GroupNormalization) => {
                 self.group_normalization(state, x, (axes, *epsilon, *groups))?
             }
@@ -65,6 +71,25 @@ impl Site<'_> {
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// Whether integers are divided that follow from the inputs' values. Sizes and positions are small numbers.
+    fn divides_data(&self, state: &Rewrite<'_>) -> bool {
+        let integer = |id| matches!(state.old.tensor(id).dtype, DType::Int32 | DType::Int64);
+        self.layer.input(0).is_some_and(|id| integer(id) && self.data.contains(&id))
+    }
+
+    /// The quotient, and the quotient of what it leaves: that is small, and exact in float32 for divisors below 2^24.
+    fn floor_div(&self, state: &mut Rewrite<'_>, x: TensorId) -> Made {
+        let y = match self.layer.input(1) {
+            Some(y) => state.get(y)?,
+            None => x,
+        };
+        let quotient = self.add(state, Op::ElementWise { op: E::FloorDiv }, &[x, y])?;
+        let taken = self.add(state, Op::ElementWise { op: E::Prod }, &[quotient, y])?;
+        let rest = self.add(state, Op::ElementWise { op: E::Sub }, &[x, taken])?;
+        let more = self.add(state, Op::ElementWise { op: E::FloorDiv }, &[rest, y])?;
+        self.add(state, Op::ElementWise { op: E::Sum }, &[quotient, more])
     }
 
     pub fn add(&self, state: &mut Rewrite<'_>, op: Op, inputs: &[TensorId]) -> Made {

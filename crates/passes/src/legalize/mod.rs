@@ -13,7 +13,8 @@ mod target;
 pub use target::{Feature, Target};
 
 use crate::Error;
-use network::{DType, Network, Op, Origin, rewrite};
+use network::{DType, Network, Op, Origin, TensorId, rewrite};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Writes the network in the layers and types that the target has.
@@ -26,14 +27,27 @@ use std::sync::Arc;
 /// [`Error::Unsupported`] where the target has no way to say a layer or a type, with what to do about it.
 pub fn legalize(network: &Network, target: Target) -> Result<Network, Error> {
     check_types(network, target)?;
+    let data = depends_on_data(network);
     let mut made = rewrite(network, |state, layer| {
-        let site = decompose::Site { layer, target };
+        let site = decompose::Site { layer, target, data: &data };
         if site.apply(state)? { Ok(()) } else { state.keep(layer).map_err(Error::from) }
     })?;
     if !target.has(Feature::Int64) {
         made = narrow::narrow(&made, target)?;
     }
     Ok(made)
+}
+
+/// The tensors whose values depend on those of the inputs, and not on their shapes alone.
+fn depends_on_data(network: &Network) -> HashSet<TensorId> {
+    let mut found: HashSet<TensorId> = network.inputs().iter().map(|port| port.tensor).collect();
+    for layer in network.layers() {
+        let reads = layer.inputs.iter().flatten().any(|id| found.contains(id));
+        if reads && !matches!(layer.op, Op::Shape) {
+            found.extend(&layer.outputs);
+        }
+    }
+    found
 }
 
 /// Types and layers that nothing older stands for.

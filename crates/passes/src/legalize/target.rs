@@ -23,6 +23,9 @@ pub enum Feature {
     Cumulative,
     /// Layers that find quantization scales at run time.
     DynamicQuantize,
+    /// Quotients of integers that are exact, whatever is fused with them. TensorRT 8.6 computes some in float32, which
+    /// has 24 bits; later versions were not tested.
+    ExactIntegerDivision,
     /// Tensors of float8.
     Float8,
     /// Activations `GeluErf` and `GeluTanh`.
@@ -64,6 +67,7 @@ impl Feature {
             Self::DeconvolutionBFloat16 => (EVER, NEVER),
             Self::DeconvolutionStridedDilated => (EVER, NEVER),
             Self::DynamicQuantize => ((10, 8), EVER),
+            Self::ExactIntegerDivision => (NEVER, EVER),
             Self::FillRandomFloat16 => (EVER, (1, 5)),
             Self::Float8 => ((9, 0), EVER),
             Self::Float16Sums => ((10, 0), EVER),

@@ -152,6 +152,67 @@ mod tests {
     }
 
     #[test]
+    fn no_corruption_is_read_as_a_plan() {
+        let folder = Folder::new("corrupt");
+        let place = folder.place(1);
+        place.write(&file(&[7; 500]));
+        let good = std::fs::read(&place.path).unwrap();
+        for at in (0..good.len()).step_by(37) {
+            let mut flipped = good.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let cut = good[..at].to_vec();
+            let longer = [&good[..], &good[..=at]].concat();
+            for bytes in [flipped, cut, longer] {
+                std::fs::write(&place.path, bytes).unwrap();
+                let found = content(&place);
+                assert!(found.is_none_or(|plan| plan == [7; 500].as_slice()), "byte {at}");
+            }
+        }
+        std::fs::remove_file(&place.path).unwrap();
+        std::fs::create_dir(&place.path).unwrap();
+        assert!(place.read().is_none());
+        place.write(&file(b"content"));
+    }
+
+    #[test]
+    fn several_writers_and_readers_share_a_folder() {
+        let folder = Folder::new("shared");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    for round in 0..20u8 {
+                        let place = folder.place(u128::from(round % 3));
+                        place.write(&file(&[writer; 3000]));
+                        trim(&folder.0, 5000, &place.path);
+                        if let Some(plan) = content(&place) {
+                            assert!(plan.len() == 3000 && plan.iter().all(|byte| *byte == plan[0]), "a mixture");
+                        }
+                    }
+                });
+            }
+        });
+        let left: Vec<_> = std::fs::read_dir(&folder.0).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert!(left.iter().all(|name| name.to_string_lossy().ends_with(EXTENSION)), "{left:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_folders_and_plans_are_followed() {
+        let (folder, other) = (Folder::new("linked"), Folder::new("link"));
+        folder.place(1).write(&file(b"content"));
+        std::os::unix::fs::symlink(&folder.0, &other.0).unwrap();
+        assert_eq!(content(&other.place(1)).unwrap(), "content");
+        other.place(2).write(&file(b"second"));
+        assert_eq!(content(&folder.place(2)).unwrap(), "second");
+        std::os::unix::fs::symlink(folder.0.join("elsewhere"), folder.place(3).path).unwrap();
+        assert!(folder.place(3).read().is_none(), "a dangling link");
+        folder.place(3).write(&file(b"third"));
+        assert_eq!(content(&folder.place(3)).unwrap(), "third");
+        std::fs::remove_file(&other.0).unwrap();
+    }
+
+    #[test]
     fn a_folder_that_cannot_be_made_is_no_reason_to_fail() {
         let folder = Folder::new("under");
         folder.place(1).write(&file(b"content"));

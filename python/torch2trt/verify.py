@@ -23,6 +23,7 @@ from .conditioning import PERTURBATION, Cause, cause
 from .errors import Error, error
 from .fresh import proposals, within
 from .smallest import smallest_help
+from .undefined import zeros_where_undefined
 
 TOLERANCE = {
     **dict.fromkeys((torch.float32, torch.float64, torch.complex64, torch.complex128), 1e-3),
@@ -31,7 +32,6 @@ TOLERANCE = {
 }
 """Largest difference that is taken for rounding, by the lowest precision in which the model computes an output; anything
 above it is a wrong conversion."""
-
 
 TF32 = 1e-2
 """The same for float32 on a GPU, where products may drop to TF32's ten bits."""
@@ -331,7 +331,7 @@ def _expected(
 ) -> _Expected:
     module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
-    with preserved(module, values=True), torch.no_grad():
+    with preserved(module, values=True), torch.no_grad(), zeros_where_undefined(captured.program):
         settle_mode(module, say=False)
         return _tensors(captured, _called(module, captured, args, kwargs, label, tensors, advise), tensors)
 

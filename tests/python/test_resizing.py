@@ -15,6 +15,8 @@ import torch
 from operators import Case, dims
 from operators._draw import both, floats, integers
 
+from torch2trt import torch2trt
+
 TIMES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "1"))
 OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 12)
@@ -91,3 +93,18 @@ def test_random_resizing(number: int) -> None:
     print(shape, order, size, factor, dynamic, math.prod(size))
     fn = resized(order, size, factor)
     test_operators.test_operator(Case("drawn", fn, floats(tuple(shape)), dynamic=dynamic, other=other))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32])
+@pytest.mark.parametrize("size", [(10,), (7, 7), (5, 5, 5), (3,)], ids=str)
+def test_undefined_elements_are_compared_as_zeros(size, dtype):
+    def model(x):
+        return torch.ops.aten.resize_.default(x + 1, size) * 2
+
+    x = torch.arange(5, dtype=dtype)
+    torch.full((4096,), 7e8).abs()  # what new memory may hold
+    model_trt = torch2trt(model, [x], backend="cpu", progress=False)
+    got = model_trt(x)
+    count = min(5, got.numel())
+    assert got.shape == size and torch.equal(got.flatten()[:count], (x + 1).flatten()[:count] * 2)
+    assert not got.flatten()[count:].any() and set(model_trt.report.difference.values()) == {0.0}

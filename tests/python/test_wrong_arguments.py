@@ -56,6 +56,8 @@ TAKEN = {
     "output_names": NAMES,
     "keep_fp32": NAMES,
     "tactic_sources": NAMES,
+    "run_in_pytorch": NAMES,
+    "min_layers": {"None", "5"},
     "log_level": {"0", "5"},
     "max_workspace_size": {"None", "5", "0"},
     "max_batch_size": {"None", "5"},

@@ -91,8 +91,8 @@ def test_size_by_a_value(case: Case) -> None:
     try:
         test_operators.test_operator(case)
     except Error as refused:
-        # Seen once, in a process that had run 1,280 other tests before: torch.export refused `torch.arange(n)` alone. The
-        # cause is not known. What PyTorch caches of fake tensors is the only state that lasts from export to export.
+        # Seen once, in a process that had run 1,280 other tests before: torch.export refused `torch.arange(n)` alone.
+        # The cause is not known; PyTorch's cache of fake tensors lasts from export to export.
         if refused.code != "E0601":
             raise
         warnings.warn(f"refused at first: {refused}", stacklevel=1)

@@ -108,7 +108,7 @@ def _exported(step: Step, device: str) -> bytes:
         raise error(
             "E0605",
             "a model whose Python code runs in PyTorch cannot be written to a file",
-            "write its sub-modules: model_trt's parts are converted for this process",
+            "convert it again in the process that runs it, or convert and save its sub-modules one by one",
         )
     tensors = [
         torch.zeros(shape, dtype=dtype, device=device)

@@ -15,6 +15,7 @@ from torch.fx import Node as FxNode
 from .. import _core
 from ..boundary import extra_axes, to_engine, to_model
 from ..capture import Whole
+from ..capture.export import AtenGraph
 from ..capture.lenient import walk_all
 from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
@@ -24,7 +25,7 @@ from ..verify import compare
 from .engine import PartitionedEngine, Shape, Step, with_shapes
 from .file import Example
 from .partition import Partition
-from .parts import Part, Values, split
+from .parts import Part, Values, inputs_of, split
 from .refusals import brief
 
 _LARGEST = 2**31 - 1
@@ -106,7 +107,7 @@ def make(
         parts = split(graph, refused, least)
         if not any(part.is_engine for part in parts):
             raise _nothing_left(refused)
-        values, sizes = _run(graph.inputs, parts, samples)
+        values, sizes = _run(graph, parts, samples)
         found: dict[FxNode, str] = {}
         for part in parts:
             key = tuple(part.calls)
@@ -130,28 +131,16 @@ def _nothing_left(refused: dict[FxNode, str]) -> Error:
 
 
 def _run(
-    inputs: list[str], parts: list[Part], samples: list[torch.Tensor]
+    graph: AtenGraph, parts: list[Part], samples: list[torch.Tensor]
 ) -> tuple[dict[FxNode, torch.Tensor], list[list[float]]]:
     """PyTorch's value of every tensor that crosses, for the samples, and the sizes that each part reads."""
     read: list[list[float]] = []
-    nodes = [node for part in parts for node in part.inputs if node.op == "placeholder"]
-    by_name = {node.name: node for node in nodes}
-    values = {by_name[name]: sample.detach() for name, sample in zip(inputs, samples) if name in by_name}
-    shapes = _shapes(parts, inputs, samples)
+    values = dict(zip(inputs_of(graph), (sample.detach() for sample in samples), strict=True))
     for part in parts:
-        sizes = [size.value(with_shapes(shapes.values())) for size in Values(list(shapes)).sizes(part.sizes)]
+        sizes = [size.value(with_shapes(values.values())) for size in Values(list(values)).sizes(part.sizes)]
         read.append(sizes)
-        made = part.run([values[node] for node in part.inputs], sizes)
-        values.update(zip(part.outputs, made))
-        shapes.update(zip(part.outputs, made))
+        values.update(zip(part.outputs, part.run([values[node] for node in part.inputs], sizes), strict=True))
     return values, read
-
-
-def _shapes(parts: list[Part], inputs: list[str], samples: list[torch.Tensor]) -> dict[FxNode, torch.Tensor]:
-    """The inputs of the whole graph, in order."""
-    graph = next(iter(parts)).calls[0].graph
-    by_name = {node.name: node for node in graph.nodes}
-    return {by_name[name]: sample.detach() for name, sample in zip(inputs, samples)}
 
 
 def _converted(
@@ -203,8 +192,7 @@ def _ranges(
             needed.
     """
     graph = whole.graph
-    by_name = {node.name: node for node in graph.module.graph.nodes}
-    inputs = Values([by_name[name] for name in graph.inputs])
+    inputs = Values(inputs_of(graph))
     dtypes = _dtypes(part.inputs)
     found = []
     asked: list[Ranges | None] = [*profiles] or [None]
@@ -253,8 +241,7 @@ def _assembled(
     device: torch.device,
 ) -> Made:
     graph = whole.graph
-    by_name = {node.name: node for node in graph.module.graph.nodes}
-    order = [by_name[name] for name in graph.inputs]
+    order = inputs_of(graph)
     read_last: dict[FxNode, int] = {}
     for number, item in enumerate(parts):
         read_last.update(dict.fromkeys(item.part.inputs, number))

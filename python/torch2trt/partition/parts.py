@@ -110,7 +110,7 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
     members: dict[int, list[int]] = {}
     for index, number in enumerate(parts):
         members.setdefault(number, []).append(index)
-    made, values = [], [_node(graph, name) for name in graph.inputs]
+    made, values = [], inputs_of(graph)
     for _, indices in sorted(members.items()):
         chosen = [calls[k] for k in indices]
         part = _Cut(graph, owner).part(sides[indices[0]], chosen, values)
@@ -208,8 +208,10 @@ def _reasons(calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNo
     return found
 
 
-def _node(graph: AtenGraph, name: str) -> FxNode:
-    return next(node for node in graph.module.graph.nodes if node.name == name)
+def inputs_of(graph: AtenGraph) -> list[FxNode]:
+    """The placeholders of a graph's input tensors, in order."""
+    nodes = {node.name: node for node in graph.module.graph.nodes}
+    return [nodes[name] for name in graph.inputs]
 
 
 class _Cut:
@@ -338,4 +340,4 @@ def _plain(node: FxNode) -> set[Any]:
     return {expression for expression in _shapes(node) if expression.is_Symbol}
 
 
-__all__ = ["LEAST", "Part", "Values", "is_size", "split"]
+__all__ = ["LEAST", "Part", "Values", "inputs_of", "is_size", "split"]

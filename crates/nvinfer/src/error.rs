@@ -56,6 +56,15 @@ pub enum Error {
         version: Version,
     },
 
+    /// A library beside TensorRT, such as its ONNX parser, cannot be loaded or is another one.
+    #[error("{}: {reason}", path.display())]
+    NotLoadable {
+        /// The file as given.
+        path: PathBuf,
+        /// The loader's words.
+        reason: String,
+    },
+
     /// The call needs a GPU, and there is none that works.
     #[error("{call} of {version} needs a GPU: {reason}")]
     NoGpu {

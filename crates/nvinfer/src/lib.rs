@@ -45,6 +45,7 @@ mod library;
 mod logger;
 mod memory;
 pub mod network;
+mod onnx;
 mod profile;
 mod profiler;
 mod progress;
@@ -80,6 +81,7 @@ pub use library::{Discovery, ENVIRONMENT, Found, Library, Place, Purpose, Search
 pub use logger::{Listener, Logger};
 pub use memory::HostMemory;
 pub use network::{Layer, Network, Tensor};
+pub use onnx::OnnxParser;
 pub use profile::{OptimizationProfile, Range};
 pub use profiler::Profiler;
 pub use progress::Progress;

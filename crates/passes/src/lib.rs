@@ -11,12 +11,14 @@ mod affine;
 mod cse;
 mod dce;
 mod differences;
+mod digits;
 mod error;
 pub mod eval;
 mod fold;
 mod fold_batch_norm;
 mod gelu;
 mod legalize;
+mod linear;
 mod named;
 mod precision;
 mod quantize;
@@ -31,6 +33,7 @@ pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
 pub use gelu::gelu;
 pub use legalize::{Feature, Target, legalize};
+pub use linear::{move_rows, split};
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
@@ -49,6 +52,10 @@ pub enum Pass {
     Gelu,
     /// [`fold_batch_norm`]: per-channel scales and shifts go into the weights before them.
     FoldBatchNorm,
+    /// [`move_rows`]: transposes of the rows of linear layers come after them.
+    MoveRows,
+    /// [`split`]: linear layers whose results are taken apart become several.
+    Split,
     /// [`cse`]: layers that compute the same become one.
     Cse,
     /// [`dce`]: layers that nothing uses go.
@@ -60,7 +67,7 @@ pub enum Pass {
 }
 
 /// What every network goes through before a target's own passes, in order.
-pub const STANDARD: [Pass; 12] = [
+pub const STANDARD: [Pass; 20] = [
     Pass::Dce,
     Pass::Fold,
     Pass::Simplify,
@@ -71,6 +78,15 @@ pub const STANDARD: [Pass; 12] = [
     Pass::Fold,
     // Layers that are there twice would keep what they read from being merged with them.
     Pass::Cse,
+    Pass::Simplify,
+    Pass::Dce,
+    Pass::MoveRows,
+    Pass::Dce,
+    Pass::Simplify,
+    // A layer that nothing uses would need the whole of what is taken apart.
+    Pass::Dce,
+    Pass::Split,
+    Pass::Dce,
     Pass::Simplify,
     Pass::Cse,
     Pass::Dce,
@@ -98,6 +114,8 @@ impl Pass {
             Self::Simplify => "simplify",
             Self::Gelu => "gelu",
             Self::FoldBatchNorm => "fold_batch_norm",
+            Self::MoveRows => "move_rows",
+            Self::Split => "split",
             Self::Cse => "cse",
             Self::Dce => "dce",
             Self::Legalize(_) => "legalize",
@@ -116,6 +134,8 @@ impl Pass {
             Self::Simplify => simplify(network),
             Self::Gelu => gelu(network),
             Self::FoldBatchNorm => fold_batch_norm(network),
+            Self::MoveRows => move_rows(network),
+            Self::Split => split(network),
             Self::Cse => cse(network),
             Self::Dce => dce(network),
             Self::Differences => differences(network),

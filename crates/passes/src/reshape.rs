@@ -2,6 +2,7 @@
 //!
 //! Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
 
+use crate::digits::joined;
 use network::{Dim, Op, ReshapeDim};
 
 /// What a `Shuffle` without a shape input does.
@@ -47,7 +48,9 @@ impl Shuffle {
         }
         self.first = self.first.filter(|order| !order.is_sorted());
         self.second = self.second.filter(|order| !order.is_sorted());
-        self
+        let twice = self.first.is_some() && self.second.is_some();
+        let once = if twice { joined(&self, &Self::default(), from, to, to) } else { None };
+        once.unwrap_or(self)
     }
 
     /// Writes the transposes beside a reshape so that axes of size 1 stay beside their neighbours.
@@ -83,7 +86,8 @@ impl Shuffle {
             let reshaped = || self.reshaped_twice(next, from, middle, to);
             self.move_then(next, from, middle, to)
                 .or_else(|| self.then_move(next, from, middle, to))
-                .or_else(reshaped)?
+                .or_else(reshaped)
+                .or_else(|| joined(self, next, from, middle, to))?
         };
         Some(one.normal(from, to))
     }
@@ -165,7 +169,7 @@ fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<us
 }
 
 /// The sizes after a permutation.
-fn permuted(dims: &[Dim], order: Option<&[usize]>) -> Vec<Dim> {
+pub(crate) fn permuted(dims: &[Dim], order: Option<&[usize]>) -> Vec<Dim> {
     order.map_or_else(|| dims.to_vec(), |order| order.iter().map(|k| dims[*k].clone()).collect())
 }
 
@@ -194,7 +198,7 @@ fn ones_stay(order: &[usize], from: &[Dim]) -> Vec<usize> {
 }
 
 /// The sizes before a permutation, given those after it.
-fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
+pub(crate) fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
     permuted(after, order.map(inverse).as_deref())
 }
 

@@ -238,8 +238,9 @@ def _graph(
         with preserved(module, values=True, changed=written):
             graph = trace(module, inputs, progress, interceptor, known)
         graph.written |= written
-    except CaptureError:
-        raise
+    except CaptureError as failed:
+        facts = (*failed.facts, f"torch.export: {reason}")
+        raise type(failed)(failed.message, where=failed.where, facts=facts, help=failed.help) from refusal
     except Exception as error:  # whatever the model's code or the tracer raises
         raise CaptureError(
             "the model can neither be exported nor traced",

@@ -8,7 +8,7 @@
 //!
 //! Dtypes: one float type for query `[…, L, E]`, key `[…, S, E]` and value `[…, S, V]`; the mask is bool (true
 //! attends) or that float type (added). Every size may be symbolic. The layers stay in the order in which TensorRT
-//! and ONNX Runtime recognize attention: scaled query times key, plus mask, softmax, times value. The causal mask
+//! and ONNX Runtime recognize attention: query times key, times scale, plus mask, softmax, times value. The causal mask
 //! comes from two ramps, so all layers of a model share one.
 //!
 //! A query that may attend to nothing gives zeros, as in PyTorch; without that, its NaN would spread to every
@@ -43,8 +43,7 @@ fn attention(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         key = repeat_heads(b, key, query)?;
         value = repeat_heads(b, value, query)?;
     }
-    let query = scaled(b, call, query)?;
-    let mut scores = b.matmul((query, false), (key, true))?;
+    let mut scores = scores(b, call, query, key)?;
     let mask = mask(b, call, scores)?;
     if call.bool("is_causal")? {
         let causal = causal(b, scores)?;
@@ -64,19 +63,33 @@ fn attention(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(outputs.into())
 }
 
-/// The query times `scale`, by default one over the root of its last size.
-fn scaled(b: &mut Builder, call: &Call<'_>, query: TensorId) -> Result<TensorId> {
-    if let Some(scale) = call.optional_float("scale")? {
-        return b.with_scalar(E::Prod, query, scale);
+/// The query times the key, times `scale`.
+///
+/// TensorRT 8.6 computes attention with a mask in one kernel only where the scale comes after the product. In float16
+/// the product of a large query and key may not fit, so that the query is scaled first.
+fn scores(b: &mut Builder, call: &Call<'_>, query: TensorId, key: TensorId) -> Result<TensorId> {
+    let features = b.dims(query).last().cloned();
+    if b.dtype(query) == DType::Float16 {
+        let query = scaled(b, call, query, features)?;
+        return b.matmul((query, false), (key, true));
     }
-    match b.dims(query).last() {
-        Some(Dim::Static(features)) => b.with_scalar(E::Prod, query, 1.0 / (*features as f64).sqrt()),
+    let scores = b.matmul((query, false), (key, true))?;
+    scaled(b, call, scores, features)
+}
+
+/// A tensor times `scale`, by default one over the root of the number of features.
+fn scaled(b: &mut Builder, call: &Call<'_>, x: TensorId, features: Option<Dim>) -> Result<TensorId> {
+    if let Some(scale) = call.optional_float("scale")? {
+        return b.with_scalar(E::Prod, x, scale);
+    }
+    match features {
+        Some(Dim::Static(features)) => b.with_scalar(E::Prod, x, 1.0 / (features as f64).sqrt()),
         Some(features) => {
-            let features = b.size_scalar(features)?;
+            let features = b.size_scalar(&features)?;
             let features = b.cast(features, DType::Float32)?;
             let root = b.unary(UnaryOperation::Sqrt, features)?;
-            let root = b.cast(root, b.dtype(query))?;
-            b.div(query, root)
+            let root = b.cast(root, b.dtype(x))?;
+            b.div(x, root)
         }
         None => unsupported("attention over a tensor without axes"),
     }

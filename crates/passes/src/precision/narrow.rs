@@ -186,9 +186,11 @@ impl Narrowing<'_> {
 
     /// Why a layer's constants cannot be rounded.
     fn unfit(&mut self, layer: &Layer) -> Option<Reason> {
+        let old = self.old;
         layer.used().find_map(|id| match self.rounded(id)? {
             Rounded::Fits(_) => None,
-            Rounded::Unfit(reason) => Some(reason.clone()),
+            Rounded::Vanishes(..) if rules::is_bias(old, layer, id) => None,
+            Rounded::Vanishes(_, reason) | Rounded::Unfit(reason) => Some(reason.clone()),
         })
     }
 
@@ -314,7 +316,7 @@ impl Narrowing<'_> {
                 self.new.add_one(Op::Constant(weights), &[], &origin)?
             }
             (None, Some(_)) => match self.rounded(id) {
-                Some(Rounded::Fits(weights)) => {
+                Some(Rounded::Fits(weights) | Rounded::Vanishes(weights, _)) => {
                     let weights = weights.clone();
                     self.new.add_one(Op::Constant(weights), &[], &origin)?
                 }

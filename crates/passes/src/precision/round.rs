@@ -11,6 +11,8 @@ use rayon::prelude::*;
 pub(super) enum Rounded {
     /// The rounded constant.
     Fits(Weights),
+    /// The rounded constant, of whose small numbers too little is left, and how much is lost.
+    Vanishes(Weights, Reason),
     /// What it loses.
     Unfit(Reason),
 }
@@ -60,10 +62,11 @@ pub(super) fn round(weights: &Weights, half: Half) -> Rounded {
     if loss.overflow > 0.0 {
         return Rounded::Unfit(Reason::Overflows(loss.overflow, half));
     }
+    let rounded = Weights { dtype: half.dtype(), dims: weights.dims.clone(), data: data.into() };
     if share > 2.0 * half.unit_roundoff() {
-        return Rounded::Unfit(Reason::Underflows(share));
+        return Rounded::Vanishes(rounded, Reason::Underflows(share));
     }
-    Rounded::Fits(Weights { dtype: half.dtype(), dims: weights.dims.clone(), data: data.into() })
+    Rounded::Fits(rounded)
 }
 
 fn round_chunk(from: &[u8], to: &mut [u8], half: Half) -> Loss {

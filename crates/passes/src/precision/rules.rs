@@ -3,7 +3,7 @@
 use super::Reason;
 use network::{
     ActivationType as A, ElementWiseOperation as E, FillOperation, InterpolationMode, Layer, Network, Op, PoolingType,
-    ReduceOperation as R, UnaryOperation as U,
+    ReduceOperation as R, TensorId, UnaryOperation as U,
 };
 
 /// Where a layer computes.
@@ -119,7 +119,7 @@ fn accumulates(count: Option<i64>) -> Rule {
 }
 
 /// Number of elements along some axes, where it is known.
-fn elements(network: &Network, x: network::TensorId, axes: &[usize]) -> Option<i64> {
+fn elements(network: &Network, x: TensorId, axes: &[usize]) -> Option<i64> {
     let dims = &network.tensor(x).dims;
     axes.iter().try_fold(1i64, |n, axis| n.checked_mul(dims.get(*axis)?.as_static()?))
 }
@@ -138,6 +138,20 @@ pub(super) fn is_bounded(op: &Op) -> bool {
 /// for layers that compute with it as it is.
 pub(super) fn is_delicate(op: &Op) -> bool {
     matches!(op, Op::Dequantize { .. } | Op::Fill { op: FillOperation::Linspace, .. })
+}
+
+/// Whether a constant is added to sums of products, as the bias of a linear layer or convolution is. What rounding
+/// takes from its small numbers is less than what it takes from the sums: at most half of the smallest number of the type.
+/// A single number is none: it may be an epsilon that keeps a division from zero.
+pub(super) fn is_bias(network: &Network, layer: &Layer, constant: TensorId) -> bool {
+    match layer.op {
+        Op::Convolution(_) | Op::Deconvolution(_) => layer.input(2) == Some(constant),
+        Op::ElementWise { op: E::Sum } if network.constant(constant).is_some_and(|weights| weights.count() > 1) => {
+            let made = layer.used().filter(|id| *id != constant).find_map(|id| network.producer(id));
+            made.is_some_and(|made| is_contraction(&made.op))
+        }
+        _ => false,
+    }
 }
 
 /// Whether the constants among the operands are weights: many, and multiplied.

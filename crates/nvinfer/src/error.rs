@@ -130,6 +130,24 @@ pub enum Error {
         name: String,
     },
 
+    /// A plugin library that cannot be loaded, or whose creators are not accepted.
+    #[error("the plugin library {} cannot be used: {reason}", path.display())]
+    PluginLibrary {
+        /// The file, or the name that the system's loader was given.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// No registered creator makes such plugins.
+    #[error("no plugin creator is registered for `{plugin}`{}", registered(.creators))]
+    NoPluginCreator {
+        /// Name, version and namespace.
+        plugin: String,
+        /// The creators that are registered.
+        creators: Vec<String>,
+    },
+
     /// A value outside what the C++ side takes (an axis, a count, an index).
     #[error("{what} is {value}, which TensorRT cannot take")]
     OutOfRange {
@@ -142,6 +160,13 @@ pub enum Error {
 
 fn on(object: &Option<String>) -> String {
     object.as_ref().map_or_else(String::new, |name| format!(" on `{name}`"))
+}
+
+fn registered(creators: &[String]) -> String {
+    match creators {
+        [] => "; none is".to_owned(),
+        _ => format!("; registered are {}", creators.join(", ")),
+    }
 }
 
 impl Error {

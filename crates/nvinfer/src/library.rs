@@ -117,6 +117,7 @@ impl fmt::Display for Search {
 }
 
 type Create = unsafe extern "C" fn(*mut c_void, i32) -> *mut c_void;
+type GetPluginRegistry = unsafe extern "C" fn() -> *mut c_void;
 type CreateRefitter = unsafe extern "C" fn(*mut c_void, *mut c_void, i32) -> *mut c_void;
 
 /// A loaded TensorRT. Copies refer to the same one, which stays loaded for the life of the process.
@@ -130,6 +131,7 @@ struct Loaded {
     create_builder: Option<Create>,
     create_runtime: Option<Create>,
     create_refitter: Option<CreateRefitter>,
+    plugin_registry: Option<GetPluginRegistry>,
 }
 
 /// What has been loaded, by resolved path: TensorRT takes one logger per process.
@@ -210,6 +212,15 @@ impl Library {
         let entry = &self.0.entry;
         // SAFETY: as in `create`; the engine is the caller's promise.
         made(unsafe { create(engine, entry.logger.as_ptr(), entry.reported) })
+    }
+}
+
+impl Library {
+    /// `getPluginRegistry`: the registry that all objects of this library share; none where the library has no plugins.
+    pub(crate) fn registry(self) -> Option<NonNull<c_void>> {
+        let get = self.0.plugin_registry?;
+        // SAFETY: the entry point takes nothing and returns an object that lives as long as the library.
+        made(unsafe { get() })
     }
 }
 
@@ -331,7 +342,7 @@ fn load(path: &Path) -> std::result::Result<Library, Found> {
 }
 
 /// dlerror's words; libloading keeps them in the source.
-fn reason(error: &libloading::Error) -> String {
+pub(crate) fn reason(error: &libloading::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
@@ -345,6 +356,8 @@ fn read(library: &libloading::Library, path: &Path) -> std::result::Result<Loade
             library.get::<CreateRefitter>(b"createInferRefitter_INTERNAL\0"),
         )
     };
+    // SAFETY: as above.
+    let plugin_registry = unsafe { library.get::<GetPluginRegistry>(b"getPluginRegistry\0") };
     let version = version.map_err(|_| Found::MissingSymbol("getInferLibVersion".into()))?;
     let create_builder = create_builder.ok().map(|s| *s);
     let create_runtime = create_runtime.ok().map(|s| *s);
@@ -359,6 +372,7 @@ fn read(library: &libloading::Library, path: &Path) -> std::result::Result<Loade
         create_builder,
         create_runtime,
         create_refitter: create_refitter.ok().map(|s| *s),
+        plugin_registry: plugin_registry.ok().map(|s| *s),
     })
 }
 

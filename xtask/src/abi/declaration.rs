@@ -44,6 +44,7 @@ fn inherit(version: &Value, class: &Value) -> Result<Vec<Method>> {
     for base in strings(&class["bases"])? {
         slots = inherit(version, &version["interfaces"][base.as_str()])?;
     }
+    let inherited = slots.len();
     for text in strings(&class["virtual"])? {
         if text.starts_with('~') {
             if !slots.iter().any(|m: &Method| m.name == "deletingDestructor") {
@@ -51,8 +52,12 @@ fn inherit(version: &Value, class: &Value) -> Result<Vec<Method>> {
             }
             continue;
         }
-        let method = parse(&text)?;
-        let overridden = slots.iter().any(|m| m.name == method.name);
+        let mut method = parse(&text)?;
+        if text.contains("(IPluginCreatorInterface") {
+            // Overloaded in 10 with another class of creators, which is the only one in 11.
+            method.name.push_str("Interface");
+        }
+        let overridden = slots[..inherited].iter().any(|m| m.name == method.name);
         if !overridden {
             slots.push(method);
         }
@@ -100,6 +105,8 @@ fn code(text: &str) -> Option<char> {
         _ if pointer => 'p',
         // TensorRT's own name for `char const*`.
         "ErrorDesc" => 'p',
+        // `void*`.
+        "PluginLibraryHandle" => 'p',
         "TimingCacheValue" => 'S',
         "Weights" => 'W',
         "InterfaceInfo" => 'I',

@@ -9,18 +9,16 @@ use super::names::snake;
 use super::{Cell, FAMILIES, Result, cell, encode};
 
 /// Enums that the binding does not speak.
-const UNUSED_ENUMS: [&str; 11] = [
+const UNUSED_ENUMS: [&str; 9] = [
     "AllocatorFlag",
     "DimensionOperation",
     "PluginCapabilityType",
     "PluginCreatorVersion",
-    "PluginFieldType",
     "PluginVersion",
     "RNNDirection",
     "RNNGateType",
     "RNNInputMode",
     "RNNOperation",
-    "TensorRTPhase",
 ];
 
 pub(super) fn enums(facts: &BTreeMap<&str, Value>) -> Result<String> {

@@ -9,6 +9,7 @@ mod add_newer;
 mod control;
 mod layers;
 mod layers_newer;
+mod plugins;
 mod setters;
 mod tensor;
 

@@ -8,7 +8,7 @@ use super::Host;
 use super::host::Mark;
 use crate::dims::Dims;
 use crate::error::{Error, Result};
-use crate::sys::layout::{Dims32, Dims64};
+use crate::sys::layout::{Dims32, Dims64, InterfaceInfo};
 use crate::sys::{Method, Slot};
 use crate::version::Family;
 
@@ -63,14 +63,18 @@ impl<'a> Call<'a> {
     /// Looks up the function behind `method`.
     ///
     /// # Safety
-    /// `object` is of the class of `method`, and its implementation pointer lies at byte `offset`.
-    pub unsafe fn new(object: Ref<'a>, method: &'static Method, offset: usize) -> Result<Self> {
+    /// `object` is of the class of `method`, and its implementation pointer lies at byte `offset`; without an offset,
+    /// the object is the implementation.
+    pub unsafe fn new(object: Ref<'a>, method: &'static Method, offset: Option<usize>) -> Result<Self> {
         let slot = object.host.slot(method)?;
         let mark = object.host.mark();
         // SAFETY: a live public object holds its implementation pointer at `offset` (the caller's promise), and the
         // implementation begins with its vtable pointer. The slot comes from the loaded version's own table.
         let (this, function) = unsafe {
-            let this = *object.ptr.byte_add(offset).cast::<*mut c_void>().as_ptr();
+            let this = match offset {
+                Some(offset) => *object.ptr.byte_add(offset).cast::<*mut c_void>().as_ptr(),
+                None => object.as_ptr(),
+            };
             let vtable = *this.cast::<*const *const ()>();
             (this, *vtable.add(slot.index))
         };
@@ -196,7 +200,7 @@ macro_rules! plain_answers {
         }
     )*};
 }
-plain_answers!(bool = 'b', i32 = 'i', u32 = 'i', i64 = 'l', f32 = 'f', f64 = 'd');
+plain_answers!(bool = 'b', i32 = 'i', u32 = 'i', i64 = 'l', f32 = 'f', f64 = 'd', InterfaceInfo = 'I');
 
 /// Signature letter of an argument type, as in the tables; for the check of declarations against them.
 #[cfg(test)]

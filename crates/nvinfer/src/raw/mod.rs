@@ -16,6 +16,7 @@ mod host;
 pub mod layers;
 pub mod network;
 pub mod object;
+pub mod plugins;
 
 pub use call::{Ref, made};
 pub use host::{Entry, Host, Keep, Owned};

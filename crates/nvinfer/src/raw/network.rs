@@ -74,6 +74,9 @@ pub mod network_definition {
         fn add_reverse_sequence(input: Tensor, lengths: Tensor) -> Made = ADD_REVERSE_SEQUENCE;
         fn add_normalization(input: Tensor, scale: Tensor, bias: Tensor, axes: u32) -> Made = ADD_NORMALIZATION;
         fn add_normalization_v2(input: Tensor, scale: Tensor, bias: Tensor, axes: u32) -> Made = ADD_NORMALIZATION_V2;
+        fn add_plugin_v2(inputs: *const Tensor, count: i32, plugin: *mut std::ffi::c_void) -> Made = ADD_PLUGIN_V2;
+        fn add_plugin_v3(inputs: *const Tensor, count: i32, shapes: *const Tensor, shape_count: i32,
+            plugin: *mut std::ffi::c_void) -> Made = ADD_PLUGIN_V3;
         fn add_cast(input: Tensor, dtype: i32) -> Made = ADD_CAST;
         fn mark_debug(tensor: Tensor) -> Done = MARK_DEBUG;
         fn mark_weights_refittable(name: Name) -> Done = MARK_WEIGHTS_REFITTABLE;

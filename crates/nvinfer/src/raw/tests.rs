@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 
-use super::{build, engine, layers, made, network};
+use super::{build, engine, layers, made, network, plugins};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::sys::layout::{Dims32, Dims64};
@@ -38,6 +38,7 @@ fn declared() -> Vec<(&'static Method, String)> {
         network::loops::declared(),
         network::conditional::declared(),
         network::attention::declared(),
+        plugins::declared(),
     ]
     .concat()
 }
@@ -52,7 +53,7 @@ fn declarations_have_the_tables_signatures() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Every layer that TensorRT 11 can add is declared, but for plugins and calls that a newer one replaces.
+/// Every layer that TensorRT 11 can add is declared, but for calls that a newer one replaces.
 #[test]
 fn every_way_to_add_a_layer_is_declared() {
     let replaced = BTreeSet::from([
@@ -64,8 +65,6 @@ fn every_way_to_add_a_layer_is_declared() {
         "addPadding",
         "addFullyConnected",
         "addRNNv2",
-        "addPluginV2",
-        "addPluginV3",
         "addSqueezeV2",
     ]);
     let declared: BTreeSet<&str> = network::network_definition::declared().iter().map(|(m, _)| m.name).collect();

@@ -365,6 +365,23 @@ numbers! { padding_mode = "PaddingMode";
     CAFFE_ROUND_UP       "kCAFFE_ROUND_UP"      [s(5), __, __, __, __];
 }
 
+numbers! { plugin_field_type = "PluginFieldType";
+    FLOAT16  "kFLOAT16" [s(0), s(0), s(0), s(0), s(0)];
+    FLOAT32  "kFLOAT32" [s(1), s(1), s(1), s(1), s(1)];
+    FLOAT64  "kFLOAT64" [s(2), s(2), s(2), s(2), s(2)];
+    INT8     "kINT8"    [s(3), s(3), s(3), s(3), s(3)];
+    INT16    "kINT16"   [s(4), s(4), s(4), s(4), s(4)];
+    INT32    "kINT32"   [s(5), s(5), s(5), s(5), s(5)];
+    CHAR     "kCHAR"    [s(6), s(6), s(6), s(6), s(6)];
+    DIMS     "kDIMS"    [s(7), s(7), s(7), s(7), s(7)];
+    UNKNOWN  "kUNKNOWN" [s(8), s(8), s(8), s(8), s(8)];
+    BF16     "kBF16"    [__, s(9), s(9), s(9), s(9)];
+    INT64    "kINT64"   [__, s(10), s(10), s(10), s(10)];
+    FP8      "kFP8"     [__, s(11), s(11), s(11), s(11)];
+    INT4     "kINT4"    [__, n(12, 10_03_00), s(12), s(12), s(12)];
+    FP4      "kFP4"     [__, n(13, 10_10_00), s(13), s(13), s(13)];
+}
+
 numbers! { pooling_type = "PoolingType";
     MAX                "kMAX"               [s(0), s(0), s(0), s(0), s(0)];
     AVERAGE            "kAVERAGE"           [s(1), s(1), s(1), s(1), s(1)];
@@ -504,6 +521,11 @@ numbers! { tensor_location = "TensorLocation";
     HOST    "kHOST"   [s(1), s(1), s(1), s(1), s(1)];
 }
 
+numbers! { tensor_rt_phase = "TensorRTPhase";
+    BUILD    "kBUILD"   [__, s(0), s(0), s(0), s(0)];
+    RUNTIME  "kRUNTIME" [__, s(1), s(1), s(1), s(1)];
+}
+
 numbers! { tiling_optimization_level = "TilingOptimizationLevel";
     NONE      "kNONE"     [__, n(0, 10_10_00), s(0), s(0), s(0)];
     FAST      "kFAST"     [__, n(1, 10_10_00), s(1), s(1), s(1)];
@@ -572,13 +594,14 @@ pub const ENUMS: &[&[Number]] = &[
     kv_cache_mode::ALL, layer_information_format::ALL, layer_type::ALL,
     loop_output::ALL, matrix_operation::ALL, memory_pool_type::ALL,
     moe_act_type::ALL, network_definition_creation_flag::ALL, opt_profile_selector::ALL,
-    padding_mode::ALL, pooling_type::ALL, preview_feature::ALL,
-    profiling_verbosity::ALL, quantization_flag::ALL, reduce_operation::ALL,
-    resize_coordinate_transformation::ALL, resize_round_mode::ALL, resize_selector::ALL,
-    runtime_platform::ALL, sample_mode::ALL, scale_mode::ALL,
-    scatter_mode::ALL, seek_position::ALL, serialization_flag::ALL,
-    severity::ALL, tactic_source::ALL, tempfile_control_flag::ALL,
-    tensor_format::ALL, tensor_io_mode::ALL, tensor_location::ALL,
-    tiling_optimization_level::ALL, topk_operation::ALL, trip_limit::ALL,
-    unary_operation::ALL, weights_role::ALL,
+    padding_mode::ALL, plugin_field_type::ALL, pooling_type::ALL,
+    preview_feature::ALL, profiling_verbosity::ALL, quantization_flag::ALL,
+    reduce_operation::ALL, resize_coordinate_transformation::ALL, resize_round_mode::ALL,
+    resize_selector::ALL, runtime_platform::ALL, sample_mode::ALL,
+    scale_mode::ALL, scatter_mode::ALL, seek_position::ALL,
+    serialization_flag::ALL, severity::ALL, tactic_source::ALL,
+    tempfile_control_flag::ALL, tensor_format::ALL, tensor_io_mode::ALL,
+    tensor_location::ALL, tensor_rt_phase::ALL, tiling_optimization_level::ALL,
+    topk_operation::ALL, trip_limit::ALL, unary_operation::ALL,
+    weights_role::ALL,
 ];

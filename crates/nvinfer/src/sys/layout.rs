@@ -60,13 +60,40 @@ pub struct InterfaceInfo {
     pub minor: i32,
 }
 
-/// Byte offset of the implementation pointer behind a public object's own vtable pointer.
+/// `PluginField`: one attribute that a plugin is created with.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RawPluginField {
+    /// Its name.
+    pub name: *const c_char,
+    /// The elements.
+    pub data: *const c_void,
+    /// `PluginFieldType` number of the loaded version.
+    pub kind: i32,
+    /// Number of elements (not bytes).
+    pub length: i32,
+}
+
+/// `PluginFieldCollection`: the attributes that a plugin is created with, or those that its creator knows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RawPluginFieldCollection {
+    /// How many.
+    pub count: i32,
+    /// The first.
+    pub fields: *const RawPluginField,
+}
+
+/// Byte offset of the implementation pointer behind a public object's own vtable pointer; none where there is no
+/// implementation object and the object's own table is called.
 ///
 /// Plain objects hold it at [`IMPL`](offset::IMPL). A layer holds its `VLayer` there and its concrete class one
 /// pointer further. (Loop and conditional layers hold their boundary class in between; no call needs it.)
 pub mod offset {
     /// `mImpl` of a plain object, `mLayer` of a layer.
-    pub const IMPL: usize = 8;
+    pub const IMPL: Option<usize> = Some(8);
     /// `mImpl` of a layer.
-    pub const LAYER_IMPL: usize = 16;
+    pub const LAYER_IMPL: Option<usize> = Some(16);
+    /// Interfaces of plugins: the object is the implementation.
+    pub const DIRECT: Option<usize> = None;
 }

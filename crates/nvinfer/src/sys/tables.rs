@@ -1169,6 +1169,86 @@ class! { algorithm_selector = "IAlgorithmSelector";
     GET_INTERFACE_INFO  "getInterfaceInfo"   "I()"     [__, s(1), __, __, __];
 }
 
+class! { plugin_registry = "IPluginRegistry";
+    REGISTER_CREATOR             "registerCreator"            "b(pp)"  [s(0), s(0), __, s(0), __];
+    GET_PLUGIN_CREATOR_LIST      "getPluginCreatorList"       "p(p)"   [s(1), s(1), __, s(1), __];
+    GET_PLUGIN_CREATOR           "getPluginCreator"           "p(ppp)" [s(2), s(2), __, s(2), __];
+    COMPLETE_DESTRUCTOR          "completeDestructor"         "v()"    [__, s(3), s(0), s(3), s(0)];
+    DELETING_DESTRUCTOR          "deletingDestructor"         "v()"    [__, s(4), s(1), s(4), s(1)];
+    SET_ERROR_RECORDER           "setErrorRecorder"           "v(p)"   [__, s(5), s(2), s(5), s(2)];
+    GET_ERROR_RECORDER           "getErrorRecorder"           "p()"    [__, s(6), s(3), s(6), s(3)];
+    DEREGISTER_CREATOR           "deregisterCreator"          "b(p)"   [__, s(7), __, s(7), __];
+    IS_PARENT_SEARCH_ENABLED     "isParentSearchEnabled"      "b()"    [__, s(8), s(4), s(8), s(4)];
+    SET_PARENT_SEARCH_ENABLED    "setParentSearchEnabled"     "v(b)"   [__, s(9), s(5), s(9), s(5)];
+    LOAD_LIBRARY                 "loadLibrary"                "p(p)"   [__, s(10), s(6), s(10), s(6)];
+    DEREGISTER_LIBRARY           "deregisterLibrary"          "v(p)"   [__, s(11), s(7), s(11), s(7)];
+    REGISTER_CREATOR_INTERFACE   "registerCreatorInterface"   "b(pp)"  [__, s(12), s(8), s(12), s(8)];
+    GET_ALL_CREATORS             "getAllCreators"             "p(p)"   [__, s(13), s(9), s(13), s(9)];
+    GET_CREATOR                  "getCreator"                 "p(ppp)" [__, s(14), s(10), s(14), s(10)];
+    DEREGISTER_CREATOR_INTERFACE "deregisterCreatorInterface" "b(p)"   [__, s(15), s(11), s(15), s(11)];
+    ACQUIRE_PLUGIN_RESOURCE      "acquirePluginResource"      "p(pp)"  [__, s(16), s(12), s(16), s(12)];
+    RELEASE_PLUGIN_RESOURCE      "releasePluginResource"      "i(p)"   [__, s(17), s(13), s(17), s(13)];
+    GET_ALL_CREATORS_RECURSIVE   "getAllCreatorsRecursive"    "p(p)"   [__, n(18, 10_10_00), s(14), s(18), s(14)];
+}
+
+class! { plugin_creator = "IPluginCreator";
+    GET_TENSOR_RT_VERSION "getTensorRTVersion" "i()"    [s(0), __, __, __, __];
+    GET_PLUGIN_NAME       "getPluginName"      "p()"    [s(1), s(4), s(4), s(4), s(4)];
+    GET_PLUGIN_VERSION    "getPluginVersion"   "p()"    [s(2), s(5), s(5), s(5), s(5)];
+    GET_FIELD_NAMES       "getFieldNames"      "p()"    [s(3), s(6), s(6), s(6), s(6)];
+    CREATE_PLUGIN         "createPlugin"       "p(pp)"  [s(4), s(7), s(7), s(7), s(7)];
+    DESERIALIZE_PLUGIN    "deserializePlugin"  "p(ppl)" [s(5), s(8), s(8), s(8), s(8)];
+    SET_PLUGIN_NAMESPACE  "setPluginNamespace" "v(p)"   [s(6), s(9), s(9), s(9), s(9)];
+    GET_PLUGIN_NAMESPACE  "getPluginNamespace" "p()"    [s(7), s(10), s(10), s(10), s(10)];
+    COMPLETE_DESTRUCTOR   "completeDestructor" "v()"    [s(8), s(2), s(2), s(2), s(2)];
+    DELETING_DESTRUCTOR   "deletingDestructor" "v()"    [s(9), s(3), s(3), s(3), s(3)];
+    GET_API_LANGUAGE      "getAPILanguage"     "i()"    [__, s(0), s(0), s(0), s(0)];
+    GET_INTERFACE_INFO    "getInterfaceInfo"   "I()"    [__, s(1), s(1), s(1), s(1)];
+}
+
+class! { plugin_creator_v3_one = "IPluginCreatorV3One";
+    GET_API_LANGUAGE     "getAPILanguage"     "i()"    [__, s(0), s(0), s(0), s(0)];
+    GET_INTERFACE_INFO   "getInterfaceInfo"   "I()"    [__, s(1), s(1), s(1), s(1)];
+    COMPLETE_DESTRUCTOR  "completeDestructor" "v()"    [__, s(2), s(2), s(2), s(2)];
+    DELETING_DESTRUCTOR  "deletingDestructor" "v()"    [__, s(3), s(3), s(3), s(3)];
+    CREATE_PLUGIN        "createPlugin"       "p(ppi)" [__, s(4), s(4), s(4), s(4)];
+    GET_FIELD_NAMES      "getFieldNames"      "p()"    [__, s(5), s(5), s(5), s(5)];
+    GET_PLUGIN_NAME      "getPluginName"      "p()"    [__, s(6), s(6), s(6), s(6)];
+    GET_PLUGIN_VERSION   "getPluginVersion"   "p()"    [__, s(7), s(7), s(7), s(7)];
+    GET_PLUGIN_NAMESPACE "getPluginNamespace" "p()"    [__, s(8), s(8), s(8), s(8)];
+}
+
+class! { plugin_v2 = "IPluginV2";
+    GET_TENSOR_RT_VERSION  "getTensorRTVersion"   "i()"        [s(0), s(0), s(0), s(0), s(0)];
+    GET_PLUGIN_TYPE        "getPluginType"        "p()"        [s(1), s(1), s(1), s(1), s(1)];
+    GET_PLUGIN_VERSION     "getPluginVersion"     "p()"        [s(2), s(2), s(2), s(2), s(2)];
+    GET_NB_OUTPUTS         "getNbOutputs"         "i()"        [s(3), s(3), s(3), s(3), s(3)];
+    GET_OUTPUT_DIMENSIONS  "getOutputDimensions"  "D(ipi)"     [s(4), s(4), s(4), s(4), s(4)];
+    SUPPORTS_FORMAT        "supportsFormat"       "b(ii)"      [s(5), s(5), s(5), s(5), s(5)];
+    CONFIGURE_WITH_FORMAT  "configureWithFormat"  "v(pipiiii)" [s(6), s(6), s(6), s(6), s(6)];
+    INITIALIZE             "initialize"           "i()"        [s(7), s(7), s(7), s(7), s(7)];
+    TERMINATE              "terminate"            "v()"        [s(8), s(8), s(8), s(8), s(8)];
+    GET_WORKSPACE_SIZE     "getWorkspaceSize"     "l(i)"       [s(9), s(9), s(9), s(9), s(9)];
+    ENQUEUE                "enqueue"              "i(ipppp)"   [s(10), s(10), s(10), s(10), s(10)];
+    GET_SERIALIZATION_SIZE "getSerializationSize" "l()"        [s(11), s(11), s(11), s(11), s(11)];
+    SERIALIZE              "serialize"            "v(p)"       [s(12), s(12), s(12), s(12), s(12)];
+    DESTROY                "destroy"              "v()"        [s(13), s(13), s(13), s(13), s(13)];
+    CLONE                  "clone"                "p()"        [s(14), s(14), s(14), s(14), s(14)];
+    SET_PLUGIN_NAMESPACE   "setPluginNamespace"   "v(p)"       [s(15), s(15), s(15), s(15), s(15)];
+    GET_PLUGIN_NAMESPACE   "getPluginNamespace"   "p()"        [s(16), s(16), s(16), s(16), s(16)];
+    COMPLETE_DESTRUCTOR    "completeDestructor"   "v()"        [s(17), s(17), s(17), s(17), s(17)];
+    DELETING_DESTRUCTOR    "deletingDestructor"   "v()"        [s(18), s(18), s(18), s(18), s(18)];
+}
+
+class! { plugin_v3 = "IPluginV3";
+    GET_API_LANGUAGE         "getAPILanguage"         "i()"  [__, s(0), s(0), s(0), s(0)];
+    GET_INTERFACE_INFO       "getInterfaceInfo"       "I()"  [__, s(1), s(1), s(1), s(1)];
+    COMPLETE_DESTRUCTOR      "completeDestructor"     "v()"  [__, s(2), s(2), s(2), s(2)];
+    DELETING_DESTRUCTOR      "deletingDestructor"     "v()"  [__, s(3), s(3), s(3), s(3)];
+    GET_CAPABILITY_INTERFACE "getCapabilityInterface" "p(i)" [__, s(4), s(4), s(4), s(4)];
+    CLONE                    "clone"                  "p()"  [__, s(5), s(5), s(5), s(5)];
+}
+
 /// Every class, for checks that walk the whole table.
 pub const CLASSES: &[&[Method]] = &[
     activation_layer::ALL, algorithm::ALL, algorithm_context::ALL, algorithm_variant::ALL,
@@ -1190,4 +1270,6 @@ pub const CLASSES: &[&[Method]] = &[
     unary_layer::ALL, logger::ALL, error_recorder::ALL, progress_monitor::ALL,
     output_allocator::ALL, stream_reader::ALL, stream_reader_v2::ALL, stream_writer::ALL,
     profiler::ALL, int8_entropy_calibrator2::ALL, int8_min_max_calibrator::ALL, algorithm_selector::ALL,
+    plugin_registry::ALL, plugin_creator::ALL, plugin_creator_v3_one::ALL, plugin_v2::ALL,
+    plugin_v3::ALL,
 ];

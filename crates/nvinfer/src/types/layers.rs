@@ -413,3 +413,37 @@ numbered! {
         Scatter = SCATTER,
     }
 }
+
+numbered! {
+    /// Type of the elements of a plugin's attribute (`PluginFieldType`).
+    PluginFieldType = plugin_field_type {
+        /// 16-bit floating point.
+        Float16 = FLOAT16,
+        /// 32-bit floating point.
+        Float32 = FLOAT32,
+        /// 64-bit floating point.
+        Float64 = FLOAT64,
+        /// 8-bit integers.
+        Int8 = INT8,
+        /// 16-bit integers.
+        Int16 = INT16,
+        /// 32-bit integers.
+        Int32 = INT32,
+        /// Characters.
+        Char = CHAR,
+        /// `Dims` structs.
+        Dims = DIMS,
+        /// Bytes that only the plugin understands.
+        Unknown = UNKNOWN,
+        /// 16-bit floating point with the exponent of float32.
+        Bf16 = BF16,
+        /// 64-bit integers.
+        Int64 = INT64,
+        /// 8-bit floating point.
+        Fp8 = FP8,
+        /// 4-bit integers, two in a byte.
+        Int4 = INT4,
+        /// 4-bit floating point, two in a byte.
+        Fp4 = FP4,
+    }
+}

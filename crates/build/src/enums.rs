@@ -45,6 +45,9 @@ same! {
     }
     ReduceOperation => ReduceOperation { Sum, Prod, Max, Min, Avg }
     TopKOperation => TopKOperation { Max, Min }
+    PluginFieldType => PluginFieldType {
+        Float16, Float32, Float64, Int8, Int16, Int32, Char, Dims, Unknown, Bf16, Int64, Fp8, Int4, Fp4,
+    }
     PoolingType => PoolingType { Max, Average, MaxAverageBlend }
     PaddingMode => PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
     MatrixOperation => MatrixOperation { None, Transpose, Vector }

@@ -44,6 +44,17 @@ pub enum Error {
         place: Box<Place>,
     },
 
+    /// A plugin that no loaded library has, or that makes other outputs than its layer declares.
+    #[error("{problem}\n  {place}\nhelp: {help}")]
+    Plugin {
+        /// What is wrong.
+        problem: String,
+        /// The layer.
+        place: Box<Place>,
+        /// What to do.
+        help: &'static str,
+    },
+
     /// The progress monitor asked to stop.
     #[error("the build was cancelled")]
     Cancelled,
@@ -212,6 +223,12 @@ fn target_help(accepted: &[String]) -> &'static str {
     "give one of these, or leave the target out to build for the GPU of this machine"
 }
 
+const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, version or \
+                            namespace";
+
+const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or correct \
+                            the operator's fake implementation";
+
 /// What the calls of one layer, input or output may fail with, before it is known which one that is.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -219,6 +236,8 @@ pub(crate) enum Fault {
     TensorRt(trt::Error),
     /// A layer that cannot be told as it stands.
     Problem(String),
+    /// A plugin's outputs are not those that its layer declares.
+    Declaration(String),
     /// An error about another layer, already placed.
     Placed(Error),
 }
@@ -242,6 +261,7 @@ impl Fault {
         match self {
             Self::Placed(error) => error,
             Self::Problem(problem) => Error::Layer { problem, place },
+            Self::Declaration(problem) => Error::Plugin { problem, place, help: OUTPUTS_HELP },
             Self::TensorRt(error) => Error::from_trt(error, version, vec![*place]),
         }
     }
@@ -259,6 +279,9 @@ impl Error {
                 Self::NotInThisVersion { call, version, since, place: places.pop().map(Box::new) }
             }
             error => match places.pop() {
+                Some(place) if matches!(error, trt::Error::NoPluginCreator { .. }) => {
+                    Self::Plugin { problem: error.to_string(), place: Box::new(place), help: LIBRARY_HELP }
+                }
                 Some(place) => Self::Layer { problem: error.to_string(), place: Box::new(place) },
                 None => Self::TensorRt(error),
             },
@@ -269,9 +292,9 @@ impl Error {
     pub fn places(&self) -> &[Place] {
         match self {
             Self::Refused(refusal) => &refusal.places,
-            Self::Layer { place, .. } | Self::NotInThisVersion { place: Some(place), .. } => {
-                std::slice::from_ref(place)
-            }
+            Self::Layer { place, .. }
+            | Self::Plugin { place, .. }
+            | Self::NotInThisVersion { place: Some(place), .. } => std::slice::from_ref(place),
             _ => &[],
         }
     }

@@ -92,7 +92,7 @@ impl Build<'_> {
         let store = bumpalo::Bump::new();
         let typing = if version.family().can_be_strongly_typed() { trt::Typing::Strong } else { trt::Typing::Weak };
         let definition = builder.create_network(typing).map_err(other)?;
-        tell::tell(self.network, &definition, &store, self.options.refittable)?;
+        tell::tell(self.network, self.library, &definition, &store, self.options.refittable)?;
         profile::add(&builder, &mut config, &self.profiles).map_err(other)?;
         if self.relay.cancelled() {
             return Err(Error::Cancelled);

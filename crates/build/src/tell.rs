@@ -8,7 +8,7 @@ use crate::enums::ToTensorRt;
 use crate::error::{Error, Fault, Place, Result};
 use crate::layers;
 use bumpalo::Bump;
-use network::{DType, Dim, Layer, Network, Op, TensorId, Weights};
+use network::{DType, Dim, Layer, Network, Op, PluginAttributes, TensorId, Weights};
 use nvinfer as trt;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -22,6 +22,8 @@ pub(crate) type Told<T> = Result<T, Fault>;
 pub(crate) struct Teller<'n, 'w> {
     /// The network to tell.
     pub(crate) network: &'w Network,
+    /// Where plugins are looked up.
+    library: trt::Library,
     /// The network being told.
     pub(crate) definition: &'n trt::Network<'w>,
     /// Small constants that the telling itself needs.
@@ -39,12 +41,13 @@ pub(crate) struct Teller<'n, 'w> {
 /// where it infers another type or other sizes than the network has.
 pub(crate) fn tell<'w>(
     network: &'w Network,
+    library: trt::Library,
     definition: &trt::Network<'w>,
     store: &'w Bump,
     named: bool,
 ) -> Result<()> {
     let tensors = vec![None; network.tensor_count()];
-    let mut teller = Teller { network, definition, store, names: named.then(HashSet::new), tensors };
+    let mut teller = Teller { network, library, definition, store, names: named.then(HashSet::new), tensors };
     teller.inputs()?;
     for layer in network.layers() {
         if !matches!(layer.op, Op::Constant(_)) {
@@ -99,7 +102,10 @@ impl<'n, 'w> Teller<'n, 'w> {
             let ours = self.network.tensor(*id);
             self.set_types(layer, told, (index, ours.dtype))?;
             let tensor = told.output(index)?;
-            self.check(ours, tensor)?;
+            match &layer.op {
+                Op::Plugin(plugin) => self.check_declared(plugin, index, (ours, tensor))?,
+                _ => self.check(ours, tensor)?,
+            }
             self.tensors[id.0 as usize] = Some(tensor);
         }
         Ok(())
@@ -122,7 +128,7 @@ impl<'n, 'w> Teller<'n, 'w> {
 
     /// Where types do not flow through the network, says the type of a layer's output: 8.6 would choose it.
     fn set_types(&self, layer: &Layer, told: trt::Layer<'n>, (index, dtype): (usize, DType)) -> Told<()> {
-        if self.strongly_typed() || !dtype.is_float() || matches!(layer.op, Op::Constant(_)) {
+        if self.strongly_typed() || !dtype.is_float() || matches!(layer.op, Op::Constant(_) | Op::Plugin(_)) {
             return Ok(());
         }
         if !matches!(layer.op, Op::Shape | Op::Cast { .. } | Op::Quantize { .. } | Op::Dequantize { .. }) {
@@ -136,12 +142,35 @@ impl<'n, 'w> Teller<'n, 'w> {
         self.definition.version().family().can_be_strongly_typed()
     }
 
+    /// The registered plugin creators.
+    pub(crate) fn plugins(&self) -> Told<trt::PluginRegistry> {
+        Ok(self.library.plugin_registry()?)
+    }
+
+    /// Compares an output of a plugin, as its library infers it, with the layer's declaration.
+    fn check_declared(
+        &self,
+        plugin: &PluginAttributes,
+        index: usize,
+        (ours, told): (&network::Tensor, trt::Tensor<'n>),
+    ) -> Told<()> {
+        let (dims, dtype) = (told.dims()?, told.dtype()?);
+        // Plugins choose their output types also where types do not flow through the network.
+        if has_sizes(&dims, ours) && dtype == ours.dtype.to_trt() {
+            return Ok(());
+        }
+        Err(Fault::Declaration(format!(
+            "plugin `{}` makes {dtype:?}{:?} of output {index}, its layer declares {}",
+            plugin.title(),
+            &*dims,
+            ours.type_text()
+        )))
+    }
+
     /// Has TensorRT infer a tensor, and compares with what the network says of it.
     fn check(&self, ours: &network::Tensor, told: trt::Tensor<'n>) -> Told<()> {
         let (dims, dtype) = (told.dims()?, told.dtype()?);
-        let sizes = dims.len() == ours.dims.len()
-            && dims.iter().zip(&ours.dims).all(|(a, b)| *a == -1 || b.as_static().is_none_or(|b| *a == b));
-        if sizes && (!self.strongly_typed() || dtype == ours.dtype.to_trt()) {
+        if has_sizes(&dims, ours) && (!self.strongly_typed() || dtype == ours.dtype.to_trt()) {
             return Ok(());
         }
         let problem = format!("TensorRT makes {dtype:?}{:?} of it, the network says {}", &*dims, ours.type_text());
@@ -286,6 +315,12 @@ impl<'n, 'w> Teller<'n, 'w> {
         }
         Ok(())
     }
+}
+
+/// Whether TensorRT infers the sizes of a tensor as the network has them, as far as both are static.
+fn has_sizes(inferred: &[i64], ours: &network::Tensor) -> bool {
+    let is = |(inferred, own): (&i64, &Dim)| *inferred == -1 || own.as_static().is_none_or(|own| *inferred == own);
+    inferred.len() == ours.dims.len() && inferred.iter().zip(&ours.dims).all(is)
 }
 
 /// Whether TensorRT's layer takes constants as weights, not as tensors.

@@ -4,7 +4,7 @@
 //! Everything that may differ from call to call is an input tensor, not an attribute. The doc comment of each
 //! variant lists its inputs in order; `?` marks one that may be absent.
 
-use crate::{DType, Weights};
+use crate::{DType, PluginAttributes, Weights};
 use serde::{Deserialize, Serialize};
 
 macro_rules! enums {
@@ -194,6 +194,8 @@ pub enum Op {
     Padding { pre: Vec<i64>, post: Vec<i64> },
     /// Inputs: x, slope (broadcast to x).
     ParametricRelu,
+    /// Inputs and outputs: those of the plugin.
+    Plugin(PluginAttributes),
     /// Inputs: x `[N, C, spatial…]`.
     Pooling(PoolingAttributes),
     /// Inputs: x (float), scale, zero point?.
@@ -284,6 +286,7 @@ impl Op {
             Self::OneHot { .. } => "OneHot",
             Self::Padding { .. } => "Padding",
             Self::ParametricRelu => "ParametricRelu",
+            Self::Plugin(_) => "Plugin",
             Self::Pooling(_) => "Pooling",
             Self::Quantize { .. } => "Quantize",
             Self::RaggedSoftMax => "RaggedSoftMax",

@@ -281,7 +281,7 @@ impl From<build::Error> for Error {
     fn from(error: build::Error) -> Self {
         use build::Error as E;
         let code = match &error {
-            E::Refused(_) | E::Layer { .. } => Code::BuildRefused,
+            E::Refused(_) | E::Layer { .. } | E::Plugin { .. } => Code::BuildRefused,
             E::NotInThisVersion { .. } => Code::NotInThisVersion,
             E::Cancelled => Code::Cancelled,
             E::BadTarget { .. } => Code::BadTarget,

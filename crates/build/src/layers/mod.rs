@@ -7,6 +7,7 @@
 mod elementwise;
 mod indexing;
 mod layout;
+mod plugin;
 mod quantize;
 pub(crate) mod recurrent;
 mod reduce;
@@ -56,6 +57,7 @@ pub(crate) fn tell<'n>(t: &mut Teller<'n, '_>, layer: &Layer) -> Told<trt::Layer
         Op::OneHot { axis } => indexing::one_hot(t, layer, *axis),
         Op::Padding { pre, post } => spatial::padding(t, layer, pre, post),
         Op::ParametricRelu => elementwise::parametric_relu(t, layer),
+        Op::Plugin(attributes) => plugin::plugin(t, layer, attributes),
         Op::Pooling(attributes) => spatial::pooling(t, layer, attributes),
         Op::Quantize { axis, to } => quantize::quantize(t, layer, *axis, *to),
         Op::RaggedSoftMax => reduce::ragged_softmax(t, layer),

@@ -10,7 +10,7 @@ mod recurrent;
 mod spatial;
 mod value;
 
-use crate::{DType, Dim, Dims, InferError, Op, Weights, format_dims};
+use crate::{DType, Dim, Dims, InferError, Op, PluginAttributes, Weights, format_dims};
 
 /// What inference knows of an input.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +128,25 @@ fn broadcast(all: &[TensorInfo<'_>]) -> Result<Dims> {
     Ok(dims)
 }
 
+/// The outputs that a plugin layer declares.
+fn declared(attributes: &PluginAttributes, inputs: Inputs<'_>) -> Result<Vec<Inferred>> {
+    let count = inputs.0.len();
+    if let Some(problem) = attributes.problem(count) {
+        return fail(problem);
+    }
+    for index in 0..count {
+        let shape = inputs.get(index, "of the plugin")?;
+        if index >= count - attributes.shape_inputs && !(shape.dtype.is_index() && shape.rank() <= 1) {
+            return fail(format!(
+                "input {index} must be a shape tensor: integers of rank 0 or 1, got {}",
+                shape.text()
+            ));
+        }
+    }
+    let outputs = attributes.outputs.iter();
+    Ok(outputs.map(|output| Inferred { dtype: output.dtype, dims: output.dims.clone(), value: None }).collect())
+}
+
 /// Finds a layer's outputs.
 ///
 /// # Errors
@@ -166,6 +185,7 @@ pub fn infer(op: &Op, inputs: &[Option<TensorInfo<'_>>]) -> Result<Vec<Inferred>
         Op::Gather { .. } | Op::Scatter { .. } | Op::OneHot { .. } | Op::NonZero { .. } | Op::Nms { .. } => {
             indexing::infer(op, i)
         }
+        Op::Plugin(attributes) => declared(attributes, i),
         Op::Recurrent { cell, .. } => recurrent::infer(*cell, i),
         Op::Assertion { .. }
         | Op::Concatenation { .. }

@@ -37,6 +37,10 @@ pub(crate) fn lower(s: &mut Scope<'_, '_>, op: &Op) -> Result<Vec<Value>> {
         Op::DynamicQuantize { axis, block_size, to, scale_type } => return quantize::dynamic(s, *axis, *block_size, *to, *scale_type),
         Op::Nms { format, topk_box_limit, .. } => return nms::lower(s, *format, *topk_box_limit),
         Op::Recurrent { cell, reverse } => return recurrent::lower(s, *cell, *reverse),
+        Op::Plugin(plugin) => return Err(s.unsupported(
+            format!("plugin `{}` is code for TensorRT", plugin.title()),
+            "convert from Python, where the CPU engine runs a plugin's operator in PyTorch",
+        )),
         Op::TopK { op, k, axis } => return reduce::top_k(s, *op, *k, *axis),
         // One output.
         Op::Constant(weights) => s.weights(weights),

@@ -51,6 +51,11 @@ fn narrow_op(layer: &Layer, target: Target) -> Result<Op, Error> {
         Op::Fill { op, dims, dtype, alpha, beta } => {
             Op::Fill { op: *op, dims: dims.clone(), dtype: narrowed(*dtype), alpha: *alpha, beta: *beta }
         }
+        Op::Plugin(plugin) => {
+            let mut plugin = plugin.clone();
+            plugin.outputs.iter_mut().for_each(|output| output.dtype = narrowed(output.dtype));
+            Op::Plugin(plugin)
+        }
         op => op.clone(),
     })
 }

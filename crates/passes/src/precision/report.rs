@@ -56,6 +56,8 @@ pub enum Reason {
     Upcast,
     /// It has a quantized operand or result.
     Quantized,
+    /// It is a plugin, whose types are declared.
+    Plugin,
 }
 
 impl fmt::Display for Reason {
@@ -78,6 +80,7 @@ impl fmt::Display for Reason {
             Self::Generates => f.write_str("its numbers are made in float32"),
             Self::Upcast => f.write_str("the model converts to float32 here"),
             Self::Quantized => f.write_str("quantization has types of its own"),
+            Self::Plugin => f.write_str("a plugin declares its types"),
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn rule(network: &Network, layer: &Layer) -> Rule {
         Op::Resize(r) if r.mode == InterpolationMode::Cubic => Rule::Keep(Reason::Coordinates),
         Op::GridSample { .. } | Op::Nms { .. } => Rule::Keep(Reason::Coordinates),
         Op::Fill { .. } => Rule::Keep(Reason::Generates),
+        Op::Plugin(_) => Rule::Keep(Reason::Plugin),
         Op::Quantize { .. } | Op::Dequantize { .. } | Op::DynamicQuantize { .. } => Rule::Keep(Reason::Quantized),
         Op::Activation { .. }
         | Op::Cast { .. }

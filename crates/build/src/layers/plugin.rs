@@ -1,0 +1,25 @@
+//! Layers that a plugin implements: the creator is looked up among those that the loaded libraries registered.
+
+use crate::enums::ToTensorRt;
+use crate::tell::{Teller, Told};
+use network::{Layer, PluginApi, PluginAttributes, PluginField};
+use nvinfer as trt;
+
+pub(super) fn plugin<'n>(t: &mut Teller<'n, '_>, layer: &Layer, plugin: &PluginAttributes) -> Told<trt::Layer<'n>> {
+    let creator = t.plugins()?.creator(&plugin.name, &plugin.version, &plugin.namespace)?;
+    let fields: Vec<_> = plugin.fields.iter().map(field).collect();
+    let made = creator.create(&layer.name, &fields)?;
+    let inputs = t.all(layer)?;
+    Ok(match plugin.api {
+        PluginApi::V2 => t.definition.add_plugin_v2(&inputs, &made)?,
+        PluginApi::V3 => {
+            let (inputs, shapes) = inputs.split_at(inputs.len().saturating_sub(plugin.shape_inputs));
+            t.definition.add_plugin_v3(inputs, shapes, &made)?
+        }
+    })
+}
+
+fn field(field: &PluginField) -> trt::PluginField {
+    let PluginField { name, kind, length, data } = field;
+    trt::PluginField { name: name.clone(), kind: kind.to_trt(), data: data.clone(), length: *length }
+}

@@ -1,6 +1,6 @@
 //! Builds a program from what the capture stage walks.
 
-use crate::converter::{Known, UserConverters};
+use crate::converter::{Known, UserConverters, key_of};
 use crate::error::{OrRaise, bad_option};
 use crate::network::Network;
 use crate::options::read_options;
@@ -218,6 +218,12 @@ impl Program {
     /// takes is listed as `torch2trt.call.default`.
     fn coverage(&self) -> Vec<(String, usize, bool)> {
         torch2trt::coverage(&self.program, Some(&Known))
+    }
+
+    /// The calls that a user's converters take: the index of each node, and the key of capture's record.
+    fn kept_calls(&self) -> Vec<(usize, i64)> {
+        let nodes = self.program.nodes().iter().enumerate();
+        nodes.filter_map(|(index, node)| Some((index, key_of(node)?))).collect()
     }
 
     /// Converts the program into a network. Options are those of `torch2trt.torch2trt`; `calls` is the

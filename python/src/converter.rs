@@ -112,6 +112,12 @@ impl Foreign for UserConverters {
     }
 }
 
+/// The key of capture's record of a call that a user's converters take; none for another node.
+pub(crate) fn key_of(node: &program::Node) -> Option<i64> {
+    let key = node.arguments.get("key").filter(|_| node.target == TARGET)?;
+    if let program::Argument::Int(key) = key { key.as_static() } else { None }
+}
+
 /// Says which calls a user's converters take, where nothing is converted.
 pub(crate) struct Known;
 

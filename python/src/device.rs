@@ -16,6 +16,33 @@ pub(crate) fn find_tensorrt(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyRe
     Ok((found.version, found.path.display().to_string(), found.targets))
 }
 
+/// One plugin creator: name, version, namespace, and whether its interface is version 3.
+type Creator = (String, String, String, bool);
+
+/// The plugin creators that are registered with the options' TensorRT and plugin libraries.
+///
+/// Raises E0301 without TensorRT, E0306 for a library that cannot be loaded.
+#[pyfunction]
+pub(crate) fn plugin_creators(py: Python<'_>, options: &Bound<'_, PyDict>, own: bool) -> PyResult<Vec<Creator>> {
+    let options = read_options(options)?;
+    py.detach(|| torch2trt::plugin_creators(&options, own)).or_raise(py)
+}
+
+/// The fields that a registered plugin creator knows, each with its type.
+///
+/// Raises E0301 without TensorRT, E0306 where no such creator is registered.
+#[pyfunction]
+pub(crate) fn plugin_fields(
+    py: Python<'_>,
+    options: &Bound<'_, PyDict>,
+    name: &str,
+    version: &str,
+    namespace: &str,
+) -> PyResult<Vec<(String, Option<&'static str>)>> {
+    let options = read_options(options)?;
+    py.detach(|| torch2trt::plugin_fields(&options, [name, version, namespace])).or_raise(py)
+}
+
 /// TensorRT's builder, kept until it is closed.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct KeptBuilder(Mutex<Option<torch2trt::KeptBuilder>>);

@@ -50,6 +50,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_function(wrap_pyfunction!(command::site_packages, module)?)?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
+    module.add_function(wrap_pyfunction!(device::plugin_creators, module)?)?;
+    module.add_function(wrap_pyfunction!(device::plugin_fields, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
     module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;

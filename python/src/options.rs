@@ -40,6 +40,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "build_threads" => options.build_threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),
             "tactic_sources" => options.tactic_sources = Some(tactic_sources(&value)?),
             "tensorrt" => options.tensorrt = value.extract().map_err(wrong)?,
+            "plugins" => options.plugins = value.extract().map_err(wrong)?,
             "onnxruntime" => options.onnxruntime = value.extract().map_err(wrong)?,
             "site_packages" => options.site_packages = value.extract().map_err(wrong)?,
             "threads" => options.threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),

@@ -35,6 +35,7 @@ from .partition.refusals import brief, refusals
 from .replaced import replaced
 from .report import Report
 from .samples import Samples, ShapeOptions, collect
+from .trt.plugins import named_plugins
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,6 +68,7 @@ def torch2trt(
     progress: bool = True,
     threads: int | None = None,
     tensorrt: str | None = None,
+    plugins: Sequence[str] = (),
     onnxruntime: str | None = None,
     use_cuda_graph: bool | str = "auto",
     version_compatible: bool = False,
@@ -121,6 +123,8 @@ def torch2trt(
         progress: show a bar on standard error while it is a terminal.
         threads: threads of the CPU engine. Default: one for each physical core.
         tensorrt: path of the TensorRT library to use.
+        plugins: plugin libraries to load before a network is built for TensorRT, such as "libmyplugin.so". See
+            docs/plugins.md.
         onnxruntime: path of the ONNX Runtime library to use.
         use_cuda_graph: replay calls from CUDA graphs: True from the first call of a shape on, "auto" from the third
             on where that is faster (inputs and outputs up to 16 MiB), False never. A graph takes device memory for
@@ -198,6 +202,8 @@ def convert(given: dict[str, Any]) -> Conversion:
             try:
                 inputs = captured.inputs
                 conversion.network = network_of(program, options, calls, given, inputs.samples, inputs.dtypes, captured)
+                if report.backend == "cpu" and calls.plugins:
+                    refused = captured.in_pytorch(calls.plugins)
             except Error as failed:
                 if captured.whole is None or not getattr(failed, "nodes", None):
                     missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
@@ -263,6 +269,7 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "int8": given["int8_mode"],
         "tactic_sources": given["tactic_sources"],
         "verbose": given["log_level"] < logging.DEBUG,
+        "plugins": named_plugins(given["plugins"]),
         "keep_fp32": given["keep_fp32"],
         "device": cuda_index(captured.inputs.samples, module),
         "site_packages": _core.site_packages(),
@@ -292,7 +299,7 @@ def _made(conversion: Conversion) -> TRTModule:
     kept = network if conversion.given["keep_network"] else None
     report.options = {name: options[name] for name in _RECORDED if options.get(name)}
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
-    made.run_options = {name: options[name] for name in ("use_cuda_graph", "threads", "tensorrt", "onnxruntime")}
+    made.run_options = {name: options[name] for name in _FOR_RUNS}
     made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
     made._replaced = replaced(as_module(conversion.module))
     if conversion.given["refittable"]:
@@ -323,6 +330,9 @@ _PASSED_ON = (
     "engine_cache",
 )
 """The arguments that are options of the Rust half under the same names."""
+
+_FOR_RUNS = ("use_cuda_graph", "threads", "tensorrt", "plugins", "onnxruntime")
+"""The options of the Rust half that running the engine again needs: in a copy, after new weights."""
 
 _RECORDED = (
     "half",

@@ -127,6 +127,15 @@ def _library(name: str, value: Any) -> str | None:
     return None if value is None else path(name, value, "give the path of the library, or leave it out")
 
 
+def _libraries(name: str, value: Any) -> list[str]:
+    help = f'give a list of plugin libraries: {name}=["libmyplugin.so"]'
+    if value is None:
+        return []
+    if isinstance(value, (str, bytes, Mapping, torch.Tensor)) or not isinstance(value, collections.abc.Iterable):
+        raise rejected(name, value, help)
+    return [path(name, item, help) for item in value]
+
+
 def _cache(name: str, value: Any) -> str | bool | None:
     if value is None or isinstance(value, bool):
         return value
@@ -273,6 +282,7 @@ ACCEPTED: dict[str, Check] = {
     "int8_calib_algorithm": _algorithm,
     "trusted": flag,
     "fallback": flag,
+    "plugins": _libraries,
     "run_in_pytorch": lambda name, value: names(name, value, '"roi_heads"'),
     "min_layers": lambda name, value: 5 if value is None else integer(1, 2**31 - 1, "give the least number of operator calls of an engine")(name, value),
 }

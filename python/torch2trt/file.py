@@ -6,6 +6,7 @@ This file must not know the bytes of the format, nor how engines are made.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from .errors import error
 from .partition import PartitionedEngine
 from .partition.file import describe, is_partitioned, read
 from .report import Report
+from .trt.plugins import named_plugins
 
 Parts = tuple[_core.Engine | PartitionedEngine, InputTree, OutputTree, Report]
 """What a module is filled with."""
@@ -38,6 +40,7 @@ def load_options(
     trusted: bool = False,
     threads: int | None = None,
     tensorrt: str | None = None,
+    plugins: Sequence[str] = (),
     onnxruntime: str | None = None,
 ) -> dict[str, Any]:
     """The options of loading, as the Rust half reads them.
@@ -52,7 +55,13 @@ def load_options(
         "tensorrt": tensorrt,
         "onnxruntime": onnxruntime,
     }
-    return {**checked(given), "device": _index(device), "site_packages": _core.site_packages()}
+    libraries: list[str] = checked({"plugins": plugins})["plugins"]
+    return {
+        **checked(given),
+        "plugins": named_plugins(libraries),
+        "device": _index(device),
+        "site_packages": _core.site_packages(),
+    }
 
 
 def engine_from(

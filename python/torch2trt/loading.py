@@ -25,6 +25,7 @@ def load(path: Path, **options: Any) -> TRTModule:
         trusted: lets a version-compatible plan bring host code of its own. Only for files that you would run.
         threads: threads of the CPU engine.
         tensorrt: path of the TensorRT library to use.
+        plugins: plugin libraries that a plan needs, such as "libmyplugin.so".
         onnxruntime: path of the ONNX Runtime library to use.
 
     Raises:

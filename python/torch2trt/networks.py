@@ -32,18 +32,26 @@ def parts_of(conversion: Conversion, refused: dict[Any, str], calls: Calls) -> M
         raise error("E0701", f"`{other}` and parts in PyTorch were asked for", f"leave out `{other}`, or fallback")
     device = torch.device("cuda", options["device"]) if conversion.report.backend == "tensorrt" else torch.device("cpu")
 
+    # Where nothing but plugins sends calls to PyTorch, nobody asked how large an engine is worth having.
+    least = given["min_layers"] if given["fallback"] or given["run_in_pytorch"] else 0
+
     def convert(
         program: _core.Program, own: dict[str, Any], samples: list[torch.Tensor], dtypes: list[str]
     ) -> _core.Network:
-        return network_of(program, {**options, **own}, calls, given, samples, dtypes, None)
+        network = network_of(program, {**options, **own}, calls, given, samples, dtypes, None)
+        plugins = {index: calls.plugins[key] for index, key in program.kept_calls() if key in calls.plugins}
+        if device.type == "cpu" and plugins:
+            failed = error("E0203", f"the CPU engine runs no plugins ({', '.join(sorted({*plugins.values()}))})")
+            failed.nodes = [*plugins]
+            raise failed
+        return network
 
     def build(network: _core.Network) -> _core.Engine:
         return network.cpu_engine() if device.type == "cpu" else network.build(conversion.bar).engine()
 
-    assert captured.whole is not None
     return make(
-        captured.whole, refused, captured.inputs.samples, (options["input_names"], options["output_names"]),
-        conversion.sampled.profiles, convert, build, device, given["min_layers"], device.type == "cuda",
+        captured.to_cut(), refused, captured.inputs.samples, (options["input_names"], options["output_names"]),
+        conversion.sampled.profiles, convert, build, device, least, device.type == "cuda",
     )  # fmt: skip
 
 

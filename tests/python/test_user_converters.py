@@ -263,10 +263,10 @@ def test_values_are_not_known():
 
 def test_layers_and_attributes_that_are_not_there():
     def plugs(ctx):
-        ctx.network.add_plugin_v3([], [], None)
+        ctx.network.add_rnn_v2()
 
     error = failure(plugs)
-    assert "network.add_plugin_v3 is not supported: networks here have no plugins" in str(error)
+    assert "network.add_rnn_v2 is not supported: TensorRT dropped it in version 10" in str(error)
     CONVERTERS.clear()
 
     def misspells(ctx):

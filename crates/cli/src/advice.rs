@@ -4,6 +4,7 @@
 /// What Python users write, and what is written here instead. Longer forms come before their parts.
 const TERMS: &[(&str, &str)] = &[
     (" (torch.cuda.empty_cache() returns what PyTorch holds)", ""),
+    ("plugins=[\"/path/to/libmyplugin.so\"]", "--plugin /path/to/libmyplugin.so"),
     ("tensorrt=\"/path/to/libnvinfer.so\"", "--tensorrt /path/to/libnvinfer.so"),
     ("hardware_compatible=True", "--hardware-compatible"),
     ("version_compatible=True", "--version-compatible"),

@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     machine: Machine,
+    /// A plugin library that the plan needs; can be given several times
+    #[arg(long = "plugin", value_name = "LIBRARY")]
+    plugins: Vec<PathBuf>,
     /// Replay calls from CUDA graphs
     #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
     cuda_graph: String,
@@ -33,6 +36,7 @@ impl Arguments {
                 _ => CudaGraph::Auto,
             },
             trusted: self.trusted,
+            plugins: self.plugins.clone(),
             ..self.machine.options(site_packages)
         };
         let bytes = read(&self.file)?;

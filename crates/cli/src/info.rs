@@ -36,6 +36,8 @@ fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
     );
     let mut rows =
         vec![row("engine", format!("{engine}, {}", megabytes(size))), row("made by", manifest.made_by.clone())];
+    let plugins = manifest.built.iter().flat_map(|built| &built.plugins);
+    rows.extend(plugins.map(|plugin| row("plugin", plugin.to_string())));
     rows.extend(manifest.interface.inputs.iter().map(|io| row("input", port(io))));
     rows.extend(manifest.interface.outputs.iter().map(|io| row("output", port(io))));
     rows.extend(manifest.interface.profiles.iter().map(|profile| row("sizes", sizes(profile))));

@@ -25,4 +25,4 @@ mod weights;
 
 pub use error::{Error, Result};
 pub use frame::{EngineFile, Kind, VERSION, is_engine_file};
-pub use manifest::{Built, Manifest, WeightEntry};
+pub use manifest::{Built, Manifest, PluginName, WeightEntry};

@@ -2,6 +2,7 @@
 
 use runtime::{DataType, EngineSpec};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The description of an engine, as JSON in the file. Fields may be added in later versions: unknown ones are ignored.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -48,6 +49,28 @@ pub struct Built {
     /// plan takes new ones. A refit is with a network of the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structure: Option<String>,
+    /// The plugins in the plan, whose libraries must be loaded before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginName>,
+}
+
+/// What a plugin's creator is found by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct PluginName {
+    /// Name of the plugin.
+    pub name: String,
+    /// Version of the plugin.
+    pub version: String,
+    /// Namespace that its creator is registered in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+}
+
+impl fmt::Display for PluginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.namespace.is_empty() { "" } else { "::" };
+        write!(f, "{}{separator}{} {}", self.namespace, self.name, self.version)
+    }
 }
 
 /// One weight of an ONNX model.

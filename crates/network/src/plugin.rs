@@ -38,14 +38,15 @@ pub enum PluginFieldType {
 }
 
 impl PluginFieldType {
-    /// Bytes of an element; of two elements where they share a byte.
-    fn bytes(self) -> usize {
+    /// Bytes of an element; none where that is between the plugin and whoever creates it.
+    fn bytes(self) -> Option<usize> {
         match self {
-            Self::Float64 | Self::Int64 => 8,
-            Self::Float32 | Self::Int32 => 4,
-            Self::Float16 | Self::Bf16 | Self::Int16 => 2,
-            Self::Int8 | Self::Char | Self::Unknown | Self::Fp8 | Self::Int4 | Self::Fp4 => 1,
-            Self::Dims => 9 * 8,
+            Self::Float64 | Self::Int64 => Some(8),
+            Self::Float32 | Self::Int32 => Some(4),
+            Self::Float16 | Self::Bf16 | Self::Int16 => Some(2),
+            Self::Int8 | Self::Char | Self::Fp8 => Some(1),
+            Self::Dims => Some(9 * 8),
+            Self::Unknown | Self::Int4 | Self::Fp4 => None,
         }
     }
 }
@@ -101,12 +102,10 @@ impl PluginAttributes {
 
     /// What contradicts itself.
     pub(crate) fn problem(&self, inputs: usize) -> Option<String> {
-        let mismatch = |field: &PluginField| {
-            let halves = matches!(field.kind, PluginFieldType::Int4 | PluginFieldType::Fp4);
-            let elements = if halves { field.length.div_ceil(2) } else { field.length };
-            elements.checked_mul(field.kind.bytes()) != Some(field.data.len())
+        let is_wrong = |field: &&PluginField| {
+            field.kind.bytes().is_some_and(|bytes| field.length.checked_mul(bytes) != Some(field.data.len()))
         };
-        if let Some(field) = self.fields.iter().find(|field| mismatch(field)) {
+        if let Some(field) = self.fields.iter().find(is_wrong) {
             let PluginField { name, kind, length, data } = field;
             return Some(format!("field `{name}` of {length} {kind:?} has {} bytes", data.len()));
         }

@@ -4,7 +4,7 @@
 //! This file must not know the bytes of the format (crate `engine`).
 
 use crate::executable::{Artifact, Executable, Payload};
-use crate::{Code, Error, Options, Result, pipeline};
+use crate::{Code, Error, Options, Result, pipeline, plugins};
 use bytes::Bytes;
 use engine::{EngineFile, Kind, Manifest};
 use runtime::{CpuEngine, CpuOptions, OnnxRuntime, TensorRtEngine, TensorRtOptions, Weight};
@@ -92,6 +92,7 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
             ));
     }
     let library = pipeline::tensorrt(options, nvinfer::Purpose::Run)?;
+    plugins::require(library, &[], options)?;
     let engine = TensorRtEngine::new(library, &plan, None, &run_options(options, options.trusted))?;
     let declared = runtime::Engine::spec(&engine).clone();
     Ok(Executable {
@@ -134,6 +135,8 @@ impl Artifact {
         options: &Options,
         host_code: bool,
     ) -> Result<Executable> {
+        let needed = self.built.as_ref().map_or(&[][..], |built| &built.plugins);
+        plugins::require(library, needed, options)?;
         let plan = self.plan().cloned().unwrap_or_default();
         let engine = TensorRtEngine::new(library, &plan, Some(&self.declared), &run_options(options, host_code));
         let engine = engine.map_err(|error| self.elsewhere(error.into(), options))?;

@@ -15,6 +15,7 @@ mod interface;
 mod options;
 mod pipeline;
 mod plan;
+mod plugins;
 mod structure;
 
 pub use archive::Archive;
@@ -36,5 +37,6 @@ pub use pipeline::{
     tensorrt_engine,
 };
 pub use plan::Plan;
+pub use plugins::{plugin_creators, plugin_fields};
 pub use runtime::{DataType, Device, Tensor, TensorView};
 pub use structure::call_structure;

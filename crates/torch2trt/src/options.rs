@@ -62,6 +62,8 @@ pub struct Options {
     pub tactic_sources: Option<Vec<TacticSource>>,
     /// TensorRT to load: the library, or a folder with it; `None`: see `nvinfer::Library`.
     pub tensorrt: Option<PathBuf>,
+    /// Plugin libraries to load before networks are built and plans are loaded.
+    pub plugins: Vec<PathBuf>,
     /// ONNX Runtime to load: the library, or a folder with it; `None`: see `runtime::OnnxRuntime`.
     pub onnxruntime: Option<PathBuf>,
     /// Folders of installed Python packages, searched for both libraries.

@@ -2,7 +2,7 @@
 
 use crate::cache::plans::{self, Place};
 use crate::cache::timings;
-use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface};
+use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface, plugins};
 use archive::Archive;
 use convert::Foreign;
 use engine::Built;
@@ -93,6 +93,9 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
 /// own words and the layer's place in the model), or a cancelled build.
 pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress) -> Result<Plan> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    let plugins = plugins::needed(network);
+    // The builder reports what is missing, with the layer.
+    plugins::provide(library, &plugins, options)?;
     let mut build = interface::build_options(options);
     // A named target is not this machine's GPU, whose timings would be of no use to it.
     let device = options.target.is_none().then(|| CudaDevice::new(options.device)).transpose()?;
@@ -100,8 +103,9 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
-    let place =
-        timed.as_ref().and_then(|gpu| plans::place(&options.engine_cache, digest(&legal, library, gpu, &build)));
+    let place = timed.as_ref().and_then(|gpu| {
+        plans::place(&options.engine_cache, digest(&legal, library, gpu, (&build, &plugins::state(options))))
+    });
     if let Some(plan) = place.as_ref().and_then(|place| kept(place, network, library)) {
         return Ok(plan);
     }
@@ -118,6 +122,7 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         version_compatible: options.version_compatible,
         hardware_compatible: options.hardware_compatible,
         structure: options.refittable.then(|| interface::structure(&legal)),
+        plugins,
     };
     let plan = Plan::new(plan, declared, built, interface::source(network));
     if let Some(place) = place {
@@ -133,7 +138,7 @@ fn kept(place: &Place, network: &Network, library: nvinfer::Library) -> Option<P
 }
 
 /// A digest of all that a plan depends on.
-fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options: &build::BuildOptions) -> u128 {
+fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options: (&build::BuildOptions, &str)) -> u128 {
     let (version, path, gpu) = (library.version(), library.path(), (gpu.name(), gpu.capability()));
     let made_by = env!("CARGO_PKG_VERSION");
     let text = format!("{made_by} {version} {path:?} {gpu:?} {options:?} {:032x}", legal.content_digest());

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.fx import Node as FxNode
 from torch.utils import _pytree as pytree
 
 from ..fresh import proposals
@@ -36,6 +37,7 @@ from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
 from .intercept import Interceptor, Kept, Method
+from .kept import kept_nodes
 from .lenient import walk_all
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
@@ -89,8 +91,22 @@ class Captured:
     """What the model decided by sizes, as `AtenGraph.guards` has it."""
     fixed: list[str] = field(default_factory=list)
     """Numbers that a traced run read out of the sample inputs, as `AtenGraph.fixed` has it."""
+    graph: AtenGraph | None = None
+    """The graph itself, where calls were kept whole or it was captured to be cut into parts."""
     whole: Whole | None = None
-    """The graph itself, where it was captured to be cut into parts."""
+    """The graph with its program, where it was captured to be cut into parts."""
+
+    def in_pytorch(self, calls: Mapping[int, str]) -> dict[FxNode, str]:
+        """The nodes of some kept calls, by key, that run in PyTorch, with the reason: the plugins that they become."""
+        nodes = kept_nodes(self.graph.module.graph) if self.graph is not None else {}
+        return {nodes[key]: f"the CPU engine runs no plugins ({plugins})" for key, plugins in calls.items()}
+
+    def to_cut(self) -> Whole:
+        """The graph to be cut into parts."""
+        if self.whole is not None:
+            return self.whole
+        assert self.graph is not None
+        return Whole(self.graph, walk_all(self.graph, self.input_names, self.inputs.samples, lambda *_: None))
 
     def walk(self, builder: Any) -> None:
         """Hands the program to `builder` (see `program.py` for its methods)."""
@@ -195,8 +211,10 @@ def capture(
         graph.tree.dtypes = program.output_dtypes()
         constants = constant_arguments(graph) if interceptor.kept else {}
     kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
+    graph.kept = kept
     found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed, "whole": walked and Whole(graph, walked)}
-    return Captured(program, inputs, graph.tree, reason, kept, constants, **found)
+    held = graph if kept or to_cut else None
+    return Captured(program, inputs, graph.tree, reason, kept, constants, graph=held, **found)
 
 
 def _graph(

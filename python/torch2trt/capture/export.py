@@ -27,7 +27,7 @@ from .conversions import symbolic_numbers
 from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
-from .intercept import Interceptor
+from .intercept import Interceptor, Kept
 from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
@@ -64,6 +64,8 @@ class AtenGraph:
     """Numbers that the model read out of its inputs in a traced run, which are constants of the graph: one line each."""
     decided: list[str] = field(default_factory=list)
     """Decisions that the model took by values of its inputs in a traced run: one line each."""
+    kept: dict[int, Kept] = field(default_factory=dict)
+    """The calls that were kept whole, by the `key` of their node."""
 
 
 class ExportRefused(Exception):

@@ -74,6 +74,8 @@ class Calls:
         self.converters = dict(converters)
         self.kwargs = {"int8_mode": False, **kwargs, **kwargs.get("legacy", {})}
         self.constants = captured.constants
+        self.plugins: dict[int, str] = {}
+        """The calls whose converters added layers of plugins, by key, with the plugins' names."""
 
     def name(self, key: int) -> str:
         """The method of a call."""
@@ -98,6 +100,8 @@ class Calls:
             raise call.failed(failure) from failure
         finally:
             call.clean_up()
+        if plugins := call.network.plugins:
+            self.plugins[site.key] = ", ".join(plugins)
         return call.outputs(returned)
 
 
@@ -119,6 +123,7 @@ class _Call:
             constants[k] if k in constants else self._argument(k, id) for k, id in enumerate(site.ids[:own])
         ]
         self.made = [self._output(k) for k in range(len(self.kept.samples))]
+        self.network._call_outputs = self.made[: len(self.made) - len(self.kept.hidden)]
         self.context = ConversionContext(self.network, calls.kwargs, self.method.name, self.place.module)
         self.result = self._tell(site.sizes)
 

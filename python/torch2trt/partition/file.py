@@ -25,6 +25,7 @@ from ..capture.errors import one_line
 from ..capture.size import Size
 from ..errors import error
 from .engine import PartitionedEngine, Step
+from .operators import check_operators
 from .partition import Partition
 
 FORMAT = 1
@@ -173,6 +174,7 @@ def _read(
             engine, _ = _core.load_engine(data, options)
         else:
             _check_program(data)
+            check_operators(data)
             program = torch.export.load(io.BytesIO(data)).module()
         sizes = [Size(text).check() for text in one["sizes"]]
         weights = [] if program is None else list(program.state_dict().values())

@@ -29,7 +29,7 @@ from .parts import Part, Values, inputs_of, split
 from .refusals import brief
 
 _LARGEST = 2**31 - 1
-_REFUSED = ("E0101", "E0102", "E0103", "E0104", "E0105", "E0107", "E0307", "E0601")
+_REFUSED = ("E0101", "E0102", "E0103", "E0104", "E0105", "E0107", "E0203", "E0307", "E0601")
 """What sends calls to PyTorch where an error names them."""
 
 Convert = Callable[[_core.Program, dict[str, Any], list[torch.Tensor], list[str]], _core.Network]
@@ -94,7 +94,7 @@ def make(
         convert: makes a network of a program.
         build: makes an engine of a network.
         device: where the model runs.
-        least: calls of the smallest engine.
+        least: calls of the smallest engine; 0 where a model without an engine will do, too.
         bounded: whether an engine needs the largest size of each axis (TensorRT does).
 
     Raises:
@@ -105,7 +105,7 @@ def make(
     known: dict[tuple[FxNode, ...], _Converted] = {}
     while True:
         parts = split(graph, refused, least)
-        if not any(part.is_engine for part in parts):
+        if least and not any(part.is_engine for part in parts):
             raise _nothing_left(refused)
         values, sizes = _run(graph, parts, samples)
         found: dict[FxNode, str] = {}
@@ -265,7 +265,7 @@ def _assembled(
         takes, gives = (_dtypes(part.inputs), _dtypes(part.outputs)) if network else ([], [])
         reads = [place[node] for node in part.inputs]
         example = None if network else _example(part, values, sizes_of[number])
-        step = Step(engine, part.graph.module, reads, sizes, takes, gives, last, held, example)
+        step = Step(engine, part.in_pytorch, reads, sizes, takes, gives, last, held, example)
         steps.append(step)
         shown = Partition("engine" if network else "pytorch", len(part.calls), bytes=part.bytes, reasons=part.reasons)
         if network:

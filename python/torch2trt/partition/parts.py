@@ -20,6 +20,8 @@ from torch.fx import Node as FxNode
 from torch.utils import _pytree as pytree
 
 from ..capture.export import AtenGraph
+from ..capture.intercept import Kept
+from ..capture.kept import key_of, with_originals
 from ..capture.origin import origin_of
 from ..capture.size import Size, size_of
 from ..capture.symbols import is_unbacked
@@ -57,7 +59,12 @@ class Part:
     def run(self, tensors: Sequence[torch.Tensor], sizes: Sequence[float]) -> list[torch.Tensor]:
         """The part in PyTorch."""
         with torch.no_grad():
-            return list(self.graph.module(*tensors, *sizes))
+            return list(self.in_pytorch(*tensors, *sizes))
+
+    @cached_property
+    def in_pytorch(self) -> GraphModule:
+        """The part as PyTorch runs it: calls that were kept whole are calls of the methods themselves."""
+        return with_originals(self.graph.module, self.graph.kept)
 
     @cached_property
     def bytes(self) -> int | None:
@@ -115,7 +122,7 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
         chosen = [calls[k] for k in indices]
         part = _Cut(graph, owner).part(sides[indices[0]], chosen, values)
         if not part.is_engine:
-            part.reasons = _reasons(chosen, refused, {calls[k] for k in moved})
+            part.reasons = _reasons(chosen, refused, {calls[k] for k in moved}, graph.kept)
         values = [*values, *part.outputs]
         made.append(part)
     return made
@@ -196,7 +203,9 @@ def _weight(call: FxNode, least: int) -> int:
     return int(not any(value.alias_info is not None for value in returns))
 
 
-def _reasons(calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNode]) -> dict[str, list[str]]:
+def _reasons(
+    calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNode], kept: Mapping[int, Kept]
+) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for call in calls:
         reason = refused.get(call)
@@ -204,7 +213,9 @@ def _reasons(calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNo
             reason = (
                 "too few calls around it for an engine" if call in moved else "a number that PyTorch reads or makes"
             )
-        found.setdefault(reason, []).append(f"{call.target} ({origin_of(call)})")
+        key = key_of(call)
+        target = call.target if key is None else kept[key].method.name
+        found.setdefault(reason, []).append(f"{target} ({origin_of(call)})")
     return found
 
 

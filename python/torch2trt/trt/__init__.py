@@ -15,12 +15,32 @@ from __future__ import annotations
 from typing import Any
 
 from ..dataset_calibrator import CalibrationAlgoType  # of versions before 11, for scripts that name it
-from . import control, enums, layers_attention, layers_compute, layers_experts, layers_move, layers_window
+from . import (
+    control,
+    enums,
+    layers_attention,
+    layers_compute,
+    layers_experts,
+    layers_move,
+    layers_plugin,
+    layers_window,
+)
 from .control import IIfConditional, ILoop
 from .dtypes import DataType
 from .enums import *  # noqa: F403  every public name of enums.py is TensorRT's
 from .layer import ILayer, ITensor
 from .network import INetworkDefinition
+from .plugins import (
+    IPluginCreator,
+    IPluginCreatorV3One,
+    IPluginRegistry,
+    IPluginV2,
+    IPluginV3,
+    PluginField,
+    PluginFieldCollection,
+    get_plugin_registry,
+    init_libnvinfer_plugins,
+)
 from .values import (
     Dims,
     Dims2,
@@ -53,7 +73,7 @@ e8m0 = DataType.E8M0
 
 LAYERS: dict[str, type[ILayer]] = {
     name: value
-    for module in (layers_compute, layers_move, layers_window, layers_attention, layers_experts, control)
+    for module in (layers_compute, layers_move, layers_window, layers_attention, layers_experts, layers_plugin, control)
     for name, value in sorted(vars(module).items())
     if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer) and value is not ILayer
 }
@@ -62,8 +82,7 @@ globals().update(LAYERS)
 
 _ENGINES = {
     "Builder", "Runtime", "OnnxParser", "ICudaEngine", "IExecutionContext", "IBuilderConfig", "Refitter",
-    "init_libnvinfer_plugins", "get_plugin_registry", "BuilderFlag", "NetworkDefinitionCreationFlag",
-    "IPluginV2", "IPluginV3", "PluginField", "OnnxParserFlag",
+    "BuilderFlag", "NetworkDefinitionCreationFlag", "OnnxParserFlag",
 }  # fmt: skip
 
 
@@ -80,6 +99,7 @@ __all__ = [
     *(name for name, value in vars(enums).items() if name[0].isupper() and value in enums.ALL),
     *LAYERS,
     "CalibrationAlgoType", "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer", "ILogger", "ILoop",
-    "INetworkDefinition", "ITensor", "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16",
+    "INetworkDefinition", "IPluginCreator", "IPluginCreatorV3One", "IPluginRegistry", "IPluginV2", "IPluginV3",
+    "ITensor", "PluginField", "PluginFieldCollection", "get_plugin_registry", "init_libnvinfer_plugins", "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16",
     "float32", "fp4", "fp8", "int32", "int4", "int64", "int8", "nptype", "uint8", "volume",
 ]  # fmt: skip

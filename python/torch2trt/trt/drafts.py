@@ -30,6 +30,8 @@ class Drafts:
         self._conversion = conversion
         self._layers: list[ILayer] = []
         self._known: dict[int, TensorInfo] = {}
+        self._call_outputs: list[Any] = []
+        """The tensors that the call being converted returns, for layers that declare their outputs."""
         self._owned: list[torch.Tensor] = []
         """Tensors of the model that were given a `_trt`, for whoever runs the converter to take it back."""
 
@@ -44,6 +46,11 @@ class Drafts:
     def num_layers(self) -> int:
         """Number of layers this converter has added so far."""
         return len(self._layers)
+
+    @property
+    def plugins(self) -> list[str]:
+        """The plugins of this converter's layers, each once."""
+        return list(dict.fromkeys(layer.plugin.title for layer in self._layers if hasattr(layer, "plugin")))
 
     @property
     def has_implicit_batch_dimension(self) -> bool:

@@ -370,6 +370,32 @@ class DeviceType(Enum):
     DLA = 1
 
 
+class PluginFieldType(Enum):
+    """Type of the elements of a plugin's field."""
+
+    FLOAT16 = 0
+    FLOAT32 = 1
+    FLOAT64 = 2
+    INT8 = 3
+    INT16 = 4
+    INT32 = 5
+    CHAR = 6
+    DIMS = 7
+    UNKNOWN = 8
+    BF16 = 9
+    INT64 = 10
+    FP8 = 11
+    INT4 = 12
+    FP4 = 13
+
+
+class TensorRTPhase(Enum):
+    """What a plugin is created for."""
+
+    BUILD = 0
+    RUNTIME = 1
+
+
 SliceMode = SampleMode
 ResizeMode = InterpolationMode
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from ..errors import error
 from . import layers_compute as compute
 from . import layers_move as move
+from . import layers_plugin as plugin_layers
 from . import layers_window as window
 from .composites import Composites
 from .dtypes import DataType
@@ -29,6 +30,7 @@ from .enums import (
     SampleMode,
 )
 from .layer import ITensor
+from .plugins import IPluginV2, IPluginV3
 
 
 class INetworkDefinition(Composites):
@@ -303,6 +305,26 @@ class INetworkDefinition(Composites):
         """Stops a run where an element of the condition is false."""
         return self._add(move.IAssertionLayer, "add_assertion", condition=condition, values={"message": message})
 
+    # Layers of plugins
+
+    def add_plugin_v2(
+        self, inputs: Sequence[ITensor], plugin: IPluginV2, outputs: Any = None
+    ) -> plugin_layers.IPluginV2Layer:
+        """A layer that a plugin implements; `outputs` declares what it makes, by default what the call returns."""
+        values = {"plugin": _of(plugin, IPluginV2, "add_plugin_v2"), "outputs": self._declared_or(outputs)}
+        return self._add_many(plugin_layers.IPluginV2Layer, "add_plugin_v2", inputs, values)
+
+    def add_plugin_v3(
+        self, inputs: Sequence[ITensor], shape_inputs: Sequence[ITensor], plugin: IPluginV3, outputs: Any = None
+    ) -> plugin_layers.IPluginV3Layer:
+        """A layer that a plugin implements, with shape tensors as further inputs; `outputs` as for `add_plugin_v2`."""
+        values = {"plugin": _of(plugin, IPluginV3, "add_plugin_v3"), "outputs": self._declared_or(outputs)}
+        values["shape_inputs"] = len(shape_inputs)
+        return self._add_many(plugin_layers.IPluginV3Layer, "add_plugin_v3", [*inputs, *shape_inputs], values)
+
+    def _declared_or(self, outputs: Any) -> list[plugin_layers.Declared]:
+        return plugin_layers.declared(self._call_outputs if outputs is None else outputs)
+
     # What is not there
 
     def add_input(self, name: str = "", dtype: Any = None, shape: Any = None) -> NoReturn:
@@ -352,6 +374,15 @@ class INetworkDefinition(Composites):
         return layer
 
 
+def _of(plugin: Any, kind: type, method: str) -> Any:
+    if isinstance(plugin, kind):
+        return plugin
+    help = "make it with a creator of torch2trt.trt.get_plugin_registry()"
+    if isinstance(plugin, (IPluginV2, IPluginV3)):
+        help = "create_plugin(name, fields) makes plugins of version 2, create_plugin(name, fields, phase) of version 3"
+    raise TypeError(f"{method}(): `plugin` must be an {kind.__name__}, got {type(plugin).__name__}: {help}")
+
+
 _NO_PADDING = {
     "stride_nd": 1,
     "pre_padding": 0,
@@ -360,10 +391,8 @@ _NO_PADDING = {
 }
 
 _ABSENT = {
-    "add_plugin": "networks here have no plugins",
-    "add_plugin_v2": "networks here have no plugins",
-    "add_plugin_v3": "networks here have no plugins",
-    "add_plugin_ext": "networks here have no plugins",
+    "add_plugin": "TensorRT dropped it in version 8; add_plugin_v2 replaces it",
+    "add_plugin_ext": "TensorRT dropped it in version 8; add_plugin_v2 replaces it",
     "add_rnn_v2": "TensorRT dropped it in version 10",
     "add_dist_collective": "engines here run on one GPU",
 }

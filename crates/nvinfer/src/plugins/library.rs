@@ -30,14 +30,15 @@ impl Library {
     /// # Errors
     /// [`Error::PluginLibrary`] with the reason; [`Error::Refused`] for a creator that the registry does not accept.
     pub fn load_plugins(self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let key = (self.path(), path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        // The loader does not look for a bare name in the current folder, a caller does.
+        let path = path.as_ref().canonicalize().unwrap_or_else(|_| path.as_ref().to_owned());
+        let key = (self.path(), path.clone());
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.contains(&key) {
             return Ok(());
         }
         let registry = self.plugin_registry()?;
-        self.load(path, &registry)?;
+        self.load(&path, &registry)?;
         loaded.push(key);
         tracing::debug!(target: "torch2trt::tensorrt", path = %path.display(), "loaded plugins");
         Ok(())

@@ -335,17 +335,8 @@ _FOR_RUNS = ("use_cuda_graph", "threads", "tensorrt", "plugins", "onnxruntime")
 """The options of the Rust half that running the engine again needs: in a copy, after new weights."""
 
 _RECORDED = (
-    "half",
-    "int8",
-    "keep_fp32",
-    "target",
-    "max_workspace_size",
-    "optimization_level",
-    "avg_timing_iterations",
-    "tactic_sources",
-    "version_compatible",
-    "hardware_compatible",
-    "refittable",
+    *("half", "int8", "keep_fp32", "target", "max_workspace_size", "optimization_level", "avg_timing_iterations"),
+    *("tactic_sources", "version_compatible", "hardware_compatible", "refittable"),
 )
 """The options that an engine file tells of."""
 

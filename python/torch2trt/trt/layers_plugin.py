@@ -52,6 +52,20 @@ def declared(outputs: Iterable[Any]) -> list[Declared]:
     return found
 
 
+def checked(plugin: Any, kind: type, method: str) -> Any:
+    """A plugin of the interface that a method takes.
+
+    Raises:
+        TypeError: it has another, or is no plugin.
+    """
+    if isinstance(plugin, kind):
+        return plugin
+    help = "make it with a creator of torch2trt.trt.get_plugin_registry()"
+    if isinstance(plugin, _Plugin):
+        help = "create_plugin(name, fields) makes plugins of version 2, create_plugin(name, fields, phase) of version 3"
+    raise TypeError(f"{method}(): `plugin` must be an {kind.__name__}, got {type(plugin).__name__}: {help}")
+
+
 class _PluginLayer(ILayer):
     """A layer whose code is in a library outside TensorRT."""
 

@@ -311,14 +311,20 @@ class INetworkDefinition(Composites):
         self, inputs: Sequence[ITensor], plugin: IPluginV2, outputs: Any = None
     ) -> plugin_layers.IPluginV2Layer:
         """A layer that a plugin implements; `outputs` declares what it makes, by default what the call returns."""
-        values = {"plugin": _of(plugin, IPluginV2, "add_plugin_v2"), "outputs": self._declared_or(outputs)}
+        values = {
+            "plugin": plugin_layers.checked(plugin, IPluginV2, "add_plugin_v2"),
+            "outputs": self._declared_or(outputs),
+        }
         return self._add_many(plugin_layers.IPluginV2Layer, "add_plugin_v2", inputs, values)
 
     def add_plugin_v3(
         self, inputs: Sequence[ITensor], shape_inputs: Sequence[ITensor], plugin: IPluginV3, outputs: Any = None
     ) -> plugin_layers.IPluginV3Layer:
         """A layer that a plugin implements, with shape tensors as further inputs; `outputs` as for `add_plugin_v2`."""
-        values = {"plugin": _of(plugin, IPluginV3, "add_plugin_v3"), "outputs": self._declared_or(outputs)}
+        values = {
+            "plugin": plugin_layers.checked(plugin, IPluginV3, "add_plugin_v3"),
+            "outputs": self._declared_or(outputs),
+        }
         values["shape_inputs"] = len(shape_inputs)
         return self._add_many(plugin_layers.IPluginV3Layer, "add_plugin_v3", [*inputs, *shape_inputs], values)
 
@@ -372,15 +378,6 @@ class INetworkDefinition(Composites):
         if indices_type is not None:
             layer.set_output_type(output, indices_type)
         return layer
-
-
-def _of(plugin: Any, kind: type, method: str) -> Any:
-    if isinstance(plugin, kind):
-        return plugin
-    help = "make it with a creator of torch2trt.trt.get_plugin_registry()"
-    if isinstance(plugin, (IPluginV2, IPluginV3)):
-        help = "create_plugin(name, fields) makes plugins of version 2, create_plugin(name, fields, phase) of version 3"
-    raise TypeError(f"{method}(): `plugin` must be an {kind.__name__}, got {type(plugin).__name__}: {help}")
 
 
 _NO_PADDING = {

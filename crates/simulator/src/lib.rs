@@ -13,6 +13,7 @@
 //! | `graphs.rs` | the driver's functions about graphs and captures |
 //! | `plan.rs` | what a plan says |
 //! | `object.rs` | objects in the layout of any version of TensorRT |
+//! | `plugins.rs` | the registry of plugin creators, and a plugin library, which this file is, too |
 //! | `tensorrt.rs` | entry points, runtime, engine |
 //! | `context.rs` | execution contexts |
 //!
@@ -24,5 +25,6 @@ mod driver;
 mod graphs;
 mod object;
 mod plan;
+mod plugins;
 mod tensorrt;
 mod world;

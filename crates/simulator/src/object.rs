@@ -55,14 +55,23 @@ pub(crate) fn reported() -> i32 {
     std::env::var("SIMULATOR_TENSORRT").ok().and_then(|number| number.parse().ok()).unwrap_or(101_600)
 }
 
-pub(crate) fn make<T>(methods: &[(&Method, *const ())], state: T) -> This {
+/// An object that is its own implementation, as those of plugins are. It is never deleted.
+pub(crate) fn make_direct<T>(version: Version, methods: &[(&Method, *const ())], state: T) -> This {
+    implementation(version, methods, state).cast()
+}
+
+fn implementation<T>(version: Version, methods: &[(&Method, *const ())], state: T) -> *mut Implementation<T> {
     let mut slots: Vec<*const ()> = vec![unknown as *const (); 128];
     for (method, function) in methods {
-        if let Some(slot) = method.slot(version()) {
+        if let Some(slot) = method.slot(version) {
             slots[slot.index] = *function;
         }
     }
-    let implementation = Box::into_raw(Box::new(Implementation { table: slots.as_ptr(), slots, state }));
+    Box::into_raw(Box::new(Implementation { table: slots.as_ptr(), slots, state }))
+}
+
+pub(crate) fn make<T>(methods: &[(&Method, *const ())], state: T) -> This {
+    let implementation = implementation(version(), methods, state);
     let own = [delete::<T> as unsafe extern "C" fn(*mut Object<T>); 2];
     let object = Box::into_raw(Box::new(Object { table: std::ptr::null(), implementation, own }));
     // SAFETY: just made; nobody else has it.

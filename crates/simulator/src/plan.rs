@@ -6,6 +6,7 @@
 //! profile 1 2 8       least, likeliest and greatest size in place of -1; one line a profile
 //! uncapturable        enqueueing fails while the stream is captured
 //! counted             outputs are the numbers above zero, so that their size depends on data
+//! plugin Name 1       deserializing fails unless a creator of this name and version is registered
 //! contexts 2          no more execution contexts than these can be made
 //! ```
 //!
@@ -22,6 +23,7 @@ pub(crate) struct Plan {
     pub(crate) uncapturable: bool,
     pub(crate) counted: bool,
     pub(crate) contexts: Option<usize>,
+    pub(crate) plugins: Vec<[String; 2]>,
 }
 
 impl Plan {
@@ -39,6 +41,7 @@ impl Plan {
                 }
                 ["profile", sizes @ ..] => plan.profiles.push(numbers(sizes)?.try_into().ok()?),
                 ["contexts", count] => plan.contexts = Some(count.parse().ok()?),
+                ["plugin", name, version] => plan.plugins.push([name, version].map(|word| (*word).to_owned())),
                 ["uncapturable"] => plan.uncapturable = true,
                 ["counted"] => plan.counted = true,
                 _ => return None,

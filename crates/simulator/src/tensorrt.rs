@@ -3,6 +3,7 @@
 use crate::context::{allocate, context};
 use crate::object::{This, by_width, make, name, narrow, reported, state, wide};
 use crate::plan::Plan;
+use crate::plugins::is_registered;
 use nvinfer::sys::layout::{Dims32, Dims64};
 use nvinfer::sys::tables::{cuda_engine, runtime};
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -23,8 +24,8 @@ extern "C" fn createInferRuntime_INTERNAL(_logger: *mut c_void, _version: i32) -
     unsafe extern "C" fn deserialize(_: This, bytes: *const u8, size: usize) -> This {
         // SAFETY: the caller passes that many bytes.
         match Plan::parse(unsafe { std::slice::from_raw_parts(bytes, size) }) {
-            Some(plan) => engine(plan),
-            None => std::ptr::null_mut(),
+            Some(plan) if plan.plugins.iter().all(is_registered) => engine(plan),
+            _ => std::ptr::null_mut(),
         }
     }
     let methods = [

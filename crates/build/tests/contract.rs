@@ -43,6 +43,32 @@ fn a_refused_layer_is_named_with_its_place_in_the_model_and_tensorrts_words() {
 }
 
 #[test]
+fn a_plugin_that_no_library_has_is_named_with_its_layer() {
+    let make = |n: &mut Net| {
+        let x = n.input(DType::Float32, &[8]);
+        let outputs = vec![PluginOutput { dtype: DType::Float32, dims: vec![Dim::symbol("n"), Dim::Static(8)] }];
+        let plugin = PluginAttributes {
+            name: "Absent".into(),
+            version: "3".into(),
+            namespace: "mine".into(),
+            api: PluginApi::V2,
+            fields: Vec::new(),
+            shape_inputs: 0,
+            outputs,
+        };
+        let y = n.op(Op::Plugin(plugin), &[x]);
+        n.output(y);
+    };
+    let Some(error) = failing(&options(), make) else { return };
+    let text = error.to_string();
+    for part in
+        ["no plugin creator is registered for `mine::Absent 3`", "Plugin `block.part.Plugin`", "\nhelp: name the"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
 fn a_layer_refused_while_building_is_found_by_its_name() {
     let make = |n: &mut Net| {
         let x = n.input(DType::Float32, &[3]);

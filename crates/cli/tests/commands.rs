@@ -1,7 +1,7 @@
 //! The program itself, on a GPU that is not there: the driver and TensorRT are those of the simulator.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up is a failed test")]
 
-use engine::{Built, EngineFile, Kind, Manifest};
+use engine::{Built, EngineFile, Kind, Manifest, PluginName};
 use runtime::{DataType, Dim, EngineSpec, IoSpec, Profile, SizeRange};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -48,6 +48,11 @@ impl Machine {
     }
 
     fn engine_file_of(&self, name: &str, tensorrt: &str, gpu: &str, plan: &str) -> PathBuf {
+        let built = Built { tensorrt: tensorrt.into(), gpu: gpu.into(), ..Built::default() };
+        self.engine_file_built(name, built, plan)
+    }
+
+    fn engine_file_built(&self, name: &str, built: Built, plan: &str) -> PathBuf {
         let io = |name: &str| IoSpec::new(name, DataType::Float32, [Dim::symbol("batch"), 4.into()]);
         let range = SizeRange { min: 1, opt: 2, max: 12 };
         let interface = EngineSpec {
@@ -55,7 +60,6 @@ impl Machine {
             outputs: vec![io("y"), io("u")],
             profiles: vec![Profile { symbols: [("batch".into(), range)].into(), ..Profile::default() }],
         };
-        let built = Built { tensorrt: tensorrt.into(), gpu: gpu.into(), ..Built::default() };
         let accuracy = [("y".to_owned(), 1.5e-6)].into();
         let made_by = "a test".to_owned();
         let mut file =
@@ -212,6 +216,29 @@ fn a_plan_that_is_refused_names_both_gpus() {
         let complaint = machine.complains(&[&"run", &file]);
         let first = "error[E0604]: the plan was built for NVIDIA L4; this is Simulated GPU\n";
         assert!(complaint.starts_with(first) && complaint.contains("\nhelp: "), "{complaint}");
+    }
+}
+
+#[test]
+fn a_plan_with_plugins_needs_their_library() {
+    for machine in machines() {
+        let version = if machine.tensorrt == "8601" { "TensorRT 8.6.1" } else { "TensorRT 10.16.0" };
+        let plugins = vec![PluginName { name: "Simulated".into(), version: "1".into(), namespace: String::new() }];
+        let built = Built { tensorrt: version.into(), gpu: "Simulated GPU".into(), plugins, ..Built::default() };
+        let file = machine.engine_file_built("plugged.trt2", built, &format!("plugin Simulated 1\n{PLAN}"));
+        assert!(machine.says(&[&"info", &file]).contains("Simulated 1"));
+        let complaint = machine.complains(&[&"run", &file]);
+        let first = "error[E0604]: the plan has plugins that no loaded library has: Simulated 1\n";
+        assert!(complaint.starts_with(first), "{complaint}");
+        assert!(complaint.contains("--plugin /path/to/libmyplugin.so"), "{complaint}");
+        let library = machine.path("libplugins.so");
+        let simulator = std::env::current_exe().unwrap().with_file_name("libsimulator.so");
+        std::os::unix::fs::symlink(simulator, &library).unwrap();
+        let said = machine.says(&[&"run", &file, &"--plugin", &library]);
+        assert!(said.contains("float32"), "{said}");
+        let missing = machine.path("libmissing.so");
+        let complaint = machine.complains(&[&"run", &file, &"--plugin", &missing]);
+        assert!(complaint.starts_with("error[E0306]: the plugin library"), "{complaint}");
     }
 }
 

@@ -473,3 +473,29 @@ fn quotients_of_sizes_and_of_floats_stay() {
         assert_eq!(count(&legalize(&read(data), target).unwrap(), "ElementWise"), 1);
     }
 }
+
+#[test]
+fn plugins_that_the_target_lacks_are_refused() {
+    let plugin = |api: &str| {
+        format!(
+            "input %0 \"x\": float32[2]
+             %1: int64[2] = Plugin(name: \"Mine\", version: \"1\", namespace: \"\", api: {api}, fields: [], shape_inputs: 0, \
+             outputs: [(dtype: int64, dims: [2])])(%0)
+             output \"y\": %1"
+        )
+    };
+    for (api, target, words) in [
+        ("V2", Target::Rtx(1, 7), "it has no layers of plugins"),
+        ("V3", Target::Rtx(1, 3), "it has no layers of plugins"),
+        ("V3", OLD, "it has no plugins of version 3"),
+    ] {
+        let error = legalize(&read(&plugin(api)), target).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    for (api, target) in [("V2", Target::TensorRt(11, 4)), ("V3", Target::TensorRt(10, 0))] {
+        assert_eq!(legalize(&read(&plugin(api)), target).unwrap().layers().len(), 1);
+    }
+    let narrow = legalize(&read(&plugin("V2")), OLD).unwrap();
+    assert_eq!(narrow.tensor(narrow.outputs()[0].tensor).dtype, DType::Int32);
+    assert_eq!(narrow.layers().len(), 1, "{narrow}");
+}

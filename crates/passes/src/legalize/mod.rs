@@ -13,7 +13,7 @@ mod target;
 pub use target::{Feature, Target};
 
 use crate::Error;
-use network::{DType, Network, Op, Origin, TensorId, rewrite};
+use network::{DType, Network, Op, Origin, PluginApi, TensorId, rewrite};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -78,6 +78,7 @@ fn check_types(network: &Network, target: Target) -> Result<(), Error> {
                 "it has no sizes that depend on data".to_owned(),
                 "leave what follows out of the model (pad_packed_sequence: pass total_length), or use TensorRT itself",
             ),
+            (None, Op::Plugin(plugin)) if !target.has(plugin_feature(plugin.api)) => plugin_problem(plugin.api, target),
             (None, Op::TopK { k, .. }) if *k > target.largest_k() => (
                 format!("it finds at most {} largest elements, not {k}", target.largest_k()),
                 "take fewer elements, or sort outside of the model",
@@ -88,6 +89,21 @@ fn check_types(network: &Network, target: Target) -> Result<(), Error> {
         return Err(Error::Unsupported { target, layer: layer.op.name(), name, origin, problem, help });
     }
     Ok(())
+}
+
+fn plugin_feature(api: PluginApi) -> Feature {
+    match api {
+        PluginApi::V2 => Feature::PluginV2,
+        PluginApi::V3 => Feature::PluginV3,
+    }
+}
+
+fn plugin_problem(api: PluginApi, target: Target) -> (String, &'static str) {
+    if api == PluginApi::V3 && target.has(Feature::PluginV2) {
+        let help = "add the layer with add_plugin_v2, and a plugin for that interface, or use TensorRT 10 or newer";
+        return ("it has no plugins of version 3".to_owned(), help);
+    }
+    ("it has no layers of plugins".to_owned(), "use TensorRT itself, or run the model with backend=\"cpu\"")
 }
 
 const HELP_TYPE: &str = "convert with precision float16 or float32, or use TensorRT 10 or newer";

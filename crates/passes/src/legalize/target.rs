@@ -48,6 +48,10 @@ pub enum Feature {
     Int64,
     /// The unary operation `Isnan`.
     IsNan,
+    /// Layers of plugins with the second interface.
+    PluginV2,
+    /// Layers of plugins with the third interface.
+    PluginV3,
     /// Layers that insert and remove axes.
     Squeeze,
     /// Convolutions that add a tensor, by kernels for compute capability 9.0. Only 8.6 was looked at.
@@ -63,6 +67,8 @@ impl Feature {
         match self {
             Self::BFloat16 => ((9, 0), EVER),
             Self::Cumulative => ((10, 8), EVER),
+            Self::PluginV2 => (EVER, NEVER),
+            Self::PluginV3 => ((10, 0), NEVER),
             Self::DataDependentSizes => (EVER, NEVER),
             Self::DeconvolutionBFloat16 => (EVER, NEVER),
             Self::DeconvolutionStridedDilated => (EVER, NEVER),

@@ -38,13 +38,7 @@ def parts_of(conversion: Conversion, refused: dict[Any, str], calls: Calls) -> M
     def convert(
         program: _core.Program, own: dict[str, Any], samples: list[torch.Tensor], dtypes: list[str]
     ) -> _core.Network:
-        network = network_of(program, {**options, **own}, calls, given, samples, dtypes, None)
-        plugins = {index: calls.plugins[key] for index, key in program.kept_calls() if key in calls.plugins}
-        if device.type == "cpu" and plugins:
-            failed = error("E0203", f"the CPU engine runs no plugins ({', '.join(sorted({*plugins.values()}))})")
-            failed.nodes = [*plugins]
-            raise failed
-        return network
+        return network_of(program, {**options, **own}, calls, given, samples, dtypes, None)
 
     def build(network: _core.Network) -> _core.Engine:
         return network.cpu_engine() if device.type == "cpu" else network.build(conversion.bar).engine()
@@ -69,12 +63,35 @@ def network_of(
     `captured` is the whole model, whose calibration samples are read; the ranges of a part are those of its samples.
     """
     network = program.convert(options, calls)
+    if calls.plugins and options["backend"] == "cpu":
+        if captured:
+            return network  # it is cut into parts, each of which gets its precision
+        _reject_plugins(program, calls)
+    elif calls.plugins and given["int8_mode"]:
+        raise error(
+            "E0701",
+            "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
+            "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
+        )
     if options["half"]:
         network = network.narrowed(magnitudes(network, to_engine(samples, dtypes)) if given["fp16_mode"] else {})
     if given["int8_mode"]:
         rows = calibration_samples(given["int8_calib_dataset"], given, captured) if captured else [samples]
         network = _quantized(network, given, (to_engine(row, dtypes) for row in rows))
     return network
+
+
+def _reject_plugins(program: _core.Program, calls: Calls) -> None:
+    """Sends calls that become plugins to PyTorch.
+
+    Raises:
+        torch2trt.Error: E0203 with their nodes, where a part has some.
+    """
+    plugins = {index: calls.plugins[key] for index, key in program.kept_calls() if key in calls.plugins}
+    if plugins:
+        failed = error("E0203", f"the CPU engine runs no plugins ({', '.join(sorted({*plugins.values()}))})")
+        failed.nodes = [*plugins]
+        raise failed
 
 
 def describe(conversion: Conversion) -> None:

@@ -262,11 +262,25 @@ def test_plugins_and_operators_without_a_converter(converters):
     assert "no converter" in reasons
 
 
-def test_half_precision_leaves_a_plugin_in_float32(converters):
-    model = Middle().eval()
-    converted = convert(model, [torch.randn(2, 4)], fp16_mode=True)
-    assert "= Plugin(" in str(converted.network)
-    torch.testing.assert_close(converted(x := torch.randn(2, 4)), model(x), rtol=1e-2, atol=1e-2)
+@pytest.mark.parametrize("mode", ["fp16_mode", "bf16_mode", "int8_mode"])
+def test_precision_is_chosen_for_the_layers_around_a_plugin(converters, mode):
+    model, samples = Middle().eval(), [torch.randn(16, 4)]
+    converted = convert(model, samples, max_batch_size=16, **{mode: True})
+    assert "float32[" in next(line for line in str(converted.network).splitlines() if " = Plugin(" in line)
+    assert converted.report.int8_layers if mode == "int8_mode" else converted.report.half_layers
+    torch.testing.assert_close(converted(*samples), model(*samples), rtol=5e-2, atol=5e-2)
+
+
+def test_the_precision_of_a_layer_is_that_of_its_outputs():
+    def in_half(ctx):
+        layer = ctx.network.add_plugin_v2([ctx.method_args[0]._trt], plugin())
+        layer.precision = trt.DataType.HALF
+        ctx.method_return._trt = layer.get_output(0)
+
+    text = str(with_converter(in_half, lambda: convert(Middle(), [torch.randn(2, 4)]).network))
+    line = next(line for line in text.splitlines() if " = Plugin(" in line)
+    assert re.search(r"%\d+: float16\[2,6\] = Plugin", line)
+    assert "outputs: [(dtype: float16, dims: [2, 6])]" in line
 
 
 # Files
@@ -293,16 +307,20 @@ def test_a_process_without_the_operator_is_told_which(converters, tmp_path):
 # Errors
 
 
-def failure(converter, model=None, **options):
+def with_converter(converter, run):
     before = dict(CONVERTERS)
     tensorrt_converter("torch.ops.torch2trt_plugins.scale_shift")(converter)
     try:
-        with pytest.raises(Error) as refused:
-            convert(model or Middle(), [torch.randn(2, 4)], **options)
-        return refused.value
+        return run()
     finally:
         CONVERTERS.clear()
         CONVERTERS.update(before)
+
+
+def failure(converter, **options):
+    with pytest.raises(Error) as refused:
+        with_converter(converter, lambda: convert(Middle(), [torch.randn(2, 4)], **options))
+    return refused.value
 
 
 def plugin():

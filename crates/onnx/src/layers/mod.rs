@@ -39,7 +39,7 @@ pub(crate) fn lower(s: &mut Scope<'_, '_>, op: &Op) -> Result<Vec<Value>> {
         Op::Recurrent { cell, reverse } => return recurrent::lower(s, *cell, *reverse),
         Op::Plugin(plugin) => return Err(s.unsupported(
             format!("plugin `{}` is code for TensorRT", plugin.title()),
-            "convert from Python, where the CPU engine runs a plugin's operator in PyTorch",
+            "build for TensorRT; in Python, the CPU engine runs the operator of a plugin in PyTorch",
         )),
         Op::TopK { op, k, axis } => return reduce::top_k(s, *op, *k, *axis),
         // One output.

@@ -283,6 +283,16 @@ def test_the_precision_of_a_layer_is_that_of_its_outputs():
     assert "outputs: [(dtype: float16, dims: [2, 6])]" in line
 
 
+def test_a_plugin_may_be_serialized():
+    def of_bytes(ctx):
+        creator = trt.get_plugin_registry().get_plugin_creator("ScaleShift", "1", "")
+        made = creator.deserialize_plugin("scale_shift", b"\x00\x7f\xff")
+        ctx.method_return._trt = ctx.network.add_plugin_v2([ctx.method_args[0]._trt], made).get_output(0)
+
+    text = str(with_converter(of_bytes, lambda: convert(Middle(), [torch.randn(2, 4)]).network))
+    assert 'serialized: "007fff"' in text
+
+
 # Files
 
 

@@ -53,6 +53,7 @@ fn a_plugin_that_no_library_has_is_named_with_its_layer() {
             namespace: "mine".into(),
             api: PluginApi::V2,
             fields: Vec::new(),
+            serialized: None,
             shape_inputs: 0,
             outputs,
         };

@@ -22,7 +22,7 @@ pub use dtype::DType;
 pub use error::{Error, InferError};
 pub use infer::{Inferred, TensorInfo, infer};
 pub use op::*;
-pub use plugin::{PluginApi, PluginAttributes, PluginField, PluginFieldType, PluginOutput};
+pub use plugin::{Hex, PluginApi, PluginAttributes, PluginField, PluginFieldType, PluginOutput};
 pub use rewrite::{Rewrite, rewrite};
 pub use text::{INLINE_ELEMENTS, WeightSource};
 pub use weights::Weights;

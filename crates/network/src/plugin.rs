@@ -51,6 +51,10 @@ impl PluginFieldType {
     }
 }
 
+/// Bytes, hexadecimal in text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hex(pub Vec<u8>);
+
 /// An attribute that a plugin is created with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginField {
@@ -60,9 +64,8 @@ pub struct PluginField {
     pub kind: PluginFieldType,
     /// Number of elements.
     pub length: usize,
-    /// The elements, little-endian; hexadecimal in text.
-    #[serde(serialize_with = "write_bytes", deserialize_with = "read_bytes")]
-    pub data: Vec<u8>,
+    /// The elements, little-endian.
+    pub data: Hex,
 }
 
 /// An output that a plugin is declared to make.
@@ -87,6 +90,9 @@ pub struct PluginAttributes {
     pub api: PluginApi,
     /// What it is created with.
     pub fields: Vec<PluginField>,
+    /// What a plugin serialized (`V2` only), of which it is made in place of fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serialized: Option<Hex>,
     /// Number of shape tensors, at the end of the inputs (`V3` only).
     pub shape_inputs: usize,
     /// What it makes.
@@ -103,11 +109,17 @@ impl PluginAttributes {
     /// What contradicts itself.
     pub(crate) fn problem(&self, inputs: usize) -> Option<String> {
         let is_wrong = |field: &&PluginField| {
-            field.kind.bytes().is_some_and(|bytes| field.length.checked_mul(bytes) != Some(field.data.len()))
+            field.kind.bytes().is_some_and(|bytes| field.length.checked_mul(bytes) != Some(field.data.0.len()))
         };
         if let Some(field) = self.fields.iter().find(is_wrong) {
             let PluginField { name, kind, length, data } = field;
-            return Some(format!("field `{name}` of {length} {kind:?} has {} bytes", data.len()));
+            return Some(format!("field `{name}` of {length} {kind:?} has {} bytes", data.0.len()));
+        }
+        if self.serialized.is_some() && (self.api == PluginApi::V3 || !self.fields.is_empty()) {
+            return Some(format!(
+                "plugin `{}` is serialized, which those of version 2 without fields can be",
+                self.title()
+            ));
         }
         if self.outputs.is_empty() {
             return Some(format!("plugin `{}` is declared without outputs", self.title()));
@@ -117,20 +129,24 @@ impl PluginAttributes {
     }
 }
 
-fn write_bytes<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+impl Serialize for Hex {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::with_capacity(2 * self.0.len());
+        for byte in &self.0 {
+            let _ = write!(text, "{byte:02x}");
+        }
+        serializer.serialize_str(&text)
     }
-    serializer.serialize_str(&text)
 }
 
-fn read_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| (byte as char).to_digit(16);
-    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok();
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    let bytes = bytes.filter(|_| rest.is_empty());
-    bytes.ok_or_else(|| serde::de::Error::custom("the data of a plugin field is not hexadecimal"))
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let digit = |byte: u8| (byte as char).to_digit(16);
+        let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok();
+        let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+        let bytes = bytes.filter(|_| rest.is_empty());
+        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("the data of a plugin is not hexadecimal"))
+    }
 }

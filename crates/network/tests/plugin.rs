@@ -4,7 +4,7 @@
 use network::{
     DType, Dim, Network, Op, Origin, PluginApi, PluginAttributes, PluginField, PluginFieldType, PluginOutput,
 };
-use network::{Symbol, Weights};
+use network::{Hex, Symbol, Weights};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ fn field() -> impl Strategy<Value = PluginField> {
     (".{0,8}", 0..KINDS.len(), 0usize..5, any::<[u8; 5]>()).prop_map(|(name, kind, length, bytes)| {
         let (kind, bits) = KINDS[kind];
         let data = bytes.iter().cycle().take((length * bits).div_ceil(8)).copied().collect();
-        PluginField { name, kind, length, data }
+        PluginField { name, kind, length, data: Hex(data) }
     })
 }
 
@@ -45,6 +45,7 @@ fn attributes() -> impl Strategy<Value = PluginAttributes> {
             version,
             namespace,
             api: if is_v3 { PluginApi::V3 } else { PluginApi::V2 },
+            serialized: (!is_v3 && fields.is_empty()).then(|| Hex(vec![1, 2, 254])),
             fields,
             shape_inputs: usize::from(is_v3),
             outputs: vec![
@@ -87,8 +88,9 @@ fn scale() -> PluginAttributes {
             name: "factor".into(),
             kind: PluginFieldType::Float32,
             length: 1,
-            data: 1.5f32.to_le_bytes().into(),
+            data: Hex(1.5f32.to_le_bytes().into()),
         }],
+        serialized: None,
         shape_inputs: 1,
         outputs: vec![PluginOutput { dtype: DType::Float32, dims: vec![Dim::symbol("n") * Dim::Static(2)] }; 2],
     }
@@ -112,6 +114,7 @@ fn rejects_declarations_that_contradict_themselves() {
     };
     for (error, words) in [
         (with(|a| a.fields[0].length = 2), "field `factor` of 2 Float32 has 4 bytes"),
+        (with(|a| a.serialized = Some(Hex(vec![1]))), "is serialized"),
         (with(|a| a.outputs.clear()), "plugin `mine::Scale 1` is declared without outputs"),
         (with(|a| a.api = PluginApi::V2), "1 of 0 inputs are shape tensors"),
         (with(|a| a.shape_inputs = 2), "input 0 must be a shape tensor"),

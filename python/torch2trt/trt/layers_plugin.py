@@ -96,9 +96,10 @@ class _PluginLayer(ILayer):
             {"dtype": dtype, "dims": [_dim(size) for size in output.sizes]}
             for dtype, output in zip(dtypes, self._declared, strict=True)
         ]
+        made = {} if plugin.serialized is None else {"serialized": plugin.serialized.hex()}
         return e.layer(
             "Plugin", inputs, name=plugin.plugin_type, version=plugin.plugin_version, namespace=plugin.plugin_namespace,
-            api=self._api, fields=plugin.fields, shape_inputs=self._shape_inputs, outputs=outputs,
+            api=self._api, fields=plugin.fields, shape_inputs=self._shape_inputs, outputs=outputs, **made,
         )  # fmt: skip
 
 

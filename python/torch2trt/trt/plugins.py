@@ -126,12 +126,14 @@ class _Plugin:
         plugin_type: its name.
         plugin_version, plugin_namespace: by which, with the name, its creator is found.
         fields: what it is created with.
+        serialized: what it is made of in place of fields.
     """
 
     def __init__(self, creator: IPluginCreator, name: str, fields: Iterable[Any]) -> None:
         self.plugin_type, self.plugin_version = creator.name, creator.plugin_version
         self.plugin_namespace = creator.plugin_namespace
         self.layer_name = name
+        self.serialized: bytes | None = None
         self.fields = [field_in_network(field) for field in fields]
 
     @property
@@ -182,6 +184,12 @@ class IPluginCreator:
         if member(TensorRTPhase, phase) is not TensorRTPhase.BUILD:
             raise error("E0108", "a plugin is created for the phase RUNTIME", "give trt.TensorRTPhase.BUILD")
         return IPluginV3(self, name, field_collection or ())
+
+    def deserialize_plugin(self, name: str, serialized_plugin: Any) -> IPluginV2:
+        """A plugin of what one of its kind serialized."""
+        made = IPluginV2(self, name, ())
+        made.serialized = bytes(serialized_plugin)
+        return made
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.plugin_version}>"

@@ -7,8 +7,10 @@ use nvinfer as trt;
 
 pub(super) fn plugin<'n>(t: &mut Teller<'n, '_>, layer: &Layer, plugin: &PluginAttributes) -> Told<trt::Layer<'n>> {
     let creator = t.plugins()?.creator(&plugin.name, &plugin.version, &plugin.namespace)?;
-    let fields: Vec<_> = plugin.fields.iter().map(field).collect();
-    let made = creator.create(&layer.name, &fields)?;
+    let made = match &plugin.serialized {
+        Some(data) => creator.deserialize(&layer.name, &data.0)?,
+        None => creator.create(&layer.name, &plugin.fields.iter().map(field).collect::<Vec<_>>())?,
+    };
     let inputs = t.all(layer)?;
     Ok(match plugin.api {
         PluginApi::V2 => t.definition.add_plugin_v2(&inputs, &made)?,
@@ -21,5 +23,5 @@ pub(super) fn plugin<'n>(t: &mut Teller<'n, '_>, layer: &Layer, plugin: &PluginA
 
 fn field(field: &PluginField) -> trt::PluginField {
     let PluginField { name, kind, length, data } = field;
-    trt::PluginField { name: name.clone(), kind: kind.to_trt(), data: data.clone(), length: *length }
+    trt::PluginField { name: name.clone(), kind: kind.to_trt(), data: data.0.clone(), length: *length }
 }

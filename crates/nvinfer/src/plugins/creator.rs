@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::field::{Collection, KnownField, PluginField, known};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::raw::plugins::{creator_v2, creator_v3, plugin_v2, plugin_v3};
 use crate::raw::{Host, Ref};
 use crate::sys::enums::tensor_rt_phase;
@@ -119,8 +119,7 @@ impl PluginCreator {
     /// Makes a plugin (`createPlugin`). `name` is that of its layer.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) for attributes that the creator does not accept,
-    /// [`Error::NotInThisVersion`](crate::Error::NotInThisVersion) for a type that the loaded version lacks.
+    /// [`Error::Refused`] for attributes that the creator does not accept, [`Error::NotInThisVersion`] for a type that the loaded version lacks.
     pub fn create(&self, name: &str, fields: &[PluginField]) -> Result<Plugin> {
         let text = c_text("a layer name", name)?;
         let version = self.host.version();
@@ -135,6 +134,22 @@ impl PluginCreator {
                 }
             }
         };
+        let ptr = made.map_err(|e| e.on(self.name()))?;
+        Ok(Plugin { ptr, host: self.host.clone(), api: self.api })
+    }
+
+    /// Makes a plugin of what one of its kind serialized (`deserializePlugin`, version 2 only).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a creator of version 3, [`Error::Refused`] for data that the creator does not accept.
+    pub fn deserialize(&self, name: &str, data: &[u8]) -> Result<Plugin> {
+        if self.api != PluginApi::V2 {
+            return Err(Error::OutOfRange { what: "the version of a serialized plugin's interface", value: 3 });
+        }
+        let text = c_text("a layer name", name)?;
+        // SAFETY: as in `name`; a plugin copies what it is made of.
+        let made =
+            unsafe { creator_v2::deserialize_plugin(self.raw(), text.as_ptr(), data.as_ptr().cast(), data.len()) };
         let ptr = made.map_err(|e| e.on(self.name()))?;
         Ok(Plugin { ptr, host: self.host.clone(), api: self.api })
     }

@@ -67,6 +67,15 @@ extern "C" fn create(this: *mut c_void, layer: *const c_char, fields: *const Raw
     }
 }
 
+/// The plugin, where it was serialized as these three bytes.
+extern "C" fn deserialize(this: *mut c_void, _: *const c_char, data: *const u8, length: usize) -> *mut c_void {
+    // SAFETY: `this` is the creator of a test, the rest is what the call promises.
+    unsafe {
+        let plugin = *CreatorObject::state(this).plugin.lock().unwrap();
+        if std::slice::from_raw_parts(data, length) == [7, 8, 9] { plugin } else { std::ptr::null_mut() }
+    }
+}
+
 /// Of a creator of version 3, which is given the phase: building.
 extern "C" fn create_v3(
     this: *mut c_void,
@@ -164,6 +173,7 @@ impl Library {
                     (&plugin_creator::GET_PLUGIN_NAMESPACE, namespace as *const ()),
                     (&plugin_creator::GET_FIELD_NAMES, known_fields as *const ()),
                     (&plugin_creator::CREATE_PLUGIN, create as *const ()),
+                    (&plugin_creator::DESERIALIZE_PLUGIN, deserialize as *const ()),
                 ];
                 Object::new(version, plugin_creator::ALL, c"PLUGIN CREATOR_V1", &methods, state)
             }
@@ -278,6 +288,21 @@ fn fields_of_every_type_arrive_and_a_plugin_is_deleted_once() -> Result<()> {
         assert_eq!(library.plugin.state.load(Ordering::SeqCst), 1, "{version}");
         let refused = creator.create("", &[]).unwrap_err();
         assert!(matches!(refused, Error::Refused { .. }), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_serialized_plugin_is_made_by_creators_of_version_2() -> Result<()> {
+    for library in each() {
+        let creator = library.registered().creator("Scale", "2", "mine")?;
+        match creator.deserialize("layer", &[7, 8, 9]) {
+            Err(error) => {
+                assert!(creator.api() == PluginApi::V3 && matches!(error, Error::OutOfRange { .. }), "{error}")
+            }
+            Ok(_) => assert!(matches!(creator.deserialize("layer", &[7]), Err(Error::Refused { .. }))),
+        }
+        assert_eq!(library.plugin.state.load(Ordering::SeqCst), usize::from(creator.api() == PluginApi::V2));
     }
     Ok(())
 }

@@ -35,6 +35,7 @@ pub mod creator_v2 {
         fn namespace() -> Text = GET_PLUGIN_NAMESPACE;
         fn field_names() -> Maybe<RawPluginFieldCollection> = GET_FIELD_NAMES;
         fn create_plugin(name: Name, fields: *const RawPluginFieldCollection) -> Made = CREATE_PLUGIN;
+        fn deserialize_plugin(name: Name, data: *const std::ffi::c_void, length: usize) -> Made = DESERIALIZE_PLUGIN;
     }}
 }
 

@@ -100,7 +100,7 @@ class Calls:
             raise call.failed(failure) from failure
         finally:
             call.clean_up()
-        if plugins := call.network.plugins:
+        if plugins := call.network._plugins:
             self.plugins[site.key] = ", ".join(plugins)
         return call.outputs(returned)
 

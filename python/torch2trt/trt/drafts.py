@@ -48,7 +48,7 @@ class Drafts:
         return len(self._layers)
 
     @property
-    def plugins(self) -> list[str]:
+    def _plugins(self) -> list[str]:
         """The plugins of this converter's layers, each once."""
         return list(dict.fromkeys(layer.plugin.title for layer in self._layers if hasattr(layer, "plugin")))
 

@@ -303,6 +303,40 @@ def test_saved_and_loaded(converters, tmp_path):
     assert [part["kind"] for part in inspect(path)["partitions"]] == ["engine", "pytorch", "engine"]
 
 
+class Block(nn.Module):
+    """A module that one plugin stands for, with its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x, times=2):
+        return self.linear(x).sin() * times
+
+
+def convert_block(ctx):
+    weight = trt.PluginField("weight", ctx.method_args[0].linear.weight, Type.FLOAT32)
+    made = trt.get_plugin_registry().get_plugin_creator("Block", "1").create_plugin("block", [weight])
+    ctx.method_return._trt = ctx.network.add_plugin_v2([ctx.method_args[1]._trt], made).get_output(0)
+
+
+def test_a_module_that_becomes_a_plugin_runs_and_is_saved(converters, tmp_path):
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block, self.last = Block(), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.last(self.block(x, times=3) + x.shape[0])
+
+    tensorrt_converter(f"{__name__}.Block.forward")(convert_block)
+    model, path = Around().eval(), tmp_path / "around.trt2"
+    converted = convert(model, [torch.randn(2, 4)], max_batch_size=7)
+    check(model, converted, torch.randn(7, 4))
+    converted.save(path)
+    check(model, load(path), torch.randn(3, 4))
+
+
 def test_a_process_without_the_operator_is_told_which(converters, tmp_path):
     path = tmp_path / "middle.trt2"
     convert(Middle(), [torch.randn(2, 4)]).save(path)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
-use crate::library::Library;
+use crate::library::{Library, reason};
 use crate::network::Network;
 
 /// `createNvOnnxParser_INTERNAL(network, logger, version)`.
@@ -30,7 +30,7 @@ impl OnnxParser {
     /// # Errors
     /// [`Error::NotLoadable`] for a file that cannot be loaded or is no parser.
     pub fn open(library: Library, path: &Path) -> Result<Self> {
-        let bad = |error: libloading::Error| Error::NotLoadable { path: path.to_owned(), reason: error.to_string() };
+        let bad = |error: libloading::Error| Error::NotLoadable { path: path.to_owned(), reason: reason(&error) };
         // SAFETY: loading runs the library's initializers, which are meant to run in any process.
         let file = unsafe { libloading::Library::new(path) }.map_err(bad)?;
         // SAFETY: the symbol is the parser's C entry point, of this type in every version.

@@ -171,7 +171,9 @@ pub(super) fn top_k(op: TopKOperation, axis: usize, call: &Call<'_>) -> Result<V
     let mut places = vec![0; indices.count()];
     for (line, at) in line_starts(&dims, axis).into_iter().enumerate() {
         let mut order: Vec<usize> = (0..dims[axis]).collect();
-        let key = |k: &usize| if op == TopKOperation::Max { -keys[at + k * step] } else { keys[at + k * step] };
+        // NaN counts as the largest, whatever its sign.
+        let number = |k: &usize| if keys[at + k * step].is_nan() { f64::NAN.abs() } else { keys[at + k * step] };
+        let key = |k: &usize| if op == TopKOperation::Max { -number(k) } else { number(k) };
         order.sort_by(|a, b| key(a).total_cmp(&key(b)));
         for (rank, k) in order.into_iter().take(taken).enumerate() {
             let to = (line / step * taken + rank) * step + line % step;

@@ -20,10 +20,10 @@ from .backend import choose, cuda_index
 from .boundary import described
 from .by_modules import by_modules
 from .capture import Captured, ModelError, ValuesDecideError, capture
-from .capture.preserve import as_module
 from .capture.remembered import Others, is_unhashable
-from .conversion import Conversion, timed, verify_on_the_cpu
+from .conversion import Conversion, timed
 from .dynamic import check_captured
+from .engines import engine_of
 from .errors import Error, error
 from .footprint import check_ranges
 from .converters import CONVERTERS, Calls
@@ -31,8 +31,7 @@ from .converters.advice import advised
 from .converters.calls import listed
 from .module import TRTModule
 from .networks import describe, network_of, parts_of
-from .partition.refusals import brief, refusals
-from .replaced import replaced
+from .partition.refusals import refusals
 from .report import Report
 from .samples import Samples, ShapeOptions, collect
 
@@ -153,7 +152,7 @@ def torch2trt(
         torch2trt.Error: with a stable `code` and `help`; see docs/errors.md.
     """
     given = dict(locals())
-    return _made(convert(given))
+    return engine_of(convert(given))
 
 
 def convert(given: dict[str, Any]) -> Conversion:
@@ -191,20 +190,22 @@ def convert(given: dict[str, Any]) -> Conversion:
     if rounded := described(captured.input_names, captured.inputs.dtypes):
         logger.warning("%s", rounded)
     weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
-    conversion = Conversion(module, sampled, captured, None, options, weights, report, bar, given)
+    conversion = Conversion(module, sampled, captured, None, options, weights, report, bar, given, calls)
     refused = refusals(captured.whole, _known(), given["run_in_pytorch"]) if captured.whole else {}
     with timed(report, "convert"):
         if not refused:
             try:
                 inputs = captured.inputs
                 conversion.network = network_of(program, options, calls, given, inputs.samples, inputs.dtypes, captured)
+                if captured.whole is not None and report.backend == "tensorrt":
+                    conversion.network.check_target()
             except Error as failed:
-                if captured.whole is None or not getattr(failed, "nodes", None):
+                refused = conversion.calls_of(failed)
+                if not refused:
                     missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
                     raise advised(failed, missing) from failed.__cause__
-                refused = {captured.whole.walked.origins[index]: brief(failed) for index in failed.nodes}
         if refused:
-            conversion.parts = parts_of(conversion, refused, calls)
+            conversion.parts = parts_of(conversion, refused)
     describe(conversion)
     return conversion
 
@@ -220,6 +221,12 @@ def _by_modules(
 ) -> Conversion:
     """The conversion of a model whose Python code runs in PyTorch."""
     tensors = sampled.tensors()
+    if given["target"] is not None:
+        raise error(
+            "E0701",
+            "`target` was given for a model whose Python code decides by values, which runs in this process",
+            "leave out `target`, and convert on the machine that runs the model",
+        ) from refused
     options = {
         "device": cuda_index(tensors, module),
         "site_packages": _core.site_packages(),
@@ -239,7 +246,7 @@ def _by_modules(
     captured, parts = by_modules(module, sampled, device, refused, convert_part)
     show(given["log_level"])
     options = _options(given, captured, sampled, module)
-    conversion = Conversion(module, sampled, captured, None, options, list(parts.weights), report, bar, given, parts)
+    conversion = Conversion(module, sampled, captured, None, options, [], report, bar, given, None, parts)
     describe(conversion)
     return conversion
 
@@ -270,41 +277,6 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
     }
 
 
-def _made(conversion: Conversion) -> TRTModule:
-    """Network → module: makes the engine, compares."""
-    network, captured, report = conversion.network, conversion.captured, conversion.report
-    options, target = conversion.options, conversion.given["target"]
-    engine, plan = None, None
-    with timed(report, "engine"):
-        if conversion.parts is not None:
-            engine = conversion.parts.engine
-            report.engine = engine.description
-        elif report.backend == "cpu":
-            engine = network.cpu_engine()
-            report.engine = engine.description
-        else:
-            plan = network.build(conversion.bar)
-            report.plan, report.engine = plan.summary, f"TensorRT plan for {target}"
-    if plan and target is None:
-        with timed(report, "load"):
-            engine, plan = plan.engine(), None
-            report.engine = engine.description
-    kept = network if conversion.given["keep_network"] else None
-    report.options = {name: options[name] for name in _RECORDED if options.get(name)}
-    made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
-    made.run_options = {name: options[name] for name in ("use_cuda_graph", "threads", "tensorrt", "onnxruntime")}
-    made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
-    made._replaced = replaced(as_module(conversion.module))
-    if conversion.given["refittable"]:
-        made.conversion_arguments = conversion.given
-    if conversion.given["verify"]:
-        if engine:
-            conversion.verify(made)
-        else:
-            verify_on_the_cpu(conversion)
-    return made
-
-
 _PASSED_ON = (
     "backend",
     "target",
@@ -323,21 +295,6 @@ _PASSED_ON = (
     "engine_cache",
 )
 """The arguments that are options of the Rust half under the same names."""
-
-_RECORDED = (
-    "half",
-    "int8",
-    "keep_fp32",
-    "target",
-    "max_workspace_size",
-    "optimization_level",
-    "avg_timing_iterations",
-    "tactic_sources",
-    "version_compatible",
-    "hardware_compatible",
-    "refittable",
-)
-"""The options that an engine file tells of."""
 
 
 def coverage(

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.fx import Node as FxNode
 
 from . import _core
 from .capture import Captured
+from .converters import Calls
 from .dynamic import Ranges, resized
 from .errors import Error
 from .footprint import Room
 from .guards import Guards
 from .module import TRTModule
 from .partition import Made
+from .partition.refusals import REFUSED, brief
 from .report import Report
 from .samples import Samples
 from .verify import check, check_elsewhere, check_fresh
@@ -40,6 +43,7 @@ class Conversion:
         report: what is known so far.
         bar: shows progress.
         given: the arguments of the call but the model.
+        calls: the user's converters; None of a model whose Python code decides by values.
         parts: engines and parts in PyTorch, where a part of the model runs there.
     """
 
@@ -52,7 +56,15 @@ class Conversion:
     report: Report
     bar: _core.ProgressBar
     given: dict[str, Any]
+    calls: Calls | None
     parts: Made | None = None
+
+    def calls_of(self, failed: Error) -> dict[FxNode, str]:
+        """The calls that an error names, with the reason, where the model may be cut around them; none elsewhere."""
+        whole = self.captured.whole
+        if whole is None or failed.code not in REFUSED:
+            return {}
+        return dict.fromkeys((whole.walked.origins[index] for index in failed.nodes), brief(failed))
 
     def verify(self, made: TRTModule) -> None:
         """Compares with the model on the samples, or at the ends of every range, and on fresh values.
@@ -94,7 +106,7 @@ def verify_on_the_cpu(conversion: Conversion) -> None:
     """
     captured, report = conversion.captured, conversion.report
     try:
-        engine = conversion.network.cpu_engine()
+        engine = conversion.parts.engine if conversion.parts else conversion.network.cpu_engine()
         report.compared_on = _ON_THE_CPU
         conversion.verify(TRTModule(engine, captured.inputs, captured.outputs, report, None, conversion.weights))
     except Error as refused:

@@ -227,7 +227,6 @@ def test_what_cannot_be_is_an_error():
 
     for options, code in (
         ({}, "E0101"),
-        ({"target": "sm_89", "backend": "tensorrt"}, "E0701"),
         ({"refittable": True}, "E0701"),
     ):
         with pytest.raises(Error) as raised:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,27 +36,31 @@ class Conversion:
     Attributes:
         module: the model.
         sampled: the sample inputs and ranges.
-        captured: what was captured of the model.
-        network: the TensorRT-level network; None where there are parts.
-        options: the options, as the Rust half reads them.
-        weights: the model's tensors that the network may borrow.
         report: what is known so far.
         bar: shows progress.
         given: the arguments of the call but the model.
+        to_build: whether engines are built; otherwise parts are described only.
+        captured: what was captured of the model.
+        operators: of each operator of the model, the overload, the number of calls and whether it converts.
+        options: the options, as the Rust half reads them.
+        network: the TensorRT-level network; None where there are parts.
+        weights: the model's tensors that the network may borrow.
         calls: the user's converters; None of a model whose Python code decides by values.
         parts: engines and parts in PyTorch, where a part of the model runs there.
     """
 
     module: Any
     sampled: Samples
-    captured: Captured
-    network: Any
-    options: dict[str, Any]
-    weights: list[torch.Tensor]
     report: Report
     bar: _core.ProgressBar
     given: dict[str, Any]
-    calls: Calls | None
+    to_build: bool = True
+    captured: Captured = field(init=False)
+    operators: list[tuple[str, int, bool]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    network: Any = None
+    weights: list[torch.Tensor] = field(default_factory=list)
+    calls: Calls | None = None
     parts: Made | None = None
 
     def calls_of(self, failed: Error) -> dict[FxNode, str]:

@@ -21,13 +21,14 @@ def engine_of(conversion: Conversion) -> TRTModule:
     """Network → module: makes the engine, compares."""
     network, captured, report = conversion.network, conversion.captured, conversion.report
     options, target = conversion.options, conversion.given["target"]
-    engine, plan = None, None
+    engine: Any = None
+    plan: Any = None
     with timed(report, "engine"):
         if conversion.parts is None:
             engine, plan = _built(conversion)
         if (parts := conversion.parts) is not None:
             engine, plan = (None, parts.plan) if parts.plan else (parts.engine, None)
-            report.engine = parts.plan.description_for(target) if parts.plan else parts.engine.description
+            report.engine = parts.plan.description_for(target) if parts.plan else engine.description
     if plan is not None and target is None:
         with timed(report, "load"):
             engine, plan = plan.engine(), None

@@ -21,6 +21,7 @@ from .converters import Calls
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .errors import error
 from .partition import Backend, Made, make
+from .partition.partition import summary
 from .ranges import magnitudes
 from .samples import calibration_samples
 
@@ -71,10 +72,13 @@ def _backend(conversion: Conversion) -> Backend:
         plan = network.build(bar)
         return plan if is_ahead else plan.engine()
 
+    device = torch.device("cpu") if on_cpu else torch.device("cuda", options["device"])
+    if not conversion.to_build:
+        return Backend(convert, None, None, device, not on_cpu)
+
     def rehearse(network: _core.Network) -> _core.Engine:
         return network.cpu_engine()
 
-    device = torch.device("cpu") if on_cpu else torch.device("cuda", options["device"])
     return Backend(convert, build, rehearse if is_ahead and not on_cpu else None, device, not on_cpu)
 
 
@@ -114,7 +118,8 @@ def describe(conversion: Conversion) -> None:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     if parts is not None:
         report.partitions = parts.partitions
-        logger.warning("%s", report.partition_summary())
+        if conversion.to_build:
+            logger.warning("%s; print(model_trt.report) shows why", summary(parts.partitions))
         conversion.weights += parts.weights
 
 

@@ -33,14 +33,14 @@ class Made:
     """A partitioned model.
 
     Attributes:
-        engine: runs it here.
+        engine: runs it here; None where nothing was built.
         partitions: the parts, for the report.
         networks: the network of each engine, in order.
         weights: tensors that the engines may borrow.
         plan: what runs it on another machine; None where it was built for this one.
     """
 
-    engine: PartitionedEngine
+    engine: PartitionedEngine | None
     partitions: list[Partition]
     networks: list[_core.Network]
     weights: list[torch.Tensor] = field(default_factory=list)
@@ -101,7 +101,9 @@ def assembled(
         released = [node for node in item.part.inputs if read_last[node] == number and node not in results]
         step = _step(item, order, released, _example(item.part, values, sizes[number]))
         steps.append(step)
-        partitions.append(_described(item, step, values))
+        partitions.append(described(item))
+        if item.network:
+            partitions[-1].difference = _difference(step, item.part, values)
         order += item.part.outputs
     place = {node: index for index, node in enumerate(order)}
     outputs = [_result(value, place, order, whole) for value in computed]
@@ -140,13 +142,11 @@ def _step(item: BuiltPart, order: list[FxNode], released: list[FxNode], example:
     return Step(None, part.graph.module, reads, Values(order).sizes(part.sizes), [], [], last, held, example)
 
 
-def _described(item: BuiltPart, step: Step, values: dict[FxNode, torch.Tensor]) -> Partition:
+def described(item: BuiltPart) -> Partition:
     """What the report shows of a part."""
-    part = item.part
-    shown = Partition("engine" if item.network else "pytorch", len(part.calls), bytes=part.bytes, reasons=part.reasons)
-    if item.network:
-        shown.layers, shown.difference = item.network.layer_count, _difference(step, part, values)
-    return shown
+    part, network = item.part, item.network
+    layers = network.layer_count if network else 0
+    return Partition("engine" if network else "pytorch", len(part.calls), layers, part.bytes, part.reasons)
 
 
 def _example(part: Part, values: dict[FxNode, torch.Tensor], sizes: list[float]) -> Example | None:
@@ -204,4 +204,4 @@ def _difference(step: Step, part: Part, values: dict[FxNode, torch.Tensor]) -> f
     return max(compare([node.name for node in part.outputs], expected, got).values(), default=0.0)
 
 
-__all__ = ["BuiltPart", "Made", "assembled"]
+__all__ = ["BuiltPart", "Made", "assembled", "described"]

@@ -22,7 +22,7 @@ from ..capture.lenient import walk_all
 from ..capture.size import Size
 from ..dynamic import Ranges
 from ..errors import error
-from .assembly import BuiltPart, Made, assembled
+from .assembly import BuiltPart, Made, assembled, described
 from .bounds import Bounds
 from .engine import with_shapes
 from .parts import Part, Values, dtypes_of, inputs_of, split
@@ -36,14 +36,14 @@ class Backend:
 
     Attributes:
         convert: from a program, names and ranges of its tensors, sample inputs and their dtypes to a network.
-        build: from a network to what runs it: an `Engine`, or a `Plan` for another machine.
+        build: from a network to what runs it: an `Engine`, or a `Plan` for another machine. None: nothing is built.
         rehearse: makes an engine that runs here; `build` itself, but for plans for another machine.
         device: where the model runs.
         is_bounded: whether an engine needs the largest size of each axis (TensorRT does).
     """
 
     convert: Callable[[_core.Program, dict[str, Any], list[torch.Tensor], list[str]], _core.Network]
-    build: Callable[[_core.Network], Any]
+    build: Callable[[_core.Network], Any] | None
     rehearse: Callable[[_core.Network], _core.Engine] | None
     device: torch.device
     is_bounded: bool
@@ -90,6 +90,8 @@ def make(
         found = maker.convert(parts, values) or maker.build(parts)
         if not found:
             built = [maker.made(part) for part in parts]
+            if backend.build is None:
+                return Made(None, [described(part) for part in built], [])
             return assembled(whole, built, (values, sizes), names, profiles, backend.device)
         refused.update(found)
 
@@ -120,12 +122,12 @@ class _Maker:
 
     def build(self, parts: list[Part]) -> dict[FxNode, str]:
         """Builds the engines. Returns the calls of the first that cannot be built, with the reason."""
+        build, rehearse = self.backend.build, self.backend.rehearse
         for made in map(self.made, parts):
-            if made.network is None or made.engine is not None:
+            if build is None or made.network is None or made.engine is not None:
                 continue
             try:
-                built = self.backend.build(made.network)
-                rehearse = self.backend.rehearse
+                built = build(made.network)
                 made.engine, made.plan = (rehearse(made.network), built) if rehearse else (built, None)
             except Error as refused:
                 found = made.calls_of(refused)

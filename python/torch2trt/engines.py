@@ -28,6 +28,8 @@ def engine_of(conversion: Conversion) -> TRTModule:
             engine, plan = _built(conversion)
         if (parts := conversion.parts) is not None:
             engine, plan = (None, parts.plan) if parts.plan else (parts.engine, None)
+            if engine is not None and options["use_cuda_graph"] is True and engine.device_index is not None:
+                engine.replay_whole_calls()
             report.engine = parts.plan.description_for(target) if parts.plan else engine.description
     if plan is not None and target is None:
         with timed(report, "load"):
@@ -46,6 +48,8 @@ def engine_of(conversion: Conversion) -> TRTModule:
             conversion.verify(made)
         else:
             verify_on_the_cpu(conversion)
+    if getattr(engine, "whole", None) is not None:
+        report.cuda_graph = engine.whole.state
     return made
 
 

@@ -55,6 +55,8 @@ class Report:
     """Comparisons that were not made, and why."""
     options: dict[str, Any] = field(default_factory=dict)
     """The options of the build that were not left at their defaults."""
+    cuda_graph: str = ""
+    """What of a call of a partitioned model is one CUDA graph, and why no more; empty where none was asked for."""
     plan: list[tuple[str, str]] = field(default_factory=list)
     """What TensorRT built, as (name, value) pairs."""
     partitions: list[Partition] = field(default_factory=list)
@@ -77,7 +79,7 @@ class Report:
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += part_rows(self.partitions)
-        rows.append(("verified", self.compared_on))
+        rows += [("CUDA graph", self.cuda_graph), ("verified", self.compared_on)]
         rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
         rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]

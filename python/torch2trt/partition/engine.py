@@ -16,6 +16,7 @@ from .. import boundary
 from .._core import Engine, Error, write_file
 from ..capture.size import Size
 from ..errors import error
+from .graphs import WholeCall, obstacle
 from .partition import Partition
 
 Run = Callable[[list[torch.Tensor], "int | None"], list[torch.Tensor]]
@@ -81,6 +82,7 @@ class PartitionedEngine:
         steps: the parts in the order in which they run.
         ranges: the smallest and the largest size of each axis of each input.
         partitions: what the report shows of the parts.
+        whole: replays whole calls from CUDA graphs; None where that was not asked for.
     """
 
     plan = None
@@ -103,6 +105,7 @@ class PartitionedEngine:
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
         self.ranges, self._device, self._nested = ranges, device, nested
         self.partitions: list[Partition] = []
+        self.whole: WholeCall | None = None
         self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
 
     @property
@@ -146,6 +149,16 @@ class PartitionedEngine:
         plural = "s" * (engines != 1)
         return f"{engines} {engine}{plural}{where} and {others} part{'s' * (others != 1)} in PyTorch"
 
+    def replay_whole_calls(self) -> None:
+        """Captures whole calls in CUDA graphs from now on, where the parts in PyTorch allow it."""
+        parts = [step.in_pytorch for step in self.steps if step.engine is None]
+        index = self._device.index
+
+        def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+            return self._run_parts(inputs, torch.cuda.current_stream(index).cuda_stream)
+
+        self.whole = WholeCall(run, obstacle(parts, self._device))
+
     def save(self, description: str, path: str | None = None) -> bytes | None:
         """Writes a file to a path, or returns its bytes.
 
@@ -174,13 +187,9 @@ class PartitionedEngine:
             torch2trt.Error: E0401 to E0404 for inputs that do not fit, and those of an engine.
         """
         self._check(inputs)
-        values: list[Any] = list(inputs)
-        with torch.no_grad():
-            for step in self.steps:
-                values.extend(step.run(values, stream))
-                for index in step.last:
-                    values[index] = Shape(values[index].shape)
-        made = [as_tensor(_found(result, values)) for result in self.results]
+        made = None if self.whole is None else self.whole(inputs)
+        if made is None:
+            made = self._run_parts(inputs, stream)
         if out is None:
             return made
         for given, tensor in zip(out, made, strict=True):
@@ -192,6 +201,15 @@ class PartitionedEngine:
                 )
             given.copy_(tensor)
         return out
+
+    def _run_parts(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
+        values: list[Any] = list(inputs)
+        with torch.no_grad():
+            for step in self.steps:
+                values.extend(step.run(values, stream))
+                for index in step.last:
+                    values[index] = Shape(values[index].shape)
+        return [as_tensor(_found(result, values)) for result in self.results]
 
     def _check(self, inputs: list[torch.Tensor]) -> None:
         if len(inputs) != len(self.inputs):

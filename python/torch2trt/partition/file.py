@@ -198,7 +198,10 @@ def _read(
         for result in about["results"]
     ]
     partitions = [Partition(**part) for part in about["partitions"]]
-    return PartitionedEngine(*named, steps, results, ranges, device), about["description"], partitions
+    made = PartitionedEngine(*named, steps, results, ranges, device)
+    if options.get("use_cuda_graph") is True and device.type == "cuda":
+        made.replay_whole_calls()
+    return made, about["description"], partitions
 
 
 def _loaded(data: bytes, device: torch.device) -> torch.export.ExportedProgram:

@@ -84,7 +84,7 @@ class Conversion:
                 decision = guards.failing([tuple(tensor.shape) for tensor in tensors])
                 check(self.module, made, self.captured, label, tensors, decision, is_cut)
             self._verify_elsewhere(made, guards, room, profiles)
-            for wide, profile in zip(asked, profiles):
+            for wide, profile in zip(asked, profiles, strict=True):
                 if wide != profile:
                     taken = ", ".join(str(list(shape)) for shape in profile.maximum)
                     made.report.skipped["sizes above " + taken] = room.reason(wide.maximum)
@@ -94,7 +94,7 @@ class Conversion:
         """Compares at sizes where the model decides otherwise than at the sample's, as far as these fit in memory."""
         samples = [sample.detach() for sample in self.captured.inputs.samples]
         for shapes, decision in guards.elsewhere(profiles):
-            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes, strict=True)]
             check_elsewhere(self.module, made, self.captured, tensors, decision)
         if profiles != self.sampled.profiles:
             for shapes, decision in guards.elsewhere(self.sampled.profiles):

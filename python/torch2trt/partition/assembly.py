@@ -150,23 +150,29 @@ def described(item: BuiltPart) -> Partition:
 
 
 def _example(part: Part, values: dict[FxNode, torch.Tensor], sizes: list[float]) -> Example | None:
-    """Inputs with which a part in PyTorch is exported; None for an engine, and where numbers cross."""
-    described = [node.meta["val"] for node in part.inputs]
-    crossing = (*described, *(node.meta["val"] for node in part.outputs))
-    if part.is_engine or not all(isinstance(value, torch.Tensor) for value in crossing):
+    """Inputs with which a part in PyTorch is exported; None for an engine. A number is a 0-D tensor in a file."""
+    if part.is_engine:
         return None
-    dynamic = [[axis for axis, size in enumerate(value.shape) if not isinstance(size, int)] for value in described]
-    expressions = [size.node.expr for value in described for size in value.shape if not isinstance(size, int)]
+    described = [getattr(node.meta["val"], "shape", ()) for node in part.inputs]
+    own = [getattr(values[node], "shape", ()) for node in part.inputs]
+    dynamic = [[axis for axis, size in enumerate(shape) if not isinstance(size, int)] for shape in described]
+    expressions = [size.node.expr for shape in described for size in shape if not isinstance(size, int)]
     expressions += [node.meta["val"].node.expr for node in part.sizes]
     found = {symbol: _FOUND for expression in expressions for symbol in expression.free_symbols if is_unbacked(symbol)}
     shapes = [
-        tuple(_with(size, own, found) for size, own in zip(node.meta["val"].shape, values[node].shape, strict=True))
-        for node in part.inputs
+        tuple(_with(size, known, found) for size, known in zip(shape, shape_here, strict=True))
+        for shape, shape_here in zip(described, own, strict=True)
     ]
     read = [_with(node.meta["val"], int(size), found) for node, size in zip(part.sizes, sizes, strict=True)]
-    devices = [values[node].device for node in part.inputs]
+    dtypes = [getattr(torch, dtype) for dtype in dtypes_of(part.inputs)]
+    devices = [values[node].device for node in part.inputs if isinstance(values[node], torch.Tensor)]
     device = devices[0] if devices else torch.device("cpu")
-    return Example(shapes, dynamic, [value.dtype for value in described], read, device)
+    return Example(shapes, dynamic, dtypes, read, device, _numbers(part.inputs), _numbers(part.outputs))
+
+
+def _numbers(nodes: list[FxNode]) -> list[int]:
+    """The positions of numbers that are read out of tensors."""
+    return [k for k, node in enumerate(nodes) if not isinstance(node.meta["val"], torch.Tensor)]
 
 
 _FOUND = 3

@@ -106,7 +106,9 @@ class PartitionedEngine:
         self.ranges, self._device, self._nested = ranges, device, nested
         self.partitions: list[Partition] = []
         self.whole: WholeCall | None = None
-        self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
+        self._takes = [
+            (name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges, strict=True)
+        ]
 
     @property
     def input_names(self) -> list[str]:
@@ -218,7 +220,7 @@ class PartitionedEngine:
                 f"{len(inputs)} inputs were given, the model has {len(self.inputs)}",
                 "pass one tensor for each input",
             )
-        for tensor, (name, dtype, axes) in zip(inputs, self._takes):
+        for tensor, (name, dtype, axes) in zip(inputs, self._takes, strict=True):
             if tensor.dtype != dtype:
                 raise error(
                     "E0403", f"input `{name}` is {tensor.dtype}, the model takes {dtype}", f"pass {name}.to({dtype})"
@@ -228,7 +230,7 @@ class PartitionedEngine:
                     "E0404", f"input `{name}` is on {tensor.device}, the model on {self._device}", "move it there first"
                 )
             if len(axes) != tensor.dim() or not all(
-                low <= size <= high for size, (low, high) in zip(tensor.shape, axes)
+                low <= size <= high for size, (low, high) in zip(tensor.shape, axes, strict=True)
             ):
                 raise _bad_shape(name, tensor.shape, axes)
 
@@ -271,7 +273,7 @@ def as_tensor(value: Any) -> torch.Tensor:
     """A tensor as it is, a number as a 0-D tensor that holds it exactly."""
     if isinstance(value, torch.Tensor):
         return value
-    return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+    return torch.tensor(value, dtype=torch.float64 if isinstance(value, (float, torch.SymFloat)) else None)
 
 
 def with_shapes(values: Iterable[Any]) -> list[Any]:

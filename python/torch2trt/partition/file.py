@@ -25,7 +25,7 @@ from .._core import Error
 from ..capture.errors import one_line
 from ..capture.size import Size
 from ..errors import error
-from .engine import PartitionedEngine, Step
+from .engine import PartitionedEngine, Step, as_tensor
 from .partition import Partition
 
 FORMAT = 1
@@ -45,6 +45,8 @@ class Example:
         dtypes: the dtype of each.
         sizes: the sizes that it reads.
         device: where the tensors are.
+        numbers: the positions of those that are numbers, which are 0-D tensors in a file.
+        made_numbers: the positions of numbers among the results.
     """
 
     shapes: list[tuple[int, ...]]
@@ -52,6 +54,21 @@ class Example:
     dtypes: list[torch.dtype]
     sizes: list[int]
     device: torch.device
+    numbers: list[int]
+    made_numbers: list[int]
+
+
+class _OfTensors(torch.nn.Module):
+    """A part with 0-D tensors in the place of the numbers that it reads and makes: an exported program has no others."""
+
+    def __init__(self, part: torch.nn.Module, example: Example) -> None:
+        super().__init__()
+        self.part, self.numbers, self.made_numbers = part, set(example.numbers), set(example.made_numbers)
+
+    def forward(self, *values: Any) -> tuple[torch.Tensor, ...]:
+        read = [value.item() if k in self.numbers else value for k, value in enumerate(values)]
+        made = self.part(*read)
+        return tuple(as_tensor(value) if k in self.made_numbers else value for k, value in enumerate(made))
 
 
 def is_partitioned(source: bytes | str) -> bool:
@@ -124,10 +141,13 @@ def _exported(step: Step) -> bytes:
     ]
     auto = torch.export.Dim.AUTO
     dims = [dict.fromkeys(axes, auto) for axes in example.dynamic]
+    part: Any = step.in_pytorch
+    if example.numbers or example.made_numbers:
+        part = _OfTensors(part, example)
     try:
         with torch.no_grad():
             program = torch.export.export(
-                step.in_pytorch, (*tensors, *example.sizes), dynamic_shapes=(*dims, *([auto] * len(example.sizes)))
+                part, (*tensors, *example.sizes), dynamic_shapes=_arguments(part, dims, [auto] * len(example.sizes))
             )
         program._example_inputs = None  # they would be pickled
         saved = io.BytesIO()
@@ -144,6 +164,12 @@ def _exported(step: Step) -> bytes:
             "E0605", f"a part in PyTorch cannot be saved: {reason}", "convert it again in the process that runs it"
         ) from refused
     return saved.getvalue()
+
+
+def _arguments(part: Any, dims: list[Any], sizes: list[Any]) -> tuple[Any, ...]:
+    """The dynamic shapes of a part's arguments: one tuple more, where the part takes any number of them."""
+    shapes = (*dims, *sizes)
+    return (shapes,) if isinstance(part, _OfTensors) else shapes
 
 
 def read(source: bytes | str, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:

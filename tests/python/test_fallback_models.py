@@ -70,20 +70,21 @@ def sequences(batch=3, length=6):
 
 MODELS = {
     "Mixtral": (Mixtral, tokens, {"min_shapes": [(1, 2)], "max_shapes": [(4, 9)]}, [(1, 2), (3, 5), (4, 9)]),
-    "flex_attention": (Flexible, lambda batch=2, length=6: [torch.randn(batch, length, 16)], None, []),
+    "flex_attention": (
+        Flexible,
+        lambda batch=2, length=6: [torch.randn(batch, length, 16)],
+        {"max_batch_size": 4},
+        [(1, 6), (2, 6), (4, 6)],
+    ),
     "packed sequences": (Packed, sequences, {"max_batch_size": 5}, [(2, 6), (5, 6)]),
 }
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
-@pytest.mark.parametrize(
-    ("name", "is_dynamic"), [(name, d) for name in MODELS for d in (False, True) if not d or MODELS[name][2]]
-)
-def test_models_with_a_part_in_pytorch(name, is_dynamic, precision, monkeypatch):
+@pytest.mark.parametrize(("name", "is_dynamic"), [(name, d) for name in MODELS for d in (False, True)])
+def test_models_with_a_part_in_pytorch(name, is_dynamic, precision):
     if name == "flex_attention":
-        functions = pytest.importorskip("torch.nn.attention.flex_attention")
-        # PyTorch's own calls would be compiled first, for a minute.
-        monkeypatch.setattr(functions, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True, raising=False)
+        pytest.importorskip("torch.nn.attention.flex_attention")
     torch.manual_seed(0)
     make, draw, ranges, shapes = MODELS[name]
     model = make().eval()

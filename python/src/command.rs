@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Folders of installed Python packages: where wheels lie that carry native libraries.
@@ -14,7 +15,31 @@ pub(crate) fn site_packages(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
 }
 
 /// Runs a command; the first of the arguments is the program's name. Returns the exit status.
+///
+/// A model with parts in PyTorch is left to `torch2trt.command`, which is imported for it alone: PyTorch takes seconds.
 #[pyfunction]
 pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>, site_packages: Vec<PathBuf>) -> u8 {
-    py.detach(|| cli::main(arguments, site_packages))
+    py.detach(|| cli::main_with(arguments, site_packages, Some(&InPython)))
+}
+
+/// The Python package, which has PyTorch.
+struct InPython;
+
+impl cli::PyTorch for InPython {
+    fn run(&self, request: &serde_json::Value) -> u8 {
+        Python::attach(|py| {
+            let answer = py
+                .import("torch2trt.command")
+                .and_then(|module| module.getattr("run")?.call1((request.to_string(),))?.extract());
+            answer.unwrap_or_else(|error: PyErr| {
+                if error.is_instance_of::<crate::error::Exception>(py) {
+                    // PyTorch is missing, or too old.
+                    let _ = writeln!(std::io::stderr(), "{}", error.value(py));
+                } else {
+                    error.print(py);
+                }
+                1
+            })
+        })
+    }
 }

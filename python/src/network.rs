@@ -117,6 +117,11 @@ impl Network {
         py.detach(|| torch2trt::save_onnx(&self.network, &path.0)).or_raise(py)
     }
 
+    /// Checks that TensorRT has every layer, without a build.
+    fn check_target(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| torch2trt::check_target(&self.network, &self.options)).or_raise(py)
+    }
+
     /// Builds a TensorRT plan, showing its progress. Ctrl-C cancels it.
     fn build(&self, py: Python<'_>, progress: &Bound<'_, Bar>) -> PyResult<Plan> {
         let bar = progress.get();

@@ -20,10 +20,10 @@ from .backend import choose, cuda_index
 from .boundary import described
 from .by_modules import by_modules
 from .capture import Captured, ModelError, ValuesDecideError, capture
-from .capture.preserve import as_module
 from .capture.remembered import Others, is_unhashable
-from .conversion import Conversion, timed, verify_on_the_cpu
+from .conversion import Conversion, timed
 from .dynamic import check_captured
+from .engines import engine_of
 from .errors import Error, error
 from .footprint import check_ranges
 from .converters import CONVERTERS, Calls
@@ -31,8 +31,7 @@ from .converters.advice import advised
 from .converters.calls import listed
 from .module import TRTModule
 from .networks import describe, network_of, parts_of
-from .partition.refusals import brief, refusals
-from .replaced import replaced
+from .partition.refusals import refusals
 from .report import Report
 from .samples import Samples, ShapeOptions, collect
 from .trt.plugins import named_plugins
@@ -157,11 +156,21 @@ def torch2trt(
         torch2trt.Error: with a stable `code` and `help`; see docs/errors.md.
     """
     given = dict(locals())
-    return _made(convert(given))
+    return engine_of(convert(given))
 
 
-def convert(given: dict[str, Any]) -> Conversion:
-    """Model → network, for the arguments of `torch2trt` by name."""
+def defaults() -> dict[str, Any]:
+    """The arguments of `torch2trt` as they are where they are not given."""
+    parameters = inspect.signature(torch2trt).parameters.values()
+    given = {p.name: None if p.default is p.empty else p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
+    return {**given, "legacy": {}}
+
+
+def convert(given: dict[str, Any], to_build: bool = True) -> Conversion:
+    """Model → network, for the arguments of `torch2trt` by name.
+
+    Without `to_build`, the parts of a model that runs in PyTorch in part are described, and no engine is built.
+    """
     given = dict(given)
     module, legacy = given.pop("module"), given.pop("legacy")
     given.update(accepted.checked(given))
@@ -177,62 +186,84 @@ def convert(given: dict[str, Any]) -> Conversion:
     report, bar = Report(), _core.ProgressBar(given["progress"])
     shapes = ShapeOptions(**{name: given[name] for name in ShapeOptions.__dataclass_fields__})
     sampled = collect(module, given["inputs"], given["kwargs"], shapes)
-    to_cut = given["fallback"] or bool(given["run_in_pytorch"])
+    conversion = Conversion(module, sampled, report, bar, given, to_build)
     with timed(report, "capture"):
         try:
-            captured, program = _captured(module, sampled, bar, to_cut)
+            program = _capture(conversion)
         except ValuesDecideError as refused:
-            return _by_modules(module, sampled, given, legacy, report, bar, refused)
-        report.nodes, report.traced_because = program.node_count, captured.traced_because
-        report.operators = {overload: calls for overload, calls, _ in listed(program.coverage(), captured.kept)}
-    check_ranges(captured.program, sampled.profiles, "cpu")
-    calls = Calls(captured, CONVERTERS, {**given, "module": module, "legacy": legacy})
-    options = _options(given, captured, sampled, module)
-    report.backend, report.reason = choose(given["backend"], given["target"], options, captured.inputs.samples, module)
-    options["backend"] = report.backend
-    check_ranges(captured.program, sampled.profiles, report.backend)
-    logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
-    if rounded := described(captured.input_names, captured.inputs.dtypes):
-        logger.warning("%s", rounded)
-    weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
-    conversion = Conversion(module, sampled, captured, None, options, weights, report, bar, given)
-    refused = refusals(captured.whole, _known(), given["run_in_pytorch"]) if captured.whole else {}
-    with timed(report, "convert"):
-        if not refused:
-            try:
-                inputs = captured.inputs
-                conversion.network = network_of(program, options, calls, given, inputs.samples, inputs.dtypes, captured)
-                if report.backend == "cpu" and calls.plugins:
-                    refused = captured.in_pytorch(calls.plugins)
-            except Error as failed:
-                if captured.whole is None or not getattr(failed, "nodes", None):
-                    missing = (name for name, _, converts in listed(program.coverage(), captured.kept) if not converts)
-                    raise advised(failed, missing) from failed.__cause__
-                refused = {captured.whole.walked.origins[index]: brief(failed) for index in failed.nodes}
-        if refused:
-            conversion.parts = parts_of(conversion, refused, calls)
+            program = None
+            _by_modules(conversion, legacy, refused)
+    conversion.options = _options(conversion)
+    if program is not None:
+        _convert_program(conversion, program, legacy)
     describe(conversion)
     return conversion
 
 
-def _by_modules(
-    module: Any,
-    sampled: Samples,
-    given: dict[str, Any],
-    legacy: Any,
-    report: Report,
-    bar: _core.ProgressBar,
-    refused: Error,
-) -> Conversion:
+def _capture(conversion: Conversion) -> _core.Program:
+    """Model → program; chooses the backend."""
+    given, report, module = conversion.given, conversion.report, conversion.module
+    to_cut = given["fallback"] or bool(given["run_in_pytorch"])
+    conversion.captured, program = captured_program(module, conversion.sampled, conversion.bar, to_cut)
+    captured, profiles = conversion.captured, conversion.sampled.profiles
+    report.nodes, report.traced_because = program.node_count, captured.traced_because
+    conversion.operators = listed(program.coverage(), captured.kept)
+    report.operators = {overload: calls for overload, calls, _ in conversion.operators}
+    check_ranges(captured.program, profiles, "cpu")
+    _choose(conversion, captured.inputs.samples)
+    check_ranges(captured.program, profiles, report.backend)
+    logger.info("using %s: %s", "the CPU engine" if report.backend == "cpu" else "TensorRT", report.reason)
+    if rounded := described(captured.input_names, captured.inputs.dtypes):
+        logger.warning("%s", rounded)
+    return program
+
+
+def _choose(conversion: Conversion, tensors: list[torch.Tensor]) -> None:
+    given = conversion.given
+    where = {"device": cuda_index(tensors, conversion.module), "site_packages": _core.site_packages()}
+    options = {**where, "tensorrt": given["tensorrt"]}
+    report = conversion.report
+    report.backend, report.reason = choose(given["backend"], given["target"], options, tensors, conversion.module)
+
+
+def _convert_program(conversion: Conversion, program: _core.Program, legacy: Any) -> None:
+    """Program → network, or parts."""
+    given, captured, options = conversion.given, conversion.captured, conversion.options
+    calls = Calls(captured, CONVERTERS, {**given, "module": conversion.module, "legacy": legacy})
+    conversion.calls = calls
+    conversion.weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
+    refused = refusals(captured.whole, _known(), given["run_in_pytorch"]) if captured.whole else {}
+    with timed(conversion.report, "convert"):
+        if not refused:
+            try:
+                inputs = captured.inputs
+                conversion.network = network_of(program, options, calls, given, inputs.samples, inputs.dtypes, captured)
+                if conversion.report.backend == "cpu" and calls.plugins:
+                    refused = captured.in_pytorch(calls.plugins)
+                elif captured.whole is not None and conversion.report.backend == "tensorrt":
+                    conversion.network.check_target()
+            except Error as failed:
+                refused = conversion.calls_of(failed)
+                if not refused:
+                    missing = (name for name, _, converts in conversion.operators if not converts)
+                    raise advised(failed, missing) from failed.__cause__
+        if refused:
+            conversion.parts = parts_of(conversion, refused)
+
+
+def _by_modules(conversion: Conversion, legacy: Any, refused: Error) -> None:
     """The conversion of a model whose Python code runs in PyTorch."""
+    given, sampled, report = conversion.given, conversion.sampled, conversion.report
+    if given["target"] is not None:
+        raise error(
+            "E0701",
+            "`target` was given for a model whose Python code decides by values, which runs in this process",
+            "leave out `target`, and convert on the machine that runs the model",
+        ) from refused
     tensors = sampled.tensors()
-    options = {
-        "device": cuda_index(tensors, module),
-        "site_packages": _core.site_packages(),
-        "tensorrt": given["tensorrt"],
-    }
-    report.backend, report.reason = choose(given["backend"], given["target"], options, tensors, module)
-    device = torch.device("cuda", options["device"]) if report.backend == "tensorrt" else torch.device("cpu")
+    _choose(conversion, tensors)
+    on_gpu = report.backend == "tensorrt"
+    device = torch.device("cuda", cuda_index(tensors, conversion.module)) if on_gpu else torch.device("cpu")
     inherited = {
         **{name: value for name, value in given.items() if name not in _OF_THE_WHOLE},
         "backend": report.backend,
@@ -242,12 +273,8 @@ def _by_modules(
     def convert_part(part: torch.nn.Module, args: Any, kwargs: dict[str, Any], shapes: dict[str, Any]) -> TRTModule:
         return torch2trt(part, args, kwargs=kwargs, fallback=True, **inherited, **shapes, **legacy)
 
-    captured, parts = by_modules(module, sampled, device, refused, convert_part)
+    conversion.captured, conversion.parts = by_modules(conversion.module, sampled, device, refused, convert_part)
     show(given["log_level"])
-    options = _options(given, captured, sampled, module)
-    conversion = Conversion(module, sampled, captured, None, options, list(parts.weights), report, bar, given, parts)
-    describe(conversion)
-    return conversion
 
 
 _OF_THE_WHOLE = (
@@ -257,12 +284,14 @@ _OF_THE_WHOLE = (
 """Arguments that are about the whole model, and not about its sub-modules."""
 
 
-def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module: Any) -> dict[str, Any]:
+def _options(conversion: Conversion) -> dict[str, Any]:
     """The options as the Rust half reads them."""
+    given, captured = conversion.given, conversion.captured
     half = "float16" if given["fp16_mode"] else "bfloat16" if given["bf16_mode"] else None
     inputs, outputs = arguments.names(given, captured.input_names, captured.output_names)
     return {
         **{name: given[name] for name in _PASSED_ON},
+        "backend": conversion.report.backend,
         "input_names": inputs,
         "output_names": outputs,
         "half": half,
@@ -271,49 +300,13 @@ def _options(given: dict[str, Any], captured: Captured, sampled: Samples, module
         "verbose": given["log_level"] < logging.DEBUG,
         "plugins": named_plugins(given["plugins"]),
         "keep_fp32": given["keep_fp32"],
-        "device": cuda_index(captured.inputs.samples, module),
+        "device": cuda_index(captured.inputs.samples, conversion.module),
         "site_packages": _core.site_packages(),
-        "profiles": sampled.ranges(inputs, captured.inputs.dtypes),
+        "profiles": conversion.sampled.ranges(inputs, captured.inputs.dtypes),
     }
 
 
-def _made(conversion: Conversion) -> TRTModule:
-    """Network → module: makes the engine, compares."""
-    network, captured, report = conversion.network, conversion.captured, conversion.report
-    options, target = conversion.options, conversion.given["target"]
-    engine, plan = None, None
-    with timed(report, "engine"):
-        if conversion.parts is not None:
-            engine = conversion.parts.engine
-            report.engine = engine.description
-        elif report.backend == "cpu":
-            engine = network.cpu_engine()
-            report.engine = engine.description
-        else:
-            plan = network.build(conversion.bar)
-            report.plan, report.engine = plan.summary, f"TensorRT plan for {target}"
-    if plan and target is None:
-        with timed(report, "load"):
-            engine, plan = plan.engine(), None
-            report.engine = engine.description
-    kept = network if conversion.given["keep_network"] else None
-    report.options = {name: options[name] for name in _RECORDED if options.get(name)}
-    made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
-    made.run_options = {name: options[name] for name in _FOR_RUNS}
-    made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
-    made._replaced = replaced(as_module(conversion.module))
-    if conversion.given["refittable"]:
-        made.conversion_arguments = conversion.given
-    if conversion.given["verify"]:
-        if engine:
-            conversion.verify(made)
-        else:
-            verify_on_the_cpu(conversion)
-    return made
-
-
 _PASSED_ON = (
-    "backend",
     "target",
     "max_workspace_size",
     "optimization_level",
@@ -331,28 +324,11 @@ _PASSED_ON = (
 )
 """The arguments that are options of the Rust half under the same names."""
 
-_FOR_RUNS = ("use_cuda_graph", "threads", "tensorrt", "plugins", "onnxruntime")
-"""The options of the Rust half that running the engine again needs: in a copy, after new weights."""
 
-_RECORDED = (
-    *("half", "int8", "keep_fp32", "target", "max_workspace_size", "optimization_level", "avg_timing_iterations"),
-    *("tactic_sources", "version_compatible", "hardware_compatible", "refittable"),
-)
-"""The options that an engine file tells of."""
-
-
-def coverage(
-    module: torch.nn.Module, inputs: Any, kwargs: dict[str, Any] | None = None, dynamic_shapes: Any = None
-) -> list[tuple[str, int, bool]]:
-    """Every operator the model uses: (overload, number of calls, whether it converts). Builds nothing."""
-    sampled = collect(module, inputs, kwargs, ShapeOptions(dynamic_shapes=dynamic_shapes))
-    captured, program = _captured(module, sampled, _core.ProgressBar(False))
-    return listed(program.coverage(), captured.kept)
-
-
-def _captured(
+def captured_program(
     module: Any, sampled: Samples, bar: _core.ProgressBar, to_cut: bool = False
 ) -> tuple[Captured, _core.Program]:
+    """What is captured of a model, and its program; with `to_cut`, past calls that have no form in a program."""
     keep = [registered.method for registered in CONVERTERS.values()]
     known = _known()
 
@@ -393,4 +369,4 @@ def _take(module: Any, sampled: Samples, take: Callable[..., Captured]) -> Captu
         raise
 
 
-__all__ = ["Conversion", "convert", "coverage", "torch2trt"]
+__all__ = ["Conversion", "captured_program", "convert", "defaults", "torch2trt"]

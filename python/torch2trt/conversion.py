@@ -8,19 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.fx import Node as FxNode
 
 from . import _core
 from .capture import Captured
+from .converters import Calls
 from .dynamic import Ranges, resized
 from .errors import Error
 from .footprint import Room
 from .guards import Guards
 from .module import TRTModule
 from .partition import Made
+from .partition.refusals import REFUSED, brief
 from .report import Report
 from .samples import Samples
 from .verify import check, check_elsewhere, check_fresh
@@ -33,26 +36,39 @@ class Conversion:
     Attributes:
         module: the model.
         sampled: the sample inputs and ranges.
-        captured: what was captured of the model.
-        network: the TensorRT-level network; None where there are parts.
-        options: the options, as the Rust half reads them.
-        weights: the model's tensors that the network may borrow.
         report: what is known so far.
         bar: shows progress.
         given: the arguments of the call but the model.
+        to_build: whether engines are built; otherwise parts are described only.
+        captured: what was captured of the model.
+        operators: of each operator of the model, the overload, the number of calls and whether it converts.
+        options: the options, as the Rust half reads them.
+        network: the TensorRT-level network; None where there are parts.
+        weights: the model's tensors that the network may borrow.
+        calls: the user's converters; None of a model whose Python code decides by values.
         parts: engines and parts in PyTorch, where a part of the model runs there.
     """
 
     module: Any
     sampled: Samples
-    captured: Captured
-    network: Any
-    options: dict[str, Any]
-    weights: list[torch.Tensor]
     report: Report
     bar: _core.ProgressBar
     given: dict[str, Any]
+    to_build: bool = True
+    captured: Captured = field(init=False)
+    operators: list[tuple[str, int, bool]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    network: Any = None
+    weights: list[torch.Tensor] = field(default_factory=list)
+    calls: Calls | None = None
     parts: Made | None = None
+
+    def calls_of(self, failed: Error) -> dict[FxNode, str]:
+        """The calls that an error names, with the reason, where the model may be cut around them; none elsewhere."""
+        whole = self.captured.whole
+        if whole is None or failed.code not in REFUSED:
+            return {}
+        return dict.fromkeys((whole.walked.origins[index] for index in failed.nodes), brief(failed))
 
     def verify(self, made: TRTModule) -> None:
         """Compares with the model on the samples, or at the ends of every range, and on fresh values.
@@ -68,7 +84,7 @@ class Conversion:
                 decision = guards.failing([tuple(tensor.shape) for tensor in tensors])
                 check(self.module, made, self.captured, label, tensors, decision, is_cut)
             self._verify_elsewhere(made, guards, room, profiles)
-            for wide, profile in zip(asked, profiles):
+            for wide, profile in zip(asked, profiles, strict=True):
                 if wide != profile:
                     taken = ", ".join(str(list(shape)) for shape in profile.maximum)
                     made.report.skipped["sizes above " + taken] = room.reason(wide.maximum)
@@ -78,7 +94,7 @@ class Conversion:
         """Compares at sizes where the model decides otherwise than at the sample's, as far as these fit in memory."""
         samples = [sample.detach() for sample in self.captured.inputs.samples]
         for shapes, decision in guards.elsewhere(profiles):
-            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes)]
+            tensors = [resized(sample, shape) for sample, shape in zip(samples, shapes, strict=True)]
             check_elsewhere(self.module, made, self.captured, tensors, decision)
         if profiles != self.sampled.profiles:
             for shapes, decision in guards.elsewhere(self.sampled.profiles):
@@ -94,7 +110,7 @@ def verify_on_the_cpu(conversion: Conversion) -> None:
     """
     captured, report = conversion.captured, conversion.report
     try:
-        engine = conversion.network.cpu_engine()
+        engine = conversion.parts.engine if conversion.parts else conversion.network.cpu_engine()
         report.compared_on = _ON_THE_CPU
         conversion.verify(TRTModule(engine, captured.inputs, captured.outputs, report, None, conversion.weights))
     except Error as refused:

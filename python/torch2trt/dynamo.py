@@ -5,7 +5,8 @@
         y = compiled(x)
 
 Dynamo hands over one graph for each part of the model between graph breaks. Each becomes an engine, or several with
-parts in PyTorch, when it is called with shapes that it was not called with before.
+parts in PyTorch, when it is called with shapes that no engine takes. Where Dynamo has symbolic sizes, an engine takes a
+range of them.
 
 This file must not know how models are converted.
 """
@@ -21,11 +22,12 @@ import torch
 from ._convert import torch2trt
 from ._log import logger
 from .capture import CaptureWarning
+from .dynamo_sizes import Sizes, sizes_of
 from .errors import error
 from .module import TRTModule
 
 MOST_ENGINES = 16
-"""Shapes of one graph that get an engine; PyTorch runs it for further ones."""
+"""Engines of one graph; PyTorch runs it for further shapes."""
 
 _DEFAULTS = {"fallback": True, "progress": False, "verify": False}
 _SHAPES = ("min_shapes", "opt_shapes", "max_shapes", "max_batch_size", "dynamic_shapes")
@@ -54,7 +56,7 @@ def backend(
     given = {**_DEFAULTS, **(options or {})}
     for name in _OURS:
         if name in given:
-            help = "leave it out: each combination of shapes has an engine of its own"
+            help = "leave it out: the calls decide; torch._dynamo.mark_dynamic(x, 0, min=2, max=32) gives a range"
             raise error("E0701", f"option `{name}` is not for torch.compile", help)
     if mode in ("reduce-overhead", "max-autotune"):
         given.setdefault("use_cuda_graph", True)
@@ -63,12 +65,13 @@ def backend(
 
 
 class _Compiled:
-    """A graph with an engine for each combination of shapes that it was called with."""
+    """A graph with an engine for each range of sizes, or each combination of shapes, that it was called with."""
 
     def __init__(self, graph: torch.fx.GraphModule, fixed: list[bool], options: dict[str, Any]) -> None:
         self.graph, self.fixed, self.options = graph, fixed, options
+        self.sizes = sizes_of(graph)
         self.weights: list[tuple[Any, int]] = []
-        self.engines: dict[tuple[Any, ...], TRTModule | None] = {}
+        self.engines: dict[tuple[Any, Any], TRTModule | None] = {}
         self._noted: set[str] = set()
 
     def __call__(self, *inputs: Any) -> Any:
@@ -80,42 +83,89 @@ class _Compiled:
         ):
             self.engines.clear()
             self.weights = [(weight, 0 if weight.is_inference() else weight._version) for weight in weights]
-        tensors = self._tensors(inputs)
-        numbers = tuple(one for one in inputs if not isinstance(one, torch.Tensor))
-        key = (numbers, *((tensor.shape, tensor.dtype, tensor.device) for tensor in tensors))
-        if key not in self.engines:
+        key = self._found(inputs)
+        if key is None:
             if len(self.engines) >= MOST_ENGINES:
                 reason = f"more than {MOST_ENGINES} shapes: give torch2trt() a range of shapes instead"
                 return self._in_pytorch(reason, inputs)
-            self.engines[key] = self._converted(inputs)
+            key = self._made(inputs)
         engine = self.engines[key]
-        return self.graph(*inputs) if engine is None else engine(*tensors)
+        return self.graph(*inputs) if engine is None else engine(*self._tensors(inputs))
+
+    def _found(self, inputs: Sequence[Any]) -> tuple[Any, Any] | None:
+        """The key of the engine that takes these inputs; None without one."""
+        if self.sizes is None:
+            key = self._key(inputs, None)
+            return key if key in self.engines else None
+        values, about = self.sizes.of(inputs), self._key(inputs, self.sizes)[0]
+        for key in self.engines:
+            if key[0] == about and all(low <= size <= high for size, (low, high) in zip(values, key[1], strict=True)):
+                return key
+        return None
+
+    def _key(self, inputs: Sequence[Any], sizes: Sizes | None, ranges: Any = ()) -> tuple[Any, Any]:
+        """What an engine is for: numbers, dtypes, devices and, where sizes have no ranges, shapes."""
+        named = sizes.numbers if sizes else {}
+        numbers = [one for k, one in enumerate(inputs) if not isinstance(one, torch.Tensor) and k not in named]
+        tensors = [(None if sizes else one.shape, one.dtype, one.device) for one in self._tensors(inputs)]
+        return (bool(sizes), *numbers, *tensors), ranges
 
     def _tensors(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         return [
             one for one, fixed in zip(inputs, self.fixed, strict=True) if isinstance(one, torch.Tensor) and not fixed
         ]
 
-    def _converted(self, inputs: Sequence[Any]) -> TRTModule | None:
-        """An engine for these shapes; None where PyTorch runs the graph, which is logged."""
-        bound = _Bound(self.graph, inputs, self.fixed)
+    def _made(self, inputs: Sequence[Any]) -> tuple[Any, Any]:
+        """Makes an engine for a range that holds these inputs, or for their shapes alone. Returns its key."""
+        if self.sizes is not None:
+            known = [ranges for about, ranges in self.engines if about[0]]
+            ranges = self.sizes.ranges(self.sizes.of(inputs), known)
+            made = self._converted(inputs, self.sizes, ranges)
+            if made is not None:
+                key = self._key(inputs, self.sizes, ranges)
+                for held in [one for one in self.engines if one[0] == key[0]]:
+                    del self.engines[held]  # the new one takes what it took
+                self.engines[key] = made
+                return key
+            self.sizes = None  # each combination of shapes by itself
+        key = self._key(inputs, None)
+        self.engines[key] = self._converted(inputs)
+        return key
+
+    def _converted(self, inputs: Sequence[Any], sizes: Sizes | None = None, ranges: Any = ()) -> TRTModule | None:
+        """An engine for these shapes, or for ranges of sizes; None where PyTorch runs the graph, which is logged."""
+        bound = _Bound(self.graph, inputs, self.fixed, sizes)
         tensors = [tensor.detach() for tensor in self._tensors(inputs)]
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                made = torch2trt(bound, tensors, **self.options)
+                made = torch2trt(bound, tensors, **self.options, **self._shapes(tensors, sizes, ranges))
         except torch._dynamo.exc.TorchDynamoException:
             raise
         except RuntimeError as refused:  # every error of this package is one, and so are most of PyTorch's
             if getattr(refused, "code", "") == "E0701":
                 raise
-            self._note(f"PyTorch runs a graph: {refused}")
+            self._note(self._cause(refused, sizes))
             return None
         doubts = [str(one.message) for one in caught if issubclass(one.category, CaptureWarning)]
         if doubts:  # writes to buffers, decisions by values: the engine would return something else
-            self._note(f"PyTorch runs a graph: {doubts[0]}")
+            self._note(self._cause(doubts[0], sizes))
             return None
         return made
+
+    def _shapes(self, tensors: list[torch.Tensor], sizes: Sizes | None, ranges: Any) -> dict[str, Any]:
+        """The arguments of `torch2trt` for ranges of sizes."""
+        if sizes is None:
+            return {}
+        lows, highs = (
+            [shape for k, shape in enumerate(sizes.shapes_at(ends)) if shape is not None and not self.fixed[k]]
+            for ends in zip(*ranges, strict=True)
+        )
+        return {"min_shapes": lows, "opt_shapes": [tuple(one.shape) for one in tensors], "max_shapes": highs}
+
+    @staticmethod
+    def _cause(reason: Any, sizes: Sizes | None) -> str:
+        return f"PyTorch runs a graph: {reason}" if sizes is None else f"one engine for each shape: {reason}"
 
     def _in_pytorch(self, reason: str, inputs: Sequence[Any]) -> Any:
         self._note(f"PyTorch runs a graph: {reason}")
@@ -130,7 +180,9 @@ class _Compiled:
 class _Bound(torch.nn.Module):
     """A graph of Dynamo's with its weights, and the numbers among its inputs, in place."""
 
-    def __init__(self, graph: torch.fx.GraphModule, inputs: Sequence[Any], fixed: Sequence[bool]) -> None:
+    def __init__(
+        self, graph: torch.fx.GraphModule, inputs: Sequence[Any], fixed: Sequence[bool], sizes: Sizes | None
+    ) -> None:
         super().__init__()
         self.graph = graph
         self.places: list[tuple[str, Any]] = []
@@ -140,6 +192,8 @@ class _Bound(torch.nn.Module):
                 self.places.append(("weight", f"weight{index}"))
             elif isinstance(value, torch.Tensor):
                 self.places.append(("input", None))
+            elif sizes is not None and index in sizes.numbers:
+                self.places.append(("size", sizes.symbols[sizes.numbers[index]]))
             else:
                 self.places.append(("number", value))
         self.eval()
@@ -151,6 +205,10 @@ class _Bound(torch.nn.Module):
             next(remaining) if kind == "input" else getattr(self, value) if kind == "weight" else value
             for kind, value in self.places
         ]
+        for index, (kind, value) in enumerate(self.places):
+            if kind == "size":
+                source, axis = value
+                values[index] = values[source].shape[axis]
         return self.graph(*values)
 
 

@@ -52,7 +52,7 @@ class TRTModule(torch.nn.Module):
         inputs: InputTree | None = None,
         outputs: OutputTree | None = None,
         report: Report | None = None,
-        plan: Plan | None = None,
+        plan: Plan | PartitionedEngine | None = None,
         weights: list[torch.Tensor] | None = None,
         network: Any = None,
         *,
@@ -88,7 +88,7 @@ class TRTModule(torch.nn.Module):
         inputs: InputTree | None,
         outputs: OutputTree | None,
         report: Report | None,
-        plan: Plan | None = None,
+        plan: Plan | PartitionedEngine | None = None,
         network: Any = None,
     ) -> None:
         self.engine, self.plan, self.network = engine, plan, network
@@ -235,6 +235,10 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: E0605 where the file cannot be written, E0701 where the model runs on the CPU engine.
         """
+        if isinstance(self._saved(), PartitionedEngine):
+            raise error(
+                "E0701", "a model with parts in PyTorch has no single TensorRT plan", "write an engine file with model_trt.save(path)"
+            )
         plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
             raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
@@ -244,7 +248,7 @@ class TRTModule(torch.nn.Module):
         except OSError as refused:
             raise error("E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists") from refused
 
-    def _saved(self) -> Engine | Plan:
+    def _saved(self) -> Engine | Plan | PartitionedEngine:
         saved = self.plan or self.engine
         if saved is None:
             raise error("E0604", "this TRTModule is empty", "convert a model, or fill it with load_state_dict first")

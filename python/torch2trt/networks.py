@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
+from torch.fx import Node as FxNode
 
 from . import _core
 from ._log import logger
@@ -19,34 +20,67 @@ from .conversion import Conversion
 from .converters import Calls
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .errors import error
-from .partition import Made, make
+from .partition import Backend, Made, make
+from .partition.partition import summary
 from .ranges import magnitudes
 from .samples import calibration_samples
 
 
-def parts_of(conversion: Conversion, refused: dict[Any, str], calls: Calls) -> Made:
+def parts_of(conversion: Conversion, refused: dict[FxNode, str]) -> Made:
     """The parts of a model of which some calls run in PyTorch."""
-    given, captured, options = conversion.given, conversion.captured, conversion.options
-    if options["target"] is not None or given["refittable"]:
-        other = "target" if options["target"] is not None else "refittable"
-        raise error("E0701", f"`{other}` and parts in PyTorch were asked for", f"leave out `{other}`, or fallback")
-    device = torch.device("cuda", options["device"]) if conversion.report.backend == "tensorrt" else torch.device("cpu")
-
+    captured, options = conversion.captured, conversion.options
+    check_parts(conversion.given, captured.inputs.samples)
+    names = (options["input_names"], options["output_names"])
+    given, profiles, backend = conversion.given, conversion.sampled.profiles, _backend(conversion)
     # Where nothing but plugins sends calls to PyTorch, nobody asked how large an engine is worth having.
     least = given["min_layers"] if given["fallback"] or given["run_in_pytorch"] else 0
+    return make(captured.to_cut(), refused, captured.inputs.samples, profiles, backend, least, names)
+
+
+def check_parts(given: dict[str, Any], samples: Sequence[torch.Tensor]) -> None:
+    """Rejects what a model with parts in PyTorch cannot be.
+
+    Raises:
+        torch2trt.Error: E0701.
+    """
+    if given["refittable"]:
+        raise error("E0701", "`refittable` and parts in PyTorch were asked for", "leave out `refittable`, or fallback")
+    if given["target"] is not None and any(sample.is_cuda for sample in samples):
+        raise error(
+            "E0701",
+            "`target` and parts in PyTorch were asked for, and the model is on a GPU, which may be another one",
+            "convert model.cpu() with inputs on the CPU; torch2trt.load moves the parts to the GPU",
+        )
+
+
+def _backend(conversion: Conversion) -> Backend:
+    """What turns parts into engines of the backend that was chosen."""
+    given, options, bar = conversion.given, conversion.options, conversion.bar
+    on_cpu, is_ahead = conversion.report.backend == "cpu", options["target"] is not None
 
     def convert(
         program: _core.Program, own: dict[str, Any], samples: list[torch.Tensor], dtypes: list[str]
     ) -> _core.Network:
-        return network_of(program, {**options, **own}, calls, given, samples, dtypes, None)
+        assert conversion.calls is not None
+        network = network_of(program, {**options, **own}, conversion.calls, given, samples, dtypes, None)
+        if not on_cpu:
+            network.check_target()
+        return network
 
-    def build(network: _core.Network) -> _core.Engine:
-        return network.cpu_engine() if device.type == "cpu" else network.build(conversion.bar).engine()
+    def build(network: _core.Network) -> _core.Engine | _core.Plan:
+        if on_cpu:
+            return network.cpu_engine()
+        plan = network.build(bar)
+        return plan if is_ahead else plan.engine()
 
-    return make(
-        captured.to_cut(), refused, captured.inputs.samples, (options["input_names"], options["output_names"]),
-        conversion.sampled.profiles, convert, build, device, least, device.type == "cuda",
-    )  # fmt: skip
+    device = torch.device("cpu") if on_cpu else torch.device("cuda", options["device"])
+    if not conversion.to_build:
+        return Backend(convert, None, None, device, not on_cpu)
+
+    def rehearse(network: _core.Network) -> _core.Engine:
+        return network.cpu_engine()
+
+    return Backend(convert, build, rehearse if is_ahead and not on_cpu else None, device, not on_cpu)
 
 
 def network_of(
@@ -108,7 +142,8 @@ def describe(conversion: Conversion) -> None:
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)
     if parts is not None:
         report.partitions = parts.partitions
-        logger.warning("%s", report.partition_summary())
+        if conversion.to_build:
+            logger.warning("%s; print(model_trt.report) shows why", summary(parts.partitions))
         conversion.weights += parts.weights
 
 
@@ -120,4 +155,4 @@ def _quantized(network: _core.Network, given: dict[str, Any], samples: Iterable[
     return made
 
 
-__all__ = ["describe", "network_of", "parts_of"]
+__all__ = ["check_parts", "describe", "network_of", "parts_of"]

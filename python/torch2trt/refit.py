@@ -6,10 +6,9 @@ engine takes those by name. This file must not know how an engine is refitted.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from ._convert import convert, torch2trt
+from ._convert import convert, defaults
 from ._core import Engine
 from .accepted import flag
 from .arguments import take_legacy
@@ -26,7 +25,7 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
     on_cpu = made.engine.device_index is None
     if on_cpu and not (made.conversion_arguments or made.report.options.get("refittable")):
         raise error("E0606", "the engine was not made for new weights", "convert with refittable=True")
-    verify, known = flag("verify", verify), _defaults()
+    verify, known = flag("verify", verify), defaults()
     take_legacy({name: value for name, value in arguments.items() if name not in known}, list(known))
     given = {**known, **(made.conversion_arguments or _recorded(made)), **arguments}
     if inputs is not None:
@@ -59,13 +58,6 @@ def _alike(engine: Engine, old: Engine) -> Engine:
             "refit with a model of the same layers, and the arguments of the first conversion",
         )
     return engine
-
-
-def _defaults() -> dict[str, Any]:
-    """The arguments of `torch2trt` as they are when nobody gives them."""
-    parameters = inspect.signature(torch2trt).parameters.values()
-    given = {p.name: None if p.default is p.empty else p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
-    return {**given, "legacy": {}}
 
 
 def _recorded(made: TRTModule) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .partition.partition import Partition
+from .partition.partition import rows as part_rows
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Report:
     """Comparisons that were not made, and why."""
     options: dict[str, Any] = field(default_factory=dict)
     """The options of the build that were not left at their defaults."""
+    cuda_graph: str = ""
+    """What of a call of a partitioned model is one CUDA graph, and why no more; empty where none was asked for."""
     plan: list[tuple[str, str]] = field(default_factory=list)
     """What TensorRT built, as (name, value) pairs."""
     partitions: list[Partition] = field(default_factory=list)
@@ -74,24 +78,13 @@ class Report:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
-        rows += [(f"part {k}", str(part)) for k, part in enumerate(self.partitions)]
-        rows.append(("verified", self.compared_on))
+        rows += part_rows(self.partitions)
+        rows += [("CUDA graph", self.cuda_graph), ("verified", self.compared_on)]
         rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
         rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]
         rows += self.plan
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(_row(name, value, width) for name, value in rows if value)
-
-    def partition_summary(self) -> str:
-        """One line: how much of a partitioned model runs in engines."""
-        engines = [part for part in self.partitions if part.kind == "engine"]
-        others = len(self.partitions) - len(engines)
-        calls, total = (sum(part.calls for part in parts) for parts in (engines, self.partitions))
-        return (
-            f"{len(engines)} engine{'s' * (len(engines) != 1)} and {others} part{'s' * (others != 1)} in PyTorch: "
-            f"{calls} of {total} operator calls run in engines; print(model_trt.report) shows why"
-        )
+        return table(rows)
 
     def _kept_by_cause(self) -> list[str]:
         """A line for each cause that keeps layers in float32; causes that differ in a number or a name are one."""
@@ -111,6 +104,12 @@ _WIDTH = 100
 _LISTED = 8
 """Layers that a cause lists by name."""
 _VARIES = re.compile(r"`[^`]*`|(?<!\w)\d[\d.e+-]*")
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Rows of a name and a value, names aligned; those without a value are left out."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(_row(name, value, width) for name, value in rows if value)
 
 
 def _row(name: str, value: str, width: int) -> str:

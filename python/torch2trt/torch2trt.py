@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from . import converters, trt
-from ._convert import coverage, torch2trt
+from ._convert import torch2trt
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .covered import coverage
 from .dataset import Dataset, FolderDataset, ListDataset, TensorBatchDataset
 from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM, DatasetCalibrator
 from .flatten_module import Flatten, Unflatten

@@ -9,8 +9,9 @@ import torch
 import torchvision
 from torch import nn
 
-from torch2trt import Error
+from torch2trt import Error, dynamo
 from torch2trt.dynamo import MOST_ENGINES, _Compiled, backend
+from torch2trt.errors import error
 
 
 @pytest.fixture(autouse=True)
@@ -88,10 +89,76 @@ def test_other_shapes(dynamic):
     made, graphs = compiled(model, dynamic=dynamic)
     for size in (8, 9, 8, 12, 9):
         agrees(model, made, torch.randn(2, 3, size, 7))
-    assert sum(engines(graphs)) == (4 if dynamic is None else 3)  # Dynamo compiles the first shape alone, by default
+    # Dynamo compiles the first shape alone, by default, and a range after that.
+    assert sum(engines(graphs)) == {None: 2, False: 3, True: 1}[dynamic]
     for size in range(20, 20 + MOST_ENGINES + 2) if dynamic else ():
         agrees(model, made, torch.randn(2, 3, size, 7))
     assert all(count <= MOST_ENGINES for count in engines(graphs))
+
+
+class Sized(nn.Module):
+    """Sizes as numbers, in shapes and among the outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x, y):
+        z = self.layer(torch.cat([x, y])) * x.shape[0]
+        return z.view(2, -1, 8).sum(0) / y.shape[0] + x
+
+
+@pytest.mark.parametrize(
+    "sizes", [range(2, 12), [4, 30, 2, 17, 9, 25, 31, 3, 12, 20], [3, 5, 8, 9, 40, 45, 33, 10, 60, 7]]
+)
+def test_one_engine_for_a_range(sizes):
+    model = Sized().eval()
+    made, graphs = compiled(model, dynamic=True)
+    for size in sizes:
+        agrees(model, made, torch.randn(size, 8), torch.randn(size, 8))
+    assert [len(graph.engines) for graph in graphs] == [1] and engines(graphs) == [1]  # a larger range takes its place
+    agrees(model, made, torch.randn(1, 8), torch.randn(1, 8))  # Dynamo has a graph of its own for it
+
+
+def test_a_range_that_is_marked():
+    model = nn.Linear(8, 8).eval()
+    made, graphs = compiled(model)
+    for size in (3, 24, 32, 2):
+        x = torch.randn(size, 8)
+        torch._dynamo.mark_dynamic(x, 0, min=2, max=32)
+        agrees(model, made, x)
+    [(_, ranges)] = graphs[0].engines
+    assert len(graphs) == 1 and ranges == ((2, 32),)
+
+
+def test_sizes_that_grow_need_few_engines(monkeypatch):
+    made_for = []
+    convert = dynamo.torch2trt
+    monkeypatch.setattr(
+        dynamo, "torch2trt", lambda *args, **kwargs: made_for.append(kwargs) or convert(*args, **kwargs)
+    )
+    model = nn.Linear(8, 8).eval()
+    made, _ = compiled(model, dynamic=True)
+    for size in (2, 5, 9, 16, 17, 33, 50, 64, 65, 128):
+        agrees(model, made, torch.randn(size, 8))
+    assert [kwargs["max_shapes"] for kwargs in made_for] == [[(16, 8)], [(64, 8)], [(256, 8)]]
+
+
+def test_a_graph_that_takes_no_range_has_an_engine_for_each_shape(caplog, monkeypatch):
+    def refuse(*args, **kwargs):
+        if "min_shapes" in kwargs:
+            raise error("E0307", "the model does not allow every size", "none")
+        return convert(*args, **kwargs)
+
+    convert = dynamo.torch2trt
+    monkeypatch.setattr(dynamo, "torch2trt", refuse)
+    model = nn.Linear(8, 8).eval()
+    made, graphs = compiled(model, dynamic=True)
+    with caplog.at_level(logging.WARNING, "torch2trt"):
+        for size in (4, 6, 4):
+            agrees(model, made, torch.randn(size, 8))
+    assert engines(graphs) == [2]
+    assert "one engine for each shape" in caplog.text
 
 
 def test_weights_that_change():

@@ -53,8 +53,9 @@ def test_small_engines_join_the_parts_around_them():
         weights = [draw.randint(0, 3) for _ in given]
         parts, sides, moved = without_small_engines(before, given, weights.__getitem__, 5)
         check(before, sides, parts)
-        assert moved == {k for k, (old, new) in enumerate(zip(given, sides)) if old and not new}
-        assert not any(new and not old for old, new in zip(given, sides))  # nothing is forced into an engine
+        assert moved == {k for k, (old, new) in enumerate(zip(given, sides, strict=True)) if old and not new}
+        # Nothing is forced into an engine.
+        assert not any(new and not old for old, new in zip(given, sides, strict=True))
         engines = {parts[k] for k in range(len(sides)) if sides[k]}
         sums = [sum(weights[k] for k in range(len(sides)) if parts[k] == part) for part in engines]
         assert len(sums) == 1 or all(total >= 5 for total in sums) or not sums

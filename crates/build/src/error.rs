@@ -1,6 +1,6 @@
 //! What can go wrong while telling and building, each with the layer it is about and where that comes from.
 
-use network::{Layer, Network, Origin, Tensor, TensorId};
+use network::{Layer, Network, Origin, TensorId};
 use nvinfer as trt;
 use std::fmt;
 use std::sync::Arc;
@@ -139,14 +139,21 @@ impl Refusal {
     }
 
     fn help(&self) -> &'static str {
+        self.machine_help().unwrap_or(
+            "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT refused",
+        )
+    }
+
+    /// What to do where the machine failed, and not the network.
+    fn machine_help(&self) -> Option<&'static str> {
         let says = |words: &[&str]| self.reasons().any(|m| words.iter().any(|word| m.text.contains(word)));
         if says(&["generateForCurrent", "CUDA_SUCCESS", "Cuda Runtime", "CUDA initialization failure"]) {
-            return "this build needs a GPU that works: run it where nvidia-smi shows one";
+            return Some("this build needs a GPU that works: run it where nvidia-smi shows one");
         }
         if says(&["OutOfMemory", "out of memory", "insufficient memory"]) {
-            return "free GPU memory, or lower max_workspace_size or the largest shapes";
+            return Some("free GPU memory, or lower max_workspace_size or the largest shapes");
         }
-        "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT refused"
+        None
     }
 }
 
@@ -163,6 +170,8 @@ pub struct Place {
     pub inputs: Vec<String>,
     /// Where in the model it comes from.
     pub origin: Option<Arc<Origin>>,
+    /// Nodes of the program that it stands for.
+    pub nodes: Vec<usize>,
 }
 
 impl Place {
@@ -172,16 +181,21 @@ impl Place {
             kind: layer.op.name(),
             inputs: layer.used().map(|id| network.tensor(id).type_text()).collect(),
             origin: Some(layer.origin.clone()),
+            nodes: network.nodes_of(layer),
         }
     }
 
-    pub(crate) fn input(name: &str, tensor: &Tensor) -> Self {
-        Self { name: name.to_owned(), kind: "input", inputs: vec![tensor.type_text()], origin: None }
+    pub(crate) fn input(name: &str, network: &Network, id: TensorId) -> Self {
+        let (inputs, nodes) = (vec![network.tensor(id).type_text()], network.nodes_reading(id));
+        Self { name: name.to_owned(), kind: "input", inputs, origin: None, nodes }
     }
 
     pub(crate) fn output(name: &str, network: &Network, id: TensorId) -> Self {
-        let origin = network.producer(id).map(|layer| layer.origin.clone());
-        Self { name: name.to_owned(), kind: "output", inputs: vec![network.tensor(id).type_text()], origin }
+        let producer = network.producer(id);
+        let (origin, nodes) =
+            (producer.map(|layer| layer.origin.clone()), producer.map(|layer| network.nodes_of(layer)));
+        let inputs = vec![network.tensor(id).type_text()];
+        Self { name: name.to_owned(), kind: "output", inputs, origin, nodes: nodes.unwrap_or_default() }
     }
 }
 
@@ -286,6 +300,14 @@ impl Error {
                 None => Self::TensorRt(error),
             },
         }
+    }
+
+    /// Nodes of the program that TensorRT rejects; empty where the machine is at fault, or no layer is named.
+    pub fn nodes(&self) -> Vec<usize> {
+        if matches!(self, Self::Refused(refusal) if refusal.machine_help().is_some()) {
+            return Vec::new();
+        }
+        self.places().iter().flat_map(|place| place.nodes.iter().copied()).collect()
     }
 
     /// The layers that a refusal is about.

@@ -63,7 +63,7 @@ impl<'n, 'w> Teller<'n, 'w> {
         for port in network.inputs() {
             let tensor = network.tensor(port.tensor);
             let told = self.told_input(&port.name, tensor);
-            let told = told.map_err(|e| self.fault(e, Place::input(&port.name, tensor)))?;
+            let told = told.map_err(|e| self.fault(e, Place::input(&port.name, network, port.tensor)))?;
             self.tensors[port.tensor.0 as usize] = Some(told);
         }
         Ok(())

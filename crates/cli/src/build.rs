@@ -67,6 +67,12 @@ pub(crate) struct Arguments {
     /// The weights of the plan can be replaced after the build
     #[arg(long)]
     refittable: bool,
+    /// Run in PyTorch what does not convert, and the rest in engines (needs PyTorch)
+    #[arg(long)]
+    fallback: bool,
+    /// A module that runs in PyTorch, such as layers.*.router; may be given several times. Implies --fallback
+    #[arg(long, value_name = "PATTERN")]
+    run_in_pytorch: Vec<String>,
     #[command(flatten)]
     machine: Machine,
 }
@@ -119,6 +125,45 @@ fn read(path: &Path, archive: &Archive) -> String {
 }
 
 impl Arguments {
+    /// What it asks of PyTorch, with --fallback.
+    pub(crate) fn for_pytorch(&self) -> Result<Option<Value>, Failure> {
+        if !self.fallback && self.run_in_pytorch.is_empty() {
+            return Ok(None);
+        }
+        let (Some(output), None) = self.outputs()? else {
+            return Err(wrong(
+                "a model with parts in PyTorch has no ONNX model".to_owned(),
+                "give --output the name of an engine file, such as net.trt2, and leave out --onnx",
+            ));
+        };
+        let mut arguments = self.machine.request();
+        if let Value::Object(members) = &mut arguments {
+            members.extend(self.given());
+        }
+        Ok(Some(json!({
+            "command": "build --fallback", "file": self.file, "output": output, "inputs": self.inputs,
+            "device": self.machine.device(), "ranges": self.ranges.request(), "arguments": arguments,
+        })))
+    }
+
+    /// The arguments of the conversion under Python's names.
+    fn given(&self) -> [(String, Value); 11] {
+        [
+            ("backend", json!(self.backend)),
+            ("target", json!(self.target)),
+            ("fp16_mode", json!(self.fp16)),
+            ("bf16_mode", json!(self.bf16)),
+            ("keep_fp32", json!(self.keep_fp32)),
+            ("max_workspace_size", json!(self.workspace)),
+            ("optimization_level", json!(self.optimization_level)),
+            ("version_compatible", json!(self.version_compatible)),
+            ("hardware_compatible", json!(self.hardware_compatible)),
+            ("refittable", json!(self.refittable)),
+            ("run_in_pytorch", json!(self.run_in_pytorch)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    }
+
     /// Where the engine file and the ONNX model are written to: the name of a file decides its format.
     fn outputs(&self) -> Result<(Option<&Path>, Option<&Path>), Failure> {
         let (output, onnx) = (self.output.as_deref(), self.onnx.as_deref());
@@ -274,8 +319,8 @@ fn without_python(error: Error, arguments: &Arguments) -> Error {
         return error;
     }
     Error::new(error.code(), error.message()).with_help(format!(
-        "`torch2trt coverage {}` lists all operators; convert in Python, where some are taken apart into others and you may \
-         write converters of your own, or write that part of the model with other operators",
+        "`torch2trt coverage {}` lists all operators; --fallback runs these calls in PyTorch; or convert in Python, where \
+         some are decomposed into others and you may write converters of your own",
         arguments.file.display()
     ))
 }

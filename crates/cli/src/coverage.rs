@@ -2,12 +2,28 @@
 
 use crate::{Done, Failure, Screen};
 use clap::Args;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A model that torch.export.save wrote
     file: PathBuf,
+    /// Also the engines and the parts in PyTorch that `build --fallback` would make (needs PyTorch)
+    #[arg(long)]
+    fallback: bool,
+    /// With --fallback: the GPU of a plan, such as sm_89: what its TensorRT lacks runs in PyTorch [default: the CPU engine]
+    #[arg(long, value_name = "GPU", requires = "fallback")]
+    target: Option<String>,
+}
+
+impl Arguments {
+    /// What it asks of PyTorch.
+    pub(crate) fn for_pytorch(&self) -> Option<Value> {
+        let backend = if self.target.is_some() { "tensorrt" } else { "cpu" };
+        let arguments = json!({ "target": self.target, "backend": backend });
+        self.fallback.then(|| json!({ "command": "coverage --fallback", "file": self.file, "arguments": arguments }))
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {

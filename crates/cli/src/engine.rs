@@ -27,6 +27,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The arguments as a request to PyTorch.
+    pub(crate) fn request(&self) -> serde_json::Value {
+        serde_json::json!({ "arguments": self.machine.request(), "trusted": self.trusted })
+    }
+
     /// Loads the engine.
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
         let options = Options {

@@ -13,10 +13,12 @@ mod engine;
 mod info;
 mod machine;
 mod plan;
+mod pytorch;
 mod run;
 mod tensors;
 
 pub use build::progress::bar_of;
+pub use pytorch::PyTorch;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -50,6 +52,18 @@ enum Command {
     Plan(plan::Arguments),
     /// What is installed on this machine: GPUs, TensorRT, ONNX Runtime
     Doctor(doctor::Arguments),
+}
+
+impl Command {
+    /// What a command asks of PyTorch; `None` where it does not need it.
+    fn for_pytorch(&self) -> Result<Option<serde_json::Value>, Failure> {
+        match self {
+            Self::Build(arguments) => arguments.for_pytorch(),
+            Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
+            Self::Run(arguments) => Ok(arguments.for_pytorch()),
+            Self::Info(_) | Self::Bench(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+        }
+    }
 }
 
 /// Why a command ended early.
@@ -99,6 +113,15 @@ fn row(name: &str, value: impl Into<String>) -> Vec<String> {
 /// Runs the command of a program's arguments, the first of which is the program's name. The folders of installed Python
 /// packages are searched for TensorRT and ONNX Runtime. Returns the exit status: 0, 1 for an error, 2 for wrong arguments.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<PathBuf>) -> u8 {
+    main_with(arguments, site_packages, None)
+}
+
+/// As [`main`]; `pytorch` runs what only PyTorch can: models with parts in PyTorch.
+pub fn main_with(
+    arguments: impl IntoIterator<Item = OsString>,
+    site_packages: Vec<PathBuf>,
+    pytorch: Option<&dyn PyTorch>,
+) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(said) => {
@@ -107,6 +130,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<Pa
             return u8::try_from(said.exit_code()).unwrap_or(2);
         }
     };
+    match arguments.command.for_pytorch() {
+        Ok(Some(request)) => return pytorch::run(&request, pytorch),
+        Ok(None) => {}
+        Err(Failure::Error(error)) => return complain(&in_our_terms(&error)),
+        Err(_) => return 1,
+    }
     let mut out = std::io::stdout().lock();
     let screen = &mut Screen(&mut out);
     let done = match arguments.command {

@@ -40,6 +40,17 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// The arguments under Python's names.
+    pub(crate) fn request(&self) -> serde_json::Value {
+        let Libraries { tensorrt, onnxruntime } = &self.libraries;
+        serde_json::json!({ "threads": self.threads, "tensorrt": tensorrt, "onnxruntime": onnxruntime })
+    }
+
+    /// The GPU, as CUDA counts them.
+    pub(crate) fn device(&self) -> u32 {
+        self.device
+    }
+
     /// Options that say so, and are at their defaults otherwise.
     pub(crate) fn options(&self, site_packages: Vec<PathBuf>) -> Options {
         Options { device: self.device, threads: self.threads, ..self.libraries.options(site_packages) }

@@ -1,8 +1,9 @@
 //! `torch2trt run`: one call.
 
-use crate::{Done, Screen, engine, tensors};
+use crate::{Done, Screen, engine, pytorch, tensors};
 use clap::Args;
 use runtime::Tensor;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -14,6 +15,23 @@ pub(crate) struct Arguments {
     /// Write the outputs to a safetensors file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What it asks of PyTorch, for a file with parts in PyTorch.
+    pub(crate) fn for_pytorch(&self) -> Option<Value> {
+        let about = json!({ "command": "run", "file": self.engine.file, "output": self.output });
+        pytorch::is_partitioned(&self.engine.file)
+            .then(|| merged(merged(about, self.inputs.request()), self.engine.request()))
+    }
+}
+
+/// One object with the members of both.
+fn merged(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {

@@ -32,6 +32,12 @@ pub(crate) fn shape(text: &str) -> Result<(String, Vec<i64>), String> {
 }
 
 impl Arguments {
+    /// The arguments as a request to PyTorch.
+    pub(crate) fn request(&self) -> serde_json::Value {
+        let shapes: BTreeMap<_, _> = self.shapes.iter().cloned().collect();
+        serde_json::json!({ "inputs": self.inputs, "shapes": shapes, "seed": self.seed })
+    }
+
     /// The tensors of a call, in the order of the inputs.
     ///
     /// # Errors

@@ -79,7 +79,7 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     driver.inputs(options)?;
     driver.weights()?;
     for (index, (node, converter)) in program.nodes().iter().zip(converters).enumerate() {
-        driver.node(node, converter).map_err(|e| e.at(index, node))?;
+        driver.node(index, node, converter).map_err(|e| e.at(index, node))?;
     }
     driver.outputs(options)?;
     Ok(driver.builder.finish())
@@ -174,7 +174,7 @@ impl Driver<'_> {
             self.builder.set_origin(Origin {
                 module: module.to_owned(),
                 operator: format!("weight {}", weight.name),
-                position: String::new(),
+                ..Origin::default()
             });
             // A weight of a type that no engine knows is an error only where it is used.
             if let Some(weights) = load(value, weight) {
@@ -185,7 +185,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn node(&mut self, node: &program::Node, converter: By<'_>) -> Result<()> {
+    fn node(&mut self, index: usize, node: &program::Node, converter: By<'_>) -> Result<()> {
         let call = Call::new(node, self.program, &self.tensors);
         let operator = match converter {
             By::Us(_) => node.target.clone(),
@@ -195,6 +195,7 @@ impl Driver<'_> {
             module: node.source.module.clone(),
             operator,
             position: node.source.position(),
+            node: Some(index),
         });
         for id in node.outputs.iter().flatten() {
             self.builder.make_sizes(&self.program.value(*id).dims)?;

@@ -49,6 +49,9 @@ pub struct Origin {
     pub operator: String,
     /// `file.py:line`; empty where unknown.
     pub position: String,
+    /// Index of the program's node that was converted. `None` for inputs, weights and networks read from text, which has
+    /// no node indices.
+    pub node: Option<usize>,
 }
 
 impl fmt::Display for Origin {
@@ -279,6 +282,20 @@ impl Network {
     /// The layer that makes a tensor; `None` for an input.
     pub fn producer(&self, id: TensorId) -> Option<&Layer> {
         self.tensor(id).producer.map(|(layer, _)| self.layer(layer))
+    }
+
+    /// Nodes of the program that a layer stands for: its own, or, for a constant, those of the layers that read it.
+    pub fn nodes_of(&self, layer: &Layer) -> Vec<usize> {
+        match layer.origin.node {
+            Some(node) => vec![node],
+            None => layer.outputs.iter().flat_map(|output| self.nodes_reading(*output)).collect(),
+        }
+    }
+
+    /// Nodes of the program whose layers read a tensor.
+    pub fn nodes_reading(&self, id: TensorId) -> Vec<usize> {
+        let readers = self.layers.iter().filter(|layer| layer.used().any(|read| read == id));
+        readers.filter_map(|layer| layer.origin.node).collect()
     }
 
     /// The constant behind a tensor, where a constant layer makes it.

@@ -37,7 +37,7 @@ fn assert_same(a: &Network, b: &Network) {
 }
 
 fn origin(module: &str, operator: &str, position: &str) -> Arc<Origin> {
-    Arc::new(Origin { module: module.into(), operator: operator.into(), position: position.into() })
+    Arc::new(Origin { module: module.into(), operator: operator.into(), position: position.into(), node: None })
 }
 
 #[test]

@@ -61,6 +61,14 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Nodes of the program whose layers have no ONNX form.
+    pub fn nodes(&self) -> Vec<usize> {
+        match self {
+            Self::Unsupported { origin, .. } => origin.node.into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn unsupported(layer: &Layer, reason: impl Into<String>, help: &'static str) -> Self {
         let (name, origin, reason) = (layer.name.clone(), layer.origin.clone(), reason.into());
         Self::Unsupported { layer: layer.op.name(), name, origin, reason, help }

@@ -14,7 +14,7 @@ use rand::Rng;
 use std::sync::Arc;
 
 fn origin(module: &str, operator: &str) -> Arc<Origin> {
-    Arc::new(Origin { module: module.into(), operator: operator.into(), position: "model.py:7".into() })
+    Arc::new(Origin { module: module.into(), operator: operator.into(), position: "model.py:7".into(), node: None })
 }
 
 fn random(dims: &[i64]) -> Weights {

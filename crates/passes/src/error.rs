@@ -18,6 +18,8 @@ pub enum Error {
         name: String,
         /// Where in the model it comes from.
         origin: Arc<Origin>,
+        /// Nodes of the program that the target cannot run; several where more than one layer is not supported.
+        nodes: Vec<usize>,
         /// What the target lacks.
         problem: String,
         /// What to do.

@@ -109,7 +109,13 @@ impl Error {
         &self.message
     }
 
-    /// The nodes of the program that do not convert, by index; empty for an error about something else.
+    /// Names the nodes of the program that the error is about, by index.
+    fn about(mut self, nodes: Vec<usize>) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// The nodes of the program that do not convert, or that the target cannot run; empty for an error about something else.
     pub fn nodes(&self) -> &[usize] {
         &self.nodes
     }
@@ -171,8 +177,7 @@ impl From<convert::Error> for Error {
             E::OutputDtype { .. } => (Code::OutputDtype, "return it as float32, or leave it out of the outputs".into()),
             E::At { .. } => (Code::ConverterContradiction, String::new()),
         };
-        let mut made = Self::new(code, error.to_string());
-        made.nodes = error.nodes();
+        let made = Self::new(code, error.to_string()).about(error.nodes());
         if help.is_empty() { made } else { made.with_help(help) }
     }
 }
@@ -228,14 +233,17 @@ impl From<onnx::Error> for Error {
             onnx::Error::Unsupported { .. } => Code::OnnxUnsupported,
             _ => Code::OnnxWrite,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string()).about(error.nodes())
     }
 }
 
 impl From<passes::Error> for Error {
     fn from(error: passes::Error) -> Self {
-        let code = if matches!(error, passes::Error::Unsupported { .. }) { Code::NotInThisVersion } else { Code::Pass };
-        Self::new(code, error.to_string())
+        let text = error.to_string();
+        match error {
+            passes::Error::Unsupported { nodes, .. } => Self::new(Code::NotInThisVersion, text).about(nodes),
+            _ => Self::new(Code::Pass, text),
+        }
     }
 }
 
@@ -288,7 +296,7 @@ impl From<build::Error> for Error {
             E::Unbounded { .. } | E::BadProfile { .. } => Code::BadProfile,
             _ => Code::TensorRt,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string()).about(error.nodes())
     }
 }
 

@@ -33,8 +33,8 @@ pub use nvinfer::TacticSource;
 pub use options::{Backend, Options};
 pub use passes::{Half, Kept, PrecisionReport, Quantized, Reason, calibrate, observe, quantize};
 pub use pipeline::{
-    build_plan, convert, coverage, cpu_engine, narrow, operators, read_archive, refit, save_onnx, tensorrt,
-    tensorrt_engine,
+    build_plan, check_target, convert, coverage, cpu_engine, narrow, operators, read_archive, refit, save_onnx,
+    tensorrt, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};

@@ -145,6 +145,15 @@ fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options:
     xxhash_rust::xxh3::xxh3_128(text.as_bytes())
 }
 
+/// Network → (): whether the TensorRT that the options name has every layer of a network, without a build.
+///
+/// # Errors
+/// E0301 without TensorRT; E0302 with the nodes of the program that it cannot run.
+pub fn check_target(network: &Network, options: &Options) -> Result<()> {
+    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    legalize(network, library.version(), None).map(drop)
+}
+
 /// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -36,7 +37,23 @@ def changes() -> list[Change]:
 
         return call
 
-    return [(operator, "__call__", change)]
+    return [(operator, "__call__", change), (torch, "compile", _compiled_anew)]
+
+
+def _compiled_anew(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.compile` without what Dynamo has for the attention of earlier calls.
+
+    `flex_attention` compiles the operator in each call. Dynamo looks for what fits among earlier calls, and a symbolic
+    size that is compared with theirs becomes a fixed one. Its cache belongs to the code of the function.
+    """
+
+    def compile(function: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if getattr(function, "__name__", "") == "_flex_attention_hop_wrapper":
+            code, closure = function.__code__.replace(), function.__closure__
+            function = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, closure)
+        return original(function, *args, **kwargs)
+
+    return compile
 
 
 def attention(

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from .. import boundary
-from .._core import Engine, write_file
+from .._core import Engine, Error, write_file
 from ..capture.size import Size
 from ..errors import error
+from .graphs import WholeCall, obstacle
 from .partition import Partition
 
 Run = Callable[[list[torch.Tensor], "int | None"], list[torch.Tensor]]
@@ -26,7 +27,7 @@ class Step:
     """One part of a partitioned model, ready to run.
 
     Attributes:
-        engine: the engine; None for a part that PyTorch runs.
+        engine: the engine, or the plan of one for another machine; None for a part that PyTorch runs.
         in_pytorch: the part in PyTorch: tensors and sizes in, tensors out.
         reads: where its inputs are: indices among the values of a run.
         sizes: the sizes that a part in PyTorch reads, over the shapes of the values so far.
@@ -81,6 +82,7 @@ class PartitionedEngine:
         steps: the parts in the order in which they run.
         ranges: the smallest and the largest size of each axis of each input.
         partitions: what the report shows of the parts.
+        whole: replays whole calls from CUDA graphs; None where that was not asked for.
     """
 
     plan = None
@@ -90,20 +92,33 @@ class PartitionedEngine:
         inputs: list[tuple[str, str, list[str]]],
         outputs: list[tuple[str, str, list[str]]],
         steps: list[Step],
-        results: list[int | torch.Tensor],
+        results: list[int | Size | torch.Tensor],
         ranges: list[list[tuple[int, int]]],
         device: torch.device,
         nested: int = 0,
     ) -> None:
         """An engine of these steps.
 
-        `results` are the outputs: indices among the values of a run, or weights of the model. `ranges` are the smallest
-        and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call.
+        `results` are the outputs: indices among the values of a run, sizes over their shapes, or weights of the model.
+        `ranges` are the smallest and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call.
         """
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
         self.ranges, self._device, self._nested = ranges, device, nested
         self.partitions: list[Partition] = []
-        self._takes = [(name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges)]
+        self.whole: WholeCall | None = None
+        self._takes = [
+            (name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges, strict=True)
+        ]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return [name for name, _, _ in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return [name for name, _, _ in self.outputs]
 
     @property
     def device(self) -> str:
@@ -124,9 +139,27 @@ class PartitionedEngine:
     @property
     def description(self) -> str:
         """One line."""
+        return f"{self._counted('engine')}, on {self.device}"
+
+    def description_for(self, target: str) -> str:
+        """One line for plans that were built for another machine."""
+        return self._counted("TensorRT plan", f" for {target}")
+
+    def _counted(self, engine: str, where: str = "") -> str:
         own = sum(step.engine is not None for step in self.steps)
         engines, others = own + self._nested, len(self.steps) - own
-        return f"{engines} engine{'s' * (engines != 1)} and {others} part{'s' * (others != 1)} in PyTorch, on {self.device}"
+        plural = "s" * (engines != 1)
+        return f"{engines} {engine}{plural}{where} and {others} part{'s' * (others != 1)} in PyTorch"
+
+    def replay_whole_calls(self) -> None:
+        """Captures whole calls in CUDA graphs from now on, where the parts in PyTorch allow it."""
+        parts = [step.in_pytorch for step in self.steps if step.engine is None]
+        index = self._device.index
+
+        def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+            return self._run_parts(inputs, torch.cuda.current_stream(index).cuda_stream)
+
+        self.whole = WholeCall(run, obstacle(parts, self._device))
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
         """Writes a file to a path, or returns its bytes.
@@ -156,14 +189,9 @@ class PartitionedEngine:
             torch2trt.Error: E0401 to E0404 for inputs that do not fit, and those of an engine.
         """
         self._check(inputs)
-        values: list[Any] = list(inputs)
-        with torch.no_grad():
-            for step in self.steps:
-                values.extend(step.run(values, stream))
-                for index in step.last:
-                    values[index] = Shape(values[index].shape)
-        results = [result if isinstance(result, torch.Tensor) else values[result] for result in self.results]
-        made = [as_tensor(result) for result in results]
+        made = None if self.whole is None else self.whole(inputs)
+        if made is None:
+            made = self._run_parts(inputs, stream)
         if out is None:
             return made
         for given, tensor in zip(out, made, strict=True):
@@ -176,6 +204,15 @@ class PartitionedEngine:
             given.copy_(tensor)
         return out
 
+    def _run_parts(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
+        values: list[Any] = list(inputs)
+        with torch.no_grad():
+            for step in self.steps:
+                values.extend(step.run(values, stream))
+                for index in step.last:
+                    values[index] = Shape(values[index].shape)
+        return [as_tensor(_found(result, values)) for result in self.results]
+
     def _check(self, inputs: list[torch.Tensor]) -> None:
         if len(inputs) != len(self.inputs):
             raise error(
@@ -183,7 +220,7 @@ class PartitionedEngine:
                 f"{len(inputs)} inputs were given, the model has {len(self.inputs)}",
                 "pass one tensor for each input",
             )
-        for tensor, (name, dtype, axes) in zip(inputs, self._takes):
+        for tensor, (name, dtype, axes) in zip(inputs, self._takes, strict=True):
             if tensor.dtype != dtype:
                 raise error(
                     "E0403", f"input `{name}` is {tensor.dtype}, the model takes {dtype}", f"pass {name}.to({dtype})"
@@ -193,14 +230,33 @@ class PartitionedEngine:
                     "E0404", f"input `{name}` is on {tensor.device}, the model on {self._device}", "move it there first"
                 )
             if len(axes) != tensor.dim() or not all(
-                low <= size <= high for size, (low, high) in zip(tensor.shape, axes)
+                low <= size <= high for size, (low, high) in zip(tensor.shape, axes, strict=True)
             ):
-                taken = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in axes)
-                raise error(
-                    "E0402",
-                    f"input `{name}` has the shape {list(tensor.shape)}, the model takes [{taken}]",
-                    "pass that shape",
-                )
+                raise _bad_shape(name, tensor.shape, axes)
+
+
+def _found(result: int | Size | torch.Tensor, values: list[Any]) -> Any:
+    if isinstance(result, torch.Tensor):
+        return result
+    return values[result] if isinstance(result, int) else result.value(with_shapes(values))
+
+
+def _bad_shape(name: str, shape: torch.Size, axes: list[tuple[int, int]]) -> Error:
+    taken = ", ".join(str(low) if low == high else f"{low}..{high}" for low, high in axes)
+    text = f"input `{name}` has the shape {list(shape)}, the model takes [{taken}]"
+    if len(shape) != len(axes):
+        return error("E0402", text, f"pass a tensor of {len(axes)} axes")
+    misfits = [
+        (axis, size, *axes[axis]) for axis, size in enumerate(shape) if not axes[axis][0] <= size <= axes[axis][1]
+    ]
+    lines = "".join(f"\n  axis {axis}: got {size}, allowed {low}..{high}" for axis, size, low, high in misfits)
+    wanted = [[end(size, axes[axis][k]) for axis, size in enumerate(shape)] for k, end in enumerate((min, max))]
+    low, high = (tuple(one) for one in wanted)
+    return error(
+        "E0402",
+        text + lines,
+        f"convert again with a range that holds it: for `{name}`, from {low} to {high} (min_shapes, max_shapes)",
+    )
 
 
 @dataclass(frozen=True)
@@ -217,7 +273,7 @@ def as_tensor(value: Any) -> torch.Tensor:
     """A tensor as it is, a number as a 0-D tensor that holds it exactly."""
     if isinstance(value, torch.Tensor):
         return value
-    return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+    return torch.tensor(value, dtype=torch.float64 if isinstance(value, (float, torch.SymFloat)) else None)
 
 
 def with_shapes(values: Iterable[Any]) -> list[Any]:

@@ -18,13 +18,14 @@ from contextlib import suppress
 from typing import Any
 
 import torch
+from torch.export.passes import move_to_device_pass
 
 from .. import _core
 from .._core import Error
 from ..capture.errors import one_line
 from ..capture.size import Size
 from ..errors import error
-from .engine import PartitionedEngine, Step
+from .engine import PartitionedEngine, Step, as_tensor
 from .operators import check_operators
 from .partition import Partition
 
@@ -44,12 +45,31 @@ class Example:
         dynamic: the axes of each that are dynamic.
         dtypes: the dtype of each.
         sizes: the sizes that it reads.
+        device: where the tensors are.
+        numbers: the positions of those that are numbers, which are 0-D tensors in a file.
+        made_numbers: the positions of numbers among the results.
     """
 
     shapes: list[tuple[int, ...]]
     dynamic: list[list[int]]
     dtypes: list[torch.dtype]
     sizes: list[int]
+    device: torch.device
+    numbers: list[int]
+    made_numbers: list[int]
+
+
+class _OfTensors(torch.nn.Module):
+    """A part with 0-D tensors in the place of the numbers that it reads and makes: an exported program has no others."""
+
+    def __init__(self, part: torch.nn.Module, example: Example) -> None:
+        super().__init__()
+        self.part, self.numbers, self.made_numbers = part, set(example.numbers), set(example.made_numbers)
+
+    def forward(self, *values: Any) -> tuple[torch.Tensor, ...]:
+        read = [value.item() if k in self.numbers else value for k, value in enumerate(values)]
+        made = self.part(*read)
+        return tuple(as_tensor(value) if k in self.made_numbers else value for k, value in enumerate(made))
 
 
 def is_partitioned(source: bytes | str) -> bool:
@@ -73,12 +93,12 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
     for result in engine.results:
         if isinstance(result, torch.Tensor):
             constants.append(result.detach().cpu())
-        results.append(result if isinstance(result, int) else [len(constants) - 1])
+        results.append(_written(result, len(constants) - 1))
     steps = []
     with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
         for number, step in enumerate(engine.steps):
             name = f"part{number}.{'trt2' if step.engine else 'pt2'}"
-            archive.writestr(name, step.engine.save("{}") if step.engine else _exported(step, engine.device))
+            archive.writestr(name, step.engine.save("{}") if step.engine else _exported(step))
             own = {"file": name, "reads": step.reads, "sizes": [size.text for size in step.sizes], "last": step.last}
             steps.append({**own, "inputs": step.input_dtypes, "outputs": step.output_dtypes})
         if constants:
@@ -100,7 +120,12 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
     return held.getvalue()
 
 
-def _exported(step: Step, device: str) -> bytes:
+def _written(result: int | Size | torch.Tensor, constant: int) -> Any:
+    """An output in the description: the index of a value, the text of a size, or the index of a constant in a list."""
+    return result if isinstance(result, int) else result.text if isinstance(result, Size) else [constant]
+
+
+def _exported(step: Step) -> bytes:
     """A part in PyTorch as an archive of torch.export."""
     if step.source is not None:
         return step.source
@@ -112,23 +137,27 @@ def _exported(step: Step, device: str) -> bytes:
             "convert it again in the process that runs it, or convert and save its sub-modules one by one",
         )
     tensors = [
-        torch.zeros(shape, dtype=dtype, device=device)
+        torch.zeros(shape, dtype=dtype, device=example.device)
         for shape, dtype in zip(example.shapes, example.dtypes, strict=True)
     ]
     auto = torch.export.Dim.AUTO
     dims = [dict.fromkeys(axes, auto) for axes in example.dynamic]
+    part: Any = step.in_pytorch
+    if example.numbers or example.made_numbers:
+        part = _OfTensors(part, example)
     try:
         with torch.no_grad():
             program = torch.export.export(
-                step.in_pytorch, (*tensors, *example.sizes), dynamic_shapes=(*dims, *([auto] * len(example.sizes)))
+                part, (*tensors, *example.sizes), dynamic_shapes=_arguments(part, dims, [auto] * len(example.sizes))
             )
         program._example_inputs = None  # they would be pickled
         saved = io.BytesIO()
         torch.export.save(program, saved)
         _check_program(saved.getvalue())
     except Error as refused:
+        reason = str(refused).splitlines()[0].partition("]: ")[2]
         raise error(
-            "E0605", "this PyTorch saves a part as a pickle, which is not read back", "use PyTorch 2.9 or later"
+            "E0605", f"this PyTorch saves a part in a form that is not read back: {reason}", "use PyTorch 2.9 or later"
         ) from refused
     except Exception as refused:  # of torch.export
         reason = one_line(refused)
@@ -136,6 +165,12 @@ def _exported(step: Step, device: str) -> bytes:
             "E0605", f"a part in PyTorch cannot be saved: {reason}", "convert it again in the process that runs it"
         ) from refused
     return saved.getvalue()
+
+
+def _arguments(part: Any, dims: list[Any], sizes: list[Any]) -> tuple[Any, ...]:
+    """The dynamic shapes of a part's arguments: one tuple more, where the part takes any number of them."""
+    shapes = (*dims, *sizes)
+    return (shapes,) if isinstance(part, _OfTensors) else shapes
 
 
 def read(source: bytes | str, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
@@ -175,16 +210,32 @@ def _read(
         else:
             _check_program(data)
             check_operators(data)
-            program = torch.export.load(io.BytesIO(data)).module()
+            program = _loaded(data, device).module()
         sizes = [Size(text).check() for text in one["sizes"]]
         weights = [] if program is None else list(program.state_dict().values())
         step = Step(engine, program, one["reads"], sizes, one["inputs"], one["outputs"], one["last"], weights)
         steps.append(dataclasses.replace(step, source=data))
     named = [[(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs")]
     ranges = [[(low, high) for low, high in axes] for axes in about["ranges"]]
-    results = [result if isinstance(result, int) else constants[result[0]] for result in about["results"]]
+    results = [
+        Size(result).check()
+        if isinstance(result, str)
+        else constants[result[0]]
+        if isinstance(result, list)
+        else result
+        for result in about["results"]
+    ]
     partitions = [Partition(**part) for part in about["partitions"]]
-    return PartitionedEngine(*named, steps, results, ranges, device), about["description"], partitions
+    made = PartitionedEngine(*named, steps, results, ranges, device)
+    if options.get("use_cuda_graph") is True and device.type == "cuda":
+        made.replay_whole_calls()
+    return made, about["description"], partitions
+
+
+def _loaded(data: bytes, device: torch.device) -> torch.export.ExportedProgram:
+    """A part in PyTorch, on the device where the model runs: it may have been exported on another."""
+    program = torch.export.load(io.BytesIO(data))
+    return program if device.type == "cpu" else move_to_device_pass(program, device)
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -216,7 +267,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _SYMBOL = re.compile(r"[su]\d+|zuf\d+")
 _QUOTED = re.compile(r"'([su]\d+|zuf\d+)'")
 _FUNCTIONS = {
-    *(
+    *[
         "Add",
         "Mul",
         "Pow",
@@ -230,28 +281,47 @@ _FUNCTIONS = {
         "Mod",
         "PythonMod",
         "FloorDiv",
-    ),
-    *("ModularIndexing", "CleanDiv", "CeilDiv", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "TruncToInt", "TruncToFloat"),
-    *("CeilToInt", "FloorToInt", "RoundToInt", "RoundDecimal", "PowByNatural", "FloatPow", "Where", "Identity"),
-    *(
+        "ModularIndexing",
+        "CleanDiv",
+    ],
+    *[
+        "CeilDiv",
+        "IntTrueDiv",
+        "FloatTrueDiv",
+        "ToFloat",
+        "TruncToInt",
+        "TruncToFloat",
+        "CeilToInt",
+        "FloorToInt",
+        "RoundToInt",
+    ],
+    *[
+        "RoundDecimal",
+        "PowByNatural",
+        "FloatPow",
+        "Where",
+        "Identity",
+        "OpaqueUnaryFn_sqrt",
+        "floor",
+        "ceiling",
+        "oo",
+        "int_oo",
+    ],
+    *[
         "Eq",
         "Ne",
         "Lt",
         "Le",
         "Gt",
         "Ge",
-        "And",
-        "Or",
-        "Not",
-        "true",
-        "false",
-        "True",
-        "False",
-        "floor",
-        "ceiling",
-        "oo",
-    ),
-    *("int_oo", "OpaqueUnaryFn_sqrt", "integer", "positive", "nonnegative"),
+        "Equality",
+        "Unequality",
+        "LessThan",
+        "StrictLessThan",
+        "GreaterThan",
+        "StrictGreaterThan",
+    ],
+    *["And", "Or", "Not", "true", "false", "True", "False", "integer", "positive", "nonnegative"],
 }
 """What expressions of sizes consist of. They are evaluated as Python when an archive is read."""
 

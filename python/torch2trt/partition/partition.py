@@ -5,6 +5,7 @@ This file must not know how parts are made or run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -41,6 +42,22 @@ class Partition:
         return f"PyTorch: {calls}" + "; ".join(shown)
 
 
+def rows(partitions: Sequence[Partition]) -> list[tuple[str, str]]:
+    """A name and a line for each part."""
+    return [(f"part {k}", str(part)) for k, part in enumerate(partitions)]
+
+
+def summary(partitions: Sequence[Partition]) -> str:
+    """One line: how much of a model runs in engines."""
+    engines = [part for part in partitions if part.kind == "engine"]
+    others = len(partitions) - len(engines)
+    calls, total = (sum(part.calls for part in parts) for parts in (engines, partitions))
+    return (
+        f"{len(engines)} engine{'s' * (len(engines) != 1)} and {others} part{'s' * (others != 1)} in PyTorch: "
+        f"{calls} of {total} operator calls run in engines"
+    )
+
+
 _LISTED = 3
 
 
@@ -59,4 +76,4 @@ def _size(count: int) -> str:
     )
 
 
-__all__ = ["Partition"]
+__all__ = ["Partition", "rows", "summary"]

@@ -118,9 +118,10 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
     for index, number in enumerate(parts):
         members.setdefault(number, []).append(index)
     made, values = [], inputs_of(graph)
-    for _, indices in sorted(members.items()):
+    for number, indices in sorted(members.items()):
         chosen = [calls[k] for k in indices]
-        part = _Cut(graph, owner).part(sides[indices[0]], chosen, values)
+        later = [call for call, part in zip(calls, parts, strict=True) if part > number]
+        part = _Cut(graph, owner).part(sides[indices[0]], chosen, values, later)
         if not part.is_engine:
             part.reasons = _reasons(chosen, refused, {calls[k] for k in moved}, graph.kept)
         values = [*values, *part.outputs]
@@ -145,8 +146,10 @@ def _calls(graph: AtenGraph) -> tuple[list[FxNode], dict[FxNode, FxNode], list[l
 
 
 def _needed(graph: AtenGraph) -> set[FxNode]:
-    """The nodes that outputs need. What a size was read from is not needed: it follows from shapes."""
-    pending = [value for value in graph.outputs if isinstance(value, FxNode) and not is_size(value)]
+    """The nodes that outputs need. What a size was read from is not needed where it follows from the inputs' shapes."""
+    outputs = [value for value in graph.outputs if isinstance(value, FxNode)]
+    pending = [value for value in outputs if not is_size(value)]
+    pending += [read for value in outputs if is_size(value) for read in _data_of(value)]
     found: set[FxNode] = set()
     while pending:
         node = pending.pop()
@@ -157,8 +160,15 @@ def _needed(graph: AtenGraph) -> set[FxNode]:
 
 
 def _reads(node: FxNode) -> Iterator[FxNode]:
-    """The nodes whose tensors, or numbers read out of tensors, a call reads."""
-    yield from (read for read in node.all_input_nodes if not is_size(read))
+    """The nodes whose tensors, numbers read out of tensors, or sizes that depend on data a call reads."""
+    for read in node.all_input_nodes:
+        yield from _data_of(read) if is_size(read) else (read,)
+
+
+def _data_of(size: FxNode) -> Iterator[FxNode]:
+    """The tensors that a size is read from, where it depends on data."""
+    if any(map(is_unbacked, symbols_of(size))):
+        yield from _reads(size)
 
 
 def is_size(node: FxNode) -> bool:
@@ -225,6 +235,17 @@ def inputs_of(graph: AtenGraph) -> list[FxNode]:
     return [nodes[name] for name in graph.inputs]
 
 
+def dtypes_of(nodes: Sequence[FxNode]) -> list[str]:
+    """The dtype of each node's tensor, or of the 0-D tensor that stands for a number."""
+    return [_dtype(node.meta["val"]) for node in nodes]
+
+
+def _dtype(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype).removeprefix("torch.")
+    return "bool" if isinstance(value, torch.SymBool) else "int64" if isinstance(value, torch.SymInt) else "float64"
+
+
 class _Cut:
     """Copies calls of a captured graph into a graph of their own."""
 
@@ -235,19 +256,32 @@ class _Cut:
         self.copies: dict[FxNode, FxNode] = {}
         self.weights: dict[str, tuple[str, torch.Tensor, str]] = {}
         self.held: dict[str, Any] = {}
+        self.results = {value for value in graph.outputs if isinstance(value, FxNode)}
 
-    def part(self, is_engine: bool, calls: list[FxNode], values: list[FxNode]) -> Part:
-        """The part of these calls; `values` are the inputs of the whole graph and the outputs of earlier parts."""
+    def part(self, is_engine: bool, calls: list[FxNode], values: list[FxNode], later: list[FxNode]) -> Part:
+        """The part of these calls.
+
+        Args:
+            is_engine: whether it becomes an engine.
+            calls: its calls.
+            values: the inputs of the whole graph and the outputs of earlier parts.
+            later: the calls of later parts.
+        """
         inside = set(calls)
         own = [node for node in self.source.module.graph.nodes if self.owner.get(node) in inside]
-        inputs, sizes, floats = self._read_outside(own)
+        found = _found_inside(own).difference(*map(_plain, values))
+        inputs, sizes, computed = self._read_outside(own, found)
         if is_engine:
-            inputs += _binding([*own, *floats], sizes, inputs, values)
+            inputs += _binding([*own, *computed], sizes, inputs, values)
         for node in [*inputs, *sizes]:
             self.copies[node] = self._copied(node, self.graph.placeholder(node.name))
-        for node in [*floats, *own]:
-            self._copy(node)
+        copied = {*computed, *own}
+        for node in self.source.module.graph.nodes:
+            if node in copied:
+                self._copy(node)
         outputs = [node for node in own if self._is_read_later(node, inside)]
+        needed = [*later, *(node for node in self.results if is_size(node))]
+        outputs += _giving([node for node in own if node not in outputs], needed, [*values, *outputs])
         made = [self.copies[node] for node in outputs]
         self.graph.output(tuple(made))
         module = GraphModule(self.held, self.graph)
@@ -258,27 +292,32 @@ class _Cut:
         sources = {copy: node for node, copy in self.copies.items()}
         return Part(is_engine, calls, inputs, sizes, outputs, graph, sources)
 
-    def _read_outside(self, own: list[FxNode]) -> tuple[list[FxNode], list[FxNode], list[FxNode]]:
-        """Tensors and sizes that come from elsewhere, and arithmetic on sizes that gives floats, which is copied."""
+    def _read_outside(self, own: list[FxNode], found: set[Any]) -> tuple[list[FxNode], list[FxNode], list[FxNode]]:
+        """Tensors and sizes that come from elsewhere, and arithmetic on sizes that is copied.
+
+        That gives floats, or sizes that depend on data and are `found` in this part.
+        """
         inside = set(own)
-        inputs, sizes, floats = (dict[FxNode, None]() for _ in range(3))
+        inputs, sizes, computed = (dict[FxNode, None]() for _ in range(3))
 
         def read(node: FxNode) -> None:
             if node in inside or node.op == "get_attr" or node.name in self.source.weights:
                 return
             if not is_size(node):
                 inputs[node] = None
-            elif isinstance(node.meta["val"], torch.SymInt) or node.op == "placeholder":
+            elif node.op == "placeholder" or (
+                isinstance(node.meta["val"], torch.SymInt) and not symbols_of(node) & found
+            ):
                 sizes[node] = None
-            elif node not in floats:
+            elif node not in computed:
                 for operand in node.all_input_nodes:
                     read(operand)
-                floats[node] = None
+                computed[node] = None
 
         for node in own:
             for operand in node.all_input_nodes:
                 read(operand)
-        return list(inputs), list(sizes), list(floats)
+        return list(inputs), list(sizes), list(computed)
 
     def _copy(self, node: FxNode) -> None:
         for operand in node.all_input_nodes:
@@ -309,7 +348,7 @@ class _Cut:
     def _is_read_later(self, node: FxNode, inside: set[FxNode]) -> bool:
         if isinstance(node.meta.get("val"), (list, tuple)):
             return False
-        if any(value is node for value in self.source.outputs):
+        if node in self.results:
             return True
         return any(user in self.owner and self.owner[user] not in inside for user in node.users)
 
@@ -322,14 +361,30 @@ def _attribute(module: Any, path: str) -> Any:
 
 def _binding(own: list[FxNode], sizes: list[FxNode], inputs: list[FxNode], values: list[FxNode]) -> list[FxNode]:
     """Values with an axis of each symbol that the inputs of an engine do not give: an engine reads sizes off shapes."""
-    needed = set().union(*map(_symbols, [*own, *sizes]))
-    found_inside = {symbol for node in own for symbol in _plain(node) if is_unbacked(symbol)}
-    missing = needed - found_inside - set().union(*map(_plain, inputs))
+    needed = set().union(*map(symbols_of, [*own, *sizes]))
+    missing = (needed - _found_inside(own)).difference(*map(_plain, inputs))
     chosen = []
     for value in values:
         if value not in inputs and (found := _plain(value) & missing):
             missing -= found
             chosen.append(value)
+    return chosen
+
+
+def _found_inside(own: list[FxNode]) -> set[Any]:
+    """The sizes that depend on data and are an axis of one of these tensors."""
+    return {symbol for node in own for symbol in _plain(node) if is_unbacked(symbol)}
+
+
+def _giving(made: list[FxNode], later: list[FxNode], values: list[FxNode]) -> list[FxNode]:
+    """Tensors with an axis of each size that depends on data, which later calls or outputs need and no value gives."""
+    needed = set().union(*(symbols_of(node) for call in later for node in (call, *call.all_input_nodes)))
+    missing = {symbol for symbol in needed if is_unbacked(symbol)}.difference(*map(_plain, values))
+    chosen = []
+    for node in made:
+        if isinstance(node.meta.get("val"), torch.Tensor) and (found := _plain(node) & missing):
+            missing -= found
+            chosen.append(node)
     return chosen
 
 
@@ -340,7 +395,8 @@ def _shapes(node: FxNode) -> Iterator[Any]:
             yield from (size.node.expr for size in tensor.shape if isinstance(size, torch.SymInt))
 
 
-def _symbols(node: FxNode) -> set[Any]:
+def symbols_of(node: FxNode) -> set[Any]:
+    """The symbols in the sizes of a node's tensors, or in the number that it is."""
     value = node.meta.get("val")
     if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return set(value.node.expr.free_symbols)
@@ -351,4 +407,4 @@ def _plain(node: FxNode) -> set[Any]:
     return {expression for expression in _shapes(node) if expression.is_Symbol}
 
 
-__all__ = ["LEAST", "Part", "Values", "inputs_of", "is_size", "split"]
+__all__ = ["LEAST", "Part", "Values", "dtypes_of", "inputs_of", "is_size", "split", "symbols_of"]

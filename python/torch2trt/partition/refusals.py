@@ -6,6 +6,7 @@ This file must not know how parts are made.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Sequence
 
 from torch.fx import Node as FxNode
@@ -15,6 +16,9 @@ from .._log import logger
 from ..capture import Whole
 from ..capture.intercept import TARGET
 from ..capture.origin import origin_of
+
+REFUSED = ("E0101", "E0102", "E0103", "E0104", "E0105", "E0107", "E0203", "E0302", "E0303", "E0307", "E0601")
+"""What sends calls to PyTorch where an error names them."""
 
 
 def refusals(whole: Whole, known: Collection[str], run_in_pytorch: Sequence[str]) -> dict[FxNode, str]:
@@ -38,7 +42,7 @@ def refusals(whole: Whole, known: Collection[str], run_in_pytorch: Sequence[str]
     for pattern in run_in_pytorch:
         if pattern not in matched:
             logger.warning("run_in_pytorch: `%s` names no module of the model that makes operator calls", pattern)
-    for node, call in zip(whole.walked.origins, whole.walked.program.nodes):
+    for node, call in zip(whole.walked.origins, whole.walked.program.nodes, strict=True):
         if node not in found and call.target not in known and call.target != TARGET:
             found[node] = "no converter"
     return found
@@ -50,9 +54,21 @@ def is_inside(path: str, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(".".join(names[:count]), pattern) for count in range(1, len(names) + 1))
 
 
+class UnboundedSizeError(Exception):
+    """A size depends on data and has no largest value, which the calls need in an engine."""
+
+    def __init__(self, calls: list[FxNode]) -> None:
+        super().__init__("the size of a tensor depends on data and has no largest value (torch._check gives one)")
+        self.calls = calls
+
+
+_LAYER = re.compile(r" layer `.*` \(.*\)(?=: )")
+
+
 def brief(refused: Error) -> str:
-    """The first line of an error, without its code."""
-    return str(refused).splitlines()[0].partition("]: ")[2] or str(refused)
+    """The first line of an error, without its code and without the name of a layer: layers that fail alike are one."""
+    line = str(refused).splitlines()[0].partition("]: ")[2] or str(refused)
+    return _LAYER.sub(" layer", line)
 
 
-__all__ = ["brief", "is_inside", "refusals"]
+__all__ = ["REFUSED", "UnboundedSizeError", "brief", "is_inside", "refusals"]

@@ -80,6 +80,7 @@ impl Net {
             module: "block.part".into(),
             operator: format!("aten.{}.default", op.name().to_lowercase()),
             position: "model.py:42".into(),
+            node: None,
         });
         self.network.add(op, inputs, &origin).unwrap_or_else(|e| panic!("{e}"))
     }

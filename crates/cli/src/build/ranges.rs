@@ -27,6 +27,12 @@ pub(super) struct Arguments {
 type Ranges = BTreeMap<String, SizeRange>;
 
 impl Arguments {
+    /// The shapes as they were given, by input: a request to PyTorch.
+    pub(super) fn request(&self) -> serde_json::Value {
+        let of = |shapes: &[(String, Vec<i64>)]| shapes.iter().cloned().collect::<BTreeMap<_, _>>();
+        serde_json::json!({ "min": of(&self.min), "opt": of(&self.opt), "max": of(&self.max) })
+    }
+
     /// The ranges of every axis; `None` for a model of fixed sizes, and for the CPU engine where a size has no end.
     ///
     /// # Errors

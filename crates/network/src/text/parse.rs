@@ -210,7 +210,7 @@ impl Reader<'_> {
     fn origin(&mut self, at: &mut Cursor<'_>) -> Result<Arc<Origin>> {
         let origin = if at.eat("from") {
             let (operator, module, position) = (at.string()?, at.string()?, at.string()?);
-            Origin { module, operator, position }
+            Origin { module, operator, position, node: None }
         } else {
             Origin::default()
         };

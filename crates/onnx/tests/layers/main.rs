@@ -82,7 +82,7 @@ pub fn compare(got: &Array, expected: &Array, tolerance: f64, what: &str) {
 }
 
 pub fn origin() -> Arc<Origin> {
-    Arc::new(Origin { module: "m".into(), operator: "aten.test".into(), position: "test.py:1".into() })
+    Arc::new(Origin { module: "m".into(), operator: "aten.test".into(), position: "test.py:1".into(), node: None })
 }
 
 /// A network over the inputs; constants among them are constants of it.

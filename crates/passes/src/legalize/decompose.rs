@@ -183,6 +183,7 @@ impl Site<'_> {
             layer: self.layer.op.name(),
             name: self.layer.name.clone(),
             origin: self.layer.origin.clone(),
+            nodes: self.layer.origin.node.into_iter().collect(),
             problem: format!("it has no cumulative sum, and one over an axis of {dim} elements has no largest size"),
             help: "give the axis a largest size (max_shapes), or use TensorRT 10.8 or newer",
         })
@@ -249,6 +250,7 @@ impl Site<'_> {
             layer: self.layer.op.name(),
             name: self.layer.name.clone(),
             origin: self.layer.origin.clone(),
+            nodes: self.layer.origin.node.into_iter().collect(),
             problem: problem.to_owned(),
             help,
         }

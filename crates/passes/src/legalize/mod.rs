@@ -13,7 +13,7 @@ mod target;
 pub use target::{Feature, Target};
 
 use crate::Error;
-use network::{DType, Network, Op, Origin, PluginApi, TensorId, rewrite};
+use network::{DType, Network, Op, PluginApi, TensorId, rewrite};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -50,45 +50,68 @@ fn depends_on_data(network: &Network) -> HashSet<TensorId> {
     found
 }
 
-/// Types and layers that nothing older stands for.
+/// Types and layers that nothing older stands for. The error describes the first, and names the nodes of all with its
+/// problem.
 fn check_types(network: &Network, target: Target) -> Result<(), Error> {
-    let lacks = |dtype: DType| match dtype {
-        DType::BFloat16 => !target.has(Feature::BFloat16),
-        DType::Float8E4M3 => !target.has(Feature::Float8),
-        _ => false,
+    let mut found = unsupported_inputs(network, target).chain(unsupported_layers(network, target));
+    let Some(mut first) = found.next() else { return Ok(()) };
+    if let Error::Unsupported { nodes, problem, .. } = &mut first {
+        nodes.extend(found.flat_map(|other| match other {
+            Error::Unsupported { nodes, problem: own, .. } if own == *problem => nodes,
+            _ => Vec::new(),
+        }));
+        nodes.sort_unstable();
+        nodes.dedup();
+    }
+    Err(first)
+}
+
+fn unsupported_inputs(network: &Network, target: Target) -> impl Iterator<Item = Error> {
+    network.inputs().iter().filter_map(move |port| {
+        let (problem, help) = lacks_type(target, network.tensor(port.tensor).dtype)?;
+        let (name, origin, nodes) = (port.name.clone(), Arc::default(), network.nodes_reading(port.tensor));
+        Some(Error::Unsupported { target, layer: "Input", name, origin, nodes, problem, help })
+    })
+}
+
+fn unsupported_layers(network: &Network, target: Target) -> impl Iterator<Item = Error> {
+    network.layers().iter().filter_map(move |layer| {
+        let mut dtypes = layer.outputs.iter().map(|id| network.tensor(*id).dtype);
+        let (problem, help) =
+            dtypes.find_map(|dtype| lacks_type(target, dtype)).or_else(|| lacks_layer(target, &layer.op))?;
+        let (name, origin, nodes) = (layer.name.clone(), layer.origin.clone(), network.nodes_of(layer));
+        Some(Error::Unsupported { target, layer: layer.op.name(), name, origin, nodes, problem, help })
+    })
+}
+
+/// Why the target has no tensors of a type, and what to do; `None` where it has.
+fn lacks_type(target: Target, dtype: DType) -> Option<(String, &'static str)> {
+    let has = match dtype {
+        DType::BFloat16 => target.has(Feature::BFloat16),
+        DType::Float8E4M3 => target.has(Feature::Float8),
+        _ => true,
     };
-    let problem = |dtype: DType| (format!("it has no {dtype}"), HELP_TYPE);
-    for port in network.inputs() {
-        let dtype = network.tensor(port.tensor).dtype;
-        if lacks(dtype) {
-            let (problem, help) = problem(dtype);
-            let origin = Arc::new(Origin::default());
-            return Err(Error::Unsupported { target, layer: "Input", name: port.name.clone(), origin, problem, help });
-        }
+    (!has).then(|| (format!("it has no {dtype}"), HELP_TYPE))
+}
+
+/// The same for a layer.
+fn lacks_layer(target: Target, op: &Op) -> Option<(String, &'static str)> {
+    match op {
+        Op::DynamicQuantize { .. } if !target.has(Feature::DynamicQuantize) => Some((
+            "it has no dynamic quantization".to_owned(),
+            "quantize with calibrated scales, or use TensorRT 10.8 or newer",
+        )),
+        Op::NonZero { .. } | Op::Nms { .. } if !target.has(Feature::DataDependentSizes) => Some((
+            "it has no sizes that depend on data".to_owned(),
+            "leave what follows out of the model (pad_packed_sequence: pass total_length), or use TensorRT itself",
+        )),
+        Op::Plugin(plugin) if !target.has(plugin_feature(plugin.api)) => Some(plugin_problem(plugin.api, target)),
+        Op::TopK { k, .. } if *k > target.largest_k() => Some((
+            format!("it finds at most {} largest elements, not {k}", target.largest_k()),
+            "take fewer elements, or sort outside of the model",
+        )),
+        _ => None,
     }
-    for layer in network.layers() {
-        let dtype = layer.outputs.iter().map(|id| network.tensor(*id).dtype).find(|d| lacks(*d));
-        let (problem, help) = match (dtype, &layer.op) {
-            (Some(dtype), _) => problem(dtype),
-            (None, Op::DynamicQuantize { .. }) if !target.has(Feature::DynamicQuantize) => (
-                "it has no dynamic quantization".to_owned(),
-                "quantize with calibrated scales, or use TensorRT 10.8 or newer",
-            ),
-            (None, Op::NonZero { .. } | Op::Nms { .. }) if !target.has(Feature::DataDependentSizes) => (
-                "it has no sizes that depend on data".to_owned(),
-                "leave what follows out of the model (pad_packed_sequence: pass total_length), or use TensorRT itself",
-            ),
-            (None, Op::Plugin(plugin)) if !target.has(plugin_feature(plugin.api)) => plugin_problem(plugin.api, target),
-            (None, Op::TopK { k, .. }) if *k > target.largest_k() => (
-                format!("it finds at most {} largest elements, not {k}", target.largest_k()),
-                "take fewer elements, or sort outside of the model",
-            ),
-            _ => continue,
-        };
-        let (name, origin) = (layer.name.clone(), layer.origin.clone());
-        return Err(Error::Unsupported { target, layer: layer.op.name(), name, origin, problem, help });
-    }
-    Ok(())
 }
 
 fn plugin_feature(api: PluginApi) -> Feature {

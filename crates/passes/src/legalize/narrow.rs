@@ -20,7 +20,7 @@ pub(super) fn narrow(old: &Network, target: Target) -> Result<Network, Error> {
     }
     for layer in old.layers() {
         let inputs: Vec<Option<TensorId>> = layer.inputs.iter().map(|id| map.get(&(*id)?).copied()).collect();
-        let op = narrow_op(layer, target)?;
+        let op = narrow_op(old, layer, target)?;
         let made = match (&op, inputs.as_slice()) {
             // What cast to int64 has nothing left to do where x is int32 now.
             (Op::Cast { to }, [Some(x)]) if new.tensor(*x).dtype == *to => vec![*x],
@@ -44,9 +44,9 @@ fn narrowed(dtype: DType) -> DType {
     if dtype == DType::Int64 { DType::Int32 } else { dtype }
 }
 
-fn narrow_op(layer: &Layer, target: Target) -> Result<Op, Error> {
+fn narrow_op(old: &Network, layer: &Layer, target: Target) -> Result<Op, Error> {
     Ok(match &layer.op {
-        Op::Constant(w) if w.dtype == DType::Int64 => Op::Constant(narrow_constant(w, layer, target)?),
+        Op::Constant(w) if w.dtype == DType::Int64 => Op::Constant(narrow_constant(old, layer, w, target)?),
         Op::Cast { to } => Op::Cast { to: narrowed(*to) },
         Op::Fill { op, dims, dtype, alpha, beta } => {
             Op::Fill { op: *op, dims: dims.clone(), dtype: narrowed(*dtype), alpha: *alpha, beta: *beta }
@@ -60,7 +60,7 @@ fn narrow_op(layer: &Layer, target: Target) -> Result<Op, Error> {
     })
 }
 
-fn narrow_constant(w: &Weights, layer: &Layer, target: Target) -> Result<Weights, Error> {
+fn narrow_constant(old: &Network, layer: &Layer, w: &Weights, target: Target) -> Result<Weights, Error> {
     let values = w.to_i64().unwrap_or_default();
     let narrow: Result<Vec<i32>, i64> = values.into_iter().map(|v| i32::try_from(v).map_err(|_| v)).collect();
     narrow.map(|values| Weights::int32(&w.dims, &values)).map_err(|value| Error::Unsupported {
@@ -68,6 +68,7 @@ fn narrow_constant(w: &Weights, layer: &Layer, target: Target) -> Result<Weights
         layer: layer.op.name(),
         name: layer.name.clone(),
         origin: layer.origin.clone(),
+        nodes: old.nodes_of(layer),
         problem: format!("it has no int64, and the constant holds {value}, which int32 does not"),
         help: "keep integers within 32 bits, or use TensorRT 10 or newer",
     })

@@ -1,0 +1,88 @@
+"""What of a model converts, without an engine: its operators, and the parts that `fallback=True` would make.
+
+This file must not know how a model is cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _core
+from ._convert import captured_program, convert, defaults
+from .converters.calls import listed
+from .errors import error
+from .partition import Partition
+from .partition.partition import rows, summary
+from .report import table
+from .samples import ShapeOptions, collect
+
+
+class Coverage(list[tuple[str, int, bool]]):
+    """The operators of a model: (overload, number of calls, whether it converts). `print` draws it.
+
+    Attributes:
+        partitions: with `fallback=True`, the engines and the parts in PyTorch, in the order in which they would run.
+    """
+
+    def __init__(self, operators: list[tuple[str, int, bool]], partitions: list[Partition] | None = None) -> None:
+        super().__init__(operators)
+        self.partitions = partitions or []
+
+    def __str__(self) -> str:
+        names, counts = (max((len(str(row[k])) for row in self), default=0) for k in (0, 1))
+        lines = [
+            f"{name:{names}}  x{calls:<{counts}}  {'' if converts else 'does not convert'}".rstrip()
+            for name, calls, converts in self
+        ]
+        if self:
+            lines.append(f"{sum(converts for _, _, converts in self)} of {len(self)} operators convert")
+        if self.partitions:
+            lines += [table(rows(self.partitions)), summary(self.partitions)]
+        return "\n".join(lines)
+
+
+def coverage(
+    module: Any,
+    inputs: Any,
+    kwargs: dict[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+    *,
+    fallback: bool = False,
+    **arguments: Any,
+) -> Coverage:
+    """Every operator that a model uses, and whether it converts. Builds nothing.
+
+    Args:
+        module: the model, as for `torch2trt`.
+        inputs: sample inputs, as for `torch2trt`.
+        kwargs: keyword arguments of the model.
+        dynamic_shapes: as for `torch.export`.
+        fallback: also cut the model into engines and parts in PyTorch, as `torch2trt(…, fallback=True)` does. A model
+            whose Python code decides by values is converted module by module, which builds their engines.
+        arguments: with `fallback`, further arguments of `torch2trt`, such as `target`, `max_batch_size`,
+            `run_in_pytorch` and `min_layers`.
+
+    Raises:
+        torch2trt.Error: where the model cannot be captured; with `fallback`, E0101 where no call is left for an engine.
+    """
+    if not fallback:
+        if arguments:
+            names = ", ".join(f"`{name}`" for name in arguments)
+            raise error("E0701", f"{names}: arguments of coverage with `fallback` only", "add fallback=True")
+        sampled = collect(module, inputs, kwargs, ShapeOptions(dynamic_shapes=dynamic_shapes))
+        captured, program = captured_program(module, sampled, _core.ProgressBar(False))
+        return Coverage(listed(program.coverage(), captured.kept))
+    known = defaults()
+    given = {name: value for name, value in arguments.items() if name in known}
+    legacy = {name: value for name, value in arguments.items() if name not in known}
+    own = {"module": module, "inputs": inputs, "kwargs": kwargs, "dynamic_shapes": dynamic_shapes}
+    asked = {**known, "progress": False, **given, **own, "fallback": True, "legacy": legacy}
+    conversion = convert(asked, to_build=False)
+    if conversion.parts is not None:
+        return Coverage(conversion.operators, conversion.parts.partitions)
+    size = sum(sample.nbytes for sample in conversion.captured.inputs.samples)
+    whole = Partition("engine", conversion.report.nodes, conversion.report.layers, size)
+    return Coverage(conversion.operators, [whole])
+
+
+__all__ = ["Coverage", "coverage"]

@@ -1,0 +1,89 @@
+"""From a network, or the parts of a model, to a module that runs, compared with PyTorch.
+
+This file must not know how models are captured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._core import Error
+from ._log import logger
+from .capture.preserve import as_module
+from .conversion import Conversion, timed, verify_on_the_cpu
+from .module import TRTModule
+from .networks import describe, parts_of
+from .partition.refusals import brief
+from .replaced import replaced
+
+
+def engine_of(conversion: Conversion) -> TRTModule:
+    """Network → module: makes the engine, compares."""
+    network, captured, report = conversion.network, conversion.captured, conversion.report
+    options, target = conversion.options, conversion.given["target"]
+    engine: Any = None
+    plan: Any = None
+    with timed(report, "engine"):
+        if conversion.parts is None:
+            engine, plan = _built(conversion)
+        if (parts := conversion.parts) is not None:
+            engine, plan = (None, parts.plan) if parts.plan else (parts.engine, None)
+            if engine is not None and options["use_cuda_graph"] is True and engine.device_index is not None:
+                engine.replay_whole_calls()
+            report.engine = parts.plan.description_for(target) if parts.plan else engine.description
+    if plan is not None and target is None:
+        with timed(report, "load"):
+            engine, plan = plan.engine(), None
+            report.engine = engine.description
+    # Where nothing but plugins sends calls to PyTorch, the network is that of the whole model.
+    is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
+    kept = network if conversion.given["keep_network"] and is_whole else None
+    report.options = {name: options[name] for name in _RECORDED if options.get(name)}
+    made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
+    made.run_options = {name: options[name] for name in _FOR_RUNS}
+    made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
+    made._replaced = replaced(as_module(conversion.module))
+    if conversion.given["refittable"]:
+        made.conversion_arguments = conversion.given
+    if conversion.given["verify"]:
+        if engine is not None:
+            conversion.verify(made)
+        else:
+            verify_on_the_cpu(conversion)
+    if getattr(engine, "whole", None) is not None:
+        report.cuda_graph = engine.whole.state
+    return made
+
+
+def _built(conversion: Conversion) -> tuple[Any, Any]:
+    """The engine or the plan of a network that is a whole model; neither, where building it led to parts."""
+    network, report = conversion.network, conversion.report
+    try:
+        if report.backend == "cpu":
+            engine = network.cpu_engine()
+            report.engine = engine.description
+            return engine, None
+        plan = network.build(conversion.bar)
+    except Error as failed:
+        refused = conversion.calls_of(failed)
+        if not refused:
+            raise
+        logger.warning("the model cannot be built as one engine: %s", brief(failed))
+        conversion.parts = parts_of(conversion, refused)
+        describe(conversion)
+        return None, None
+    report.plan, report.engine = plan.summary, f"TensorRT plan for {conversion.given['target']}"
+    return None, plan
+
+
+_FOR_RUNS = ("use_cuda_graph", "threads", "tensorrt", "plugins", "onnxruntime")
+"""The options of the Rust half that running the engine again needs: in a copy, after new weights."""
+
+_RECORDED = (
+    *("half", "int8", "keep_fp32", "target", "max_workspace_size", "optimization_level", "avg_timing_iterations"),
+    *("tactic_sources", "version_compatible", "hardware_compatible", "refittable"),
+)
+"""The options that an engine file tells of."""
+
+
+__all__ = ["engine_of"]

@@ -109,6 +109,13 @@ class Two(nn.Module):
 X = torch.randn(2, 3)
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Some wrong values are names of files."""
+    monkeypatch.chdir(tmp_path)
+
+
+
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_wrong_values_of_every_argument(name):
     for label, value in VALUES.items():

@@ -23,8 +23,9 @@ from ..verify import compare
 from .bounds import limits_of
 from .engine import PartitionedEngine, Step
 from .file import Example
+from .nodes import dtypes_of, inputs_of, is_size
 from .partition import Partition
-from .parts import Part, Values, dtypes_of, inputs_of, is_size
+from .parts import Part, Values
 from .refusals import brief
 
 

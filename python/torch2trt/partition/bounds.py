@@ -18,7 +18,7 @@ from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 from ..capture.export import AtenGraph
 from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
-from .parts import inputs_of
+from .nodes import inputs_of
 
 LARGEST = 2**31 - 1
 """What stands for a size without a largest value."""

@@ -25,7 +25,8 @@ from ..errors import error
 from .assembly import BuiltPart, Made, assembled, described
 from .bounds import Bounds
 from .engine import with_shapes
-from .parts import Part, Values, dtypes_of, inputs_of, split
+from .nodes import dtypes_of, inputs_of
+from .parts import Part, Values, split
 from .refusals import REFUSED, UnboundedSizeError, brief
 from .sizes import ranges_of
 

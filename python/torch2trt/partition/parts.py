@@ -26,6 +26,7 @@ from ..capture.origin import origin_of
 from ..capture.size import Size, size_of
 from ..capture.symbols import is_unbacked
 from ..capture.tree import RUNTIME, OutputTree
+from .nodes import axes_of, inputs_of, is_size, symbols_of
 from .phases import without_small_engines
 
 _HEAVY = ("conv", "mm", "linear", "attention", "lstm", "gru", "rnn", "einsum", "bmm", "matmul")
@@ -171,28 +172,6 @@ def _data_of(size: FxNode) -> Iterator[FxNode]:
         yield from _reads(size)
 
 
-def is_size(node: FxNode) -> bool:
-    """Whether a node is a number that follows from shapes, also from those that depend on data."""
-    value = node.meta.get("val")
-    if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
-        return not value.node.expr.free_symbols & _numbers(node.graph)
-    return isinstance(value, (bool, int, float))
-
-
-def _numbers(graph: Graph) -> set[Any]:
-    """The symbols of numbers that `.item()` reads out of tensors."""
-    known = graph.__dict__.get("_read_numbers")
-    if known is None:
-        known = set()
-        for node in graph.nodes:
-            if node.target in (torch.ops.aten.item.default, torch.ops.aten._local_scalar_dense.default):
-                value = node.meta.get("val")
-                if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
-                    known |= value.node.expr.free_symbols
-        graph.__dict__["_read_numbers"] = known
-    return known
-
-
 def _crossing_numbers(calls: list[FxNode], before: list[list[int]], parts: list[int], sides: list[bool]) -> set[int]:
     """Calls in engines that give or take a number to or from another part: only tensors cross there."""
     found: set[int] = set()
@@ -229,23 +208,6 @@ def _reasons(
     return found
 
 
-def inputs_of(graph: AtenGraph) -> list[FxNode]:
-    """The placeholders of a graph's input tensors, in order."""
-    nodes = {node.name: node for node in graph.module.graph.nodes}
-    return [nodes[name] for name in graph.inputs]
-
-
-def dtypes_of(nodes: Sequence[FxNode]) -> list[str]:
-    """The dtype of each node's tensor, or of the 0-D tensor that stands for a number."""
-    return [_dtype(node.meta["val"]) for node in nodes]
-
-
-def _dtype(value: Any) -> str:
-    if isinstance(value, torch.Tensor):
-        return str(value.dtype).removeprefix("torch.")
-    return "bool" if isinstance(value, torch.SymBool) else "int64" if isinstance(value, torch.SymInt) else "float64"
-
-
 class _Cut:
     """Copies calls of a captured graph into a graph of their own."""
 
@@ -269,7 +231,7 @@ class _Cut:
         """
         inside = set(calls)
         own = [node for node in self.source.module.graph.nodes if self.owner.get(node) in inside]
-        found = _found_inside(own).difference(*map(_plain, values))
+        found = _found_inside(own).difference(*map(axes_of, values))
         inputs, sizes, computed = self._read_outside(own, found)
         if is_engine:
             inputs += _binding([*own, *computed], sizes, inputs, values)
@@ -362,10 +324,10 @@ def _attribute(module: Any, path: str) -> Any:
 def _binding(own: list[FxNode], sizes: list[FxNode], inputs: list[FxNode], values: list[FxNode]) -> list[FxNode]:
     """Values with an axis of each symbol that the inputs of an engine do not give: an engine reads sizes off shapes."""
     needed = set().union(*map(symbols_of, [*own, *sizes]))
-    missing = (needed - _found_inside(own)).difference(*map(_plain, inputs))
+    missing = (needed - _found_inside(own)).difference(*map(axes_of, inputs))
     chosen = []
     for value in values:
-        if value not in inputs and (found := _plain(value) & missing):
+        if value not in inputs and (found := axes_of(value) & missing):
             missing -= found
             chosen.append(value)
     return chosen
@@ -373,38 +335,19 @@ def _binding(own: list[FxNode], sizes: list[FxNode], inputs: list[FxNode], value
 
 def _found_inside(own: list[FxNode]) -> set[Any]:
     """The sizes that depend on data and are an axis of one of these tensors."""
-    return {symbol for node in own for symbol in _plain(node) if is_unbacked(symbol)}
+    return {symbol for node in own for symbol in axes_of(node) if is_unbacked(symbol)}
 
 
 def _giving(made: list[FxNode], later: list[FxNode], values: list[FxNode]) -> list[FxNode]:
     """Tensors with an axis of each size that depends on data, which later calls or outputs need and no value gives."""
     needed = set().union(*(symbols_of(node) for call in later for node in (call, *call.all_input_nodes)))
-    missing = {symbol for symbol in needed if is_unbacked(symbol)}.difference(*map(_plain, values))
+    missing = {symbol for symbol in needed if is_unbacked(symbol)}.difference(*map(axes_of, values))
     chosen = []
     for node in made:
-        if isinstance(node.meta.get("val"), torch.Tensor) and (found := _plain(node) & missing):
+        if isinstance(node.meta.get("val"), torch.Tensor) and (found := axes_of(node) & missing):
             missing -= found
             chosen.append(node)
     return chosen
 
 
-def _shapes(node: FxNode) -> Iterator[Any]:
-    value = node.meta.get("val")
-    for tensor in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(tensor, torch.Tensor):
-            yield from (size.node.expr for size in tensor.shape if isinstance(size, torch.SymInt))
-
-
-def symbols_of(node: FxNode) -> set[Any]:
-    """The symbols in the sizes of a node's tensors, or in the number that it is."""
-    value = node.meta.get("val")
-    if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
-        return set(value.node.expr.free_symbols)
-    return set().union(*(expression.free_symbols for expression in _shapes(node)))
-
-
-def _plain(node: FxNode) -> set[Any]:
-    return {expression for expression in _shapes(node) if expression.is_Symbol}
-
-
-__all__ = ["LEAST", "Part", "Values", "dtypes_of", "inputs_of", "is_size", "split", "symbols_of"]
+__all__ = ["LEAST", "Part", "Values", "split"]

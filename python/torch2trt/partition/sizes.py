@@ -17,7 +17,8 @@ from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
 from .bounds import LARGEST, Bounds
 from .engine import Shape
-from .parts import Part, Values, dtypes_of, inputs_of, symbols_of
+from .nodes import dtypes_of, inputs_of, symbols_of
+from .parts import Part, Values
 from .refusals import UnboundedSizeError
 
 

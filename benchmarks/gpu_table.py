@@ -1,9 +1,9 @@
 """The seed's table on the GPU at hand: PyTorch's ways of running a model against TensorRT through torch2trt.
 
-    python benchmarks/gpu_table.py [--models resnet18,vgg16] [--types float16,float32] [--rows gpu_table.jsonl]
+    python benchmarks/gpu_table.py [--models resnet18,vit_b_16:32,bert-base:32x128] [--types float16,float32] [--rows gpu_table.jsonl]
 
-Every model has fresh random weights that keep the scale of the signal (tests/python/models.py), batch 1, 3x224x224. Times are medians of 200 calls after 20 warm-ups, in
-milliseconds between two CUDA events around a call. Columns:
+`gpu_models.py` lists the models; they have random weights. Times are medians of 200 calls after 20 warm-ups, in milliseconds
+between two CUDA events around a call. Columns:
 
     eager       PyTorch, model(x)
     channels    the same with channels_last memory
@@ -11,9 +11,11 @@ milliseconds between two CUDA events around a call. Columns:
     compile     torch.compile(mode="reduce-overhead")
     enqueue     torch2trt, use_cuda_graph=False
     ours        torch2trt, use_cuda_graph=True
+    onnx        with --onnx-plan: the file of torch.onnx.export, built by TensorRT's own parser, replayed from a CUDA graph
     build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded before, once
     again s     with --again: seconds of a second build, with the timings of the first
     cached s    seconds until the engine is there when the same model is converted again: the engine cache has its plan
+    onnx diff   the difference of that
     diff        largest difference to float32 PyTorch (TF32 off), relative to the largest output
     torch diff  the same for PyTorch in that type
     host us     host time of a call of ours above a bare graph launch: microseconds
@@ -41,7 +43,7 @@ from typing import Any, Callable
 MODELS = """alexnet squeezenet1_0 squeezenet1_1 resnet18 resnet34 resnet50 resnet101 resnet152 densenet121 densenet169
 densenet201 densenet161 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn mobilenet_v2""".split()
 PYTORCH = ("eager", "channels", "graph", "compile")
-TIMES = (*PYTORCH, "enqueue", "ours")
+TIMES = (*PYTORCH, "enqueue", "ours", "onnx")
 MARK = "ROW "
 
 
@@ -102,33 +104,38 @@ def difference(expected: Any, got: Any) -> float:
     return ((expected - got).abs().max() / expected.abs().max()).item()
 
 
-def pytorch_columns(row: dict[str, Any], model: Any, x: Any, with_compile: bool) -> None:
+def pytorch_columns(row: dict[str, Any], model: Any, inputs: tuple[Any, ...], with_compile: bool) -> None:
     """PyTorch's own ways, in the type of the model."""
     import torch
 
     say = lambda name: print(f"  {name:8} {row[name]:.3f} ms", flush=True)  # noqa: E731
-    row["eager"] = milliseconds(lambda: model(x))
+    row["eager"] = milliseconds(lambda: model(*inputs))
     say("eager")
-    last, x_last = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    row["channels"] = milliseconds(lambda: last(x_last))
-    say("channels")
-    best = x_last if row["channels"] < row["eager"] else x
-    if best is x:
-        model.to(memory_format=torch.contiguous_format)
-    graph = captured(lambda: model(best))
+    best = inputs
+    if inputs[0].dim() == 4:
+        last = model.to(memory_format=torch.channels_last)
+        moved = tuple(tensor.to(memory_format=torch.channels_last) for tensor in inputs)
+        row["channels"] = milliseconds(lambda: last(*moved))
+        say("channels")
+        best = moved if row["channels"] < row["eager"] else inputs
+        if best is inputs:
+            model.to(memory_format=torch.contiguous_format)
+    graph = captured(lambda: model(*best))
     row["graph"] = milliseconds(graph.replay)
     say("graph")
     if with_compile:
         try:
             compiled = torch.compile(model, mode="reduce-overhead")
-            row["compile"] = milliseconds(lambda: compiled(best))
+            row["compile"] = milliseconds(lambda: compiled(*best))
             say("compile")
         except Exception as problem:  # a missing compiler, most of the time: the column stays empty
             print(f"  compile  not measured: {str(problem).splitlines()[0][:120]}", flush=True)
         torch._dynamo.reset()
 
 
-def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bool, options: argparse.Namespace) -> None:
+def our_columns(
+    row: dict[str, Any], model: Any, inputs: tuple[Any, ...], expected: Any, half: bool, options: argparse.Namespace
+) -> None:
     """torch2trt, by plain enqueue and by CUDA graph, from one plan."""
     import torch
 
@@ -146,50 +153,88 @@ def our_columns(row: dict[str, Any], model: Any, x: Any, expected: Any, half: bo
     seconds = lambda made: round(made.report.seconds["engine"] + made.report.seconds["load"], 2)  # noqa: E731
     with tempfile.TemporaryDirectory() as cache:
         start = time.perf_counter()
-        made = torch2trt.torch2trt(model, [x], engine_cache=cache, **arguments)
+        made = torch2trt.torch2trt(model, inputs, engine_cache=cache, **arguments)
         row["convert s"] = round(time.perf_counter() - start, 2)
         row["build s"], row["engine"] = seconds(made), made.report.engine
-        row["cached s"] = seconds(torch2trt.torch2trt(model, [x], engine_cache=cache, **arguments))
+        row["cached s"] = seconds(torch2trt.torch2trt(model, inputs, engine_cache=cache, **arguments))
     print(f"  engine   in {row['cached s']} s from the cache, after {row['build s']} s", flush=True)
     if options.again:
-        row["again s"] = seconds(torch2trt.torch2trt(model, [x], engine_cache=False, **arguments))
+        row["again s"] = seconds(torch2trt.torch2trt(model, inputs, engine_cache=False, **arguments))
         print(f"  again    built in {row['again s']} s", flush=True)
-    row["diff"] = difference(expected, made(x))
-    row["enqueue"] = milliseconds(lambda: made(x))
+    row["diff"] = difference(expected, made(*inputs))
+    row["enqueue"] = milliseconds(lambda: made(*inputs))
     print(f"  enqueue  {row['enqueue']:.3f} ms, built in {row['build s']} s, difference {row['diff']:.1e}", flush=True)
-    bare = captured(lambda: made(x))
+    bare = captured(lambda: made(*inputs))
     with tempfile.TemporaryDirectory() as folder:
         made.save(os.path.join(folder, "engine"))
         graphed = torch2trt.load(os.path.join(folder, "engine"), use_cuda_graph=True, tensorrt=options.tensorrt)
-    row["graph diff"] = difference(expected, graphed(x))
-    row["ours"] = milliseconds(lambda: graphed(x))
-    row["host us"] = round(host_microseconds(lambda: graphed(x), bare.replay), 1)
+    row["graph diff"] = difference(expected, graphed(*inputs))
+    row["ours"] = milliseconds(lambda: graphed(*inputs))
+    row["host us"] = round(host_microseconds(lambda: graphed(*inputs), bare.replay), 1)
     row["bare ms"] = milliseconds(bare.replay)
     print(f"  ours     {row['ours']:.3f} ms (a bare launch {row['bare ms']:.3f}), host +{row['host us']} us", flush=True)
     torch.cuda.synchronize()
 
 
+class _Plan:
+    """A plan with the interface of an engine of NVIDIA's package."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def serialize(self) -> bytes:
+        return self.data
+
+
+def onnx_columns(
+    row: dict[str, Any], model: Any, inputs: tuple[Any, ...], expected: Any, half: bool, options: argparse.Namespace
+) -> None:
+    """What TensorRT makes of the ONNX file of the model, by the program of crates/nvinfer/examples/onnx_plan.rs."""
+    import torch
+
+    import torch2trt
+
+    names = [f"x{k}" for k in range(len(inputs))]
+    with tempfile.TemporaryDirectory() as folder:
+        file, plan = os.path.join(folder, "net.onnx"), os.path.join(folder, "net.plan")
+        torch.onnx.export(model, inputs, file, opset_version=17, dynamo=False, input_names=names, output_names=["y"])
+        command = [options.onnx_plan, options.tensorrt, options.onnx_parser, file, plan, *(["fp16"] if half else [])]
+        built = subprocess.run(command, capture_output=True, text=True, timeout=options.limit)
+        if built.returncode:
+            raise RuntimeError(built.stderr[-300:])
+        engine = torch2trt.TRTModule(_Plan(Path(plan).read_bytes()), input_names=names, output_names=["y"])
+    # The parser of TensorRT 8.6 makes int32 of int64.
+    tensors = [tensor.int() if tensor.dtype == torch.int64 else tensor for tensor in inputs]
+    row["onnx diff"] = difference(expected, engine(*tensors))
+    row["onnx"] = milliseconds(captured(lambda: engine(*tensors)).replay)
+    print(f"  onnx     {row['onnx']:.3f} ms", flush=True)
+
+
 def measure(name: str, kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """One row."""
     import torch
-
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "python"))
-    from models import build
+    from gpu_models import build
 
     row: dict[str, Any] = {"model": name, "type": kind, "gpu": torch.cuda.get_device_name()}
     dtype = getattr(torch, kind)
-    model, (x,), _ = build(name)
-    model, x = model.cuda(), x.cuda()
-    with torch.inference_mode():
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        expected = model(x)
-        torch.backends.cudnn.allow_tf32 = True
+    model, inputs = build(name)
+    model, inputs = model.cuda(), tuple(tensor.cuda() for tensor in inputs)
+    half = dtype == torch.float16
     with torch.no_grad():
-        our_columns(row, model, x, expected, dtype == torch.float16, options)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        expected = model(*inputs)
+        torch.backends.cudnn.allow_tf32 = True
+        our_columns(row, model, inputs, expected, half, options)
+        if options.onnx_plan:
+            try:
+                onnx_columns(row, model, inputs, expected, half, options)
+            except Exception as problem:  # the exporter or the parser refuses many models: the column stays empty
+                print(f"  onnx     not measured: {str(problem).splitlines()[-1][:120]}", flush=True)
     with torch.inference_mode():
-        model, x = model.to(dtype), x.to(dtype)
-        row["torch diff"] = difference(expected, model(x))
-        pytorch_columns(row, model, x, not options.no_compile)
+        inputs = tuple(tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in inputs)
+        model = model.to(dtype)
+        row["torch diff"] = difference(expected, model(*inputs))
+        pytorch_columns(row, model, inputs, not options.no_compile)
     return row
 
 
@@ -334,6 +379,7 @@ COLUMNS = {
     "cached s": ("cached s", ".2f"),
     "diff": ("diff", ".1e"),
     "torch diff": ("torch diff", ".1e"),
+    "onnx diff": ("onnx diff", ".1e"),
     "host us": ("host µs", ".1f"),
 }
 """What a row may have: its heading, and how it is written."""
@@ -363,12 +409,14 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default=",".join(MODELS), help="comma-separated names of torchvision models")
+    parser.add_argument("--models", default=",".join(MODELS), help="comma-separated names, see gpu_models.py")
     parser.add_argument("--types", default="float16,float32", help="float16, float32 or both")
     parser.add_argument("--rows", type=Path, default=Path("gpu_table.jsonl"), help="the file of rows")
     parser.add_argument("--limit", type=float, default=600, help="seconds until a row is given up")
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further row is begun")
     parser.add_argument("--tensorrt", help="path of the TensorRT library")
+    parser.add_argument("--onnx-plan", help="the program of crates/nvinfer/examples/onnx_plan.rs, for the column of the ONNX route")
+    parser.add_argument("--onnx-parser", help="path of TensorRT's ONNX parser, such as libnvonnxparser.so.8")
     parser.add_argument("--timing-cache", help="file of TensorRT's timing cache; default: that of torch2trt")
     parser.add_argument("--again", action="store_true", help="build a second time, with the timings of the first")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")

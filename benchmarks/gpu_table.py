@@ -38,70 +38,16 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
+
+from gpu_time import captured, difference, host_microseconds, milliseconds
+from onnx_route import onnx_columns
 
 MODELS = """alexnet squeezenet1_0 squeezenet1_1 resnet18 resnet34 resnet50 resnet101 resnet152 densenet121 densenet169
 densenet201 densenet161 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn mobilenet_v2""".split()
 PYTORCH = ("eager", "channels", "graph", "compile")
 TIMES = (*PYTORCH, "enqueue", "ours", "onnx")
 MARK = "ROW "
-
-
-def milliseconds(call: Callable[[], Any], calls: int = 200, warm_ups: int = 20) -> float:
-    """Median time on the GPU's clock between the beginning and the end of a call."""
-    import torch
-
-    for _ in range(warm_ups):
-        call()
-    torch.cuda.synchronize()
-    times = []
-    for _ in range(calls):
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        call()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end))
-    return statistics.median(times)
-
-
-def host_microseconds(call: Callable[[], Any], bare: Callable[[], Any], calls: int = 50, repeats: int = 20) -> float:
-    """How much longer a call takes to return than a bare one: the least of some rounds of each, which take turns so that
-    both see the same machine, and are short enough not to fill the queue."""
-    import torch
-
-    def round_of(one: Callable[[], Any]) -> float:
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(calls):
-            one()
-        return (time.perf_counter() - start) / calls * 1e6
-
-    rounds = [(round_of(call), round_of(bare)) for _ in range(repeats)]
-    torch.cuda.synchronize()
-    return min(ours for ours, _ in rounds) - min(theirs for _, theirs in rounds)
-
-
-def captured(call: Callable[[], Any]) -> Any:
-    """A CUDA graph of a call, made as PyTorch's documentation says."""
-    import torch
-
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            call()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        call()
-    return graph
-
-
-def difference(expected: Any, got: Any) -> float:
-    """max |expected - got| / max |expected|."""
-    expected, got = expected.double(), got.double()
-    return ((expected - got).abs().max() / expected.abs().max()).item()
 
 
 def pytorch_columns(row: dict[str, Any], model: Any, inputs: tuple[Any, ...], with_compile: bool) -> None:
@@ -174,40 +120,6 @@ def our_columns(
     row["bare ms"] = milliseconds(bare.replay)
     print(f"  ours     {row['ours']:.3f} ms (a bare launch {row['bare ms']:.3f}), host +{row['host us']} us", flush=True)
     torch.cuda.synchronize()
-
-
-class _Plan:
-    """A plan with the interface of an engine of NVIDIA's package."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def serialize(self) -> bytes:
-        return self.data
-
-
-def onnx_columns(
-    row: dict[str, Any], model: Any, inputs: tuple[Any, ...], expected: Any, half: bool, options: argparse.Namespace
-) -> None:
-    """What TensorRT makes of the ONNX file of the model, by the program of crates/nvinfer/examples/onnx_plan.rs."""
-    import torch
-
-    import torch2trt
-
-    names = [f"x{k}" for k in range(len(inputs))]
-    with tempfile.TemporaryDirectory() as folder:
-        file, plan = os.path.join(folder, "net.onnx"), os.path.join(folder, "net.plan")
-        torch.onnx.export(model, inputs, file, opset_version=17, dynamo=False, input_names=names, output_names=["y"])
-        command = [options.onnx_plan, options.tensorrt, options.onnx_parser, file, plan, *(["fp16"] if half else [])]
-        built = subprocess.run(command, capture_output=True, text=True, timeout=options.limit)
-        if built.returncode:
-            raise RuntimeError(built.stderr[-300:])
-        engine = torch2trt.TRTModule(_Plan(Path(plan).read_bytes()), input_names=names, output_names=["y"])
-    # The parser of TensorRT 8.6 makes int32 of int64.
-    tensors = [tensor.int() if tensor.dtype == torch.int64 else tensor for tensor in inputs]
-    row["onnx diff"] = difference(expected, engine(*tensors))
-    row["onnx"] = milliseconds(captured(lambda: engine(*tensors)).replay)
-    print(f"  onnx     {row['onnx']:.3f} ms", flush=True)
 
 
 def measure(name: str, kind: str, options: argparse.Namespace) -> dict[str, Any]:

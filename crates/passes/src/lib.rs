@@ -33,7 +33,7 @@ pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
 pub use gelu::gelu;
 pub use legalize::{Feature, Target, legalize};
-pub use linear::{move_rows, split};
+pub use linear::linear;
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
@@ -52,10 +52,8 @@ pub enum Pass {
     Gelu,
     /// [`fold_batch_norm`]: per-channel scales and shifts go into the weights before them.
     FoldBatchNorm,
-    /// [`move_rows`]: transposes of the rows of linear layers come after them.
-    MoveRows,
-    /// [`split`]: linear layers whose results are taken apart become several.
-    Split,
+    /// [`linear`]: transposes move past linear layers, and those whose results are taken apart become several.
+    Linear,
     /// [`cse`]: layers that compute the same become one.
     Cse,
     /// [`dce`]: layers that nothing uses go.
@@ -67,7 +65,7 @@ pub enum Pass {
 }
 
 /// What every network goes through before a target's own passes, in order.
-pub const STANDARD: [Pass; 20] = [
+pub const STANDARD: [Pass; 14] = [
     Pass::Dce,
     Pass::Fold,
     Pass::Simplify,
@@ -79,15 +77,9 @@ pub const STANDARD: [Pass; 20] = [
     // Layers that are there twice would keep what they read from being merged with them.
     Pass::Cse,
     Pass::Simplify,
-    Pass::Dce,
-    Pass::MoveRows,
-    Pass::Dce,
-    Pass::Simplify,
     // A layer that nothing uses would need the whole of what is taken apart.
     Pass::Dce,
-    Pass::Split,
-    Pass::Dce,
-    Pass::Simplify,
+    Pass::Linear,
     Pass::Cse,
     Pass::Dce,
 ];
@@ -114,8 +106,7 @@ impl Pass {
             Self::Simplify => "simplify",
             Self::Gelu => "gelu",
             Self::FoldBatchNorm => "fold_batch_norm",
-            Self::MoveRows => "move_rows",
-            Self::Split => "split",
+            Self::Linear => "linear",
             Self::Cse => "cse",
             Self::Dce => "dce",
             Self::Legalize(_) => "legalize",
@@ -134,8 +125,7 @@ impl Pass {
             Self::Simplify => simplify(network),
             Self::Gelu => gelu(network),
             Self::FoldBatchNorm => fold_batch_norm(network),
-            Self::MoveRows => move_rows(network),
-            Self::Split => split(network),
+            Self::Linear => linear(network),
             Self::Cse => cse(network),
             Self::Dce => dce(network),
             Self::Differences => differences(network),

@@ -1,4 +1,4 @@
-//! Linear layers between layers that move elements: what `move_rows` and `split` make of them.
+//! Linear layers between layers that move elements: what `linear` makes of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod common;
@@ -13,8 +13,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn tidied(network: &Network) -> Network {
-    use Pass::{Dce, MoveRows, Simplify, Split};
-    run(network, &[MoveRows, Dce, Simplify, Dce, Split, Dce, Simplify, Dce]).unwrap().0
+    run(network, &[Pass::Dce, Pass::Linear]).unwrap().0
 }
 
 #[test]

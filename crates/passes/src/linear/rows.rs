@@ -16,16 +16,20 @@ struct Moved<'a> {
     after: Shuffle,
 }
 
-/// Moves the rows of the results instead of the rows of the input, where what follows moves elements too.
+/// Moves the rows of the results instead of the rows of the input, where what follows moves elements too; `None` where
+/// there is nothing to move.
 ///
 /// # Errors
 /// None for a network that verifies.
-pub fn move_rows(network: &Network) -> Result<Network, Error> {
+pub(super) fn moved(network: &Network) -> Result<Option<Network>, Error> {
     let (uses, next) = (Uses::of(network), network.sole_uses());
     let linear = network.layers().iter().filter_map(|layer| Linear::find(network, layer, &next));
     let found: HashMap<TensorId, Moved<'_>> =
         linear.filter_map(|linear| Some((linear.end, find(network, &uses, linear)?))).collect();
-    rewrite(network, |state, layer| {
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let made = rewrite(network, |state, layer| {
         let Some(moved) = layer.outputs.first().and_then(|end| found.get(end)) else { return state.keep(layer) };
         let Linear { product, weights, bias, end, .. } = moved.linear;
         let mut x = state.get(moved.from)?;
@@ -42,7 +46,8 @@ pub fn move_rows(network: &Network) -> Result<Network, Error> {
         let y = state.add(moved.after.clone().op(), &[y], &layer.origin)?;
         state.set(end, y);
         Ok(())
-    })
+    });
+    made.map(Some)
 }
 
 /// The same elements with another number of leading axes of size 1.

@@ -46,17 +46,20 @@ struct Part<'a> {
     shuffle: Option<Shuffle>,
 }
 
-/// Splits linear layers whose results are taken apart and moved.
+/// Splits linear layers whose results are taken apart and moved; `None` where there is none.
 ///
 /// # Errors
 /// None for a network that verifies.
-pub fn split(network: &Network) -> Result<Network, Error> {
+pub(super) fn apart(network: &Network) -> Result<Option<Network>, Error> {
     let (uses, next) = (Uses::of(network), network.sole_uses());
     let mut parts: HashMap<TensorId, Part<'_>> = HashMap::new();
     for linear in network.layers().iter().filter_map(|layer| Linear::find(network, layer, &next)) {
         parts.extend(find(network, &uses, linear).unwrap_or_default());
     }
-    rewrite(network, |state, layer| {
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let made = rewrite(network, |state, layer| {
         let Some(part) = layer.outputs.first().and_then(|y| parts.get(y)) else { return state.keep(layer) };
         let Linear { product, x, weights, transposed, bias, .. } = part.linear;
         let rank = weights.dims.len();
@@ -74,7 +77,8 @@ pub fn split(network: &Network) -> Result<Network, Error> {
         }
         state.replace(layer, &[y]);
         Ok(())
-    })
+    });
+    made.map(Some)
 }
 
 /// The parts of a linear layer, by what they are in the network; `None` where something needs the results whole, or

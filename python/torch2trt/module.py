@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from bisect import bisect_left
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +25,13 @@ from .partition.engine import PartitionedEngine
 from .partition.partition import Partition
 from .replaced import Replaced
 from .report import Report
+
+
+def _is_read(weight: torch.Tensor, addresses: list[int]) -> bool:
+    """Whether one of these addresses, which are in order, is in a weight's memory. A part of a weight may be read alone."""
+    start = weight.data_ptr()
+    first = bisect_left(addresses, start)
+    return first < len(addresses) and addresses[first] < start + max(weight.nbytes, 1)
 
 
 def _stream(index: int) -> int:
@@ -77,9 +85,9 @@ class TRTModule(torch.nn.Module):
 
     def become(self, engine: Engine, weights: list[torch.Tensor]) -> None:
         """Runs this engine from now on; `weights` are the model's, some of which it may read where they are."""
-        addresses = set(engine.borrowed)
+        addresses = sorted(engine.borrowed)
         # Their version counters tell when somebody wrote to them.
-        borrowed = [weight for weight in weights if weight.data_ptr() in addresses and not weight.is_inference()]
+        borrowed = [weight for weight in weights if not weight.is_inference() and _is_read(weight, addresses)]
         self.engine, self._borrowed = engine, [(weight, weight._version) for weight in borrowed]
 
     def _fill(

@@ -527,6 +527,29 @@ def test_new_weights_without_a_gpu():
         torch2trt(first, [x], backend="cpu").refit(second)
 
 
+class KeysAndValues(torch.nn.Module):
+    """Two of the three parts of a linear layer, each read where it is in the layer's weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv = torch.nn.Linear(256, 768)
+
+    def forward(self, x):
+        _, key, value = (part.view(2, 4, 4, 64).transpose(1, 2) for part in self.qkv(x).chunk(3, -1))
+        return key @ value.transpose(-1, -2)
+
+
+def test_writes_to_weights_of_which_a_part_is_read():
+    model, x = KeysAndValues().eval(), torch.randn(2, 4, 256)
+    model_trt = torch2trt(model, [x], backend="cpu")
+    assert model.qkv.weight.data_ptr() not in model_trt.engine.borrowed
+    assert difference(model(x), model_trt(x)) < 1e-5
+    with torch.no_grad():
+        model.qkv.weight[256:].mul_(2)
+    with pytest.raises(Error, match="E0603"):
+        model_trt(x)
+
+
 def test_a_sparse_buffer_that_nothing_uses_is_no_hindrance():
     model = torch.nn.Linear(3, 2).eval()
     model.register_buffer("graph", torch.eye(3).to_sparse())

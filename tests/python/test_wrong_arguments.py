@@ -57,6 +57,7 @@ TAKEN = {
     "keep_fp32": NAMES,
     "tactic_sources": NAMES,
     "run_in_pytorch": NAMES,
+    "plugins": NAMES,
     "min_layers": {"None", "5"},
     "log_level": {"0", "5"},
     "max_workspace_size": {"None", "5", "0"},

@@ -83,7 +83,7 @@ _RECORDED = (
     *("half", "int8", "keep_fp32", "target", "max_workspace_size", "optimization_level", "avg_timing_iterations"),
     *("tactic_sources", "version_compatible", "hardware_compatible", "refittable"),
 )
-"""The options that an engine file tells of."""
+"""The options that an engine file records."""
 
 
 __all__ = ["engine_of"]

@@ -29,15 +29,15 @@ def exported(model, path, low=2, high=8):
 
 def test_a_model_is_built_and_run(command, tmp_path):
     model = exported(Operator(), tmp_path / "model.pt2")
-    status, said, complaint = command("build", tmp_path / "model.pt2", "-o", tmp_path / "net.trt2")
+    status, printed, complaint = command("build", tmp_path / "model.pt2", "-o", tmp_path / "net.trt2")
     assert status == 1
     assert "E0101" in complaint
     assert "--fallback" in complaint
     build = ("build", tmp_path / "model.pt2", "--fallback", "-o", tmp_path / "net.trt2", "--backend", "cpu")
-    status, said, complaint = command(*build)
+    status, printed, complaint = command(*build)
     assert status == 0, complaint
-    assert "part 1: PyTorch: 1 call" in said
-    assert "aten.matrix_exp.default" in said
+    assert "part 1: PyTorch: 1 call" in printed
+    assert "aten.matrix_exp.default" in printed
     loaded = load(tmp_path / "net.trt2")
     for size in (2, 8):
         agrees(model, loaded, torch.randn(size, 8))
@@ -49,15 +49,15 @@ def test_a_model_is_built_and_run(command, tmp_path):
     x = torch.randn(5, 8)
     save_file({"x": x}, tmp_path / "x.safetensors")
     run = ("run", tmp_path / "net.trt2", "--inputs", tmp_path / "x.safetensors", "-o", tmp_path / "y.safetensors")
-    status, said, complaint = command(*run)
+    status, printed, complaint = command(*run)
     assert status == 0, complaint
-    assert "2 engines and 1 part in PyTorch" in said
-    assert "float32[5, 8]" in said
+    assert "2 engines and 1 part in PyTorch" in printed
+    assert "float32[5, 8]" in printed
     with torch.no_grad():
         torch.testing.assert_close(load_file(tmp_path / "y.safetensors")["output"], model(x))
-    status, said, _ = command("run", tmp_path / "net.trt2", "--shape", "x=3x8", "--seed", 1)
+    status, printed, _ = command("run", tmp_path / "net.trt2", "--shape", "x=3x8", "--seed", 1)
     assert status == 0
-    assert "float32[3, 8]" in said
+    assert "float32[3, 8]" in printed
 
 
 def test_arguments_reach_the_conversion(command, tmp_path):
@@ -68,20 +68,20 @@ def test_arguments_reach_the_conversion(command, tmp_path):
     assert "E0307" in complaint
     unknown = "SIZE"
     assert f"--max-shape x={unknown}x8" in complaint
-    status, said, complaint = command(*build, "--run-in-pytorch", "layers.1", "--max-shape", "x=6x8")
+    status, printed, complaint = command(*build, "--run-in-pytorch", "layers.1", "--max-shape", "x=6x8")
     assert status == 0, complaint
-    assert "run_in_pytorch has `layers.1`" in " ".join(said.split())
-    assert "layers in float16" in said
+    assert "run_in_pytorch has `layers.1`" in " ".join(printed.split())
+    assert "layers in float16" in printed
     assert load(tmp_path / "net.trt2").engine.ranges == [[(2, 6), (8, 8)]]
 
 
 def test_coverage_draws_the_parts(command, tmp_path):
     exported(Operator(), tmp_path / "model.pt2")
-    status, said, complaint = command("coverage", tmp_path / "model.pt2", "--fallback")
+    status, printed, complaint = command("coverage", tmp_path / "model.pt2", "--fallback")
     assert status == 0, complaint
-    assert "does not convert" in said
-    assert "part 1: PyTorch: 1 call" in said
-    assert said.strip().endswith("2 engines and 1 part in PyTorch: 9 of 10 operator calls run in engines")
+    assert "does not convert" in printed
+    assert "part 1: PyTorch: 1 call" in printed
+    assert printed.strip().endswith("2 engines and 1 part in PyTorch: 9 of 10 operator calls run in engines")
 
 
 @pytest.mark.skipif(not HAS_RTX, reason="TensorRT-RTX is not installed")
@@ -91,12 +91,12 @@ def test_a_plan_for_another_machine(command, tmp_path):
     status, _, complaint = command(*build)
     assert status == 1
     assert "E0302" in complaint
-    status, said, complaint = command(*build, "--fallback")
+    status, printed, complaint = command(*build, "--fallback")
     assert status == 0, complaint
-    assert "2 TensorRT plans for sm_89 and 1 part in PyTorch" in said
-    status, said, _ = command("coverage", tmp_path / "model.pt2", "--fallback", "--target", "sm_89")
+    assert "2 TensorRT plans for sm_89 and 1 part in PyTorch" in printed
+    status, printed, _ = command("coverage", tmp_path / "model.pt2", "--fallback", "--target", "sm_89")
     assert status == 0
-    assert "no sizes that depend on data" in " ".join(said.split())
+    assert "no sizes that depend on data" in " ".join(printed.split())
 
 
 def test_what_cannot_be_is_an_error(command, tmp_path):
@@ -107,8 +107,8 @@ def test_what_cannot_be_is_an_error(command, tmp_path):
         (("build", tmp_path / "broken.pt2", "--fallback", "-o", tmp_path / "net.trt2"), "E0608"),
         (("coverage", tmp_path / "missing.pt2", "--fallback"), "E0608"),
     ):
-        status, said, complaint = command(*arguments)
-        assert (status, said) == (1, "")
+        status, printed, complaint = command(*arguments)
+        assert (status, printed) == (1, "")
         assert code in complaint
         assert "help:" in complaint
 

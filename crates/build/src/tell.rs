@@ -152,9 +152,9 @@ impl<'n, 'w> Teller<'n, 'w> {
         &self,
         plugin: &PluginAttributes,
         index: usize,
-        (ours, told): (&network::Tensor, trt::Tensor<'n>),
+        (ours, made): (&network::Tensor, trt::Tensor<'n>),
     ) -> Told<()> {
-        let (dims, dtype) = (told.dims()?, told.dtype()?);
+        let (dims, dtype) = (made.dims()?, made.dtype()?);
         // Plugins choose their output types also where types do not flow through the network.
         if has_sizes(&dims, ours) && dtype == ours.dtype.to_trt() {
             return Ok(());

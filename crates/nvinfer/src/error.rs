@@ -56,7 +56,7 @@ pub enum Error {
         version: Version,
     },
 
-    /// A library beside TensorRT, such as its ONNX parser, cannot be loaded or is another one.
+    /// A further library of TensorRT, such as its ONNX parser, cannot be loaded or is another one.
     #[error("{}: {reason}", path.display())]
     NotLoadable {
         /// The file as given.

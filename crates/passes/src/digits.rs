@@ -4,7 +4,7 @@
 //! so that a chain of them is known by where each digit comes from. One `Shuffle` has one reshape: it can take digits
 //! apart and then move them, or move axes and then join them.
 
-use crate::reshape::{Shuffle, express};
+use crate::reshape::{Shuffle, express, inverse, invert, permuted};
 use network::Dim;
 
 /// A part of an axis of the input: `position / stride % size`.
@@ -32,16 +32,15 @@ pub(crate) fn joined(one: &Shuffle, next: &Shuffle, from: &[Dim], middle: &[Dim]
 
 /// What a shuffle makes of the digits; `to` are the sizes after it.
 fn moved(axes: Axes, shuffle: &Shuffle, to: &[Dim]) -> Option<Axes> {
-    let axes = permuted(axes, shuffle.first.as_deref());
-    let Some(_) = shuffle.reshape else { return Some(permuted(axes, shuffle.second.as_deref())) };
-    let mut sizes = to.to_vec();
-    if let Some(order) = &shuffle.second {
-        order.iter().zip(to).for_each(|(k, size)| sizes[*k] = size.clone());
+    let axes = permuted(&axes, shuffle.first.as_deref());
+    if shuffle.reshape.is_none() {
+        return Some(permuted(&axes, shuffle.second.as_deref()));
     }
+    let sizes = invert(shuffle.second.as_deref(), to);
     // The last digit is on top.
     let mut rest: Vec<Digit> = axes.into_iter().flatten().rev().collect();
     let axes = sizes.iter().map(|size| taken(&mut rest, size)).collect::<Option<Axes>>()?;
-    rest.is_empty().then(|| permuted(axes, shuffle.second.as_deref()))
+    rest.is_empty().then(|| permuted(&axes, shuffle.second.as_deref()))
 }
 
 /// Takes the digits of an axis of this size from the front, splitting the last one where that is needed.
@@ -79,10 +78,8 @@ fn taken_apart(axes: &Axes, from: &[Dim], to: &[Dim]) -> Option<Shuffle> {
         return None;
     }
     order.extend((0..to.len()).filter(|k| axes[*k].is_empty()));
-    let between: Vec<Dim> = order.iter().map(|k| to[*k].clone()).collect();
-    let mut second = vec![0; to.len()];
-    order.iter().enumerate().for_each(|(place, k)| second[*k] = place);
-    Some(Shuffle { first: None, reshape: Some(express(from, &between)?), second: Some(second) }.normal(from, to))
+    let reshape = express(from, &permuted(to, Some(&order)))?;
+    Some(Shuffle { first: None, reshape: Some(reshape), second: Some(inverse(&order)) }.normal(from, to))
 }
 
 /// A transpose of the input's axes, then a reshape to `to`.
@@ -97,10 +94,6 @@ fn put_together(axes: &Axes, from: &[Dim], to: &[Dim]) -> Option<Shuffle> {
     }
     let rest: Vec<usize> = (0..from.len()).filter(|axis| !first.contains(axis)).collect();
     first.extend(rest);
-    let moved: Vec<Dim> = first.iter().map(|axis| from[*axis].clone()).collect();
-    Some(Shuffle { first: Some(first), reshape: Some(express(&moved, to)?), second: None }.normal(from, to))
-}
-
-fn permuted(axes: Axes, order: Option<&[usize]>) -> Axes {
-    order.map_or_else(|| axes.clone(), |order| order.iter().map(|k| axes[*k].clone()).collect())
+    let reshape = express(&permuted(from, Some(&first)), to)?;
+    Some(Shuffle { first: Some(first), reshape: Some(reshape), second: None }.normal(from, to))
 }

@@ -168,13 +168,13 @@ fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<us
     }
 }
 
-/// The sizes after a permutation.
-pub(crate) fn permuted(dims: &[Dim], order: Option<&[usize]>) -> Vec<Dim> {
+/// The sizes, or what else each axis has, after a permutation.
+pub(crate) fn permuted<T: Clone>(dims: &[T], order: Option<&[usize]>) -> Vec<T> {
     order.map_or_else(|| dims.to_vec(), |order| order.iter().map(|k| dims[*k].clone()).collect())
 }
 
 /// The permutation that undoes one.
-fn inverse(order: &[usize]) -> Vec<usize> {
+pub(crate) fn inverse(order: &[usize]) -> Vec<usize> {
     let mut back = vec![0; order.len()];
     for (k, from) in order.iter().enumerate() {
         back[*from] = k;
@@ -200,6 +200,20 @@ fn ones_stay(order: &[usize], from: &[Dim]) -> Vec<usize> {
 /// The sizes before a permutation, given those after it.
 pub(crate) fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
     permuted(after, order.map(inverse).as_deref())
+}
+
+/// The first of the axes at the end that have `count` elements together; `None` where no such axes are there.
+pub(crate) fn last_axes<'a>(
+    dims: impl DoubleEndedIterator<Item = &'a Dim> + ExactSizeIterator,
+    count: i64,
+) -> Option<usize> {
+    let (mut product, mut first) = (1, dims.len());
+    let mut dims = dims.rev();
+    while product != count {
+        product *= dims.next()?.as_static()?;
+        first -= 1;
+    }
+    Some(first)
 }
 
 /// Whether the elements keep their order: the axes of more than one element do.

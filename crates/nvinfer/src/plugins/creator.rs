@@ -20,6 +20,9 @@ pub enum PluginApi {
     V3,
 }
 
+/// A call of a creator that returns a text.
+type ReadText = unsafe fn(Ref<'_>) -> Result<String>;
+
 /// Makes plugins of one name and version (`IPluginCreator`, `IPluginCreatorV3One`). It lives as long as the process.
 #[derive(Clone, Debug)]
 pub struct PluginCreator {
@@ -63,6 +66,16 @@ impl PluginCreator {
         self.ptr.as_ptr()
     }
 
+    /// What the call of its interface returns.
+    fn text(&self, v2: ReadText, v3: ReadText) -> String {
+        let read = match self.api {
+            PluginApi::V2 => v2,
+            PluginApi::V3 => v3,
+        };
+        // SAFETY: the creator is alive and of this class.
+        unsafe { read(self.raw()) }.unwrap_or_default()
+    }
+
     /// The interface of its plugins.
     pub fn api(&self) -> PluginApi {
         self.api
@@ -70,43 +83,22 @@ impl PluginCreator {
 
     /// The plugins' name.
     pub fn name(&self) -> String {
-        // SAFETY: the creator is alive and of this class.
-        let name = unsafe {
-            match self.api {
-                PluginApi::V2 => creator_v2::name(self.raw()),
-                PluginApi::V3 => creator_v3::name(self.raw()),
-            }
-        };
-        name.unwrap_or_default()
+        self.text(creator_v2::name, creator_v3::name)
     }
 
     /// The plugins' version.
     pub fn version(&self) -> String {
-        // SAFETY: as in `name`.
-        let version = unsafe {
-            match self.api {
-                PluginApi::V2 => creator_v2::version(self.raw()),
-                PluginApi::V3 => creator_v3::version(self.raw()),
-            }
-        };
-        version.unwrap_or_default()
+        self.text(creator_v2::version, creator_v3::version)
     }
 
     /// The namespace that it is registered in.
     pub fn namespace(&self) -> String {
-        // SAFETY: as in `name`.
-        let namespace = unsafe {
-            match self.api {
-                PluginApi::V2 => creator_v2::namespace(self.raw()),
-                PluginApi::V3 => creator_v3::namespace(self.raw()),
-            }
-        };
-        namespace.unwrap_or_default()
+        self.text(creator_v2::namespace, creator_v3::namespace)
     }
 
     /// The attributes that it knows.
     pub fn fields(&self) -> Vec<KnownField> {
-        // SAFETY: as in `name`; the collection belongs to the creator.
+        // SAFETY: as in `text`; the collection belongs to the creator.
         unsafe {
             let collection = match self.api {
                 PluginApi::V2 => creator_v2::field_names(self.raw()),
@@ -124,7 +116,7 @@ impl PluginCreator {
         let text = c_text("a layer name", name)?;
         let version = self.host.version();
         let fields = Collection::new(fields, version)?;
-        // SAFETY: as in `name`; a plugin copies the attributes that it is created with.
+        // SAFETY: as in `text`; a plugin copies the attributes that it is created with.
         let made = unsafe {
             match self.api {
                 PluginApi::V2 => creator_v2::create_plugin(self.raw(), text.as_ptr(), fields.as_ptr()),
@@ -147,7 +139,7 @@ impl PluginCreator {
             return Err(Error::OutOfRange { what: "the version of a serialized plugin's interface", value: 3 });
         }
         let text = c_text("a layer name", name)?;
-        // SAFETY: as in `name`; a plugin copies what it is made of.
+        // SAFETY: as in `text`; a plugin copies what it is made of.
         let made =
             unsafe { creator_v2::deserialize_plugin(self.raw(), text.as_ptr(), data.as_ptr().cast(), data.len()) };
         let ptr = made.map_err(|e| e.on(self.name()))?;

@@ -1,7 +1,7 @@
 //! Transposes of rows come after the linear layer.
 
 use super::{Linear, Uses, shuffle};
-use crate::reshape::{Shuffle, express, permuted};
+use crate::reshape::{Shuffle, express, last_axes, permuted};
 use network::{Dim, Error, Network, Op, TensorId, Weights, rewrite};
 use std::collections::HashMap;
 
@@ -69,7 +69,8 @@ fn find<'a>(network: &'a Network, uses: &Uses<'_>, linear: Linear<'a>) -> Option
     }
     let order = moves.first.clone()?;
     let features = x.last()?.as_static()?;
-    let (rows, columns) = order.split_at(rows(of, &order, features)?);
+    // The others make up the features.
+    let (rows, columns) = order.split_at(last_axes(order.iter().map(|axis| &of[*axis]), features)?);
     let mut sorted = rows.to_vec();
     sorted.sort_unstable();
     if sorted == rows {
@@ -94,14 +95,4 @@ fn find<'a>(network: &'a Network, uses: &Uses<'_>, linear: Linear<'a>) -> Option
         before: (!is_there).then_some(shuffle.normal(of, &before)),
         after: Shuffle { first: Some(after), reshape: Some(reshape), second: None }.normal(&made, &to),
     })
-}
-
-/// How many of the transposed axes are rows: the others make up the features.
-fn rows(of: &[Dim], order: &[usize], features: i64) -> Option<usize> {
-    let (mut product, mut count) = (1, order.len());
-    while product != features {
-        count = count.checked_sub(1)?;
-        product *= of[order[count]].as_static()?;
-    }
-    Some(count)
 }

@@ -1,7 +1,7 @@
 //! A linear layer whose results are taken apart becomes one for each part.
 
 use super::{Linear, Uses, shuffle};
-use crate::reshape::{Shuffle, express, invert};
+use crate::reshape::{Shuffle, express, invert, last_axes};
 use network::{Dim, Error, Layer, Network, Op, TensorId, Weights, rewrite};
 use std::collections::HashMap;
 
@@ -86,7 +86,7 @@ pub(super) fn apart(network: &Network) -> Result<Option<Network>, Error> {
 fn find<'a>(network: &'a Network, uses: &Uses<'a>, linear: Linear<'a>) -> Option<Vec<(TensorId, Part<'a>)>> {
     let mut takers = uses.only(linear.end)?;
     let moved = match takers {
-        [one] => shuffle(one).filter(|_| matches!(one.op, Op::Shuffle { .. })).map(|(moved, _)| (*one, moved)),
+        [one] => shuffle(one).map(|(moved, _)| (*one, moved)),
         _ => None,
     };
     if let Some((layer, _)) = &moved {
@@ -142,7 +142,8 @@ fn through(
         return None;
     }
     let between = invert(moved.second.as_deref(), to);
-    let columns = columns(&between, linear.results())?;
+    // The last axis was reshaped to these and the following ones.
+    let columns = last_axes(between.iter(), linear.results())?;
     let (axis, start, count) = taken(network, taker)?;
     let axis = moved.second.as_ref().map_or(axis, |order| order[axis]);
     let sizes = |dims: &[Dim]| dims.iter().map(|n| usize::try_from(n.as_static()?).ok()).product::<Option<usize>>();
@@ -162,20 +163,10 @@ fn through(
     } else {
         between[axis] = Dim::Static(count as i64);
     }
-    let reshape = express(&Shuffle { first: moved.first.clone(), ..Shuffle::default() }.after_first(&part), &between)?;
+    let reshape = express(&moved.after_first(&part), &between)?;
     let to = &network.tensor(*taker.outputs.first()?).dims;
     let shuffle = Shuffle { first: moved.first.clone(), reshape: Some(reshape), second }.normal(&part, to);
     Some((digits, (!shuffle.is_identity()).then_some(shuffle)))
-}
-
-/// The first of the axes that the last axis was reshaped to.
-fn columns(between: &[Dim], results: i64) -> Option<usize> {
-    let (mut product, mut first) = (1, between.len());
-    while product != results {
-        first = first.checked_sub(1)?;
-        product *= between[first].as_static()?;
-    }
-    Some(first)
 }
 
 /// What a layer takes of its first input: a range of positions along one axis. One position of a Gather removes the axis.

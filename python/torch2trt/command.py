@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from ._convert import torch2trt
-from ._core import Error
+from ._core import Error, write_file
 from .capture.errors import one_line
 from .covered import coverage
 from .errors import error
@@ -61,11 +61,7 @@ def _run(request: dict[str, Any]) -> None:
     made = load(request["file"], trusted=request["trusted"], **arguments)
     device = torch.device(made.engine.device)
     if request["inputs"]:
-        given = _tensors(request["inputs"])
-        missing = [name for name in made.input_names if name not in given]
-        if missing:
-            raise error("E0602", f"the file has no tensor `{missing[0]}`", "its tensors need the names of the inputs")
-        inputs = [given[name].to(device) for name in made.input_names]
+        inputs = [tensor.to(device) for tensor in _tensors(request["inputs"], made.input_names)]
     else:
         inputs = _random(made.engine, request["shapes"], request["seed"])
     outputs = dict(zip(made.output_names, made.run(inputs), strict=True))
@@ -73,9 +69,8 @@ def _run(request: dict[str, Any]) -> None:
     for name, tensor in outputs.items():
         print(f"{name}  {str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}")
     if request["output"]:
-        from safetensors.torch import save_file
-
-        save_file({name: tensor.contiguous().cpu() for name, tensor in outputs.items()}, request["output"])
+        content = _safetensors().save({name: tensor.contiguous().cpu() for name, tensor in outputs.items()})
+        write_file(request["output"], content)
 
 
 def _random(engine: Any, shapes: dict[str, list[int]], seed: int) -> list[torch.Tensor]:
@@ -116,11 +111,7 @@ def _inputs(program: torch.export.ExportedProgram, path: str | None) -> list[tor
         torch2trt.Error: E0601 for a model that is not called with tensors alone, E0602 without inputs.
     """
     if path:
-        given = _tensors(path)
-        missing = [name for name in _names(program) if name not in given]
-        if missing:
-            raise error("E0602", f"{path} has no tensor `{missing[0]}`", "its tensors need the names of the inputs")
-        return [given[name] for name in _names(program)]
+        return _tensors(path, _names(program))
     args, kwargs = program.example_inputs or ((), {})
     if kwargs or not args or not all(isinstance(one, torch.Tensor) for one in args):
         raise error(
@@ -131,15 +122,29 @@ def _inputs(program: torch.export.ExportedProgram, path: str | None) -> list[tor
     return list(args)
 
 
-def _tensors(path: str) -> dict[str, torch.Tensor]:
-    try:
-        from safetensors.torch import load_file
+def _tensors(path: str, names: Sequence[str]) -> list[torch.Tensor]:
+    """The tensors of these names in a file.
 
-        return dict(load_file(path))
-    except ImportError as missing:
-        raise error("E0801", "reading tensors needs safetensors", "pip install safetensors") from missing
+    Raises:
+        torch2trt.Error: E0602 where one is missing, E0607 for what is no such file, E0801 without safetensors.
+    """
+    library = _safetensors()
+    try:
+        given = library.load_file(path)
     except Exception as refused:
         raise error("E0607", f"{path} cannot be read: {one_line(refused)}", "give a safetensors file") from refused
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise error("E0602", f"{path} has no tensor `{missing[0]}`", "its tensors need the names of the inputs")
+    return [given[name] for name in names]
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.torch
+    except ImportError as missing:
+        raise error("E0801", "files of tensors need safetensors", "pip install safetensors") from missing
+    return safetensors.torch
 
 
 def _ranges(

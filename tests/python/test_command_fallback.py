@@ -48,13 +48,15 @@ def test_a_model_is_built_and_run(command, tmp_path):
         assert one.namelist() == other.namelist()  # the same file as Python writes
     x = torch.randn(5, 8)
     save_file({"x": x}, tmp_path / "x.safetensors")
+    (tmp_path / "y.safetensors").symlink_to(tmp_path / "target.safetensors")  # it is written through
     run = ("run", tmp_path / "net.trt2", "--inputs", tmp_path / "x.safetensors", "-o", tmp_path / "y.safetensors")
     status, printed, complaint = command(*run)
     assert status == 0, complaint
     assert "2 engines and 1 part in PyTorch" in printed
     assert "float32[5, 8]" in printed
     with torch.no_grad():
-        torch.testing.assert_close(load_file(tmp_path / "y.safetensors")["output"], model(x))
+        torch.testing.assert_close(load_file(tmp_path / "target.safetensors")["output"], model(x))
+    assert (tmp_path / "y.safetensors").is_symlink()
     status, printed, _ = command("run", tmp_path / "net.trt2", "--shape", "x=3x8", "--seed", 1)
     assert status == 0
     assert "float32[3, 8]" in printed

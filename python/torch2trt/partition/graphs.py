@@ -18,6 +18,7 @@ from torch.fx import GraphModule
 from .._log import logger
 from ..capture.errors import one_line
 from ..capture.symbols import is_unbacked
+from .nodes import symbols_of
 
 MOST_GRAPHS = 8
 """Combinations of input shapes that get a graph; further calls run part by part."""
@@ -143,19 +144,11 @@ def _obstacle(node: torch.fx.Node) -> str | None:
     if getattr(node.target, "_opname", "") in _READ_BY_THE_HOST:
         return "reads values on the host"
     value = node.meta.get("val")
-    for tensor in value if isinstance(value, (list, tuple)) else [value]:
-        if not isinstance(tensor, torch.Tensor):
-            continue
-        if any(map(is_unbacked, _symbols(tensor))):
-            return "has a size that depends on data"
-        if tensor.device.type == "cpu":
-            return "runs on the CPU"
-    return None
-
-
-def _symbols(tensor: torch.Tensor) -> set[Any]:
-    sizes = (size for size in tensor.shape if isinstance(size, torch.SymInt))
-    return set().union(*(size.node.expr.free_symbols for size in sizes))
+    made = value if isinstance(value, (list, tuple)) else [value]
+    tensors = [tensor for tensor in made if isinstance(tensor, torch.Tensor)]
+    if tensors and any(map(is_unbacked, symbols_of(node))):
+        return "has a size that depends on data"
+    return "runs on the CPU" if any(tensor.device.type == "cpu" for tensor in tensors) else None
 
 
 __all__ = ["MOST_GRAPHS", "CudaGraph", "WholeCall", "obstacle"]

@@ -207,7 +207,7 @@ DETECTORS = {
 
 
 @only_rtx
-@pytest.mark.skipif(CASES == 1, reason="a minute; set TORCH2TRT_TEST_CASES to 2 or more")
+@pytest.mark.skipif(CASES == 1, reason="slow: TORCH2TRT_TEST_CASES")
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detection_models_with_plans_for_rtx(name):
     torch.manual_seed(0)

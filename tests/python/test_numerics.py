@@ -12,6 +12,7 @@ import pytest
 import replay  # noqa: F401  (finds torch2trt)
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import torch2trt as package
 from torch2trt import torch2trt
@@ -136,6 +137,41 @@ def test_nan_and_infinities_in_reductions(shape, draw, tmp_path):
                     compare(name, got[name], functions[name](values), [values], 1e-4 if table is ROUNDED else 0.0)
 
 
+ACTIVATIONS = {
+    "hardshrink": F.hardshrink,
+    "softshrink": F.softshrink,
+    "tanhshrink": F.tanhshrink,
+    "gelu": F.gelu,
+    "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+    "mish": F.mish,
+    "elu": F.elu,
+    "celu": F.celu,
+    "selu": F.selu,
+    "relu6": F.relu6,
+    "leaky_relu": F.leaky_relu,
+    "hardtanh": F.hardtanh,
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+    "sigmoid": torch.sigmoid,
+    "softplus": F.softplus,
+    "logsigmoid": F.logsigmoid,
+    "softsign": F.softsign,
+    "prelu": lambda x: F.prelu(x, torch.tensor([0.25])),
+    "rrelu": F.rrelu,
+    "glu": lambda x: F.glu(x, 0),
+}
+
+
+def test_nan_and_infinities_in_activations(draw):
+    converted = convert(ACTIVATIONS, [special(4, 5)])
+    for _ in range(4 * CASES):
+        x = moderate(special(4, 5, share=draw.choice([0.0, 0.3, 1.0])))
+        got = converted(x)
+        for name, function in ACTIVATIONS.items():
+            compare(name, got[name], function(x), [x], 1e-5)
+
+
 def test_nan_with_dynamic_sizes(draw):
     fixed = ("sort", "topk", "kthvalue", "topk smallest", "cummax")
     functions = {k: f for k, f in EXTREMES.items() if k not in fixed}
@@ -153,7 +189,9 @@ def random_pool(draw, axes):
     functions = torch.nn.functional
     size = [draw.randint(1, 3) for _ in range(axes)]
     if draw.random() < 0.4:
-        pool = {1: functions.adaptive_max_pool1d, 2: functions.adaptive_max_pool2d, 3: functions.adaptive_max_pool3d}[axes]
+        pool = {1: functions.adaptive_max_pool1d, 2: functions.adaptive_max_pool2d, 3: functions.adaptive_max_pool3d}[
+            axes
+        ]
         return lambda x: pool(x, size, return_indices=True)
     pool = {1: functions.max_pool1d, 2: functions.max_pool2d, 3: functions.max_pool3d}[axes]
     stride, dilation = [draw.randint(1, 3) for _ in size], [draw.choice([1, 1, 2]) for _ in size]
@@ -172,7 +210,9 @@ def test_nan_and_infinities_in_pools(axes, draw, tmp_path):
     for converted in (made, package.load(tmp_path / "model.engine")):
         for _ in range(4 * CASES):
             x = special(*shape, share=draw.choice([0.0, 0.05, 0.3, 1.0]))
-            x = torch.where(torch.rand(shape) < draw.choice([0.0, 0.6, 0.95]), torch.tensor(draw.choice([-INF, float("nan")])), x)
+            x = torch.where(
+                torch.rand(shape) < draw.choice([0.0, 0.6, 0.95]), torch.tensor(draw.choice([-INF, float("nan")])), x
+            )
             got = converted(x)
             for name, function in functions.items():
                 compare(name, got[name], function(x), [x])
@@ -285,7 +325,10 @@ def test_small_integers_wrap_around(dtype, draw, tmp_path):
         return function
 
     random.seed(draw.random())
-    functions = {**ARITHMETIC, **{f"expression {seed}": expression(seed) for seed in (draw.random() for _ in range(4 * CASES))}}
+    functions = {
+        **ARITHMETIC,
+        **{f"expression {seed}": expression(seed) for seed in (draw.random() for _ in range(4 * CASES))},
+    }
     if not dtype.is_signed:
         del functions["abs"]
     made = convert(functions, [integers(dtype, 3, 4), integers(dtype, 3, 4)])
@@ -305,7 +348,12 @@ WITH_NUMBER = {
     "divide": lambda x, n: (x // n, x % n, torch.fmod(x, n), torch.div(x, n, rounding_mode="trunc")),
     "divided": lambda x, n: (n // x.clamp(min=1), n % x.clamp(min=1)),
     "bits": lambda x, n: (x & n, x | n, x ^ n),
-    "0-d": lambda x, n: (torch.maximum(x, torch.tensor(n)), x < torch.tensor(n), x // torch.tensor(n), torch.isin(x, n)),
+    "0-d": lambda x, n: (
+        torch.maximum(x, torch.tensor(n)),
+        x < torch.tensor(n),
+        x // torch.tensor(n),
+        torch.isin(x, n),
+    ),
     "0-d sum": lambda x, n: (x == x.sum() + n, torch.minimum(x, x.sum() * n), x - x.sum()),
     "true divide": lambda x, n: (x / n, x * (n + 0.5), x > n + 0.5),
     "clamp": lambda x, n: x.clamp(max=abs(n)),

@@ -1,8 +1,8 @@
-"""The first way to a graph: torch.export, then decomposition into functional ATen.
+"""The first way to a graph: torch.export, then functional ATen.
 
-`run_decompositions({})` is the level this project is built on: no in-place operators, composites such as
-conv2d, layer_norm and scaled_dot_product_attention kept whole. Gradients are off, because with them some
-models come out with sub-graphs that only switch them.
+Functional ATen is the level this project is built on: no in-place operators, composites such as conv2d, layer_norm and
+scaled_dot_product_attention whole. `functional.py` rewrites most graphs; the others are traced again by
+`run_decompositions({})`. Gradients are off, because with them some models come out with sub-graphs that only switch them.
 
 The result is an `AtenGraph`, which the other way (`trace.py`) produces too and `walk.py` reads.
 
@@ -27,6 +27,7 @@ from .conversions import symbolic_numbers
 from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
+from .functional import made_functional
 from .intercept import Interceptor, Kept
 from .limits import Places, watched
 from .preserve import preserved
@@ -123,9 +124,10 @@ def export(
             guards = _take_guards(program)
             progress("decompose", 0, 1)
             functional_resizes(program.graph_module)
-            program = program.run_decompositions({})
-            if known is not None:
-                program = decomposed(program, known)
+            if not made_functional(program.graph, known):
+                program = program.run_decompositions({})
+                if known is not None:
+                    program = decomposed(program, known)
             progress("decompose", 1, 1)
     except ExportRefused:
         raise

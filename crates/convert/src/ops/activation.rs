@@ -215,14 +215,20 @@ fn log_sigmoid(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.unary(U::Neg, soft)?.into())
 }
 
-/// `|x| > lambd ? x : 0`.
+/// `|x| <= lambd ? 0 : x`, which keeps NaN.
 fn hardshrink(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, lambd) = (call.tensor("self")?, call.float("lambd")?);
     let size = b.unary(U::Abs, x)?;
     let limit = b.scalar(b.dtype(x), lambd, b.rank(x))?;
-    let kept = b.elementwise(E::Greater, size, limit)?;
+    let is_small = at_most(b, size, limit)?;
     let zero = b.scalar(b.dtype(x), 0.0, b.rank(x))?;
-    Ok(b.select(kept, x, zero)?.into())
+    Ok(b.select(is_small, zero, x)?.into())
+}
+
+/// `x <= limit`, which is false for NaN.
+fn at_most(b: &mut Builder, x: TensorId, limit: TensorId) -> Result<TensorId> {
+    let (less, equal) = (b.elementwise(E::Less, x, limit)?, b.elementwise(E::Equal, x, limit)?);
+    b.elementwise(E::Or, less, equal)
 }
 
 /// `x - clip(x, -lambd, lambd)`.
@@ -236,8 +242,7 @@ fn softshrink(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn threshold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, limit, value) = (call.tensor("self")?, call.float("threshold")?, call.float("value")?);
     let limit = b.scalar(b.dtype(x), limit, b.rank(x))?;
-    let (less, equal) = (b.elementwise(E::Less, x, limit)?, b.elementwise(E::Equal, x, limit)?);
-    let replaced = b.elementwise(E::Or, less, equal)?;
+    let replaced = at_most(b, x, limit)?;
     let value = b.scalar(b.dtype(x), value, b.rank(x))?;
     Ok(b.select(replaced, value, x)?.into())
 }

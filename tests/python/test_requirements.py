@@ -64,3 +64,13 @@ def test_reports_a_missing_pytorch():
 )
 def test_compares_versions_of_other_builds(version, enough):
     assert requirements.is_at_least(version, (2, 6)) is enough
+
+
+def test_an_import_leaves_slow_modules_for_the_first_capture():
+    package = str(Path(torch2trt.__file__).parents[1])
+    script = (
+        f"import sys; sys.path.insert(0, {package!r}); import torch; before = set(sys.modules)\n"
+        "import torch2trt; new = set(sys.modules) - before\n"
+        "print(sorted({'sympy', 'onnxruntime', 'transformers', 'torchvision'} & new))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -13,8 +13,8 @@ import torch
 from torch._functorch import config
 from torch._subclasses import fake_utils
 from torch._subclasses.fake_tensor import DataDependentOutputException
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, free_unbacked_symbols
 
+from ..deferred import symbolic_shapes
 from .repairs import replaced
 
 _SETTING = "fake_tensor_propagate_real_tensors"
@@ -22,7 +22,7 @@ _SETTING = "fake_tensor_propagate_real_tensors"
 
 def is_by_values(refusal: BaseException | None) -> bool:
     """Whether torch.export refused a decision by values, and PyTorch can carry them along."""
-    return isinstance(refusal, (GuardOnDataDependentSymNode, DataDependentOutputException)) and hasattr(config, _SETTING)
+    return isinstance(refusal, (symbolic_shapes.GuardOnDataDependentSymNode, DataDependentOutputException)) and hasattr(config, _SETTING)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _reads_data(node: torch.fx.Node) -> bool:
     value = node.meta.get("val")
     if isinstance(value, (bool, int, float, torch.SymBool, torch.SymInt, torch.SymFloat)):
         return not any(name in str(node.target) for name in _SIZES)
-    return bool(free_unbacked_symbols(value))
+    return bool(symbolic_shapes.free_unbacked_symbols(value))
 
 
 __all__ = ["inputs_decide", "is_by_values", "with_values"]

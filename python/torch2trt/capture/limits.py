@@ -22,8 +22,8 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from ..deferred import symbolic_shapes
 from .errors import SizeError
 from .origin import is_user_code
 from .symbols import sources
@@ -46,15 +46,15 @@ def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
             original = getattr(owner, name)
             patches.set(owner, name, only_here(original, _reading(original, numbers)))
         for name in _WATCHED:
-            if original := getattr(ShapeEnv, name, None):
-                patches.set(ShapeEnv, name, only_here(original, _noting(original, places)))
-        if original := getattr(ShapeEnv, "evaluate_expr", None):
-            patches.set(ShapeEnv, "evaluate_expr", only_here(original, _Bounded(original)))
+            if original := getattr(symbolic_shapes.ShapeEnv, name, None):
+                patches.set(symbolic_shapes.ShapeEnv, name, only_here(original, _noting(original, places)))
+        if original := getattr(symbolic_shapes.ShapeEnv, "evaluate_expr", None):
+            patches.set(symbolic_shapes.ShapeEnv, "evaluate_expr", only_here(original, _Bounded(original)))
         yield
 
 
 def _noting(original: Callable[..., Any], places: Places) -> Callable[..., Any]:
-    def method(env: ShapeEnv, symbol: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(env: symbolic_shapes.ShapeEnv, symbol: Any, *args: Any, **kwargs: Any) -> Any:
         before = _known(env, symbol)
         result = original(env, symbol, *args, **kwargs)
         if _known(env, symbol) != before:
@@ -81,7 +81,7 @@ class _Bounded:
         self._parts: dict[Any, int] = {}
         self._begin, self._spent = time.thread_time(), 0.0
 
-    def __call__(self, env: ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, env: symbolic_shapes.ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
         """
         Raises:
             SizeError: there is no point in going on.
@@ -105,7 +105,7 @@ class _Bounded:
         return found
 
 
-def _too_long(env: ShapeEnv, expression: Any, length: int) -> SizeError:
+def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int) -> SizeError:
     axes = sorted({at for symbol in expression.free_symbols for at in _axes(env, symbol)})
     names = [f"axis {axis} of `{name}`" for name, axis in axes]
     these = "these axes" if len(names) > 1 else "this axis"
@@ -140,11 +140,11 @@ def _reading(original: Callable[..., Any], numbers: list[str]) -> Callable[..., 
     return method
 
 
-def _known(env: ShapeEnv, symbol: Any) -> tuple[Any, Any]:
+def _known(env: symbolic_shapes.ShapeEnv, symbol: Any) -> tuple[Any, Any]:
     return getattr(env, "replacements", {}).get(symbol), getattr(env, "var_to_range", {}).get(symbol)
 
 
-def _axes(env: ShapeEnv, symbol: Any) -> Iterator[tuple[str, int]]:
+def _axes(env: symbolic_shapes.ShapeEnv, symbol: Any) -> Iterator[tuple[str, int]]:
     """The input axes that a symbol stands for, under the names that `InputTree` gives the inputs."""
     for source in sources(env, symbol):
         found = _SOURCE.match(source)

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn.utils import rnn
 
+from ..deferred import symbolic_shapes
 from .detection import Change
 from .errors import CaptureError
 from .origin import user_line
@@ -104,7 +104,7 @@ def pad(sequence: Padded, batch_first: bool, value: float, total: int | None) ->
     total = sequence.longest if total is None else total
     if total is None:
         x = x.index_select(0, (steps < lengths.max().to(x.device)).nonzero().squeeze(1))
-    elif not statically_known_true(x.shape[0] == total):
+    elif not symbolic_shapes.statically_known_true(x.shape[0] == total):
         x = torch.cat([x, x.new_full((total, *x.shape[1:]), value)])[:total]
     return x.transpose(0, 1) if batch_first else x, lengths
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+from ..deferred import symbolic_shapes
 
 _aten = torch.ops.aten
 _FUNCTIONS: dict[Any, Any] = {
@@ -31,7 +32,9 @@ def functional_resizes(module: torch.fx.GraphModule) -> None:
             continue
         with graph.inserting_before(node):
             if order != sorted(order):
+                value = tensor.meta["val"].permute(order)
                 tensor = graph.call_function(_aten.permute.default, (tensor, order))
+                tensor.meta.update(node.meta, val=value)
             function = graph.call_function(_FUNCTIONS[node.target], (tensor, size))
         function.meta.update(node.meta)
         node.replace_all_uses_with(function)
@@ -46,7 +49,7 @@ def _order(value: torch.Tensor) -> list[int] | None:
     try:
         axes = sorted(range(value.dim()), key=lambda axis: (value.stride(axis), value.shape[axis] != 1), reverse=True)
         return axes if value.storage_offset() == 0 and value.permute(axes).is_contiguous() else None
-    except GuardOnDataDependentSymNode:
+    except symbolic_shapes.GuardOnDataDependentSymNode:
         return None
 
 

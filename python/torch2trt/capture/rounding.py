@@ -18,7 +18,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import sympy
+
+from ..deferred import sympy
 
 LARGEST = 2**18  # sizes that are checked where a range has no end
 _STEPS = 24

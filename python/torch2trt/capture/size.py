@@ -16,9 +16,9 @@ from functools import cached_property
 from types import CodeType
 from typing import Any
 
-import sympy
 import torch
 
+from ..deferred import sympy
 from .symbols import Inexpressible
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -16,11 +16,10 @@ from functools import lru_cache, partial
 from itertools import product
 from typing import Any
 
-import sympy
 import torch
 from torch._subclasses import fake_impls
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 
+from ..deferred import symbolic_shapes, sympy
 from .symbols import is_unbacked
 
 _TRIED = 33
@@ -101,12 +100,12 @@ def _clamped(bound: Number, size: Number) -> Number:
 
 def _always(decision: Any) -> bool:
     """Whether a comparison holds for every size of the ranges, as far as evaluating it shows."""
-    return statically_known_true(decision) or _outcomes(decision) == {True}
+    return symbolic_shapes.statically_known_true(decision) or _outcomes(decision) == {True}
 
 
 def _varies(decision: Any) -> bool:
     """Whether a comparison holds for some sizes of the ranges only."""
-    return not statically_known_true(decision) and len(_outcomes(decision)) > 1
+    return not symbolic_shapes.statically_known_true(decision) and len(_outcomes(decision)) > 1
 
 
 def _outcomes(decision: Any) -> frozenset[bool]:

@@ -26,9 +26,9 @@ import re
 from functools import lru_cache, reduce
 from typing import Any
 
-import sympy
 import torch
 
+from ..deferred import sympy
 from . import rounding
 
 # A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so the division would

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from torch.fx import Node as FxNode
-from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 from ..capture.export import AtenGraph
 from ..capture.symbols import is_unbacked
+from ..deferred import value_ranges
 from ..dynamic import Ranges
 from .nodes import inputs_of
 
@@ -34,20 +34,21 @@ class Bounds:
     """The smallest and largest values of sizes of a captured graph."""
 
     def __init__(self, graph: AtenGraph, profiles: Sequence[Ranges]) -> None:
-        self._ranges: dict[Any, ValueRanges[Any]] = {
-            symbol: ValueRanges(low, LARGEST if high is None else high) for symbol, (low, high) in graph.ranges.items()
+        self._ranges: dict[Any, value_ranges.ValueRanges[Any]] = {
+            symbol: value_ranges.ValueRanges(low, LARGEST if high is None else high)
+            for symbol, (low, high) in graph.ranges.items()
         }
         for node, axes in zip(inputs_of(graph), limits_of(graph, profiles), strict=True):
             for size, (low, high) in zip(node.meta["val"].shape, axes, strict=True):
                 if not isinstance(size, int) and size.node.expr.is_Symbol:
-                    self._ranges[size.node.expr] = ValueRanges(low, high)
+                    self._ranges[size.node.expr] = value_ranges.ValueRanges(low, high)
         for node in graph.module.graph.nodes:
             self._note(node)
 
     def of(self, expression: Any) -> tuple[int, int]:
         """The smallest and the largest value; `LARGEST` where there is none."""
-        unknown = {symbol: ValueRanges(0, LARGEST) for symbol in expression.free_symbols}
-        found = bound_sympy(expression, {**unknown, **self._ranges})
+        unknown = {symbol: value_ranges.ValueRanges(0, LARGEST) for symbol in expression.free_symbols}
+        found = value_ranges.bound_sympy(expression, {**unknown, **self._ranges})
         return max(_integer(found.lower), 0), _integer(found.upper)
 
     def _note(self, node: FxNode) -> None:
@@ -67,7 +68,7 @@ class Bounds:
                 symbol = None if isinstance(size, int) else size.node.expr
                 if symbol is not None and symbol.is_Symbol and is_unbacked(symbol):
                     low, known = self.of(symbol)
-                    self._ranges[symbol] = ValueRanges(low, max(low, min(known, high)))
+                    self._ranges[symbol] = value_ranges.ValueRanges(low, max(low, min(known, high)))
 
 
 def limits_of(graph: AtenGraph, profiles: Sequence[Ranges]) -> list[list[tuple[int, int]]]:

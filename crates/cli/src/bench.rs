@@ -1,8 +1,9 @@
 //! `torch2trt bench`: how long a call takes, with inputs and outputs where the engine has them.
 
-use crate::{Done, Screen, engine, row, tensors};
+use crate::{Done, Screen, engine, pytorch, row, tensors};
 use clap::Args;
 use runtime::{RunOptions, Tensor};
+use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,6 +21,14 @@ pub(crate) struct Arguments {
     /// Calls before them
     #[arg(long, default_value_t = 20)]
     warm_up: usize,
+}
+
+impl Arguments {
+    /// What it asks of PyTorch, for a file with parts in PyTorch.
+    pub(crate) fn for_pytorch(&self) -> Option<Value> {
+        let about = json!({ "command": "bench", "calls": self.calls, "warm_up": self.warm_up });
+        pytorch::request(&self.engine, &self.inputs, about)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::machine::Machine;
 use clap::Args;
 use runtime::CudaGraph;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use torch2trt::{EngineFile, Executable, Options};
 
@@ -28,8 +29,16 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// The arguments as a request to PyTorch.
-    pub(crate) fn request(&self) -> serde_json::Value {
-        serde_json::json!({ "arguments": self.machine.request(), "trusted": self.trusted })
+    pub(crate) fn request(&self) -> Value {
+        let mut arguments = self.machine.request();
+        arguments["device"] = self.machine.device().into();
+        arguments["plugins"] = json!(self.plugins);
+        arguments["use_cuda_graph"] = match self.cuda_graph.as_str() {
+            "always" => json!(true),
+            "never" => json!(false),
+            auto => json!(auto),
+        };
+        json!({ "file": self.file, "arguments": arguments, "trusted": self.trusted })
     }
 
     /// Loads the engine.

@@ -1,6 +1,6 @@
-//! `torch2trt info`: what an engine file holds. Needs neither TensorRT nor a GPU.
+//! `torch2trt info`: what an engine file holds. Needs neither TensorRT nor a GPU, nor PyTorch.
 
-use crate::{Done, Screen, row};
+use crate::{Done, Screen, parts, pytorch, row};
 use clap::Args;
 use runtime::{IoSpec, Profile, SizeRange};
 use std::path::PathBuf;
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
+    if pytorch::is_partitioned(&arguments.file) {
+        return parts::show(&arguments.file, arguments.json, screen);
+    }
     let manifest = EngineFile::open_manifest(&arguments.file).map_err(torch2trt::Error::from)?;
     if arguments.json {
         return screen.line(serde_json::to_string_pretty(&manifest).unwrap_or_default());
@@ -42,13 +45,17 @@ fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
     rows.extend(manifest.interface.outputs.iter().map(|io| row("output", port(io))));
     rows.extend(manifest.interface.profiles.iter().map(|profile| row("sizes", sizes(profile))));
     rows.extend(manifest.options.iter().map(|(name, value)| row("option", format!("{name}: {value}"))));
-    let accuracy = |(name, off): (&String, &f64)| match *off {
-        0.0 => row("accuracy", format!("{name}: no difference")),
-        off => row("accuracy", format!("{name}: off by {off:.1e} of its largest value")),
-    };
     rows.extend(manifest.accuracy.iter().map(accuracy));
     rows.extend(manifest.source.iter().map(|source| row("network", source.clone())));
     rows
+}
+
+/// The largest error of an output.
+pub(crate) fn accuracy((name, error): (&String, &f64)) -> Vec<String> {
+    match *error {
+        0.0 => row("accuracy", format!("{name}: no difference")),
+        error => row("accuracy", format!("{name}: max relative error {error:.1e}")),
+    }
 }
 
 /// `12.3 MB`; more digits of little.

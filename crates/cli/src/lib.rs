@@ -12,6 +12,7 @@ mod doctor;
 mod engine;
 mod info;
 mod machine;
+mod parts;
 mod plan;
 mod pytorch;
 mod run;
@@ -42,7 +43,7 @@ enum Command {
     Build(Box<build::Arguments>),
     /// The operators of a model that torch.export.save wrote, and which of them convert
     Coverage(coverage::Arguments),
-    /// What an engine file holds: inputs, outputs, sizes, what it was built by and for
+    /// What an engine file holds: inputs, outputs, sizes, parts, what it was built by and for
     Info(info::Arguments),
     /// Run an engine file or a plan on tensors of a file, or on random ones
     Run(run::Arguments),
@@ -61,7 +62,8 @@ impl Command {
             Self::Build(arguments) => arguments.for_pytorch(),
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
-            Self::Info(_) | Self::Bench(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+            Self::Bench(arguments) => Ok(arguments.for_pytorch()),
+            Self::Info(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A command becomes a request, a JSON object with the arguments under Python's names, which the Python package answers.
 //! The program that is built without Python has nobody to ask, and reports what to install.
 
-use crate::complain;
+use crate::{complain, engine, tensors};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,6 +14,19 @@ use torch2trt::{Code, Error};
 pub trait PyTorch {
     /// Runs a command, and prints what it finds. Returns the exit status.
     fn run(&self, request: &Value) -> u8;
+}
+
+/// The request to call a file with parts in PyTorch: `about`, which engine, and which inputs. `None` for other files.
+pub(crate) fn request(engine: &engine::Arguments, inputs: &tensors::Arguments, about: Value) -> Option<Value> {
+    is_partitioned(&engine.file).then(|| [engine.request(), inputs.request()].into_iter().fold(about, merged))
+}
+
+/// One object with the members of both.
+fn merged(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
 }
 
 /// Has PyTorch run a command. Returns the exit status.

@@ -20,18 +20,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// What it asks of PyTorch, for a file with parts in PyTorch.
     pub(crate) fn for_pytorch(&self) -> Option<Value> {
-        let about = json!({ "command": "run", "file": self.engine.file, "output": self.output });
-        pytorch::is_partitioned(&self.engine.file)
-            .then(|| merged(merged(about, self.inputs.request()), self.engine.request()))
+        pytorch::request(&self.engine, &self.inputs, json!({ "command": "run", "output": self.output }))
     }
-}
-
-/// One object with the members of both.
-fn merged(mut one: Value, other: Value) -> Value {
-    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
-        one.extend(other);
-    }
-    one
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {

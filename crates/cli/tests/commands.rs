@@ -158,7 +158,7 @@ fn what_an_engine_file_holds_is_told_without_tensorrt() {
         "input     x: float32[batch, 4]",
         "output    u: float32[batch, 4]",
         "sizes     batch 1 to 12, best at 2",
-        "accuracy  y: off by 1.5e-6 of its largest value",
+        "accuracy  y: max relative error 1.5e-6",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }

@@ -84,6 +84,14 @@ pub enum Error {
         /// What serde says.
         source: serde_json::Error,
     },
+    /// The file of a model with parts in PyTorch has no description that can be read.
+    #[error(
+        "the file of a model with parts in PyTorch is damaged: {problem}\nhelp: copy it again, or save the model again"
+    )]
+    Parts {
+        /// What is wrong.
+        problem: String,
+    },
     /// A section is not there.
     #[error("the engine file has no {}\nhelp: it was written for something else; convert the model again", kind.name())]
     Missing {

@@ -21,8 +21,10 @@
 mod error;
 mod frame;
 mod manifest;
+mod parts;
 mod weights;
 
 pub use error::{Error, Result};
 pub use frame::{EngineFile, Kind, VERSION, is_engine_file};
 pub use manifest::{Built, Manifest, PluginName, WeightEntry};
+pub use parts::{PartEntry, PartsDescription, PartsManifest};

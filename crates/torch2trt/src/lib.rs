@@ -23,7 +23,7 @@ pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
 pub use convert::Foreign;
-pub use engine::{EngineFile, Kind, Manifest, is_engine_file};
+pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -113,11 +114,17 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
             "ranges": engine.ranges,
             "results": results,
             "steps": steps,
-            "partitions": [dataclasses.asdict(part) for part in partitions],
+            "partitions": [_described(part) for part in partitions],
             "description": json.loads(description),
         }
         archive.writestr(_DESCRIPTION, json.dumps(about))
     return held.getvalue()
+
+
+def _described(part: Partition) -> dict[str, Any]:
+    """A part as JSON, which has no number for an error that is not finite."""
+    finite = part.difference is None or math.isfinite(part.difference)
+    return {**dataclasses.asdict(part), "difference": part.difference if finite else None}
 
 
 def _written(result: int | Size | torch.Tensor, constant: int) -> Any:

@@ -19,7 +19,6 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from ._core import Error
-from ._log import logger
 from .capture import Captured
 from .capture.containers import register_containers
 from .capture.fork import Fork
@@ -27,6 +26,7 @@ from .capture.given import finite
 from .capture.preserve import as_module, settle_mode
 from .capture.program import Input, Node, Origin, Output, Program, Symbol
 from .capture.tree import RUNTIME, InputTree, OutputTree
+from .deciding import COMPUTED, Converted, PythonModel
 from .dynamic import Ranges, resized
 from .errors import error
 from .module import TRTModule
@@ -35,44 +35,8 @@ from .partition.engine import Step, as_tensor
 from .partition.refusals import brief
 from .samples import Samples
 
-_DOES_NOT_FIT = ("E0401", "E0402", "E0403", "E0404", "E0602")
-
-_COMPUTED = (torch.Tensor, bool, int, float)
-
 Convert = Callable[[nn.Module, tuple[Any, ...], dict[str, Any], dict[str, Any]], TRTModule]
 """Converts a sub-module: with sample arguments, keyword arguments and the arguments of `torch2trt` about shapes."""
-
-
-class Converted(nn.Module):
-    """A sub-module that runs in an engine, and in PyTorch where a call does not fit the engine."""
-
-    def __init__(self, engine: TRTModule, original: nn.Module, path: str) -> None:
-        super().__init__()
-        self.engine = engine
-        self.path = path
-        self.__dict__["_original"] = original  # no sub-module: it is not part of the copy
-        self._is_noted = False
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """As the original."""
-        try:
-            return self.engine(*args, **kwargs)
-        except Error as refused:
-            if refused.code not in _DOES_NOT_FIT:
-                raise
-            if not self._is_noted:
-                self._is_noted = True
-                logger.warning(
-                    "`%s` runs in PyTorch for a call that does not fit its engine: %s", self.path, brief(refused)
-                )
-            return self.__dict__["_original"](*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        """Attributes of the original."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self.__dict__["_original"], name)
 
 
 @dataclass
@@ -117,25 +81,17 @@ def by_modules(
     with finite():
         register_containers(result, "output")
     leaves, spec = pytree.tree_flatten(result)
-    tree = OutputTree(spec, [RUNTIME if isinstance(leaf, _COMPUTED) else leaf for leaf in leaves], inputs.names)
+    tree = OutputTree(spec, [RUNTIME if isinstance(leaf, COMPUTED) else leaf for leaf in leaves], inputs.names)
     for index, leaf in enumerate(leaves):
         if isinstance(leaf, (bool, int, float)):  # it may be another for other inputs
             tree.set_read(index)
-    outputs = [as_tensor(leaf) for leaf in leaves if isinstance(leaf, _COMPUTED)]
+    outputs = [as_tensor(leaf) for leaf in leaves if isinstance(leaf, COMPUTED)]
     tree.dtypes = [str(tensor.dtype).removeprefix("torch.") for tensor in outputs]
 
-    def run(*tensors: torch.Tensor) -> list[torch.Tensor]:
-        args, kwargs = inputs.rebuild(list(tensors))
-        found, structure = pytree.tree_flatten(copy(*args, **kwargs))
-        if structure != spec:
-            raise error(
-                "E0407", "the model returned another structure than for the samples", "return tensors of one structure"
-            )
-        return [as_tensor(leaf) for leaf in found if isinstance(leaf, _COMPUTED)]
-
+    run = PythonModel(as_module(module), copy, inputs, spec)
     profiles = sampled.profiles
     program = _program(inputs, tree, outputs, profiles)
-    weights = [*copy.parameters(), *copy.buffers()]
+    weights = run.weights
     dtypes = list(inputs.dtypes)
     step = Step(None, run, list(range(len(inputs.names))), [], dtypes, list(tree.dtypes), [], weights)
     engine = PartitionedEngine(
@@ -270,4 +226,4 @@ def _program(inputs: InputTree, tree: OutputTree, outputs: list[torch.Tensor], p
     return program
 
 
-__all__ = ["Converted", "by_modules"]
+__all__ = ["by_modules"]

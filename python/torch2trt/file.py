@@ -16,7 +16,7 @@ from .accepted import Path, checked, path as checked_path, rejected
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .partition import PartitionedEngine
-from .partition.file import describe, is_partitioned, read
+from .partition.file import LoadPython, describe, is_partitioned, read
 from .report import Report
 from .trt.plugins import named_plugins
 
@@ -69,8 +69,11 @@ def engine_from(
     input_names: list[str] | None,
     output_names: list[str] | None,
     options: dict[str, Any] | None = None,
+    python: LoadPython | None = None,
 ) -> Parts:
     """An engine from an engine file (bytes or path), or from the bytes of a plain plan.
+
+    `python` makes the part of a model whose Python code runs between engines.
 
     Raises:
         torch2trt.Error: E0605 for a damaged file or names that are not the engine's, E0604 for a plan that cannot
@@ -78,7 +81,7 @@ def engine_from(
     """
     options = options or load_options()
     if is_partitioned(source):
-        return _from_parts(source, options)
+        return _from_parts(source, options, python or _without_module)
     if isinstance(source, bytes) and not _core.is_engine_file(source):
         return _from_plan(source, input_names, output_names, options)
     engine, text = _core.load_engine(source, options)
@@ -96,8 +99,21 @@ def engine_from(
     return engine, inputs, outputs, report
 
 
-def _from_parts(source: bytes | str, options: dict[str, Any]) -> Parts:
-    engine, description, partitions = read(source, options)
+def _without_module(about: dict[str, Any], model: dict[str, Any], data: Any) -> Any:
+    """Rejects the file of a model whose Python code is needed.
+
+    Raises:
+        torch2trt.Error: E0605.
+    """
+    raise error(
+        "E0605",
+        f"the file holds engines for sub-modules of `{about['class'].rpartition('.')[2]}`, and not its Python code",
+        "give the model that was converted, with its weights: torch2trt.load(path, module=model)",
+    )
+
+
+def _from_parts(source: bytes | str, options: dict[str, Any], python: LoadPython) -> Parts:
+    engine, description, partitions = read(source, options, python)
     inputs, outputs = tree_file.from_json(description.get("model") or {})
     report = Report(
         backend="cpu" if engine.device_index is None else "tensorrt",

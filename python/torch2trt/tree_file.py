@@ -62,6 +62,36 @@ def plain(input_names: list[str], output_names: list[str]) -> tuple[InputTree, O
     return tree, _named(OutputTree(pytree.tree_structure(shape), [RUNTIME] * len(output_names)), output_names)
 
 
+def structure_to_json(spec: pytree.TreeSpec) -> Any:
+    """A structure of containers.
+
+    Raises:
+        torch2trt.Error: E0605 for one that has no written form.
+    """
+    try:
+        return _spec_to_json(spec)
+    except Exception as problem:  # whatever a registered class's context does when it is written
+        raise error(
+            "E0605", f"the structure of the model's inputs has no written form: {problem}", "pass tensors, lists or dictionaries"
+        ) from problem
+
+
+def structure_from_json(data: Any) -> pytree.TreeSpec:
+    """The structure that was written."""
+    return pytree.tree_structure(_skeleton(data))
+
+
+def register_dataclasses(data: Any) -> None:
+    """Registers the dataclasses of a structure in pytree, as the conversion did, where their modules are loaded."""
+    if isinstance(data, dict) and "dataclass" in data:
+        found = _loaded(*data["dataclass"][:2])
+        if isinstance(found, type) and dataclasses.is_dataclass(found) and found not in pytree.SUPPORTED_NODES:
+            torch.export.register_dataclass(found)
+    parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    for part in parts:
+        register_dataclasses(part)
+
+
 def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
     try:
         # Pairs, since the keys of a JSON object have no order.
@@ -322,4 +352,4 @@ def _value_from_json(data: Any) -> Any:
     return readers[kind](value)
 
 
-__all__ = ["from_json", "plain", "to_json"]
+__all__ = ["from_json", "plain", "register_dataclasses", "structure_from_json", "structure_to_json", "to_json"]

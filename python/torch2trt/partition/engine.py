@@ -22,6 +22,24 @@ from .partition import Partition
 Run = Callable[[list[torch.Tensor], "int | None"], list[torch.Tensor]]
 
 
+class PythonPart:
+    """The Python code of a model, which runs engines of its own. No file holds the code.
+
+    Attributes:
+        weights: weights of the model whose values its engines hold.
+    """
+
+    weights: Sequence[torch.Tensor]
+
+    def __call__(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """What it computes for these tensors."""
+        raise NotImplementedError
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """What a file holds of it: a description, and members by name."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Step:
     """One part of a partitioned model, ready to run.
@@ -145,6 +163,11 @@ class PartitionedEngine:
         """One line for plans that were built for another machine."""
         return self._counted("TensorRT plan", f" for {target}")
 
+    @property
+    def is_python(self) -> bool:
+        """Whether Python code of the model runs between engines."""
+        return any(isinstance(step.in_pytorch, PythonPart) for step in self.steps)
+
     def _counted(self, engine: str, where: str = "") -> str:
         own = sum(step.engine is not None for step in self.steps)
         engines, others = own + self._nested, len(self.steps) - own
@@ -162,13 +185,19 @@ class PartitionedEngine:
         self.whole = WholeCall(run, obstacle(parts, self._device))
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
-        """Writes a file to a path, or returns its bytes.
+        """Writes a file to a path, or returns its bytes, which copies and state dicts hold.
 
         Raises:
             torch2trt.Error: E0605 where a part in PyTorch cannot be saved, or the file cannot be written.
         """
         from .file import write  # reads engines, and so knows this class
 
+        if path is None and self.is_python:
+            raise error(
+                "E0605",
+                "a model whose Python code runs in PyTorch cannot be copied, pickled, or held in a state dict",
+                "write a file with model_trt.save(path), and load it with torch2trt.load(path, module=model)",
+            )
         data = write(self, description, self.partitions)
         if path is None:
             return data
@@ -281,4 +310,4 @@ def with_shapes(values: Iterable[Any]) -> list[Any]:
     return [value if hasattr(value, "shape") else _NUMBER for value in values]
 
 
-__all__ = ["PartitionedEngine", "Shape", "Step", "as_tensor", "with_shapes"]
+__all__ = ["PartitionedEngine", "PythonPart", "Shape", "Step", "as_tensor", "with_shapes"]

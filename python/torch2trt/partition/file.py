@@ -12,9 +12,8 @@ import dataclasses
 import io
 import json
 import math
-import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -26,15 +25,21 @@ from .._core import Error
 from ..capture.errors import one_line
 from ..capture.size import Size
 from ..errors import error
-from .engine import PartitionedEngine, Step, as_tensor
+from .engine import PartitionedEngine, PythonPart, Step, as_tensor
 from .operators import check_operators
 from .partition import Partition
+from .programs import HELP, check_program
 
 FORMAT = 1
+FORMAT_OF_PYTHON = 2
+"""The format of a model whose Python code runs between engines."""
 _DESCRIPTION = "torch2trt.json"
 _CONSTANTS = "constants.pt"
 _LARGEST_DESCRIPTION = 64 << 20
-_HELP = "give the file that model_trt.save wrote"
+
+
+LoadPython = Callable[[dict[str, Any], dict[str, Any], Callable[[str], bytes]], PythonPart]
+"""Makes a part of its description, of how the model is called, and of what reads a member."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,16 +103,16 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
     steps = []
     with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as archive:
         for number, step in enumerate(engine.steps):
-            name = f"part{number}.{'trt2' if step.engine else 'pt2'}"
-            archive.writestr(name, step.engine.save("{}") if step.engine else _exported(step))
-            own = {"file": name, "reads": step.reads, "sizes": [size.text for size in step.sizes], "last": step.last}
+            own = {"reads": step.reads, "sizes": [size.text for size in step.sizes], "last": step.last}
+            for name, data in _members(step, number, own):
+                archive.writestr(name, data)
             steps.append({**own, "inputs": step.input_dtypes, "outputs": step.output_dtypes})
         if constants:
             saved = io.BytesIO()
             torch.save(constants, saved)
             archive.writestr(_CONSTANTS, saved.getvalue())
         about = {
-            "format": FORMAT,
+            "format": FORMAT_OF_PYTHON if engine.is_python else FORMAT,
             "device": torch.device(engine.device).type,
             "inputs": engine.inputs,
             "outputs": engine.outputs,
@@ -119,6 +124,17 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
         }
         archive.writestr(_DESCRIPTION, json.dumps(about))
     return held.getvalue()
+
+
+def _members(step: Step, number: int, about: dict[str, Any]) -> list[tuple[str, bytes]]:
+    """The members of a part; which they are is noted in `about`."""
+    if isinstance(step.in_pytorch, PythonPart):
+        about["python"], members = step.in_pytorch.saved()
+        return list(members.items())
+    name = about["file"] = f"part{number}.{'trt2' if step.engine else 'pt2'}"
+    data = step.engine.save("{}") if step.engine else _exported(step)
+    assert data is not None  # no path was given
+    return [(name, data)]
 
 
 def _described(part: Partition) -> dict[str, Any]:
@@ -137,12 +153,7 @@ def _exported(step: Step) -> bytes:
     if step.source is not None:
         return step.source
     example = step.example
-    if example is None:
-        raise error(
-            "E0605",
-            "a model whose Python code runs in PyTorch cannot be written to a file",
-            "convert it again in the process that runs it, or convert and save its sub-modules one by one",
-        )
+    assert example is not None  # Python code is saved in another way
     tensors = [
         torch.zeros(shape, dtype=dtype, device=example.device)
         for shape, dtype in zip(example.shapes, example.dtypes, strict=True)
@@ -160,7 +171,7 @@ def _exported(step: Step) -> bytes:
         program._example_inputs = None  # they would be pickled
         saved = io.BytesIO()
         torch.export.save(program, saved)
-        _check_program(saved.getvalue())
+        check_program(saved.getvalue())
     except Error as refused:
         reason = str(refused).splitlines()[0].partition("]: ")[2]
         raise error(
@@ -180,48 +191,41 @@ def _arguments(part: Any, dims: list[Any], sizes: list[Any]) -> tuple[Any, ...]:
     return (shapes,) if isinstance(part, _OfTensors) else shapes
 
 
-def read(source: bytes | str, options: dict[str, Any]) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
+def read(
+    source: bytes | str, options: dict[str, Any], python: LoadPython
+) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     """The engine, the description that `write` was given, and the parts.
+
+    `python` makes the part of a model whose Python code runs between engines.
 
     Raises:
         torch2trt.Error: E0605 for a damaged file, or one with pickles; E0604 for a plan that cannot run here.
     """
     try:
         with _archive(source) as archive:
-            return _read(archive, options)
+            return _read(archive, options, python)
     except Error:
         raise
     except Exception as refused:  # zip, JSON, torch.export and what is missing in the description
-        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", _HELP) from refused
+        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", HELP) from refused
 
 
 def _read(
-    archive: zipfile.ZipFile, options: dict[str, Any]
+    archive: zipfile.ZipFile, options: dict[str, Any], python: LoadPython
 ) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     if archive.getinfo(_DESCRIPTION).file_size > _LARGEST_DESCRIPTION or archive.testzip() is not None:
-        raise error("E0605", "the file of a partitioned model is damaged", _HELP)
+        raise error("E0605", "the file of a partitioned model is damaged", HELP)
     about = json.loads(archive.read(_DESCRIPTION))
-    if about["format"] != FORMAT:
-        raise error("E0605", f"the file has format {about['format']}, this version reads {FORMAT}", "save it again")
+    if about["format"] not in (FORMAT, FORMAT_OF_PYTHON):
+        known = f"{FORMAT} and {FORMAT_OF_PYTHON}"
+        raise error("E0605", f"the file has format {about['format']}, this version reads {known}", "save it again")
     device = torch.device("cpu") if about["device"] == "cpu" else torch.device("cuda", options["device"])
     if device.type == "cuda" and not torch.cuda.is_available():
         raise error("E0604", "the model runs on a GPU, and there is none", "load it on a machine with a GPU")
     constants = []
     if _CONSTANTS in archive.namelist():
         constants = torch.load(io.BytesIO(archive.read(_CONSTANTS)), weights_only=True, map_location=device)
-    steps = []
-    for one in about["steps"]:
-        data, engine, program = archive.read(one["file"]), None, None
-        if one["file"].endswith(".trt2"):
-            engine, _ = _core.load_engine(data, options)
-        else:
-            _check_program(data)
-            check_operators(data)
-            program = _loaded(data, device).module()
-        sizes = [Size(text).check() for text in one["sizes"]]
-        weights = [] if program is None else list(program.state_dict().values())
-        step = Step(engine, program, one["reads"], sizes, one["inputs"], one["outputs"], one["last"], weights)
-        steps.append(dataclasses.replace(step, source=data))
+    steps = [_step(one, archive, about["description"], device, options, python) for one in about["steps"]]
     named = [[(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs")]
     ranges = [[(low, high) for low, high in axes] for axes in about["ranges"]]
     results = [
@@ -233,10 +237,36 @@ def _read(
         for result in about["results"]
     ]
     partitions = [Partition(**part) for part in about["partitions"]]
-    made = PartitionedEngine(*named, steps, results, ranges, device)
+    nested = sum(part.kind == "engine" for part in partitions) if about["format"] == FORMAT_OF_PYTHON else 0
+    made = PartitionedEngine(*named, steps, results, ranges, device, nested)
     if options.get("use_cuda_graph") is True and device.type == "cuda":
         made.replay_whole_calls()
     return made, about["description"], partitions
+
+
+def _step(
+    one: dict[str, Any],
+    archive: zipfile.ZipFile,
+    description: dict[str, Any],
+    device: torch.device,
+    options: dict[str, Any],
+    python: LoadPython,
+) -> Step:
+    """A part of a file."""
+    sizes = [Size(text).check() for text in one["sizes"]]
+    dtypes = (one["inputs"], one["outputs"])
+    if "python" in one:
+        part = python(one["python"], description["model"], archive.read)
+        return Step(None, part, one["reads"], sizes, *dtypes, one["last"], part.weights)
+    data, engine, program = archive.read(one["file"]), None, None
+    if one["file"].endswith(".trt2"):
+        engine, _ = _core.load_engine(data, options)
+    else:
+        check_program(data)
+        check_operators(data)
+        program = _loaded(data, device).module()
+    weights = [] if program is None else list(program.state_dict().values())
+    return Step(engine, program, one["reads"], sizes, *dtypes, one["last"], weights, source=data)
 
 
 def _loaded(data: bytes, device: torch.device) -> torch.export.ExportedProgram:
@@ -255,124 +285,12 @@ def describe(path: str) -> dict[str, Any]:
         with _archive(path) as archive:
             about: dict[str, Any] = json.loads(archive.read(_DESCRIPTION))
     except Exception as refused:  # zip and JSON
-        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", _HELP) from refused
+        raise error("E0605", f"the file of a partitioned model is damaged: {one_line(refused)}", HELP) from refused
     return {**about, **about.pop("description")}
 
 
 def _archive(source: bytes | str) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-
-
-# Archives of torch.export
-
-_PLAIN = re.compile(
-    r"[^/]+/(archive_format|archive_version|byteorder|\.data/(version|serialization_id)|models/model\.json"
-    r"|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json))"
-)
-_EMPTY = re.compile(r"[^/]+/data/sample_inputs/model\.pt")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_SYMBOL = re.compile(r"[su]\d+|zuf\d+")
-_QUOTED = re.compile(r"'([su]\d+|zuf\d+)'")
-_FUNCTIONS = {
-    *[
-        "Add",
-        "Mul",
-        "Pow",
-        "Integer",
-        "Rational",
-        "Float",
-        "Symbol",
-        "Max",
-        "Min",
-        "Abs",
-        "Mod",
-        "PythonMod",
-        "FloorDiv",
-        "ModularIndexing",
-        "CleanDiv",
-    ],
-    *[
-        "CeilDiv",
-        "IntTrueDiv",
-        "FloatTrueDiv",
-        "ToFloat",
-        "TruncToInt",
-        "TruncToFloat",
-        "CeilToInt",
-        "FloorToInt",
-        "RoundToInt",
-    ],
-    *[
-        "RoundDecimal",
-        "PowByNatural",
-        "FloatPow",
-        "Where",
-        "Identity",
-        "OpaqueUnaryFn_sqrt",
-        "floor",
-        "ceiling",
-        "oo",
-        "int_oo",
-    ],
-    *[
-        "Eq",
-        "Ne",
-        "Lt",
-        "Le",
-        "Gt",
-        "Ge",
-        "Equality",
-        "Unequality",
-        "LessThan",
-        "StrictLessThan",
-        "GreaterThan",
-        "StrictGreaterThan",
-    ],
-    *["And", "Or", "Not", "true", "false", "True", "False", "integer", "positive", "nonnegative"],
-}
-"""What expressions of sizes consist of. They are evaluated as Python when an archive is read."""
-
-
-def _check_program(data: bytes) -> None:
-    """Rejects what could run code when torch.export reads it.
-
-    Raises:
-        torch2trt.Error: E0605.
-    """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for entry in archive.infolist():
-            is_plain = _PLAIN.fullmatch(entry.filename) or (_EMPTY.fullmatch(entry.filename) and entry.file_size == 0)
-            if not is_plain:
-                raise error("E0605", f"a part in PyTorch has `{entry.filename[:80]}`, which could hold code", _HELP)
-            if entry.filename.endswith(".json"):
-                for key, value in _pairs(json.loads(archive.read(entry))):
-                    if key == "use_pickle" and value:
-                        raise error("E0605", "a part in PyTorch holds a pickle, which could run code", _HELP)
-                    if key == "expr_str" and not _is_size(value):
-                        raise error(
-                            "E0605", f"a part in PyTorch has an expression that is no size: {str(value)[:80]}", _HELP
-                        )
-
-
-def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key and value of a JSON document."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            yield from item.items()
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-
-
-def _is_size(text: Any) -> bool:
-    if not isinstance(text, str):
-        return False
-    text = _QUOTED.sub(r"\1", text)
-    if not re.fullmatch(r"[\w\s+\-*/(),.<>=!&|~%]*", text):
-        return False
-    return all(_SYMBOL.fullmatch(name) or name in _FUNCTIONS for name in _NAME.findall(text))
 
 
 __all__ = ["Example", "describe", "is_partitioned", "read", "write"]

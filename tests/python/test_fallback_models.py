@@ -185,6 +185,45 @@ def test_what_the_target_lacks_runs_in_pytorch(make, expected, reason, batch, tm
         assert "GPU" in str(raised.value)
 
 
+class Lengths(nn.Module):
+    """A length that is computed, and layers of that many steps, as in text-to-speech."""
+
+    def __init__(self, largest=None):
+        super().__init__()
+        self.first, self.last, self.largest = nn.Linear(8, 8), nn.Linear(8, 4), largest
+
+    def forward(self, x):
+        y = self.first(x).relu()
+        n = (y.sum(-1) * 3).ceil().long().max().item()
+        torch._check(n >= 0)
+        if self.largest is not None:
+            torch._check(n <= self.largest)
+        frames = y.mean(0) * torch.arange(n)[:, None]
+        return self.last(frames).relu().sum(0) + x.mean()
+
+
+@only_rtx
+@pytest.mark.parametrize("batch", [None, 6], ids=["static", "dynamic batch"])
+@pytest.mark.parametrize(("largest", "expected"), [(None, "ep"), (200, "epe")], ids=["no largest", "largest"])
+def test_a_length_that_is_computed_has_an_engine_where_it_has_a_largest_value(largest, expected, batch):
+    torch.manual_seed(0)
+    shapes = {"max_batch_size": batch} if batch else {}
+    model = Lengths(largest).eval()
+    if largest is None:
+        with pytest.raises(Error) as raised:
+            convert(model, [torch.randn(4, 8)], fallback=False, **RTX, **shapes)
+        assert raised.value.code == "E0302"
+        assert "fallback=True" in raised.value.help
+    model_trt = convert(model, [torch.randn(4, 8)], **RTX, **shapes)
+    assert kinds(model_trt) == expected
+    reasons = {reason for part in model_trt.partitions for reason in part.reasons}
+    assert any("torch._check(n <= 1000)" in reason for reason in reasons) == (largest is None)
+    here = convert(model, [torch.randn(4, 8)], **shapes)  # the CPU engine needs no largest size
+    for size in (1, 4, 6) if batch else (4,):
+        for _ in range(3):
+            agrees(model, here, torch.randn(size, 8))
+
+
 @only_rtx
 def test_a_plan_for_another_machine_has_the_parts_of_an_engine():
     for model in (Operator().eval(), Adjoining().eval()):

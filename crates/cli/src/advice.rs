@@ -9,6 +9,7 @@ const TERMS: &[(&str, &str)] = &[
     ("hardware_compatible=True", "--hardware-compatible"),
     ("version_compatible=True", "--version-compatible"),
     ("refittable=True", "--refittable"),
+    ("pass fallback=True", "pass --fallback"),
     ("trusted=True", "--trusted"),
     ("threads=1", "--threads 1"),
     ("convert with precision float16 or float32", "build with --fp16, or in float32"),

@@ -58,7 +58,10 @@ class UnboundedSizeError(Exception):
     """A size depends on data and has no largest value, which the calls need in an engine."""
 
     def __init__(self, calls: list[FxNode]) -> None:
-        super().__init__("the size of a tensor depends on data and has no largest value (torch._check gives one)")
+        super().__init__(
+            "the size of a tensor depends on data and has no largest value"
+            " (give one in the model: torch._check(n <= 1000))"
+        )
         self.calls = calls
 
 

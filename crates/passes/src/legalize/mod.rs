@@ -103,7 +103,8 @@ fn lacks_layer(target: Target, op: &Op) -> Option<(String, &'static str)> {
         )),
         Op::NonZero { .. } | Op::Nms { .. } if !target.has(Feature::DataDependentSizes) => Some((
             "it has no sizes that depend on data".to_owned(),
-            "leave what follows out of the model (pad_packed_sequence: pass total_length), or use TensorRT itself",
+            "pass fallback=True: PyTorch then runs this call; or leave what follows out of the model \
+             (pad_packed_sequence: pass total_length), or use TensorRT itself",
         )),
         Op::Plugin(plugin) if !target.has(plugin_feature(plugin.api)) => Some(plugin_problem(plugin.api, target)),
         Op::TopK { k, .. } if *k > target.largest_k() => Some((

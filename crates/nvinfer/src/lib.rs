@@ -3,7 +3,7 @@
 //!
 //! | layer | what it is | unsafe |
 //! |---|---|---|
-//! | `sys` | memory layouts; slots of virtual methods and numbers of enums, by version (generated) | no calls |
+//! | `sys` | memory layouts; slots of virtual methods and numbers of enums, by version (generated from `facts/`) | no calls |
 //! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words; C++ objects made in Rust for callbacks | every function |
 //! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], [`Engine`], … | inside only |
 //!
@@ -93,5 +93,5 @@ pub use runtime_config::{RuntimeCache, RuntimeConfig};
 pub use stream::{CopyToDevice, ReadSeek};
 pub use timing_cache::TimingCache;
 pub use types::*;
-pub use version::{Family, SUPPORTED, Unsupported, Version};
+pub use version::{Family, Unsupported, Version, supported};
 pub use weights::{Axes, Element, Weights};

@@ -13,15 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::logger::Logger;
 use crate::raw::{Entry, made};
-use crate::version::{SUPPORTED, Version};
+use crate::version::{Family, Version, supported};
 
 /// The environment variable that names a library file or its folder.
 pub const ENVIRONMENT: &str = "TORCH2TRT_TENSORRT";
 
-/// Libraries that build and run, newest first.
-const FULL: [&str; 4] = ["libnvinfer.so.11", "libnvinfer.so.10", "libnvinfer.so.8", "libtensorrt_rtx.so.1"];
-/// Libraries that only run version-compatible engines.
-const LEAN: [&str; 3] = ["libnvinfer_lean.so.11", "libnvinfer_lean.so.10", "libnvinfer_lean.so.8"];
 /// Folders of the Python packages that carry these libraries.
 const PACKAGES: [&str; 6] =
     ["tensorrt_libs", "tensorrt", "tensorrt_rtx_libs", "tensorrt_rtx", "tensorrt_lean_libs", "tensorrt_lean"];
@@ -93,14 +89,15 @@ impl fmt::Display for Found {
             Self::Nothing => f.write_str("not found"),
             Self::NotLoadable(reason) => write!(f, "cannot be loaded: {reason}"),
             Self::MissingSymbol(symbol) => write!(f, "is not a TensorRT library: no symbol {symbol}"),
-            Self::Unsupported(version) => write!(f, "is {version}; supported are {SUPPORTED}"),
+            Self::Unsupported(version) => write!(f, "is {version}; supported are {}", supported()),
         }
     }
 }
 
 impl fmt::Display for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TensorRT not found (looked for {})", FULL.join(", "))?;
+        let names: Vec<String> = names(Purpose::Build).collect();
+        write!(f, "TensorRT not found (looked for {})", names.join(", "))?;
         for place in &self.places {
             write!(f, "\n  {}: ", place.source)?;
             if let Some(path) = &place.path {
@@ -265,7 +262,7 @@ impl Search {
             return None;
         }
         for name in names(discovery.purpose) {
-            if let Some(library) = self.attempt("loader path", Path::new(name)) {
+            if let Some(library) = self.attempt("loader path", Path::new(&name)) {
                 return Some(library);
             }
         }
@@ -316,12 +313,19 @@ impl Search {
     }
 }
 
-fn names(purpose: Purpose) -> impl Iterator<Item = &'static str> {
-    let lean: &[&str] = match purpose {
-        Purpose::Build => &[],
-        Purpose::Run => &LEAN,
+/// The file names of TensorRT, then of TensorRT-RTX, newest first; lean runtimes last.
+fn names(purpose: Purpose) -> impl Iterator<Item = String> {
+    let lean: &[bool] = match purpose {
+        Purpose::Build => &[false],
+        Purpose::Run => &[false, true],
     };
-    FULL.iter().chain(lean).copied()
+    let mut names = Vec::new();
+    for (is_lean, is_rtx) in lean.iter().flat_map(|is_lean| [(*is_lean, false), (*is_lean, true)]) {
+        for family in Family::ALL.iter().rev().filter(|family| family.is_rtx() == is_rtx) {
+            names.extend(family.library(is_lean).filter(|name| !names.contains(name)));
+        }
+    }
+    names.into_iter()
 }
 
 fn load(path: &Path) -> std::result::Result<Library, Found> {

@@ -7,11 +7,21 @@ use std::sync::Arc;
 use crate::logger::Logger;
 use crate::raw::{Entry, Host, Ref};
 use crate::sys::Method;
-use crate::version::Version;
+use crate::version::{Family, Version};
 
-/// The newest known version of every family, in the tables' column order.
-pub fn versions() -> [Version; 5] {
-    [8601, 101_600, 110_400, 10_400, 10_701].map(|n| Version::from_reported(n).unwrap())
+/// The newest version of every family whose facts are known, in the tables' column order.
+pub fn versions() -> Vec<Version> {
+    Family::ALL.iter().filter_map(|family| family.facts().last()).map(|facts| version(facts)).collect()
+}
+
+/// The version that facts such as `8.6.1`, `10.16` or `rtx1.7` are of.
+pub fn version(facts: &str) -> Version {
+    let mut numbers = facts.trim_start_matches("rtx").split('.').map(|part| part.parse::<i32>().unwrap());
+    let mut next = || numbers.next().unwrap_or(0);
+    let (major, minor, patch) = (next(), next(), next());
+    // `getInferLibVersion` of TensorRT 8 has four digits.
+    let number = if major == 8 { major * 1_000 + minor * 100 + patch } else { major * 10_000 + minor * 100 + patch };
+    Version::from_reported(number).unwrap()
 }
 
 /// A host of a library of this version that is not there.

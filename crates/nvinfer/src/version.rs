@@ -1,95 +1,178 @@
 //! Which TensorRT is loaded: version numbers, and the families that share one binary interface.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
-/// Versions that share one set of virtual tables; within a family the tables only grow at their end.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub enum Family {
+/// Declares the families: one row each.
+macro_rules! families {
+    ($($(#[$doc:meta])* $variant:ident = $row:expr;)*) => {
+        /// Versions that share one set of virtual tables; within a family the tables only grow at their end.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub enum Family {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Family {
+            /// Every family, in the column order of the tables.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$variant => const { &$row },)*
+                }
+            }
+        }
+    };
+}
+
+// Within a product, oldest first. A new row needs its facts in `crates/nvinfer/facts` and `cargo run -p xtask -- abi`.
+families! {
     /// TensorRT 8.6: 32-bit dimensions, implicit calibration, `Dims` by value.
-    Trt8,
+    Trt8 = Row { product: Product::TensorRt, major: 8, minors: 6..=6, typing: Types::Weak, facts: &["8.6.0", "8.6.1"] };
     /// TensorRT 10: 64-bit dimensions, weak or strong typing.
-    Trt10,
+    Trt10 = Row {
+        product: Product::TensorRt, major: 10, minors: ANY, typing: Types::Both,
+        facts: &["10.0.1", "10.3.0", "10.7.0", "10.10.0", "10.13.3", "10.16"],
+    };
     /// TensorRT 11: strongly typed only.
-    Trt11,
+    Trt11 = Row {
+        product: Product::TensorRt, major: 11, minors: ANY, typing: Types::Strong, facts: &["11.0", "11.1", "11.4"],
+    };
     /// TensorRT-RTX 1.3 and 1.4: as TensorRT 10, less plugins and calibration.
-    Rtx1_3,
+    Rtx1_3 = Row { product: Product::Rtx, major: 1, minors: 3..=4, typing: Types::Both, facts: &["rtx1.3", "rtx1.4"] };
     /// TensorRT-RTX 1.5 to 1.7: as TensorRT 11.
-    Rtx1_5,
+    Rtx1_5 = Row {
+        product: Product::Rtx, major: 1, minors: 5..=7, typing: Types::Strong, facts: &["rtx1.5", "rtx1.6", "rtx1.7"],
+    };
+}
+
+/// What distinguishes a family.
+#[derive(Debug)]
+struct Row {
+    product: Product,
+    /// Major version.
+    major: u32,
+    /// Minor versions. TensorRT keeps its binary interface within a major version; TensorRT-RTX does not.
+    minors: RangeInclusive<u32>,
+    typing: Types,
+    /// The versions whose facts are known, oldest first.
+    #[cfg_attr(not(any(test, feature = "tables")), allow(dead_code, reason = "for the generator and for tests"))]
+    facts: &'static [&'static str],
+}
+
+const ANY: RangeInclusive<u32> = 0..=u32::MAX;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Product {
+    TensorRt,
+    Rtx,
+}
+
+impl Product {
+    fn name(self) -> &'static str {
+        match self {
+            Self::TensorRt => "TensorRT",
+            Self::Rtx => "TensorRT-RTX",
+        }
+    }
+}
+
+/// How networks of a family are typed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Types {
+    Weak,
+    Both,
+    Strong,
 }
 
 impl Family {
-    /// Every family, in the column order of the tables.
-    pub const ALL: [Self; 5] = [Self::Trt8, Self::Trt10, Self::Trt11, Self::Rtx1_3, Self::Rtx1_5];
-
     /// TensorRT-RTX rather than TensorRT.
     pub fn is_rtx(self) -> bool {
-        matches!(self, Self::Rtx1_3 | Self::Rtx1_5)
+        self.row().product == Product::Rtx
     }
 
     /// Every network is strongly typed, whatever its creation flags say.
     pub fn is_always_strongly_typed(self) -> bool {
-        matches!(self, Self::Trt11 | Self::Rtx1_5)
+        self.row().typing == Types::Strong
     }
 
     /// The family can build strongly typed networks (all but TensorRT 8).
     pub fn can_be_strongly_typed(self) -> bool {
-        self != Self::Trt8
+        self.row().typing != Types::Weak
+    }
+
+    /// The versions whose facts make the family's column of the tables, oldest first.
+    #[cfg(any(test, feature = "tables"))]
+    pub fn facts(self) -> &'static [&'static str] {
+        self.row().facts
+    }
+
+    /// The family's first version, such as `8.6`, `10` or `1.3`.
+    pub fn first_version(self) -> String {
+        self.version_with(self.row().minors.start())
+    }
+
+    fn last_version(self) -> String {
+        self.version_with(self.row().minors.end())
+    }
+
+    fn version_with(self, minor: &u32) -> String {
+        let Row { major, minors, .. } = self.row();
+        if *minors == ANY { major.to_string() } else { format!("{major}.{minor}") }
+    }
+
+    /// The libraries that hold a family's interface: those that build and run, and those that only run.
+    pub(crate) fn library(self, is_lean: bool) -> Option<String> {
+        let Row { product, major, .. } = self.row();
+        match (product, is_lean) {
+            (Product::TensorRt, false) => Some(format!("libnvinfer.so.{major}")),
+            (Product::TensorRt, true) => Some(format!("libnvinfer_lean.so.{major}")),
+            (Product::Rtx, false) => Some(format!("libtensorrt_rtx.so.{major}")),
+            (Product::Rtx, true) => None,
+        }
     }
 }
 
-/// For saying in words which versions have a call.
+/// For describing which versions have a call.
 impl Family {
     /// The product's name.
     pub(crate) fn product(self) -> &'static str {
-        if self.is_rtx() { "TensorRT-RTX" } else { "TensorRT" }
+        self.row().product.name()
     }
 
     /// The family after this one in the same product.
     pub(crate) fn next(self) -> Option<Self> {
-        match self {
-            Self::Trt8 => Some(Self::Trt10),
-            Self::Trt10 => Some(Self::Trt11),
-            Self::Rtx1_3 => Some(Self::Rtx1_5),
-            Self::Trt11 | Self::Rtx1_5 => None,
-        }
+        Self::ALL.get(self as usize + 1).copied().filter(|next| next.is_rtx() == self.is_rtx())
     }
 
     /// The first version that has something: the family's own first for 0, else the encoded one.
     pub(crate) fn first(self, since: u32) -> String {
-        if since > 0 {
-            return format!("{}.{}", since / 10_000, since / 100 % 100);
-        }
-        let first = match self {
-            Self::Trt8 => "8.6",
-            Self::Trt10 => "10",
-            Self::Trt11 => "11",
-            Self::Rtx1_3 => "1.3",
-            Self::Rtx1_5 => "1.5",
-        };
-        first.to_owned()
+        if since > 0 { format!("{}.{}", since / 10_000, since / 100 % 100) } else { self.first_version() }
     }
 
     /// The last version of the family; `None` when its product has no later family.
-    pub(crate) fn last(self) -> Option<&'static str> {
-        match self {
-            Self::Trt8 => Some("8.6"),
-            Self::Trt10 => Some("10"),
-            Self::Rtx1_3 => Some("1.4"),
-            Self::Trt11 | Self::Rtx1_5 => None,
-        }
+    pub(crate) fn last(self) -> Option<String> {
+        self.next().map(|_| self.last_version())
     }
 }
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trt8 => "TensorRT 8.6",
-            Self::Trt10 => "TensorRT 10",
-            Self::Trt11 => "TensorRT 11",
-            Self::Rtx1_3 => "TensorRT-RTX 1.3 to 1.4",
-            Self::Rtx1_5 => "TensorRT-RTX 1.5 to 1.7",
-        })
+        let (first, last) = (self.first_version(), self.last_version());
+        write!(f, "{} {first}", self.product())?;
+        if first == last { Ok(()) } else { write!(f, " to {last}") }
     }
+}
+
+/// The versions that this crate supports: `TensorRT 8.6, 10, 11 and TensorRT-RTX 1.3 to 1.7`.
+pub fn supported() -> String {
+    let of = |rtx| Family::ALL.iter().filter(move |family| family.is_rtx() == rtx);
+    let tensorrt: Vec<String> = of(false).map(|family| family.first_version()).collect();
+    let mut text = format!("{} {}", Product::TensorRt.name(), tensorrt.join(", "));
+    if let (Some(first), Some(last)) = (of(true).next(), of(true).next_back()) {
+        text += &format!(" and {} {} to {}", Product::Rtx.name(), first.first_version(), last.last_version());
+    }
+    text
 }
 
 /// The version of a loaded TensorRT or TensorRT-RTX.
@@ -108,9 +191,6 @@ pub struct Unsupported {
     pub found: String,
 }
 
-/// The versions that this crate can talk to, in words.
-pub const SUPPORTED: &str = "TensorRT 8.6, 10, 11 and TensorRT-RTX 1.3 to 1.7";
-
 impl Version {
     /// Reads what `getInferLibVersion()` reports: 8600 for 8.6.0, 101301 for 10.13.1, 10701 for TensorRT-RTX 1.7.1.
     ///
@@ -118,7 +198,7 @@ impl Version {
     /// a major version. TensorRT-RTX changed it from 1.4 to 1.5, so a later one is not guessed at.
     ///
     /// # Errors
-    /// [`Unsupported`] for every version outside [`SUPPORTED`].
+    /// [`Unsupported`] for every version outside [`supported`].
     pub fn from_reported(number: i32) -> Result<Self, Unsupported> {
         let number = u32::try_from(number).unwrap_or(0);
         let (major, minor, patch) = if number < 10_000 {
@@ -128,17 +208,10 @@ impl Version {
         };
         // TensorRT itself was at 8 when its numbers had four digits, so five digits are TensorRT-RTX.
         let rtx = (10_000..80_000).contains(&number);
-        let family = match (rtx, major, minor) {
-            (false, 8, 6) => Family::Trt8,
-            (false, 10, _) => Family::Trt10,
-            (false, 11, _) => Family::Trt11,
-            (true, 1, 3..=4) => Family::Rtx1_3,
-            (true, 1, 5..=7) => Family::Rtx1_5,
-            _ => {
-                let product = if rtx { "TensorRT-RTX" } else { "TensorRT" };
-                let found = format!("{product} {major}.{minor}.{patch}");
-                return Err(Unsupported { found });
-            }
+        let product = if rtx { Product::Rtx } else { Product::TensorRt };
+        let is_of = |row: &Row| row.product == product && row.major == major && row.minors.contains(&minor);
+        let Some(family) = Family::ALL.iter().copied().find(|family| is_of(family.row())) else {
+            return Err(Unsupported { found: format!("{} {major}.{minor}.{patch}", product.name()) });
         };
         Ok(Self { family, major, minor, patch })
     }
@@ -190,6 +263,16 @@ mod tests {
         assert_eq!(read(110_400), Ok((Family::Trt11, "TensorRT 11.4.0".into())));
         assert_eq!(read(10_400), Ok((Family::Rtx1_3, "TensorRT-RTX 1.4.0".into())));
         assert_eq!(read(10_701), Ok((Family::Rtx1_5, "TensorRT-RTX 1.7.1".into())));
+    }
+
+    #[test]
+    fn families_are_described_by_their_versions() {
+        assert_eq!(supported(), "TensorRT 8.6, 10, 11 and TensorRT-RTX 1.3 to 1.7");
+        let names: Vec<String> = Family::ALL.iter().map(ToString::to_string).collect();
+        let expected =
+            ["TensorRT 8.6", "TensorRT 10", "TensorRT 11", "TensorRT-RTX 1.3 to 1.4", "TensorRT-RTX 1.5 to 1.7"];
+        assert_eq!(names, expected);
+        assert!(Family::Trt11.last().is_none() && Family::Rtx1_5.last().is_none());
     }
 
     #[test]

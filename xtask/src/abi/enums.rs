@@ -1,17 +1,16 @@
 //! `enums.rs`: the number of each enum value, by family.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use super::names::snake;
-use super::{Cell, FAMILIES, Result, cell, encode};
+use super::{Cell, Column, Result, cell, encode};
 
-/// Enums that the binding does not speak.
-const UNUSED_ENUMS: [&str; 9] = [
+/// Enums that the binding does not use.
+const UNUSED_ENUMS: [&str; 11] = [
     "AllocatorFlag",
     "DimensionOperation",
+    "PluginArgDataType",
+    "PluginArgType",
     "PluginCapabilityType",
     "PluginCreatorVersion",
     "PluginVersion",
@@ -21,17 +20,22 @@ const UNUSED_ENUMS: [&str; 9] = [
     "RNNOperation",
 ];
 
-pub(super) fn enums(facts: &BTreeMap<&str, Value>) -> Result<String> {
-    let mut names: Vec<String> = Vec::new();
-    for value in facts.values() {
-        let listed = value["enums"].as_object().ok_or("facts without enums")?;
-        names.extend(listed.keys().filter(|n| !UNUSED_ENUMS.contains(&n.as_str())).cloned());
-    }
+/// Whether the tables list an enum of TensorRT's headers.
+pub(super) fn is_used(name: &str) -> bool {
+    !UNUSED_ENUMS.contains(&name)
+}
+
+/// An enum value with its number in each family.
+type Row = (String, Vec<Option<Cell>>);
+
+pub(super) fn enums(columns: &[Column]) -> Result<String> {
+    let all = columns.iter().flat_map(|column| &column.versions).flat_map(|facts| facts.enums.keys());
+    let mut names: Vec<&String> = all.collect();
     names.sort();
     names.dedup();
     let mut out = String::from(ENUMS_HEAD);
     for name in &names {
-        write_enum(&mut out, name, &enum_rows(facts, name)?);
+        write_enum(&mut out, name, &enum_rows(columns, name)?);
     }
     let _ = writeln!(out, "/// Every enum, for checks that walk the whole table.");
     let _ = writeln!(out, "pub const ENUMS: &[&[Number]] = &[");
@@ -43,29 +47,22 @@ pub(super) fn enums(facts: &BTreeMap<&str, Value>) -> Result<String> {
     Ok(out)
 }
 
-fn enum_rows(facts: &BTreeMap<&str, Value>, name: &str) -> Result<Vec<(String, [Option<Cell>; 5])>> {
-    let mut rows: Vec<(String, [Option<Cell>; 5])> = Vec::new();
-    for (column, (_, versions)) in FAMILIES.iter().enumerate() {
-        for (index, version) in versions.iter().enumerate() {
-            let Some(values) = facts[version]["enums"].get(name).and_then(Value::as_object) else {
-                continue;
-            };
-            for (key, value) in values {
-                let Some(number) = number(value) else {
-                    return Err(format!("{version} {name}::{key}: cannot read {value}"));
-                };
-                if !rows.iter().any(|(k, _)| k == key) {
-                    rows.push((key.clone(), [None; 5]));
+fn enum_rows(columns: &[Column], name: &str) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        for (nth, facts) in column.versions.iter().enumerate() {
+            for (key, number) in facts.enums.get(name).into_iter().flatten() {
+                let at = rows.iter().position(|(k, _)| k == key).unwrap_or(rows.len());
+                if at == rows.len() {
+                    rows.push((key.clone(), vec![None; columns.len()]));
                 }
-                let row = rows.iter_mut().find(|(k, _)| k == key).map(|(_, r)| r);
-                let Some(row) = row else { continue };
-                match row[column] {
-                    None => {
-                        let since = if index == 0 { 0 } else { encode(version) };
-                        row[column] = Some(Cell { number, by_value: false, since });
+                match &mut rows[at].1[index] {
+                    empty @ None => {
+                        let since = if nth == 0 { 0 } else { encode(&facts.version) };
+                        *empty = Some(Cell { number: *number, by_value: false, since });
                     }
-                    Some(old) if old.number != number => {
-                        return Err(format!("{name}::{key} was renumbered in {version}"));
+                    Some(old) if old.number != *number => {
+                        return Err(format!("{name}::{key} was renumbered in {}", facts.version));
                     }
                     Some(_) => {}
                 }
@@ -77,16 +74,7 @@ fn enum_rows(facts: &BTreeMap<&str, Value>, name: &str) -> Result<Vec<(String, [
     Ok(rows)
 }
 
-/// Plain numbers, and the `1ULL << 3` form of bit masks.
-fn number(value: &Value) -> Option<i64> {
-    if let Some(number) = value.as_i64() {
-        return Some(number);
-    }
-    let (one, shift) = value.as_str()?.split_once("<<")?;
-    (one.trim().starts_with('1')).then(|| shift.trim().parse::<u32>().ok().map(|s| 1i64 << s))?
-}
-
-fn write_enum(out: &mut String, name: &str, rows: &[(String, [Option<Cell>; 5])]) {
+fn write_enum(out: &mut String, name: &str, rows: &[Row]) {
     let width = rows.iter().map(|(k, _)| k.len()).max().unwrap_or(0);
     let _ = writeln!(out, "numbers! {{ {} = \"{name}\";", snake(name));
     for (key, cells) in rows {

@@ -1,17 +1,16 @@
-//! `tables.rs`: where each virtual method lies, by family.
+//! `tables.rs`: the slot of each virtual method, by family.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
-use super::declaration::{Method, callback_slots, own_methods};
+use super::facts::Method;
 use super::names::{screaming, snake};
-use super::{Cell, FAMILIES, Result, cell, encode};
+use super::{Cell, Column, Result, cell, encode};
 
 /// Classes that no part of the binding calls.
-const UNUSED_CLASSES: [&str; 10] = [
+const UNUSED_CLASSES: [&str; 11] = [
     "VAlgorithmIOInfo",
+    "VConsistencyChecker",
     "VDimensionExpr",
     "VExprBuilder",
     "VFullyConnectedLayer",
@@ -52,24 +51,37 @@ const OVERLOADS: [(&str, &str, &str, &str); 4] = [
 /// Tables whose order changed within a family: (interface, family, slots that all its versions share).
 const UNSETTLED: [(&str, &str, usize); 1] = [("IPluginRegistry", "8.6", 3)];
 
+/// Interfaces whose own tables are used: no implementation (V) class is behind them.
+fn interfaces() -> impl Iterator<Item = &'static str> {
+    CALLBACKS.iter().chain(&CALLED).copied()
+}
+
+/// Whether the tables list a class of TensorRT's headers.
+pub(super) fn is_used(class: &str) -> bool {
+    is_implementation(class) && !UNUSED_CLASSES.contains(&class) || interfaces().any(|interface| interface == class)
+}
+
+/// `VBuilder`: a class behind a public one.
+fn is_implementation(class: &str) -> bool {
+    class.strip_prefix('V').is_some_and(|rest| rest.starts_with(char::is_uppercase))
+}
+
 /// Where one constant's method is, by family.
-#[derive(Default, Clone)]
+#[derive(Clone)]
 struct Row {
     method: String,
     signature: String,
-    cells: [Option<Cell>; 5],
+    cells: Vec<Option<Cell>>,
 }
 
-pub(super) fn tables(facts: &BTreeMap<&str, Value>) -> Result<String> {
-    let mut out = String::from(TABLES_HEAD);
+pub(super) fn tables(columns: &[Column]) -> Result<String> {
+    let mut out = head(columns);
     let mut modules = Vec::new();
-    for (class, public) in classes(facts)? {
-        let rows = class_rows(facts, &class, &|v, c| v["implementation_vtables"].get(c).map(own_methods))?;
-        modules.push(write_class(&mut out, &public, &rows)?);
+    for (class, public) in classes(columns) {
+        modules.push(write_class(&mut out, &public, &class_rows(columns, &class)?)?);
     }
-    for interface in CALLBACKS.iter().chain(&CALLED) {
-        let rows = class_rows(facts, interface, &|v, c| callback_slots(v, c))?;
-        modules.push(write_class(&mut out, interface, &rows)?);
+    for interface in interfaces() {
+        modules.push(write_class(&mut out, interface, &class_rows(columns, interface)?)?);
     }
     let _ = writeln!(out, "/// Every class, for checks that walk the whole table.");
     let _ = writeln!(out, "pub const CLASSES: &[&[Method]] = &[");
@@ -82,17 +94,9 @@ pub(super) fn tables(facts: &BTreeMap<&str, Value>) -> Result<String> {
 }
 
 /// V classes in use with the public class that holds each.
-fn classes(facts: &BTreeMap<&str, Value>) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    for value in facts.values() {
-        let listed = value["implementation_vtables"].as_object().ok_or("facts without implementation_vtables")?;
-        for class in listed.keys() {
-            if !UNUSED_CLASSES.contains(&class.as_str()) {
-                found.insert(class.clone(), public_class(class));
-            }
-        }
-    }
-    Ok(found)
+fn classes(columns: &[Column]) -> BTreeMap<String, String> {
+    let names = columns.iter().flat_map(|column| &column.versions).flat_map(|facts| facts.classes.keys());
+    names.filter(|name| is_implementation(name)).map(|name| (name.clone(), public_class(name))).collect()
 }
 
 fn public_class(class: &str) -> String {
@@ -102,68 +106,68 @@ fn public_class(class: &str) -> String {
     }
 }
 
-type SlotsOf<'a> = &'a dyn Fn(&Value, &str) -> Option<Result<Vec<Method>>>;
-
 /// The rows of one class: its methods in the order in which they first appear.
-fn class_rows(facts: &BTreeMap<&str, Value>, class: &str, slots: SlotsOf) -> Result<Vec<(String, Row)>> {
-    let mut rows: Vec<(String, Row)> = Vec::new();
-    for (column, (family, versions)) in FAMILIES.iter().enumerate() {
+fn class_rows(columns: &[Column], class: &str) -> Result<Vec<(String, Row)>> {
+    let mut rows = Rows { class, columns: columns.len(), rows: Vec::new() };
+    for (index, column) in columns.iter().enumerate() {
         let mut before: Vec<Method> = Vec::new();
-        for (index, version) in versions.iter().enumerate() {
-            let Some(methods) = slots(&facts[version], class) else {
-                continue;
-            };
+        for (nth, facts) in column.versions.iter().enumerate() {
+            let version = &facts.version;
+            let Some(methods) = facts.slots(class) else { continue };
             let mut methods = methods.map_err(|e| format!("{version} {class}: {e}"))?;
-            if let Some((.., known)) = UNSETTLED.iter().find(|(c, f, _)| (*c, *f) == (class, *family)) {
+            if let Some((.., known)) = UNSETTLED.iter().find(|(c, f, _)| (*c, *f) == (class, column.family.as_str())) {
                 methods.truncate(*known);
             }
             if methods.len() < before.len() || methods[..before.len()] != before[..] {
                 return Err(format!("{class} does not only grow at its end in {version}"));
             }
-            let since = if index == 0 { 0 } else { encode(version) };
+            let since = if nth == 0 { 0 } else { encode(version) };
             for (slot, method) in methods.iter().enumerate().skip(before.len()) {
-                let cell = Cell {
-                    number: i64::try_from(slot).map_err(|e| e.to_string())?,
-                    by_value: method.dims_by_value,
-                    since,
-                };
-                place(&mut rows, class, method, column, cell)?;
+                let number = i64::try_from(slot).map_err(|e| e.to_string())?;
+                rows.place(method, index, Cell { number, by_value: method.dims_by_value, since })?;
             }
             before = methods;
         }
     }
-    Ok(rows)
+    Ok(rows.rows)
 }
 
-fn place(rows: &mut Vec<(String, Row)>, class: &str, method: &Method, column: usize, cell: Cell) -> Result<()> {
-    let constant = OVERLOADS
-        .iter()
-        .find(|(c, m, s, _)| *c == class && *m == method.name && *s == method.signature)
-        .map_or_else(|| screaming(&method.name), |(.., constant)| (*constant).to_owned());
-    let constant = match method.signature.as_str() {
-        // A getter that 10 widened from 32 to 64 bits is two calls.
-        "l()" if WIDENED.contains(&method.name.as_str()) => format!("{constant}_64"),
-        _ => constant,
-    };
-    let row = match rows.iter_mut().find(|(name, _)| *name == constant) {
-        Some((_, row)) => row,
-        None => {
-            let row = Row { method: method.name.clone(), signature: method.signature.clone(), ..Row::default() };
-            rows.push((constant.clone(), row));
-            let last = rows.len() - 1;
-            &mut rows[last].1
+/// The rows of one class, as they are collected.
+struct Rows<'a> {
+    class: &'a str,
+    columns: usize,
+    rows: Vec<(String, Row)>,
+}
+
+impl Rows<'_> {
+    fn place(&mut self, method: &Method, column: usize, cell: Cell) -> Result<()> {
+        let constant = self.constant(method);
+        let at = self.rows.iter().position(|(name, _)| *name == constant).unwrap_or(self.rows.len());
+        if at == self.rows.len() {
+            let (name, signature) = (method.name.clone(), method.signature.clone());
+            self.rows.push((constant, Row { method: name, signature, cells: vec![None; self.columns] }));
         }
-    };
-    let widest = widest(&row.signature, &method.signature);
-    let Some(widest) = widest.filter(|_| row.cells[column].is_none()) else {
-        return Err(format!(
-            "{class}::{} is overloaded ({} and {}): name it in OVERLOADS",
-            method.name, row.signature, method.signature
-        ));
-    };
-    row.signature = widest;
-    row.cells[column] = Some(cell);
-    Ok(())
+        let row = &mut self.rows[at].1;
+        let Some(widest) = widest(&row.signature, &method.signature).filter(|_| row.cells[column].is_none()) else {
+            return Err(format!(
+                "{}::{} is overloaded ({} and {}): name it in OVERLOADS",
+                self.class, method.name, row.signature, method.signature
+            ));
+        };
+        row.signature = widest;
+        row.cells[column] = Some(cell);
+        Ok(())
+    }
+
+    fn constant(&self, method: &Method) -> String {
+        let named = OVERLOADS
+            .iter()
+            .find(|(c, m, s, _)| *c == self.class && *m == method.name && *s == method.signature)
+            .map_or_else(|| screaming(&method.name), |(.., constant)| (*constant).to_owned());
+        // A getter that 10 widened from 32 to 64 bits is two calls.
+        let widened = method.signature == "l()" && WIDENED.contains(&method.name.as_str());
+        if widened { format!("{named}_64") } else { named }
+    }
 }
 
 /// One signature for two that differ at most in the width of integer arguments: the wider, which serves both.
@@ -206,14 +210,22 @@ fn write_class(out: &mut String, interface: &str, rows: &[(String, Row)]) -> Res
     Ok(module)
 }
 
-const TABLES_HEAD: &str = "\
-//! Where each virtual method lies: slot numbers by TensorRT family. Generated by `cargo run -p xtask -- abi`.
+/// The file's head, with the order of the columns.
+fn head(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
+    format!("{TITLE}//! Columns: {}.\n{NOTATION}", names.join(", "))
+}
+
+const TITLE: &str = "\
+//! Slot numbers of virtual methods, by TensorRT family. Generated by `cargo run -p xtask -- abi`.
 //!
-//! Columns: 8.6, 10, 11, RTX 1.3 (and 1.4), RTX 1.5 (to 1.7). `s(slot)` there from the family's first version, `v(slot)`
-//! the same with `Dims` passed by value, `n(slot, version)` since that version, `__` not there. Slots count the two
-//! destructors. The second text is the signature, return type first: `p` pointer or reference, `i` 32-bit integer or
-//! enum, `l` 64-bit integer (in any version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` InterfaceInfo, `S` another struct,
-//! `v` nothing. Facts only: how a call is made is not this file's business.
+";
+
+const NOTATION: &str = "\
+//! `s(slot)`: available from the family's first version; `v(slot)`: the same, with `Dims` passed by value;
+//! `n(slot, version)`: since that version; `__`: not available. Slots count the two destructors. The second text is the
+//! signature, return type first: `p` pointer or reference, `i` 32-bit integer or enum, `l` 64-bit integer (in any
+//! version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` InterfaceInfo, `S` another struct, `v` nothing.
 
 #![allow(missing_docs, reason = \"the names are TensorRT's own\")]
 

@@ -1,38 +1,46 @@
 //! Generates `crates/nvinfer/src/sys/{tables,enums}.rs` from the facts about TensorRT's binary interface.
 //!
-//! One JSON file per TensorRT version goes in; for every class and method its slot per family comes out. The
-//! generator checks what the binding relies on: within a family a class's table only grows at its end, and an enum
-//! value is never renumbered. It refuses to write when that does not hold. It knows nothing of how calls are made.
+//! One JSON file per TensorRT version (`crates/nvinfer/facts`) goes in; for every class and method its slot per family
+//! comes out. The families, with the versions of each, are the table in `crates/nvinfer/src/version.rs`. The generator
+//! checks what the binding relies on: within a family a class's table only grows at its end, and an enum value is never
+//! renumbered. Otherwise it writes nothing. `headers.rs` creates the facts of a new version.
 
-mod declaration;
 mod enums;
+mod facts;
+mod headers;
+#[cfg(test)]
+mod invented;
 mod methods;
 mod names;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use facts::Facts;
+use nvinfer::Family;
 
 /// Arguments of `xtask abi`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder with one JSON file per TensorRT version.
-    facts: PathBuf,
     /// Compare with the files in the tree instead of writing them.
     #[arg(long)]
     check: bool,
+    /// Write the facts of a new version (such as 12.0, or rtx1.8) from its headers instead of the tables.
+    #[arg(long, requires = "headers", conflicts_with = "check")]
+    add: Option<String>,
+    /// TensorRT's folder `include`, for --add.
+    #[arg(long, requires = "add")]
+    headers: Option<PathBuf>,
 }
 
-/// Column order of the generated tables, with the versions whose facts make each column.
-const FAMILIES: [(&str, &[&str]); 5] = [
-    ("8.6", &["8.6.0", "8.6.1"]),
-    ("10", &["10.0.1", "10.3.0", "10.7.0", "10.10.0", "10.13.3", "10.16"]),
-    ("11", &["11.0", "11.1", "11.4"]),
-    ("RTX 1.3", &["rtx1.3", "rtx1.4"]),
-    ("RTX 1.5", &["rtx1.5", "rtx1.6", "rtx1.7"]),
-];
+/// The versions that make one column of the generated tables.
+struct Column {
+    /// As the generator's exceptions name it: the first version, such as `8.6`, `10` or `RTX 1.3`.
+    family: String,
+    /// For people: `TensorRT 10`.
+    title: String,
+    versions: Vec<Facts>,
+}
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -50,32 +58,35 @@ struct Cell {
 /// # Errors
 /// When facts are missing or malformed, when a table does not only grow, or when `--check` finds a difference.
 pub fn run(args: &Args) -> Result<()> {
-    let facts = load(&args.facts)?;
-    let sys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/nvinfer/src/sys");
-    put(&sys.join("tables.rs"), &methods::tables(&facts)?, args.check)?;
-    put(&sys.join("enums.rs"), &enums::enums(&facts)?, args.check)
-}
-
-fn put(path: &Path, text: &str, check: bool) -> Result<()> {
-    if !check {
-        return fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()));
-    }
-    let old = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    if old == text {
+    if let (Some(version), Some(folder)) = (&args.add, &args.headers) {
+        let facts = headers::read(folder, version)?;
+        facts.write(&Facts::folder())?;
         return Ok(());
     }
-    Err(format!("{} is not what the facts say; run `cargo run -p xtask -- abi FACTS`", path.display()))
+    let sys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/nvinfer/src/sys");
+    for (name, text) in generated(&columns()?)? {
+        let path = sys.join(name);
+        if !args.check {
+            fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        } else if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+            return Err(format!("{} differs from the facts; run `cargo run -p xtask -- abi`", path.display()));
+        }
+    }
+    Ok(())
 }
 
-fn load(folder: &Path) -> Result<BTreeMap<&'static str, Value>> {
-    let mut facts = BTreeMap::new();
-    for version in FAMILIES.iter().flat_map(|(_, versions)| *versions) {
-        let path = folder.join(format!("{version}.json"));
-        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        facts.insert(*version, value);
-    }
-    Ok(facts)
+/// The generated files: name and text.
+fn generated(columns: &[Column]) -> Result<[(&'static str, String); 2]> {
+    Ok([("tables.rs", methods::tables(columns)?), ("enums.rs", enums::enums(columns)?)])
+}
+
+fn columns() -> Result<Vec<Column>> {
+    Family::ALL.iter().map(|family| column(*family)).collect()
+}
+
+fn column(family: Family) -> Result<Column> {
+    let versions = family.facts().iter().map(|version| Facts::read(&Facts::folder(), version));
+    Ok(Column { family: family.first_version(), title: family.to_string(), versions: versions.collect::<Result<_>>()? })
 }
 
 fn encode(version: &str) -> u32 {
@@ -95,4 +106,14 @@ fn cell(cell: Option<Cell>) -> String {
 
 fn dotted(since: u32) -> String {
     format!("{}_{:02}_{:02}", since / 10_000, since / 100 % 100, since % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Args, run};
+
+    #[test]
+    fn tables_match_the_facts() {
+        assert_eq!(run(&Args { check: true, add: None, headers: None }), Ok(()));
+    }
 }

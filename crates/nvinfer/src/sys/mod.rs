@@ -2,7 +2,7 @@
 //!
 //! The lowest of the three layers. It holds facts and the look-up from a method's name to its slot in the loaded
 //! version; it calls nothing and knows no errors but "not in this version". `tables.rs` and `enums.rs` are generated
-//! (`cargo run -p xtask -- abi`), the rest is written by hand.
+//! from `facts/` (`cargo run -p xtask -- abi`), the rest is written by hand.
 
 pub mod layout;
 
@@ -47,7 +47,8 @@ pub struct Method {
     /// Types of the return value and arguments, one letter each (see `tables.rs`).
     #[cfg_attr(not(test), allow(dead_code, reason = "a test compares it with the declared calls"))]
     pub signature: &'static str,
-    cells: [Cell; 5],
+    /// One cell a family, in the order of [`Family::ALL`].
+    cells: &'static [Cell],
 }
 
 /// One enum value, over all families.
@@ -57,7 +58,8 @@ pub struct Number {
     pub of: &'static str,
     /// Value name, such as `kFLOAT`.
     pub name: &'static str,
-    cells: [Cell; 5],
+    /// One cell a family, in the order of [`Family::ALL`].
+    cells: &'static [Cell],
 }
 
 /// Where a method lies in the loaded version.
@@ -72,7 +74,7 @@ pub struct Slot {
 impl Method {
     /// The slot in `version`; `None` when that version does not have the method.
     pub fn slot(&self, version: Version) -> Option<Slot> {
-        let cell = lookup(&self.cells, version)?;
+        let cell = lookup(self.cells, version)?;
         Some(Slot { index: usize::try_from(cell.number).ok()?, by_value: cell.by_value })
     }
 
@@ -83,14 +85,14 @@ impl Method {
 
     /// The versions that have the method, in words.
     pub fn availability(&self) -> String {
-        availability(&self.cells)
+        availability(self.cells)
     }
 }
 
 impl Number {
     /// The number in `version`; `None` when that version does not have the value.
     pub fn of(&self, version: Version) -> Option<i32> {
-        lookup(&self.cells, version).map(|cell| cell.number)
+        lookup(self.cells, version).map(|cell| cell.number)
     }
 
     /// `DataType::kFLOAT`.
@@ -100,21 +102,21 @@ impl Number {
 
     /// The versions that have the value, in words.
     pub fn availability(&self) -> String {
-        availability(&self.cells)
+        availability(self.cells)
     }
 }
 
-fn lookup(cells: &[Cell; 5], version: Version) -> Option<Cell> {
-    let cell = cells[version.family() as usize];
+/// The cell of a version. A family without a column (its tables are not generated yet) has nothing.
+fn lookup(cells: &[Cell], version: Version) -> Option<Cell> {
+    let cell = *cells.get(version.family() as usize)?;
     (cell != NOWHERE && version.encoded() >= cell.since).then_some(cell)
 }
 
 /// `TensorRT 10.7 and later, TensorRT-RTX 1.3 to 1.4`: runs of neighboring families, product by product.
-fn availability(cells: &[Cell; 5]) -> String {
+fn availability(cells: &[Cell]) -> String {
     let mut runs: Vec<(String, Family)> = Vec::new();
-    for family in Family::ALL {
-        let cell = cells[family as usize];
-        if cell == NOWHERE {
+    for (family, cell) in Family::ALL.iter().copied().zip(cells) {
+        if *cell == NOWHERE {
             continue;
         }
         match runs.last_mut() {
@@ -139,7 +141,7 @@ macro_rules! class {
                 interface: $interface,
                 name: $name,
                 signature: $signature,
-                cells: $cells,
+                cells: &$cells,
             };)*
             pub const ALL: &[Method] = &[$($constant),*];
         }
@@ -151,7 +153,7 @@ macro_rules! numbers {
     ($module:ident = $name:literal; $($constant:ident $key:literal $cells:expr;)*) => {
         pub mod $module {
             use super::{__, Number, n, s};
-            $(pub const $constant: Number = Number { of: $name, name: $key, cells: $cells };)*
+            $(pub const $constant: Number = Number { of: $name, name: $key, cells: &$cells };)*
             pub const ALL: &[Number] = &[$($constant),*];
         }
     };

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
     "trunc": math.trunc,
 }
+_SCOPE: dict[str, Any] = {"__builtins__": {}, **_FUNCTIONS}
+_SIZE = re.compile(r"s(\d+)_(\d+)")
 _NODES = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant),
     *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
@@ -49,8 +52,14 @@ class Size:
 
     def value(self, tensors: Sequence[torch.Tensor]) -> int | float | bool:
         """The number for a call with these input tensors."""
-        names = {f"s{k}_{axis}": int(size) for k, tensor in enumerate(tensors) for axis, size in enumerate(tensor.shape)}
-        return eval(self._code, {"__builtins__": {}, **_FUNCTIONS}, names)  # checked in `_code`
+        names = {name: int(tensors[k].shape[axis]) for name, k, axis in self.reads}
+        return eval(self._code, _SCOPE, names)  # checked in `_code`
+
+    @cached_property
+    def reads(self) -> list[tuple[str, int, int]]:
+        """The sizes that it reads: the name, the tensor and the axis of each."""
+        found = [(name, _SIZE.fullmatch(name)) for name in self._code.co_names]
+        return [(name, int(match[1]), int(match[2])) for name, match in found if match]
 
     @cached_property
     def _code(self) -> CodeType:

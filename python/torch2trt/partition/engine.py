@@ -5,9 +5,10 @@ Tensors pass from part to part by reference. This file must not know how parts c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+import types
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -68,28 +69,43 @@ class Step:
     example: Any = None
     source: bytes | None = None
 
-    def run(self, values: list[Any], stream: int | None) -> Sequence[torch.Tensor]:
-        """The outputs of this part; `values` are those of the run so far."""
-        tensors = [values[index] for index in self.reads]
-        if self.engine is None and not self.sizes:
-            return self._call(*tensors)
+    def prepared(self, keeps_shape: Container[int]) -> _Prepared:
+        """What the run needs of it; `keeps_shape` are values whose shapes are read after they are released."""
+        call: Callable[..., Sequence[torch.Tensor]]
         if self.engine is None:
-            shapes = with_shapes(values) if self.sizes else []
-            return self._call(*tensors, *(size.value(shapes) for size in self.sizes))
-        if not self._casts:
-            return self.engine.run(tensors, stream, None)
+            call = bound(self.in_pytorch)
+        elif boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes):
+            call = self._run_cast
+        else:
+            call = self.engine.run
+        kept = [index for index in self.last if index in keeps_shape]
+        dropped = [index for index in self.last if index not in keeps_shape]
+        return self.engine is not None, call, self.reads, self.sizes, kept, dropped
+
+    def _run_cast(self, tensors: list[torch.Tensor], stream: int | None, out: None) -> list[torch.Tensor]:
+        """The outputs of an engine that lacks some of the model's dtypes."""
+        assert self.engine is not None
         tensors = boundary.to_engine(tensors, self.input_dtypes)
-        return boundary.to_model(self.engine.run(tensors, stream, None), self.output_dtypes)
+        return boundary.to_model(self.engine.run(tensors, stream, out), self.output_dtypes)
 
-    @cached_property
-    def _call(self) -> Callable[..., Sequence[torch.Tensor]]:
-        """The part in PyTorch, without the hooks of a module, which it does not have."""
-        part = self.in_pytorch
-        return part.forward if isinstance(part, torch.fx.GraphModule) else part
 
-    @cached_property
-    def _casts(self) -> bool:
-        return boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes)
+_Prepared = tuple[bool, Callable[..., Sequence[torch.Tensor]], list[int], list[Size], list[int], list[int]]
+"""Whether a step is an engine, what runs it, what it reads, its sizes, and the values that are released: those whose shape
+is kept, and the others."""
+
+
+def bound(part: Callable[..., Sequence[torch.Tensor]]) -> Callable[..., Sequence[torch.Tensor]]:
+    """A part in PyTorch as a function of its inputs: without the hooks of a module, and with its weights at hand.
+
+    A module searches a weight in three dictionaries each time that its code reads one.
+    """
+    if not isinstance(part, torch.fx.GraphModule):
+        return part
+    names = {str(node.target) for node in part.graph.nodes if node.op in ("get_attr", "call_module")}
+    if any("." in name or name not in (*part._buffers, *part._parameters, *part._modules) for name in names):
+        return part.forward
+    held = types.SimpleNamespace(**{name: getattr(part, name) for name in names})
+    return functools.partial(type(part).forward, held)
 
 
 class PartitionedEngine:
@@ -124,9 +140,8 @@ class PartitionedEngine:
         self.ranges, self._device, self._nested = ranges, device, nested
         self.partitions: list[Partition] = []
         self.whole: WholeCall | None = None
-        self._takes = [
-            (name, getattr(torch, dtype), axes) for (name, dtype, _), axes in zip(inputs, ranges, strict=True)
-        ]
+        named = zip(inputs, ranges, strict=True)
+        self._takes = [(name, getattr(torch, dtype), axes, _fixed(axes)) for (name, dtype, _), axes in named]
 
     @property
     def input_names(self) -> list[str]:
@@ -233,13 +248,35 @@ class PartitionedEngine:
             given.copy_(tensor)
         return out
 
+    @functools.cached_property
+    def _prepared(self) -> list[_Prepared]:
+        """The steps as `_run_in_order` takes them."""
+        sizes = [size for step in self.steps for size in step.sizes]
+        sizes += [result for result in self.results if isinstance(result, Size)]
+        keeps_shape = {k for size in sizes for _, k, _ in size.reads}
+        return [step.prepared(keeps_shape) for step in self.steps]
+
     def _run_parts(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
-        values: list[Any] = list(inputs)
+        if not torch.is_grad_enabled():
+            return self._run_in_order(inputs, stream)
         with torch.no_grad():
-            for step in self.steps:
-                values.extend(step.run(values, stream))
-                for index in step.last:
-                    values[index] = Shape(values[index].shape)
+            return self._run_in_order(inputs, stream)
+
+    def _run_in_order(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
+        """The outputs. All that does not depend on the call is in `_prepared`: this is the host's time between kernels."""
+        values: list[Any] = list(inputs)
+        for is_engine, call, reads, sizes, kept, dropped in self._prepared:
+            tensors = [values[index] for index in reads]
+            if is_engine:
+                values.extend(call(tensors, stream, None))
+            elif sizes:
+                values.extend(call(*tensors, *[size.value(values) for size in sizes]))
+            else:
+                values.extend(call(*tensors))
+            for index in kept:
+                values[index] = Shape(values[index].shape)
+            for index in dropped:
+                values[index] = None
         return [as_tensor(_found(result, values)) for result in self.results]
 
     def _check(self, inputs: list[torch.Tensor]) -> None:
@@ -249,7 +286,7 @@ class PartitionedEngine:
                 f"{len(inputs)} inputs were given, the model has {len(self.inputs)}",
                 "pass one tensor for each input",
             )
-        for tensor, (name, dtype, axes) in zip(inputs, self._takes, strict=True):
+        for tensor, (name, dtype, axes, fixed) in zip(inputs, self._takes, strict=True):
             if tensor.dtype != dtype:
                 raise error(
                     "E0403", f"input `{name}` is {tensor.dtype}, the model takes {dtype}", f"pass {name}.to({dtype})"
@@ -258,16 +295,23 @@ class PartitionedEngine:
                 raise error(
                     "E0404", f"input `{name}` is on {tensor.device}, the model on {self._device}", "move it there first"
                 )
+            if fixed is not None and tensor.shape == fixed:
+                continue
             if len(axes) != tensor.dim() or not all(
                 low <= size <= high for size, (low, high) in zip(tensor.shape, axes, strict=True)
             ):
                 raise _bad_shape(name, tensor.shape, axes)
 
 
+def _fixed(axes: list[tuple[int, int]]) -> torch.Size | None:
+    """The only shape within these ranges; None where there are more."""
+    return None if any(low != high for low, high in axes) else torch.Size(low for low, _ in axes)
+
+
 def _found(result: int | Size | torch.Tensor, values: list[Any]) -> Any:
     if isinstance(result, torch.Tensor):
         return result
-    return values[result] if isinstance(result, int) else result.value(with_shapes(values))
+    return values[result] if isinstance(result, int) else result.value(values)
 
 
 def _bad_shape(name: str, shape: torch.Size, axes: list[tuple[int, int]]) -> Error:

@@ -9,6 +9,7 @@ This file must not know how parts are made.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 import json
 import math
@@ -264,9 +265,18 @@ def _step(
     else:
         check_program(data)
         check_operators(data)
-        program = _loaded(data, device).module()
+        program = _module(_loaded(data, device))
     weights = [] if program is None else list(program.state_dict().values())
     return Step(engine, program, one["reads"], sizes, *dtypes, one["last"], weights, source=data)
+
+
+def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
+    """The module of a part, which takes and returns tensors in order: no call checks or rearranges its arguments again."""
+    has_guards = "check_guards" in inspect.signature(program.module).parameters
+    module = program.module(check_guards=False) if has_guards else program.module()
+    module.graph.set_codegen(torch.fx.graph.CodeGen())
+    module.recompile()
+    return module
 
 
 def _loaded(data: bytes, device: torch.device) -> torch.export.ExportedProgram:

@@ -61,8 +61,7 @@ def _run(request: dict[str, Any]) -> None:
     made, inputs = _loaded(request)
     outputs = dict(zip(made.output_names, made.run(inputs), strict=True))
     print(made.engine.description)
-    for name, tensor in outputs.items():
-        print(f"{name}  {_kind(tensor)}")
+    print(_columns([[name, _kind(tensor), *_values(tensor)] for name, tensor in outputs.items()]))
     if request["output"]:
         content = safetensors().save({name: tensor.contiguous().cpu() for name, tensor in outputs.items()})
         write_file(request["output"], content)
@@ -85,15 +84,14 @@ def _bench(request: dict[str, Any]) -> None:
     for _ in range(request["warm_up"]):
         call()
     times = sorted(call() for _ in range(count))
-    rows = [("engine", made.engine.description), ("loaded in", f"{loaded:.2f} s")]
+    rows = [["engine", made.engine.description], ["loaded in", f"{loaded:.2f} s"]]
     named = zip(made.input_names, inputs, strict=True)
-    rows += [("input", f"{name}: {_kind(tensor)}") for name, tensor in named]
-    rows += [("calls", f"{count} after {request['warm_up']}")]
+    rows += [["input", f"{name}: {_kind(tensor)}"] for name, tensor in named]
+    rows += [["calls", f"{count} after {request['warm_up']}"]]
     for name, share in (("median", 0.5), ("least", 0.0), ("95 % within", 0.95)):
-        rows.append((name, f"{times[round(share * (count - 1))] * 1e3:.3f} ms"))
-    rows.append(("per second", f"{count / sum(times):.1f}"))
-    width = max(len(name) for name, _ in rows)
-    print("\n".join(f"{name:{width}}  {value}" for name, value in rows))
+        rows.append([name, f"{times[round(share * (count - 1))] * 1e3:.3f} ms"])
+    rows.append(["per second", f"{count / sum(times):.1f}"])
+    print(_columns(rows))
 
 
 def _loaded(request: dict[str, Any]) -> tuple[TRTModule, list[torch.Tensor]]:
@@ -107,6 +105,28 @@ def _loaded(request: dict[str, Any]) -> tuple[TRTModule, list[torch.Tensor]]:
 
 def _kind(tensor: torch.Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+def _values(tensor: torch.Tensor) -> list[str]:
+    """How large the numbers of a tensor are, as `torch2trt run` prints them for other files."""
+    if tensor.is_complex() or (tensor.element_size() == 1 and tensor.dtype.is_floating_point):
+        return []
+    numbers = tensor.detach().double().flatten()
+    known = numbers[~numbers.isnan()]
+    missing = numbers.numel() - known.numel()
+    note = [f"{missing} are not a number"] if missing else []
+    if not known.numel():
+        return ["", "", "", *note] if note else []
+    return [f"least {known.min():.6f}", f"largest {known.max():.6f}", f"mean {known.mean():.6f}", *note]
+
+
+def _columns(rows: list[list[str]]) -> str:
+    """Rows in columns, two spaces apart."""
+    count = max(map(len, rows), default=0)
+    widths = [max(len(row[k]) for row in rows if k < len(row)) for k in range(count)]
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows
+    )
 
 
 def _program(path: str) -> torch.export.ExportedProgram:

@@ -64,6 +64,8 @@ def test_a_model_is_built_and_run(command, tmp_path):
     status, printed, _ = command("run", tmp_path / "net.trt2", "--shape", "x=3x8", "--seed", 1)
     assert status == 0
     assert "float32[3, 8]" in printed
+    assert " least -" in printed
+    assert " mean " in printed
 
 
 def test_arguments_reach_the_conversion(command, tmp_path):

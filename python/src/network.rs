@@ -4,128 +4,154 @@ use crate::engine::Engine;
 use crate::error::{OrRaise, raise};
 use crate::path::UserPath;
 use crate::progress::Bar;
+use crate::tensor::TorchTensor;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-use std::collections::HashMap;
+use pyo3::types::{PyBytes, PyIterator};
+use runtime::{Device, Tensor};
 use std::path::PathBuf;
 use std::time::Duration;
-use torch2trt::{Code, Options, PrecisionReport};
+use torch2trt::{Code, Options, Precise, Samples};
 
 /// A network of TensorRT's layers.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Network {
-    network: torch2trt::Network,
-    precision: PrecisionReport,
-    /// Number of layers that read int8, and the patterns of `keep_fp32` that name no module for them.
-    int8: Option<(usize, Vec<String>)>,
+    made: Precise,
     options: Options,
 }
 
 impl Network {
     pub(crate) fn new(network: torch2trt::Network, options: Options) -> Self {
-        Self { network, precision: PrecisionReport::default(), int8: None, options }
+        Self { made: Precise::unchanged(network), options }
     }
+}
+
+/// Samples that are torch tensors.
+struct TorchSamples {
+    sample: Vec<Py<PyAny>>,
+    rows: Option<Py<PyIterator>>,
+    /// The exception that ended the iteration.
+    raised: Option<PyErr>,
+}
+
+impl TorchSamples {
+    /// What `read` gives; an exception is remembered.
+    fn or_remember<T>(&mut self, read: impl FnOnce(&Self, Python<'_>) -> PyResult<T>) -> torch2trt::Result<T> {
+        Python::attach(|py| read(self, py)).map_err(|raised| {
+            let error = torch2trt::Error::new(Code::BadInputs, raised.to_string());
+            self.raised = Some(raised);
+            error
+        })
+    }
+}
+
+impl Samples for TorchSamples {
+    fn sample(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
+        self.or_remember(|samples, py| samples.sample.iter().map(|tensor| in_host(tensor.bind(py))).collect()).map(Some)
+    }
+
+    fn next_calibration(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
+        self.or_remember(|samples, py| {
+            let Some(rows) = &samples.rows else { return Ok(None) };
+            let Some(row) = rows.clone_ref(py).into_bound(py).next() else { return Ok(None) };
+            row?.try_iter()?.map(|tensor| in_host(&tensor?)).collect::<PyResult<Vec<_>>>().map(Some)
+        })
+    }
+}
+
+/// A copy of a torch tensor in host memory.
+fn in_host(tensor: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+    let py = tensor.py();
+    let tensor = TorchTensor::new(&tensor.call_method0("detach")?.call_method0("cpu")?)?;
+    Tensor::copy_of(&tensor.view(py)?, Device::Cpu).or_raise(py)
 }
 
 #[pymethods]
 impl Network {
     /// The canonical text form.
     fn __str__(&self) -> String {
-        self.network.to_string()
+        self.made.network.to_string()
     }
 
     /// Number of layers.
     #[getter]
     fn layer_count(&self) -> usize {
-        self.network.layers().len()
+        self.made.network.layers().len()
     }
 
     /// Bytes of all constants.
     #[getter]
     fn weight_bytes(&self) -> usize {
-        self.network.weight_bytes()
+        self.made.network.weight_bytes()
     }
 
-    /// A copy that also outputs the largest magnitude of what each layer makes, and the names of those layers.
-    fn observed(&self, py: Python<'_>) -> PyResult<(Self, Vec<String>)> {
-        let (network, names) = torch2trt::observe(&self.network).map_err(torch2trt::Error::from).or_raise(py)?;
-        Ok((Self::new(network, self.options.clone()), names))
+    /// The network in the precision of the options. `sample` are the tensors of the sample inputs, and `rows` iterates over
+    /// the tensors of each call to calibrate int8 on.
+    #[pyo3(signature = (sample, rows = None))]
+    fn precise(&self, py: Python<'_>, sample: Vec<Py<PyAny>>, rows: Option<Py<PyIterator>>) -> PyResult<Self> {
+        let mut samples = TorchSamples { sample, rows, raised: None };
+        let made = py.detach(|| torch2trt::precision(&self.made.network, &self.options, &mut samples));
+        if let Some(raised) = samples.raised {
+            return Err(raised);
+        }
+        Ok(Self { made: made.or_raise(py)?, options: self.options.clone() })
     }
 
-    /// The network in half precision where the options ask for it and it is safe. `ranges` are the largest magnitudes
-    /// seen, by the names that `observed` gives.
-    fn narrowed(&self, py: Python<'_>, ranges: HashMap<String, f32>) -> PyResult<Self> {
-        let narrowed = py.detach(|| torch2trt::narrow(&self.network, &self.options, ranges));
-        let (network, precision) = narrowed.or_raise(py)?;
-        Ok(Self { network, precision, int8: None, options: self.options.clone() })
-    }
-
-    /// A copy that also outputs, as float32, what would be quantized, and the names of these tensors.
-    fn calibrated(&self, py: Python<'_>) -> PyResult<(Self, Vec<String>)> {
-        let made = torch2trt::calibrate(&self.network, &self.options.keep_fp32);
-        let (network, names) = made.map_err(torch2trt::Error::from).or_raise(py)?;
-        Ok((Self::new(network, self.options.clone()), names))
-    }
-
-    /// The network in int8, with these ranges by the names that `calibrated` gives.
-    fn quantized(&self, py: Python<'_>, ranges: HashMap<String, f32>) -> PyResult<Self> {
-        let made = py.detach(|| torch2trt::quantize(&self.network, &ranges, &self.options.keep_fp32));
-        let made = made.map_err(torch2trt::Error::from).or_raise(py)?;
-        let (precision, options) = (self.precision.clone(), self.options.clone());
-        Ok(Self { network: made.network, precision, int8: Some((made.layers, made.unmatched)), options })
+    /// What the user should know of the precision.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        self.made.notes.clone()
     }
 
     /// Number of layers that read int8.
     #[getter]
     fn int8_layers(&self) -> usize {
-        self.int8.as_ref().map_or(0, |(layers, _)| *layers)
+        self.made.int8.as_ref().map_or(0, |int8| int8.layers)
     }
 
     /// Number of layers that compute in half precision.
     #[getter]
     fn half_layers(&self) -> usize {
-        self.precision.half
+        self.made.half.half
     }
 
     /// Layers that stay float32 although half precision was asked for: (layer, module, reason).
     #[getter]
     fn kept_float32(&self) -> Vec<(String, String, String)> {
         let row = |kept: &torch2trt::Kept| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
-        self.precision.kept.iter().map(row).collect()
+        self.made.half.kept.iter().map(row).collect()
     }
 
     /// Patterns of `keep_fp32` that match no module.
     #[getter]
     fn unmatched(&self) -> Vec<String> {
-        let int8 = self.int8.as_ref().map(|(_, unmatched)| unmatched);
-        int8.unwrap_or(&self.precision.unmatched).clone()
+        self.made.unmatched().to_vec()
     }
 
     /// Makes the CPU engine.
     fn cpu_engine(&self, py: Python<'_>) -> PyResult<Engine> {
-        Ok(Engine::new(py.detach(|| torch2trt::cpu_engine(&self.network, &self.options)).or_raise(py)?))
+        Ok(Engine::new(py.detach(|| torch2trt::cpu_engine(&self.made.network, &self.options)).or_raise(py)?))
     }
 
     /// An engine with the weights of this network in place of its own, without a rebuild.
     fn refitted(&self, py: Python<'_>, engine: &Bound<'_, Engine>) -> PyResult<Engine> {
         let artifact = &engine.get().executable.artifact;
-        Ok(Engine::new(py.detach(|| torch2trt::refit(artifact, &self.network, &self.options)).or_raise(py)?))
+        Ok(Engine::new(py.detach(|| torch2trt::refit(artifact, &self.made.network, &self.options)).or_raise(py)?))
     }
 
     /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.
     fn save_onnx(&self, py: Python<'_>, path: UserPath) -> PyResult<()> {
-        py.detach(|| torch2trt::save_onnx(&self.network, &path.0)).or_raise(py)
+        py.detach(|| torch2trt::save_onnx(&self.made.network, &path.0)).or_raise(py)
     }
 
     /// Checks that TensorRT has every layer, without a build.
     fn check_target(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| torch2trt::check_target(&self.network, &self.options)).or_raise(py)
+        py.detach(|| torch2trt::check_target(&self.made.network, &self.options)).or_raise(py)
     }
 
     /// Builds a TensorRT plan, showing its progress. Ctrl-C cancels it.
     fn build(&self, py: Python<'_>, progress: &Bound<'_, Bar>) -> PyResult<Plan> {
         let bar = progress.get();
-        let plan = interruptible(py, bar, || torch2trt::build_plan(&self.network, &self.options, bar))?;
+        let plan = interruptible(py, bar, || torch2trt::build_plan(&self.made.network, &self.options, bar))?;
         Ok(Plan { plan, options: self.options.clone() })
     }
 }

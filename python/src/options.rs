@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 use runtime::CudaGraph;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use torch2trt::{Backend, Cache, Half, Options, TacticSource};
+use torch2trt::{Backend, Cache, CalibrationAlgorithm, Half, Options, TacticSource};
 
 /// Reads options; the names are those of [`Options`].
 ///
@@ -32,6 +32,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
             "output_names" => options.output_names = value.extract().map_err(wrong)?,
             "half" => options.half = Some(half(&value)?),
             "int8" => options.int8 = value.extract().map_err(wrong)?,
+            "int8_calib_algorithm" => options.int8_calib_algorithm = calibration_algorithm(&value)?,
             "keep_fp32" => options.keep_fp32 = value.extract().map_err(wrong)?,
             "target" => options.target = value.extract().map_err(wrong)?,
             "max_workspace_size" => options.max_workspace_size = value.extract().map_err(wrong)?,
@@ -58,6 +59,15 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
         }
     }
     Ok(options)
+}
+
+/// TensorRT's name of an algorithm.
+fn calibration_algorithm(value: &Bound<'_, PyAny>) -> PyResult<CalibrationAlgorithm> {
+    let name: String = value.extract().unwrap_or_default();
+    CalibrationAlgorithm::from_name(&name).ok_or_else(|| {
+        let known = CalibrationAlgorithm::ALL.map(|(_, name)| name).join(", ");
+        bad_option(value.py(), format!("option `int8_calib_algorithm` is {value}\nhelp: give one of {known}"))
+    })
 }
 
 /// TensorRT's names of tactic sources.

@@ -296,6 +296,7 @@ def _options(conversion: Conversion) -> dict[str, Any]:
         "output_names": outputs,
         "half": half,
         "int8": given["int8_mode"],
+        "int8_calib_algorithm": getattr(given["int8_calib_algorithm"], "name", given["int8_calib_algorithm"]),
         "tactic_sources": given["tactic_sources"],
         "verbose": given["log_level"] < logging.DEBUG,
         "plugins": named_plugins(given["plugins"]),

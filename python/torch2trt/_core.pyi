@@ -1,6 +1,6 @@
 """Types of the compiled half. Its users are the package's own files; people use what `torch2trt` exports."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -62,16 +62,13 @@ class Network:
         """Layers that stay float32 although half precision was asked for: (layer, module, reason)."""
     @property
     def unmatched(self) -> list[str]: ...
-    def observed(self) -> tuple[Network, list[str]]:
-        """The network with the largest magnitudes of what flows in it as further outputs, and what these are of."""
-    def narrowed(self, ranges: dict[str, float]) -> Network:
-        """The network in half precision where the options ask for it and it is safe."""
+    def precise(self, sample: Sequence[Any], rows: Iterator[Sequence[Any]] | None = None) -> Network:
+        """The network in the precision of the options. `rows` are the tensors of each call to calibrate int8 on."""
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the precision."""
     @property
     def int8_layers(self) -> int: ...
-    def calibrated(self) -> tuple[Network, list[str]]:
-        """The network with what would be quantized as further outputs in float32, and what these are called."""
-    def quantized(self, ranges: dict[str, float]) -> Network:
-        """The network in int8, with these ranges."""
     def refitted(self, engine: Engine) -> Engine:
         """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...

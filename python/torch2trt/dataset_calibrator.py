@@ -1,6 +1,6 @@
 """The int8 calibrator of NVIDIA's torch2trt: a data set in the form that TensorRT 8.6's calibrators have.
 
-TensorRT 11 has no calibrators: `int8_mode` finds ranges itself (calibration.py), by the algorithms of these names. Scripts
+TensorRT 11 has no calibrators: `int8_mode` finds ranges itself, by the algorithms of these names. Scripts
 that import the class, or subclass it, load.
 
 This file must not know how networks are quantized.

@@ -5,7 +5,7 @@ This file must not know how models are captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,15 +14,12 @@ from torch.fx import Node as FxNode
 from . import _core
 from ._log import logger
 from .boundary import to_engine
-from .calibration import ranges
 from .capture import Captured
 from .conversion import Conversion
 from .converters import Calls
-from .dataset_calibrator import DEFAULT_CALIBRATION_ALGORITHM
 from .errors import error
 from .partition import Backend, Made, make
 from .partition.partition import summary
-from .ranges import magnitudes
 from .samples import calibration_samples
 
 
@@ -107,11 +104,12 @@ def network_of(
             "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
             "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
         )
-    if options["half"]:
-        network = network.narrowed(magnitudes(network, to_engine(samples, dtypes)) if given["fp16_mode"] else {})
-    if given["int8_mode"]:
-        rows = calibration_samples(given["int8_calib_dataset"], given, captured) if captured else [samples]
-        network = _quantized(network, given, (to_engine(row, dtypes) for row in rows))
+    if not options["half"] and not options["int8"]:
+        return network
+    rows = calibration_samples(given["int8_calib_dataset"], given, captured) if captured else iter([samples])
+    network = network.precise(to_engine(samples, dtypes), (to_engine(row, dtypes) for row in rows))
+    for note in network.notes:
+        logger.warning("%s", note)
     return network
 
 
@@ -145,14 +143,6 @@ def describe(conversion: Conversion) -> None:
         if conversion.to_build:
             logger.warning("%s; print(model_trt.report) shows why", summary(parts.partitions))
         conversion.weights += parts.weights
-
-
-def _quantized(network: _core.Network, given: dict[str, Any], samples: Iterable[list[torch.Tensor]]) -> _core.Network:
-    """The network in int8, with the ranges of these samples."""
-    made = network.quantized(ranges(network, samples, given["int8_calib_algorithm"] or DEFAULT_CALIBRATION_ALGORITHM))
-    if not made.int8_layers:
-        logger.warning("int8: the model has no convolution or product with constant weights that could be in int8")
-    return made
 
 
 __all__ = ["check_parts", "describe", "network_of", "parts_of"]

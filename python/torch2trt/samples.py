@@ -218,9 +218,6 @@ def _check_parts(module: torch.nn.Module) -> None:
 def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:
     """The tensors of each call to find the ranges of int8 on: of a data set or an iterable, or of the sample inputs.
 
-    Where sizes are fixed, items of another batch than that of the samples are joined and split; what is left over in the
-    end is left out.
-
     Raises:
         torch2trt.Error: E0602 for an item that is no input of the model, or where there are no items.
     """
@@ -229,21 +226,10 @@ def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured)
         logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
         yield [sample.detach() for sample in captured.inputs.samples]
         return
-    fixed = all(isinstance(dim, int) for taken in captured.program.inputs for dim in taken.dims)
-    wanted = [tuple(sample.shape) for sample in captured.inputs.samples]
-    waiting: list[torch.Tensor] = []
     count = 0
     for item in _items(dataset):
-        tensors = _inputs_of(item, count, given["kwargs"], captured.inputs)
+        yield _inputs_of(item, count, given["kwargs"], captured.inputs)
         count += 1
-        batch = _batch_of([tuple(tensor.shape) for tensor in tensors], wanted) if fixed else None
-        if batch is None:
-            yield tensors
-            continue
-        waiting = [torch.cat(pair) for pair in zip(waiting, tensors)] if waiting else tensors
-        while len(waiting[0]) >= batch:
-            yield [tensor[:batch] for tensor in waiting]
-            waiting = [tensor[batch:] for tensor in waiting]
     if count == 0:
         raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")
 
@@ -274,18 +260,6 @@ def _inputs_of(item: Any, index: int, kwargs: dict[str, Any] | None, inputs: Inp
             f"sample {index} of `int8_calib_dataset` does not fit the model: {message}",
             "give the model's inputs only, without labels: int8_calib_dataset=((x,) for x, label in loader)",
         ) from refused
-
-
-def _batch_of(given: list[tuple[int, ...]], wanted: list[tuple[int, ...]]) -> int | None:
-    """The batch of the samples where items of these shapes can be joined and split into it, else None."""
-    fit = all(own and other and own[1:] == other[1:] for own, other in zip(given, wanted))
-    if not fit or len({shape[0] for shape in given}) != 1 or len({shape[0] for shape in wanted}) != 1:
-        return None
-    # The only axis of a vector is not taken for a batch.
-    batch = wanted[0][0]
-    own = given[0][0]
-    joined = own and (all(len(shape) > 1 for shape in wanted) or batch % own == 0)
-    return batch if batch and own != batch and joined else None
 
 
 def _other(size: int, low: int, high: int) -> int:

@@ -9,8 +9,7 @@ from models import build
 from torch import nn
 
 import torch2trt as package
-from torch2trt import Error, torch2trt, trt
-from torch2trt.calibration import BINS, Histogram
+from torch2trt import Error, _core, torch2trt, trt
 from torch2trt.dataset import ListDataset, TensorBatchDataset
 from torch2trt.dataset_calibrator import CalibrationAlgoType
 
@@ -107,30 +106,6 @@ def test_every_algorithm_comes_close(algorithm):
     made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)], int8_calib_dataset=batches(8, 2, 3, 8, 8), int8_calib_algorithm=algorithm)
     assert 0 < made.report.difference["output"] < 0.2
     assert "int8" in str(made.report) and made.report.options["int8"]
-
-
-def test_ranges_of_a_histogram():
-    histogram = Histogram()
-    values = torch.randn(100_000)
-    values[0], values[1], values[2] = 100.0, torch.inf, torch.nan
-    for part in values.split(10_000):
-        histogram.add(part)
-    assert histogram.largest == 100.0 and len(histogram.counts) >= BINS
-    assert histogram.counts.sum() == (values.isfinite() & (values != 0)).sum()
-    # The one value that is far out takes no codes from the others.
-    assert 2.9 < histogram.entropy() < 8
-    assert 3 < histogram.percentile(0.9999) < 8
-    even = Histogram()
-    even.add(torch.rand(100_000))
-    assert even.entropy() > 0.99, "values that are all alike are all kept"
-    growing = Histogram()
-    for scale in (1e-6, 1.0, 1e3):
-        growing.add(torch.rand(1000) * scale)
-    assert growing.counts.sum() == 3000 and len(growing.counts) <= 4 * BINS + 1
-    assert 600 < growing.percentile(0.9) < 800
-    empty = Histogram()
-    empty.add(torch.zeros(5))
-    assert not empty.largest
 
 
 def test_batches_are_put_together_and_sizes_may_be_dynamic():
@@ -231,6 +206,31 @@ def test_samples_come_from_any_iterable(item):
     # Each conversion takes a second: two sources of either kind for each form of items.
     for source in [*random.sample(sources, 2), *random.sample(loaders, 2)]:
         torch.testing.assert_close(convert(model, [sample], int8_calib_dataset=source)(y), wanted)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("algorithm", ["ENTROPY_CALIBRATION_2", "LEGACY_CALIBRATION"])
+@pytest.mark.parametrize("half", [False, True])
+def test_the_command_line_gives_the_same_numbers(tmp_path, algorithm, half):
+    """Files of 1, 3 and 4 samples are batches of 2, as for a data set of such items."""
+    torch.manual_seed(0)  # of other weights the comparison of the command may be off by more than is allowed
+    save = pytest.importorskip("safetensors.torch").save_file
+    model, x, y = Net().eval(), torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
+    items = [torch.randn(count, 3, 8, 8) for count in (1, 3, 4)]
+    (folder := tmp_path / "samples").mkdir()
+    for index, item in enumerate(items):
+        save({"x": item}, folder / f"{index}.safetensors")
+    save({"x": x}, tmp_path / "in.safetensors")
+    exported = torch.export.export(model, (x,)).run_decompositions({})
+    torch.export.save(exported, tmp_path / "model.pt2")
+    options = ["--int8", "--calibration-algorithm", algorithm, *(["--fp16"] if half else [])]
+    files = ["--inputs", tmp_path / "in.safetensors", "--calibration", folder, "--output", tmp_path / "net.trt2"]
+    arguments = ["torch2trt", "build", tmp_path / "model.pt2", "--backend", "cpu", *options, *files]
+    assert _core.run_command([str(one) for one in arguments], _core.site_packages()) == 0
+    wanted = convert(exported.module(), [x], int8_calib_dataset=[(item,) for item in items], int8_calib_algorithm=algorithm, fp16_mode=half, verify=False)
+    made = package.load(tmp_path / "net.trt2")
+    assert wanted.report.int8_layers >= 4 and made.report.options["int8"]
+    assert torch.equal(made(y), wanted(y))
 
 
 def test_labels_are_not_inputs():

@@ -6,18 +6,20 @@ mod backend;
 mod compare;
 pub(crate) mod progress;
 mod ranges;
+mod samples;
 
 use crate::info::megabytes;
 use crate::machine::Machine;
 use crate::{Done, Failure, Screen, row, tensors};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use runtime::Tensor;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use torch2trt::{
-    Archive, Artifact, Backend, Code, Description, Error, Executable, Half, Network, Options, PrecisionReport,
+    Archive, Artifact, Backend, CalibrationAlgorithm, Code, Description, Error, Executable, Half, Network, Options,
     cpu_engine,
 };
 
@@ -37,10 +39,8 @@ pub(crate) struct Arguments {
     /// GPU to build a plan for, such as sm_89; none needs to be there [default: the GPU of this machine]
     #[arg(long, value_name = "GPU")]
     target: Option<String>,
-    /// A safetensors file with a tensor for each input, by its name: to find out what float16 has room for, and to compare
-    /// the engine on
-    #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
+    #[command(flatten)]
+    samples: samples::Arguments,
     #[command(flatten)]
     ranges: ranges::Arguments,
     /// Compute in float16 where that is safe
@@ -49,6 +49,12 @@ pub(crate) struct Arguments {
     /// Compute in bfloat16 where that is safe
     #[arg(long)]
     bf16: bool,
+    /// Quantize convolutions and matrix multiplications with constant weights to int8, with ranges from samples
+    #[arg(long)]
+    int8: bool,
+    /// How the ranges of int8 are computed
+    #[arg(long, value_name = "NAME", default_value = "ENTROPY_CALIBRATION_2", value_parser = algorithms())]
+    calibration_algorithm: CalibrationAlgorithm,
     /// A module that stays float32 all the same, such as layer4.0, with * and ?; may be given several times
     #[arg(long, value_name = "PATTERN")]
     keep_fp32: Vec<String>,
@@ -75,6 +81,11 @@ pub(crate) struct Arguments {
     run_in_pytorch: Vec<String>,
     #[command(flatten)]
     machine: Machine,
+}
+
+fn algorithms() -> impl TypedValueParser<Value = CalibrationAlgorithm> {
+    let names = CalibrationAlgorithm::ALL.map(|(_, name)| name);
+    PossibleValuesParser::new(names).map(|name| CalibrationAlgorithm::from_name(&name).unwrap_or_default())
 }
 
 /// Bytes, or a number of KiB, MiB or GiB.
@@ -141,7 +152,7 @@ impl Arguments {
             members.extend(self.given());
         }
         Ok(Some(json!({
-            "command": "build --fallback", "file": self.file, "output": output, "inputs": self.inputs,
+            "command": "build --fallback", "file": self.file, "output": output, "inputs": self.samples.inputs,
             "device": self.machine.device(), "ranges": self.ranges.request(), "arguments": arguments,
         })))
     }
@@ -198,6 +209,8 @@ impl Arguments {
         Options {
             output_names: computed.map(|leaf| leaf.name.clone()).collect(),
             half,
+            int8: self.int8,
+            int8_calib_algorithm: self.calibration_algorithm,
             keep_fp32: self.keep_fp32.clone(),
             target: self.target.clone(),
             max_workspace_size: self.workspace,
@@ -214,6 +227,7 @@ impl Arguments {
         let half = if self.fp16 { json!("float16") } else { json!(self.bf16.then_some("bfloat16")) };
         let all = [
             ("half", half),
+            ("int8", json!(self.int8.then_some(true))),
             ("keep_fp32", if self.keep_fp32.is_empty() { Value::Null } else { json!(self.keep_fp32) }),
             ("target", json!(self.target)),
             ("max_workspace_size", json!(self.workspace)),
@@ -252,24 +266,21 @@ impl Conversion {
         let network =
             torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
         let rounds = archive.program.values().iter().any(|value| matches!(value.dtype.name(), "float16" | "bfloat16"));
-        let inputs = arguments.inputs.clone();
-        if options.half.is_none() {
+        let inputs = arguments.samples.inputs.clone();
+        if options.half.is_none() && !options.int8 {
             if !options.keep_fp32.is_empty() {
-                screen.line("note: --keep-fp32 changes nothing without --fp16 or --bf16")?;
+                screen.line("note: --keep-fp32 changes nothing without --fp16, --bf16 or --int8")?;
             }
             return Ok(Self { network, exact: None, options, inputs, rounds });
         }
-        let ranges = match (&inputs, options.half) {
-            (Some(path), Some(Half::Float16)) => magnitudes(&network, &options, path)?,
-            (None, Some(Half::Float16)) => {
-                screen.line("note: without --inputs nobody looked at what is too large for float16")?;
-                HashMap::new()
-            }
-            _ => HashMap::new(),
-        };
-        let (narrowed, report) = torch2trt::narrow(&network, &options, ranges)?;
-        said_of(&report, if arguments.fp16 { "float16" } else { "bfloat16" }, screen)?;
-        Ok(Self { network: narrowed, exact: Some(network), options, inputs, rounds })
+        if options.int8 && !arguments.samples.can_calibrate() {
+            let help = "give --calibration FILE, or --inputs FILE, with typical inputs";
+            return Err(wrong("--int8 needs samples to calibrate on".to_owned(), help));
+        }
+        let mut samples = arguments.samples.of(torch2trt::interface(&network, &options.profiles))?;
+        let made = torch2trt::precision(&network, &options, &mut samples).map_err(samples::in_our_words)?;
+        samples::show(&made, options.half, screen)?;
+        Ok(Self { network: made.network, exact: Some(network), options, inputs, rounds })
     }
 
     /// Network → engine, or a plan that is for another machine.
@@ -305,6 +316,7 @@ impl Conversion {
         let exact = cpu_engine(self.exact.as_ref().unwrap_or(&self.network), &self.options)?;
         let allowed = compare::Allowed {
             half: self.options.half,
+            int8: self.options.int8,
             rounds: self.rounds,
             on_gpu: self.options.backend == Backend::TensorRt,
         };
@@ -336,33 +348,6 @@ fn call(engine: &Executable, path: &Path) -> Result<Vec<Tensor>, Failure> {
     let inputs = tensors::from_file(path, &engine.artifact.declared)?;
     let views: Vec<_> = inputs.iter().map(Tensor::view).collect();
     Ok(engine.call(&views)?)
-}
-
-/// The largest finite magnitude of each layer's result and of each input, on the tensors of a file.
-fn magnitudes(network: &Network, options: &Options, path: &Path) -> Result<HashMap<String, f32>, Failure> {
-    let (observed, names) = torch2trt::observe(network).map_err(Error::from)?;
-    let values = call(&cpu_engine(&observed, options)?, path)?;
-    let seen = values.iter().skip(values.len() - names.len());
-    let largest =
-        |tensor: &Tensor| tensors::values(tensor).and_then(|values| values.first().copied()).unwrap_or_default();
-    Ok(names.into_iter().zip(seen.map(|tensor| largest(tensor) as f32)).collect())
-}
-
-/// How many layers that stay float32 are listed.
-const SHOWN: usize = 12;
-
-fn said_of(report: &PrecisionReport, half: &str, screen: &mut Screen<'_>) -> Done {
-    screen.line(format!("{half}: {} layers, {} stay float32", report.half, report.kept.len()))?;
-    for kept in report.kept.iter().take(SHOWN) {
-        screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
-    }
-    if report.kept.len() > SHOWN {
-        screen.line(format!("  and {} more", report.kept.len() - SHOWN))?;
-    }
-    for pattern in &report.unmatched {
-        screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;
-    }
-    Ok(())
 }
 
 fn write(

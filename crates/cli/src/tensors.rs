@@ -160,7 +160,7 @@ fn of_file(path: &Path, what: &str, problem: impl std::fmt::Display) -> Error {
 ///
 /// # Errors
 /// E0607 for a file that cannot be read, E0602 for an input that is not in it.
-pub(crate) fn from_file(path: &Path, spec: &EngineSpec) -> Result<Vec<Tensor>, Failure> {
+pub(crate) fn from_file(path: &Path, spec: &EngineSpec) -> torch2trt::Result<Vec<Tensor>> {
     let bytes = std::fs::read(path).map_err(|error| of_file(path, "read", error))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| of_file(path, "read", error))?;
     let find = |input: &IoSpec| {

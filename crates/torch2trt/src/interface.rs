@@ -21,7 +21,7 @@ pub(crate) fn data_type(dtype: DType) -> DataType {
 }
 
 /// Names, dtypes, sizes and accepted ranges of a network's inputs and outputs.
-pub(crate) fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
+pub fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
     let port = |port: &Port| {
         let tensor = network.tensor(port.tensor);
         IoSpec::new(port.name.clone(), data_type(tensor.dtype), tensor.dims.iter().cloned())

@@ -7,6 +7,7 @@
 
 mod cache;
 mod call;
+mod conversion;
 mod error;
 mod executable;
 mod file;
@@ -22,19 +23,21 @@ pub use archive::Archive;
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
+pub use conversion::{CalibrationAlgorithm, Int8Report, Precise, Samples, precision};
 pub use convert::Foreign;
 pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
 pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
+pub use interface::spec as interface;
 pub use network::Network;
 pub use nvinfer::TacticSource;
 pub use options::{Backend, Options};
-pub use passes::{Half, Kept, PrecisionReport, Quantized, Reason, calibrate, observe, quantize};
+pub use passes::{Half, Kept, PrecisionReport, Reason};
 pub use pipeline::{
-    build_plan, check_target, convert, coverage, cpu_engine, narrow, operators, read_archive, refit, save_onnx,
-    tensorrt, tensorrt_engine,
+    build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt,
+    tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};

@@ -1,7 +1,7 @@
 //! Every option of a conversion, in one place. Python's call has them under the same names, but for `half`
 //! (`fp16_mode`, `bf16_mode`) and `cuda_graph` (`use_cuda_graph`).
 
-use crate::Cache;
+use crate::{Cache, CalibrationAlgorithm};
 use nvinfer::TacticSource;
 use passes::Half;
 use std::num::NonZeroUsize;
@@ -35,8 +35,8 @@ impl Backend {
 /// The options of a conversion.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What is to run the converted model. [`narrow`](crate::pipeline::narrow) asks it what half precision costs there,
-    /// and takes `Auto` for the CPU engine; the rest is up to which function makes the engine.
+    /// What is to run the converted model. [`precision`](crate::precision) depends on it, and takes `Auto` for the CPU
+    /// engine; the rest is up to which function makes the engine.
     pub backend: Backend,
     /// Names of the inputs, in order; the model's own where shorter.
     pub input_names: Vec<String>,
@@ -44,8 +44,10 @@ pub struct Options {
     pub output_names: Vec<String>,
     /// The type to compute in where that is safe; `None`: the types that the model has.
     pub half: Option<Half>,
-    /// Whether the network is to be [quantized](passes::quantize()) after [`narrow`](crate::pipeline::narrow).
+    /// Whether the network is to be [quantized](passes::quantize()), after mixed precision.
     pub int8: bool,
+    /// How the ranges of int8 are computed from samples.
+    pub int8_calib_algorithm: CalibrationAlgorithm,
     /// Modules that stay float32 where `half` or `int8` is given: paths, with `*` and `?`.
     pub keep_fp32: Vec<String>,
     /// GPU to build for, such as `sm_89`; `None`: the GPU of this machine.

@@ -2,15 +2,14 @@
 
 use crate::cache::plans::{self, Place};
 use crate::cache::timings;
-use crate::{Artifact, Backend, Error, Executable, Options, Payload, Plan, Progress, Result, interface, plugins};
+use crate::{Artifact, Error, Executable, Options, Payload, Plan, Progress, Result, interface, plugins};
 use archive::Archive;
 use convert::Foreign;
 use engine::Built;
 use network::Network;
-use passes::{Feature, PrecisionOptions, PrecisionReport, Target};
+use passes::Target;
 use program::Program;
 use runtime::CudaDevice;
-use std::collections::HashMap;
 use std::path::Path;
 
 /// File → Program: what `torch.export.save` wrote, for who has no Python. The other way to a program is the capture of the
@@ -45,32 +44,6 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     let (network, reports) = passes::run(&network, &passes::STANDARD)?;
     log(&reports);
     Ok(network)
-}
-
-/// Network → Network: half precision where it is safe, where the options ask for it, and what stays float32. `ranges`
-/// are the largest magnitudes seen, by the names that [`passes::observe`] gives. Where the options name TensorRT, what
-/// is safe with the one that is installed.
-///
-/// # Errors
-/// E0301 where there is no TensorRT to ask; E0202, which is a fault of ours.
-pub fn narrow(
-    network: &Network,
-    options: &Options,
-    ranges: HashMap<String, f32>,
-) -> Result<(Network, PrecisionReport)> {
-    let unchanged = || Ok((network.clone(), PrecisionReport::default()));
-    let Some(half) = options.half else { return unchanged() };
-    let target = match options.backend {
-        Backend::TensorRt => target(tensorrt(options, nvinfer::Purpose::Build)?.version()),
-        Backend::Cpu | Backend::Auto => Target::Cpu,
-    };
-    if options.int8 && !target.has(Feature::HalfBesideInt8) {
-        tracing::warn!("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32");
-        return unchanged();
-    }
-    let rounds_sums = !target.has(Feature::Float16Sums);
-    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
-    Ok(passes::precision(network, &wanted)?)
 }
 
 /// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime. The weights are read
@@ -216,7 +189,7 @@ fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevic
     Ok(network)
 }
 
-fn target(version: nvinfer::Version) -> Target {
+pub(crate) fn target(version: nvinfer::Version) -> Target {
     let (major, minor) = (version.major(), version.minor());
     if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) }
 }

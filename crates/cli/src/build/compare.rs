@@ -13,6 +13,8 @@ use torch2trt::{Code, Error, Half};
 pub(super) struct Allowed {
     /// The type that was asked for.
     pub(super) half: Option<Half>,
+    /// Whether layers read int8.
+    pub(super) int8: bool,
     /// Whether the model itself computes in half precision.
     pub(super) rounds: bool,
     /// Whether products may drop to TF32's ten bits.
@@ -29,7 +31,8 @@ impl Allowed {
         };
         match dtype {
             DataType::Float32 | DataType::Float64 | DataType::Float16 | DataType::BFloat16 => {
-                f64::max(half, if self.on_gpu { 1e-2 } else { 1e-3 })
+                let int8 = if self.int8 { 2e-1 } else { 0.0 };
+                f64::max(half, if self.on_gpu { 1e-2 } else { 1e-3 }).max(int8)
             }
             _ => 0.0,
         }
@@ -58,6 +61,10 @@ pub(super) fn differences(
                 io.name
             );
             let help = match allowed.half {
+                _ if allowed.int8 => {
+                    "give --calibration more and more typical samples, or keep the modules that need it in float32 with \
+                     --keep-fp32"
+                }
                 Some(_) => "keep the modules that need it in float32 with --keep-fp32, or leave half precision out",
                 None => "this is a bug in torch2trt unless the model is random or ill-conditioned: please report it",
             };
@@ -112,13 +119,14 @@ mod tests {
 
     #[test]
     fn what_is_rounding_depends_on_the_types() {
-        let plain = Allowed { half: None, rounds: false, on_gpu: false };
+        let plain = Allowed { half: None, int8: false, rounds: false, on_gpu: false };
         assert_eq!(plain.of(DataType::Float32), 1e-3);
         assert_eq!(Allowed { on_gpu: true, ..plain }.of(DataType::Float32), 1e-2);
         assert_eq!(Allowed { half: Some(Half::Float16), ..plain }.of(DataType::Float32), 5e-2);
         assert_eq!(Allowed { half: Some(Half::BFloat16), ..plain }.of(DataType::Float32), 1e-1);
         assert_eq!(Allowed { rounds: true, ..plain }.of(DataType::Float32), 1e-1);
         assert_eq!(Allowed { half: Some(Half::BFloat16), ..plain }.of(DataType::Int64), 0.0);
+        assert_eq!(Allowed { int8: true, ..plain }.of(DataType::Float32), 2e-1);
         let spec = EngineSpec {
             outputs: vec![runtime::IoSpec::new("y", DataType::Float32, [1.into()])],
             ..EngineSpec::default()

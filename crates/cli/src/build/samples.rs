@@ -1,0 +1,125 @@
+//! Samples from files: what the range of float16 is checked on, and what int8 is calibrated on; and what came of it.
+
+use crate::{Done, Screen, tensors};
+use clap::Args;
+use runtime::{EngineSpec, Tensor};
+use std::path::{Path, PathBuf};
+use torch2trt::{Code, Error, Half, Precise, Result};
+
+/// Where samples are.
+#[derive(Args, Default)]
+#[group(skip)]
+pub(super) struct Arguments {
+    /// A safetensors file with a tensor for each input, by its name: to check what exceeds the range of float16, and to
+    /// compare the engine on
+    #[arg(long, value_name = "FILE")]
+    pub(super) inputs: Option<PathBuf>,
+    /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger
+    /// batches than the model's are several samples [default: --inputs]
+    #[arg(long, value_name = "PATH")]
+    calibration: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The samples for a network of this interface.
+    pub(super) fn of(&self, spec: EngineSpec) -> Result<Samples> {
+        let files = match (&self.calibration, &self.inputs) {
+            (Some(path), _) => files_of(path)?,
+            (None, inputs) => inputs.iter().cloned().collect(),
+        };
+        Ok(Samples { inputs: self.inputs.clone(), files: files.into_iter(), spec })
+    }
+
+    /// Whether there are samples for int8.
+    pub(super) fn can_calibrate(&self) -> bool {
+        self.calibration.is_some() || self.inputs.is_some()
+    }
+}
+
+/// A file, or the safetensors files of a folder in the order of their names.
+fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let wrong = |problem: String| {
+        Error::new(Code::TensorFile, format!("{} {problem}", path.display()))
+            .with_help("give --calibration a safetensors file, or a folder of such files")
+    };
+    let entries = std::fs::read_dir(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let found = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = found.filter(|file| file.extension().is_some_and(|e| e == "safetensors")).collect();
+    files.sort();
+    if files.is_empty() { Err(wrong("has no safetensors files".to_owned())) } else { Ok(files) }
+}
+
+/// The samples of a conversion.
+pub(super) struct Samples {
+    inputs: Option<PathBuf>,
+    files: std::vec::IntoIter<PathBuf>,
+    spec: EngineSpec,
+}
+
+impl torch2trt::Samples for Samples {
+    fn sample(&mut self) -> Result<Option<Vec<Tensor>>> {
+        self.inputs.as_deref().map(|path| tensors::from_file(path, &self.spec)).transpose()
+    }
+
+    fn next_calibration(&mut self) -> Result<Option<Vec<Tensor>>> {
+        self.files.next().map(|path| tensors::from_file(&path, &self.spec)).transpose()
+    }
+}
+
+/// An error about samples, with the option that has them here.
+pub(super) fn in_our_words(error: Error) -> Error {
+    let message = error.message().replace("`int8_calib_dataset`", "--calibration");
+    let plain = Error::new(error.code(), message);
+    match error.help() {
+        Some(help) => plain.with_help(help.replace("`inputs`", "the model's inputs")),
+        None => plain,
+    }
+}
+
+/// How many layers that stay float32 are listed.
+const SHOWN: usize = 12;
+
+/// Prints what computes in which precision.
+pub(super) fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
+    for note in &made.notes {
+        screen.line(format!("note: {note}"))?;
+    }
+    if let Some(half) = half {
+        let (name, kept) = (half.dtype().name(), &made.half.kept);
+        screen.line(format!("{name}: {} layers, {} stay float32", made.half.half, kept.len()))?;
+        for kept in kept.iter().take(SHOWN) {
+            screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
+        }
+        if kept.len() > SHOWN {
+            screen.line(format!("  and {} more", kept.len() - SHOWN))?;
+        }
+    }
+    if let Some(int8) = &made.int8 {
+        screen.line(format!("int8: {} layers", int8.layers))?;
+    }
+    for pattern in made.unmatched() {
+        screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_its_files_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(files_of(folder.path()).is_err());
+        for name in ["b.safetensors", "a.safetensors", "c.txt"] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let names: Vec<PathBuf> = files_of(folder.path()).unwrap();
+        assert_eq!(names, ["a.safetensors", "b.safetensors"].map(|name| folder.path().join(name)));
+        let file = folder.path().join("b.safetensors");
+        assert_eq!(files_of(&file).unwrap(), [file]);
+    }
+}

@@ -1,0 +1,108 @@
+//! The ranges of int8: how large the values are that convolutions and matrix multiplications read, on samples.
+//!
+//! The network runs on the CPU engine, in the precision that it has without int8. Magnitudes are collected in histograms,
+//! from which one of three algorithms takes the range. Larger values saturate. This file must not know what is decided from
+//! the ranges.
+
+use super::batches::Batches;
+use super::histogram::Histogram;
+use super::precision::Samples;
+use crate::{Code, Error, Options, Result, pipeline};
+use network::Network;
+use runtime::{Tensor, TensorView};
+use std::collections::HashMap;
+
+/// How the range of a tensor is computed from its histogram (`CalibrationAlgoType` of TensorRT).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CalibrationAlgorithm {
+    /// The range that holds 99.99 % of the values.
+    Legacy,
+    /// The range with the least Kullback-Leibler divergence between the values and their codes.
+    Entropy,
+    /// The same.
+    #[default]
+    Entropy2,
+    /// The largest value.
+    MinMax,
+}
+
+impl CalibrationAlgorithm {
+    /// Every algorithm with TensorRT's name.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Legacy, "LEGACY_CALIBRATION"),
+        (Self::Entropy, "ENTROPY_CALIBRATION"),
+        (Self::Entropy2, "ENTROPY_CALIBRATION_2"),
+        (Self::MinMax, "MINMAX_CALIBRATION"),
+    ];
+
+    /// The algorithm of TensorRT's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, own)| own.eq_ignore_ascii_case(name)).map(|(algorithm, _)| algorithm)
+    }
+
+    /// The range of the values in a histogram.
+    fn range(self, histogram: &Histogram) -> f64 {
+        match self {
+            Self::Legacy => histogram.percentile(PERCENTILE),
+            Self::Entropy | Self::Entropy2 => histogram.entropy(),
+            Self::MinMax => histogram.largest(),
+        }
+    }
+}
+
+/// Share of the values that the range of [`CalibrationAlgorithm::Legacy`] holds.
+const PERCENTILE: f64 = 0.9999;
+
+/// The range of each tensor that would be quantized, by the names that [`passes::calibrate`] gives.
+///
+/// # Errors
+/// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does not
+/// run the network, and those of the samples.
+pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<HashMap<String, f32>> {
+    let (observed, names) = passes::calibrate(network, &options.keep_fp32)?;
+    let engine = pipeline::cpu_engine(&observed, options)?;
+    let mut histograms: Vec<Histogram> = names.iter().map(|_| Histogram::default()).collect();
+    let (mut batches, mut count) = (Batches::of(network), 0);
+    while let Some(item) = samples.next_calibration()? {
+        for inputs in batches.calls(item)? {
+            let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+            let values = engine.call(&views).map_err(|error| unsuitable(error, count))?;
+            let observed = values.iter().skip(values.len() - names.len());
+            histograms.iter_mut().zip(observed).for_each(|(histogram, value)| histogram.add(value));
+            count += 1;
+        }
+    }
+    if count == 0 {
+        let message = "the samples of `int8_calib_dataset` are fewer than a batch of the inputs";
+        return Err(
+            Error::new(Code::BadInputs, message).with_help("give more of them, or samples of the inputs' own batch")
+        );
+    }
+    let algorithm = options.int8_calib_algorithm;
+    let found = names.into_iter().zip(&histograms).filter(|(_, histogram)| histogram.largest() > 0.0);
+    Ok(found.map(|(name, histogram)| (name, algorithm.range(histogram) as f32)).collect())
+}
+
+/// The error for a sample that the network does not take.
+fn unsuitable(error: Error, index: usize) -> Error {
+    if !matches!(error.code(), Code::InputShape | Code::TensorDtype) {
+        return error;
+    }
+    let problem = error.message().lines().next().unwrap_or_default();
+    Error::new(Code::BadOption, format!("sample {index} of `int8_calib_dataset` does not fit the model: {problem}"))
+        .with_help("give samples of the shapes and dtypes of `inputs`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn algorithms_have_the_names_of_tensorrt() {
+        for (algorithm, name) in CalibrationAlgorithm::ALL {
+            assert_eq!(CalibrationAlgorithm::from_name(name), Some(algorithm));
+            assert_eq!(CalibrationAlgorithm::from_name(&name.to_lowercase()), Some(algorithm));
+        }
+        assert_eq!(CalibrationAlgorithm::from_name("BEST"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Network → network in the precision that was asked for: mixed precision, then int8.
+//!
+//! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from is
+//! the caller's: tensors of PyTorch, or of a file.
+
+use super::calibration;
+use crate::{Backend, Error, Options, Result, pipeline};
+use network::Network;
+use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Target};
+use runtime::{Tensor, TensorView};
+use std::collections::HashMap;
+
+/// Inputs to observe a network on: tensors in host memory, in the order of the network's inputs and in its types.
+pub trait Samples {
+    /// The sample inputs, for the range of float16; `None` where there are none.
+    ///
+    /// # Errors
+    /// Those of the source.
+    fn sample(&mut self) -> Result<Option<Vec<Tensor>>>;
+
+    /// The next inputs to calibrate int8 on; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of the source.
+    fn next_calibration(&mut self) -> Result<Option<Vec<Tensor>>>;
+}
+
+/// A network in the precision that was asked for.
+#[derive(Clone, Debug)]
+pub struct Precise {
+    /// The network.
+    pub network: Network,
+    /// What computes in half precision, and what stays float32.
+    pub half: PrecisionReport,
+    /// What reads int8, where that was asked for.
+    pub int8: Option<Int8Report>,
+    /// What the user should know: checks that were not made, requests without effect.
+    pub notes: Vec<String>,
+}
+
+impl Precise {
+    /// A network in the types that the model has.
+    pub fn unchanged(network: Network) -> Self {
+        Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new() }
+    }
+
+    /// Patterns of `keep_fp32` that name no module.
+    pub fn unmatched(&self) -> &[String] {
+        self.int8.as_ref().map_or(&self.half.unmatched, |int8| &int8.unmatched)
+    }
+}
+
+/// What became int8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Int8Report {
+    /// Number of layers that read int8.
+    pub layers: usize,
+    /// Patterns of `keep_fp32` that name no module.
+    pub unmatched: Vec<String>,
+}
+
+/// Network → network in the precision of the options.
+///
+/// # Errors
+/// E0301 where the options name TensorRT and there is none; E0602 and E0701 for samples that do not fit; E05xx where the CPU
+/// engine does not run a network that becomes int8.
+pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<Precise> {
+    let mut notes = Vec::new();
+    let ranges = match options.half {
+        Some(Half::Float16) => magnitudes(network, options, samples, &mut notes)?,
+        _ => HashMap::new(),
+    };
+    let (network, half) = mixed(network, options, ranges, &mut notes)?;
+    if !options.int8 {
+        return Ok(Precise { network, half, int8: None, notes });
+    }
+    let ranges = calibration::ranges(&network, options, samples)?;
+    let made = passes::quantize(&network, &ranges, &options.keep_fp32)?;
+    if made.layers == 0 {
+        notes.push("int8: the model has no convolution or product with constant weights that could be in int8".into());
+    }
+    let int8 = Some(Int8Report { layers: made.layers, unmatched: made.unmatched });
+    Ok(Precise { network: made.network, half, int8, notes })
+}
+
+/// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes and, where the options name
+/// TensorRT, with the one that is installed.
+fn mixed(
+    network: &Network,
+    options: &Options,
+    ranges: HashMap<String, f32>,
+    notes: &mut Vec<String>,
+) -> Result<(Network, PrecisionReport)> {
+    let unchanged = || Ok((network.clone(), PrecisionReport::default()));
+    let Some(half) = options.half else { return unchanged() };
+    let target = match options.backend {
+        Backend::TensorRt => pipeline::target(pipeline::tensorrt(options, nvinfer::Purpose::Build)?.version()),
+        Backend::Cpu | Backend::Auto => Target::Cpu,
+    };
+    if options.int8 && !target.has(Feature::HalfBesideInt8) {
+        notes.push("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32".into());
+        return unchanged();
+    }
+    let rounds_sums = !target.has(Feature::Float16Sums);
+    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
+    Ok(passes::precision(network, &wanted)?)
+}
+
+/// The largest finite magnitude of each layer's result and of each input on the sample inputs, for float16, which ends at
+/// 65504. Empty where the CPU engine does not run the network.
+fn magnitudes(
+    network: &Network,
+    options: &Options,
+    samples: &mut dyn Samples,
+    notes: &mut Vec<String>,
+) -> Result<HashMap<String, f32>> {
+    let Some(inputs) = samples.sample()? else {
+        notes.push("no inputs were given, so that the range of float16 was not checked".into());
+        return Ok(HashMap::new());
+    };
+    match observed(network, options, &inputs) {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            notes.push(format!(
+                "float16: ranges were not looked at, because the CPU engine does not run the model: {error}"
+            ));
+            Ok(HashMap::new())
+        }
+    }
+}
+
+fn observed(network: &Network, options: &Options, inputs: &[Tensor]) -> Result<HashMap<String, f32>> {
+    let (observed, names) = passes::observe(network).map_err(Error::from)?;
+    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let values = pipeline::cpu_engine(&observed, options)?.call(&views)?;
+    let largest = |tensor: &Tensor| {
+        let bytes = tensor.bytes().and_then(|bytes| bytes.as_chunks::<4>().0.first().copied());
+        bytes.map_or(0.0, f32::from_ne_bytes)
+    };
+    let seen = values.iter().skip(values.len() - names.len()).map(largest);
+    Ok(names.into_iter().zip(seen).collect())
+}

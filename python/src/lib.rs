@@ -53,6 +53,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(device::plugin_creators, module)?)?;
     module.add_function(wrap_pyfunction!(device::plugin_fields, module)?)?;
     module.add_function(wrap_pyfunction!(error::error_codes, module)?)?;
+    module.add_function(wrap_pyfunction!(options::choose_backend, module)?)?;
+    module.add_function(wrap_pyfunction!(options::options, module)?)?;
+    module.add_function(wrap_pyfunction!(options::recorded_options, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
     module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;
     module.add_function(wrap_pyfunction!(file::load_plan, module)?)?;

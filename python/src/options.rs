@@ -1,20 +1,20 @@
 //! Reads the options of a conversion from Python keyword arguments.
 
-use crate::error::bad_option;
+use crate::error::{OrRaise, bad_option};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
-use runtime::CudaGraph;
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use torch2trt::{Backend, Cache, CalibrationAlgorithm, Half, Options, TacticSource};
+use std::path::PathBuf;
+use torch2trt::Options;
 
-/// Reads options; the names are those of [`Options`].
+/// Reads options: those that `torch2trt::declared` lists, and what the caller knows of the process.
 ///
 /// # Errors
 /// E0701 for a name that is none, or a value of another type.
 pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
     let py = given.py();
-    let mut options = Options::default();
+    let (mut process, mut chosen) = (Options::default(), Map::new());
     for (name, value) in given.iter() {
         let name: String = name.extract()?;
         if value.is_none() {
@@ -22,97 +22,75 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
         }
         let wrong = |e: PyErr| bad_option(py, format!("option `{name}`: {}", e.value(py)));
         match name.as_str() {
-            "backend" => {
-                let text: String = value.extract().map_err(wrong)?;
-                options.backend = Backend::from_name(&text).ok_or_else(|| {
-                    bad_option(py, format!("there is no backend `{text}`\nhelp: use \"auto\", \"cpu\" or \"tensorrt\""))
-                })?;
+            "site_packages" => process.site_packages = value.extract().map_err(wrong)?,
+            "verbose" => process.verbose = value.extract().map_err(wrong)?,
+            "trusted" => process.trusted = value.extract().map_err(wrong)?,
+            "profiles" => process.profiles = profiles(&value).map_err(wrong)?,
+            _ => {
+                let value = as_json(&value).map_err(wrong)?;
+                chosen.insert(name, value);
             }
-            "input_names" => options.input_names = value.extract().map_err(wrong)?,
-            "output_names" => options.output_names = value.extract().map_err(wrong)?,
-            "half" => options.half = Some(half(&value)?),
-            "int8" => options.int8 = value.extract().map_err(wrong)?,
-            "int8_calib_algorithm" => options.int8_calib_algorithm = calibration_algorithm(&value)?,
-            "keep_fp32" => options.keep_fp32 = value.extract().map_err(wrong)?,
-            "target" => options.target = value.extract().map_err(wrong)?,
-            "max_workspace_size" => options.max_workspace_size = value.extract().map_err(wrong)?,
-            "optimization_level" => options.optimization_level = value.extract().map_err(wrong)?,
-            "avg_timing_iterations" => options.avg_timing_iterations = value.extract().map_err(wrong)?,
-            "build_threads" => options.build_threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),
-            "tactic_sources" => options.tactic_sources = Some(tactic_sources(&value)?),
-            "tensorrt" => options.tensorrt = value.extract().map_err(wrong)?,
-            "plugins" => options.plugins = value.extract().map_err(wrong)?,
-            "onnxruntime" => options.onnxruntime = value.extract().map_err(wrong)?,
-            "site_packages" => options.site_packages = value.extract().map_err(wrong)?,
-            "threads" => options.threads = Some(value.extract::<NonZeroUsize>().map_err(wrong)?),
-            "device" => options.device = value.extract().map_err(wrong)?,
-            "use_cuda_graph" => options.cuda_graph = cuda_graph(&value)?,
-            "version_compatible" => options.version_compatible = value.extract().map_err(wrong)?,
-            "hardware_compatible" => options.hardware_compatible = value.extract().map_err(wrong)?,
-            "refittable" => options.refittable = value.extract().map_err(wrong)?,
-            "timing_cache" => options.timing_cache = cache(&value).map_err(wrong)?,
-            "engine_cache" => options.engine_cache = cache(&value).map_err(wrong)?,
-            "verbose" => options.verbose = value.extract().map_err(wrong)?,
-            "trusted" => options.trusted = value.extract().map_err(wrong)?,
-            "profiles" => options.profiles = profiles(&value).map_err(wrong)?,
-            _ => return Err(bad_option(py, format!("there is no option `{name}`"))),
         }
     }
-    Ok(options)
+    let Options { convert, build, parts, report, run, .. } = Options::from_json(chosen).or_raise(py)?;
+    Ok(Options { convert, build, parts, report, run, ..process })
 }
 
-/// TensorRT's name of an algorithm.
-fn calibration_algorithm(value: &Bound<'_, PyAny>) -> PyResult<CalibrationAlgorithm> {
-    let name: String = value.extract().unwrap_or_default();
-    CalibrationAlgorithm::from_name(&name).ok_or_else(|| {
-        let known = CalibrationAlgorithm::ALL.map(|(_, name)| name).join(", ");
-        bad_option(value.py(), format!("option `int8_calib_algorithm` is {value}\nhelp: give one of {known}"))
-    })
+/// A value as JSON: truth values, integers, strings and lists of them. A path that is no UTF-8 becomes its bytes.
+fn as_json(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if let Ok(truth) = value.cast::<PyBool>() {
+        return Ok(Value::Bool(truth.is_true()));
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Ok(value.extract::<i64>()?.into());
+    }
+    if value.is_instance_of::<PyString>() {
+        let text: PyResult<String> = value.extract();
+        return match text {
+            Ok(text) => Ok(text.into()),
+            Err(_) => Ok(bytes(value.extract()?)),
+        };
+    }
+    if let Ok(path) = value.extract::<PathBuf>() {
+        return Ok(bytes(path));
+    }
+    value.try_iter()?.map(|item| as_json(&item?)).collect::<PyResult<Vec<Value>>>().map(Value::Array)
 }
 
-/// TensorRT's names of tactic sources.
-fn tactic_sources(value: &Bound<'_, PyAny>) -> PyResult<Vec<TacticSource>> {
-    let known = || TacticSource::ALL.iter().map(|source| source.name()).collect::<Vec<_>>().join(", ");
-    let wrong = |problem: String| bad_option(value.py(), format!("{problem}\nhelp: give a list of {}", known()));
-    let given: Vec<String> =
-        value.extract().map_err(|_| wrong(format!("option `tactic_sources` is {value}, no list of names")))?;
-    let source = |name: &String| {
-        TacticSource::from_name(name).ok_or_else(|| wrong(format!("there is no tactic source `{name}`")))
+fn bytes(path: PathBuf) -> Value {
+    path.into_os_string().into_encoded_bytes().into()
+}
+
+/// One option of the table: name, group, flag, value, help, and the default as JSON.
+type Row = (String, String, String, Option<String>, String, String);
+
+/// Every option that is no Python object.
+#[pyfunction]
+pub(crate) fn options() -> Vec<Row> {
+    let row = |option: torch2trt::Declared| {
+        (option.name, option.group, option.flag, option.value, option.help, option.default.to_string())
     };
-    given.iter().map(source).collect()
+    torch2trt::declared().into_iter().map(row).collect()
 }
 
-/// `"float16"` or `"bfloat16"`.
-fn half(value: &Bound<'_, PyAny>) -> PyResult<Half> {
-    let name: String = value.extract().unwrap_or_default();
-    let found = [Half::Float16, Half::BFloat16].into_iter().find(|half| half.dtype().name() == name);
-    found.ok_or_else(|| {
-        let text = format!("option `half` is `{value}`\nhelp: use \"float16\" or \"bfloat16\", or leave it out");
-        bad_option(value.py(), text)
-    })
+/// What an engine file records of these options, as JSON.
+#[pyfunction]
+pub(crate) fn recorded_options(options: &Bound<'_, PyDict>) -> PyResult<String> {
+    Ok(json!(read_options(options)?.recorded()).to_string())
 }
 
-/// `True`, `False` or `"auto"`.
-fn cuda_graph(value: &Bound<'_, PyAny>) -> PyResult<CudaGraph> {
-    if let Ok(on) = value.extract::<bool>() {
-        return Ok(if on { CudaGraph::Always } else { CudaGraph::Never });
-    }
-    if value.extract::<String>().is_ok_and(|text| text == "auto") {
-        return Ok(CudaGraph::Auto);
-    }
-    Err(bad_option(
-        value.py(),
-        "option `use_cuda_graph` is neither True, False nor \"auto\"\nhelp: leave it out for \"auto\"",
-    ))
-}
-
-/// A path, `True` for the one in the user's cache folder, or `False` for none.
-fn cache(value: &Bound<'_, PyAny>) -> PyResult<Cache> {
-    Ok(match value.extract::<bool>() {
-        Ok(true) => Cache::User,
-        Ok(false) => Cache::Off,
-        Err(_) => Cache::At(value.extract()?),
-    })
+/// What runs a model with these options, "cpu" or "tensorrt", and why. `on_host` is why the CPU engine is chosen where the
+/// options leave it open and a GPU is available.
+#[pyfunction]
+pub(crate) fn choose_backend(
+    py: Python<'_>,
+    options: &Bound<'_, PyDict>,
+    on_host: Option<String>,
+) -> PyResult<(&'static str, String)> {
+    let options = read_options(options)?;
+    let chosen = py.detach(|| torch2trt::choose_backend(&options, on_host.as_deref()));
+    let name = if chosen.backend == torch2trt::Backend::TensorRt { "tensorrt" } else { "cpu" };
+    Ok((name, chosen.reason))
 }
 
 /// (min, opt, max) of each axis.

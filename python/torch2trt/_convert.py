@@ -15,7 +15,7 @@ import torch
 
 from . import _core, accepted, arguments
 from ._log import logger, show
-from .arguments import Legacy, take_legacy
+from .arguments import OPTIONS, Legacy, take_legacy
 from .backend import choose, cuda_index
 from .boundary import described
 from .by_modules import by_modules
@@ -285,45 +285,20 @@ _OF_THE_WHOLE = (
 
 
 def _options(conversion: Conversion) -> dict[str, Any]:
-    """The options as the Rust half reads them."""
+    """The options as the Rust half reads them: those that are declared there, and what it cannot know."""
     given, captured = conversion.given, conversion.captured
-    half = "float16" if given["fp16_mode"] else "bfloat16" if given["bf16_mode"] else None
     inputs, outputs = arguments.names(given, captured.input_names, captured.output_names)
     return {
-        **{name: given[name] for name in _PASSED_ON},
+        **{option.name: given[option.name] for option in OPTIONS if option.name in given},
         "backend": conversion.report.backend,
         "input_names": inputs,
         "output_names": outputs,
-        "half": half,
-        "int8": given["int8_mode"],
-        "int8_calib_algorithm": getattr(given["int8_calib_algorithm"], "name", given["int8_calib_algorithm"]),
-        "tactic_sources": given["tactic_sources"],
         "verbose": given["log_level"] < logging.DEBUG,
         "plugins": named_plugins(given["plugins"]),
-        "keep_fp32": given["keep_fp32"],
         "device": cuda_index(captured.inputs.samples, conversion.module),
         "site_packages": _core.site_packages(),
         "profiles": conversion.sampled.ranges(inputs, captured.inputs.dtypes),
     }
-
-
-_PASSED_ON = (
-    "target",
-    "max_workspace_size",
-    "optimization_level",
-    "avg_timing_iterations",
-    "build_threads",
-    "threads",
-    "tensorrt",
-    "onnxruntime",
-    "use_cuda_graph",
-    "version_compatible",
-    "hardware_compatible",
-    "refittable",
-    "timing_cache",
-    "engine_cache",
-)
-"""The arguments that are options of the Rust half under the same names."""
 
 
 def captured_program(

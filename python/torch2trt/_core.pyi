@@ -79,6 +79,15 @@ class Network:
         """Builds a TensorRT plan. Ctrl-C cancels it."""
     def __getattr__(self, name: str) -> Any: ...
 
+def options() -> list[tuple[str, str, str, str | None, str, str]]:
+    """Every option that is no Python object: name, group, flag, value, help, default as JSON."""
+
+def recorded_options(options: dict[str, Any]) -> str:
+    """What an engine file records of these options, as JSON."""
+
+def choose_backend(options: dict[str, Any], on_host: str | None) -> tuple[str, str]:
+    """What runs a model with these options, and why."""
+
 class Plan:
     """A serialized TensorRT engine."""
 

@@ -183,7 +183,7 @@ def _algorithm(name: str, value: Any) -> Any:
     label = getattr(value, "name", value)
     if value is not None and not (isinstance(label, str) and label in _ALGORITHMS):
         raise rejected(name, value, f"give one of {', '.join(_ALGORITHMS)}")
-    return value
+    return label
 
 
 def log_level(name: str, value: Any) -> int:

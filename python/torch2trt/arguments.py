@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-from . import accepted
+from . import _core, accepted
 from ._log import logger
 from .errors import error
 
@@ -26,6 +26,28 @@ _MAPPED = {
     "dla_core": (0, "engines run on the GPU"),
     "device_types": (None, "engines run on the GPU"),
 }
+
+
+class Option(NamedTuple):
+    """An option as it is declared in the Rust half (crates/torch2trt/src/options)."""
+
+    name: str
+    """The argument of `torch2trt`."""
+    group: str
+    flag: str
+    """That of `torch2trt build`, without the dashes."""
+    value: str | None
+    """What stands for the flag's value; None for a flag without one."""
+    help: str
+    default: str
+    """As JSON."""
+
+
+OPTIONS = [Option(*row) for row in _core.options()]
+"""Every option that is no Python object."""
+
+RUN_OPTIONS = [option.name for option in OPTIONS if option.group == "The machine" and option.name != "device"]
+"""The options that running an engine again needs: in a copy, after new weights."""
 
 
 class Legacy(TypedDict, total=False):

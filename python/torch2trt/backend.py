@@ -18,27 +18,10 @@ def choose(
     backend: str, target: str | None, options: dict[str, Any], samples: list[torch.Tensor], module: Any
 ) -> tuple[str, str]:
     """The backend, "tensorrt" or "cpu", and why."""
-    if backend != "auto":
-        return backend, "asked for"
-    if target is not None:
-        return "tensorrt", f"a plan for {target} was asked for"
-    if not torch.cuda.is_available():
-        return "cpu", "no CUDA device is there"
-    if not any(tensor.is_cuda for tensor in _tensors(samples, module)):
-        return "cpu", "the model and its inputs are on the CPU; move them to cuda for TensorRT"
-    return _tensorrt(options, torch.device("cuda", options["device"]))
-
-
-def _tensorrt(options: dict[str, Any], device: torch.device) -> tuple[str, str]:
-    try:
-        version, path, targets = _core.find_tensorrt(options)
-    except _core.Error as error:
-        return "cpu", _first_line(error)
-    name = torch.cuda.get_device_name(device)
-    major, minor = torch.cuda.get_device_capability(device)
-    if targets and f"sm_{major}{minor}" not in targets:
-        return "cpu", f"{version} ({path}) does not build for {name} (sm_{major}{minor})"
-    return "tensorrt", f"{version} and {name} are there"
+    on_gpu = any(tensor.is_cuda for tensor in _tensors(samples, module))
+    reason = None if on_gpu else "the model and its inputs are on the CPU; move them to cuda for TensorRT"
+    options = {**options, "backend": backend, "target": target}
+    return _core.choose_backend(options, reason if torch.cuda.is_available() else "no CUDA device is there")
 
 
 def cuda_index(samples: list[torch.Tensor], module: Any) -> int:
@@ -54,10 +37,6 @@ def _tensors(samples: list[torch.Tensor], module: Any) -> Iterable[torch.Tensor]
     if isinstance(module, torch.nn.Module):
         yield from module.parameters()
         yield from module.buffers()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].partition("]: ")[2] or str(error)
 
 
 __all__ = ["choose", "cuda_index"]

@@ -37,7 +37,7 @@ def run(text: str) -> int:
 def _build(request: dict[str, Any]) -> None:
     program = _program(request["file"])
     call = Call.of(program, request["inputs"])
-    model, arguments = module_of(program), {name: value for name, value in request["arguments"].items() if value}
+    model, arguments = module_of(program), request["arguments"]  # those that are not at their defaults
     if arguments["backend"] != "cpu" and "target" not in arguments and torch.cuda.is_available():
         device = torch.device("cuda", request["device"])
         call.moved(device)

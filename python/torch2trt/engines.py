@@ -5,10 +5,13 @@ This file must not know how models are captured.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from . import _core
 from ._core import Error
 from ._log import logger
+from .arguments import RUN_OPTIONS
 from .capture.preserve import as_module
 from .conversion import Conversion, timed, verify_on_the_cpu
 from .module import TRTModule
@@ -38,9 +41,9 @@ def engine_of(conversion: Conversion) -> TRTModule:
     # Where nothing but plugins sends calls to PyTorch, the network is that of the whole model.
     is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
     kept = network if conversion.given["keep_network"] and is_whole else None
-    report.options = {name: options[name] for name in _RECORDED if options.get(name)}
+    report.options = json.loads(_core.recorded_options(options))
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
-    made.run_options = {name: options[name] for name in _FOR_RUNS}
+    made.run_options = {name: options[name] for name in RUN_OPTIONS}
     made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
     made._replaced = replaced(as_module(conversion.module))
     if conversion.given["refittable"]:
@@ -74,16 +77,6 @@ def _built(conversion: Conversion) -> tuple[Any, Any]:
         return None, None
     report.plan, report.engine = plan.summary, f"TensorRT plan for {conversion.given['target']}"
     return None, plan
-
-
-_FOR_RUNS = ("use_cuda_graph", "threads", "tensorrt", "plugins", "onnxruntime")
-"""The options of the Rust half that running the engine again needs: in a copy, after new weights."""
-
-_RECORDED = (
-    *("half", "int8", "keep_fp32", "target", "max_workspace_size", "optimization_level", "avg_timing_iterations"),
-    *("tactic_sources", "version_compatible", "hardware_compatible", "refittable"),
-)
-"""The options that an engine file records."""
 
 
 __all__ = ["engine_of"]

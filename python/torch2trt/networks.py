@@ -104,7 +104,7 @@ def network_of(
             "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
             "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
         )
-    if not options["half"] and not options["int8"]:
+    if not (given["fp16_mode"] or given["bf16_mode"] or given["int8_mode"]):
         return network
     rows = calibration_samples(given["int8_calib_dataset"], given, captured) if captured else iter([samples])
     network = network.precise(to_engine(samples, dtypes), (to_engine(row, dtypes) for row in rows))
@@ -134,7 +134,8 @@ def describe(conversion: Conversion) -> None:
     report.weight_bytes = sum(network.weight_bytes for network in networks)
     report.half_layers = sum(network.half_layers for network in networks)
     report.kept_float32 = [row for network in networks for row in network.kept_float32]
-    report.half = conversion.options["half"] if report.half_layers or report.kept_float32 else None
+    asked = "float16" if conversion.given["fp16_mode"] else "bfloat16" if conversion.given["bf16_mode"] else None
+    report.half = asked if report.half_layers or report.kept_float32 else None
     report.int8_layers = sum(network.int8_layers for network in networks)
     for pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)

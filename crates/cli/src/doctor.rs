@@ -1,11 +1,11 @@
 //! `torch2trt doctor`: what engines can run on here, and why not on the rest.
 
-use crate::machine::Libraries;
+use crate::machine::with_libraries;
 use crate::{Done, Failure, Screen};
 use clap::Args;
 use runtime::{CudaDevice, OnnxRuntime};
 use std::path::PathBuf;
-use torch2trt::Error;
+use torch2trt::{Error, Libraries};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     if gpus == 0 {
         screen.line(format!("GPU: none\n{}", indented(&reason)))?;
     }
-    let options = arguments.libraries.options(site_packages);
+    let options = with_libraries(&arguments.libraries, site_packages);
     let tensorrt = torch2trt::find_tensorrt(&options);
     match &tensorrt {
         Ok(found) => {
@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
         }
         Err(error) => screen.line(format!("TensorRT: none\n{}", indented(error)))?,
     }
-    let cpu = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages).map_err(Error::from);
+    let cpu =
+        OnnxRuntime::load(options.run.libraries.onnxruntime.as_deref(), &options.site_packages).map_err(Error::from);
     match &cpu {
         Ok(found) => {
             let library = found.library();

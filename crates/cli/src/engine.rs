@@ -1,12 +1,11 @@
 //! The engine that a command runs: from its arguments to an [`Executable`].
 
 use crate::Failure;
-use crate::machine::Machine;
+use crate::machine::with_machine;
 use clap::Args;
-use runtime::CudaGraph;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use torch2trt::{EngineFile, Executable, Options};
+use torch2trt::{EngineFile, Executable, Options, RunOptions};
 
 /// Which engine, and on what.
 #[derive(Args)]
@@ -15,13 +14,7 @@ pub(crate) struct Arguments {
     /// An engine file of torch2trt, or a plain TensorRT plan
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    machine: Machine,
-    /// A plugin library that the plan needs; can be given several times
-    #[arg(long = "plugin", value_name = "LIBRARY")]
-    plugins: Vec<PathBuf>,
-    /// Replay calls from CUDA graphs
-    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
-    cuda_graph: String,
+    run: RunOptions,
     /// Run host code that a version-compatible plan brings: it comes from people you trust
     #[arg(long)]
     trusted: bool,
@@ -30,29 +23,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The arguments as a request to PyTorch.
     pub(crate) fn request(&self) -> Value {
-        let mut arguments = self.machine.request();
-        arguments["device"] = self.machine.device().into();
-        arguments["plugins"] = json!(self.plugins);
-        arguments["use_cuda_graph"] = match self.cuda_graph.as_str() {
-            "always" => json!(true),
-            "never" => json!(false),
-            auto => json!(auto),
-        };
-        json!({ "file": self.file, "arguments": arguments, "trusted": self.trusted })
+        json!({ "file": self.file, "arguments": self.run, "trusted": self.trusted })
     }
 
     /// Loads the engine.
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
-        let options = Options {
-            cuda_graph: match self.cuda_graph.as_str() {
-                "always" => CudaGraph::Always,
-                "never" => CudaGraph::Never,
-                _ => CudaGraph::Auto,
-            },
-            trusted: self.trusted,
-            plugins: self.plugins.clone(),
-            ..self.machine.options(site_packages)
-        };
+        let options = Options { trusted: self.trusted, ..with_machine(&self.run, site_packages) };
         let bytes = read(&self.file)?;
         // An empty file is no plan either, nor is an archive, and TensorRT would say less of them.
         if bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(&bytes) {

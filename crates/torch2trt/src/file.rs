@@ -102,7 +102,12 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
 }
 
 pub(crate) fn run_options(options: &Options, host_code: bool) -> TensorRtOptions {
-    TensorRtOptions { device: options.device, cuda_graph: options.cuda_graph, host_code, ..TensorRtOptions::default() }
+    TensorRtOptions {
+        device: options.run.device,
+        cuda_graph: options.run.use_cuda_graph,
+        host_code,
+        ..TensorRtOptions::default()
+    }
 }
 
 impl Artifact {
@@ -122,8 +127,8 @@ impl Artifact {
         let Payload::Onnx { model, weights } = &self.payload else {
             return Err(Error::new(Code::EngineFile, "the engine file holds a plan where an ONNX model is needed"));
         };
-        let library = OnnxRuntime::load(options.onnxruntime.as_deref(), &options.site_packages)?;
-        let cpu = CpuOptions { threads: options.threads, ..CpuOptions::default() };
+        let library = OnnxRuntime::load(options.run.libraries.onnxruntime.as_deref(), &options.site_packages)?;
+        let cpu = CpuOptions { threads: options.run.threads, ..CpuOptions::default() };
         let engine = CpuEngine::new(&library, model, weights.clone(), self.declared.clone(), &cpu)?;
         Ok(Executable { engine: Arc::new(engine), artifact: self })
     }
@@ -178,7 +183,7 @@ impl Artifact {
     /// Names the GPU of the plan beside TensorRT's refusal, where it is another one.
     fn elsewhere(&self, error: Error, options: &Options) -> Error {
         let Some(built) = &self.built else { return error };
-        match runtime::CudaDevice::new(options.device) {
+        match runtime::CudaDevice::new(options.run.device) {
             Ok(device) if device.name() != built.gpu => {
                 let message =
                     format!("the plan was built for {}; this is {}\n  {}", built.gpu, device.name(), error.message());

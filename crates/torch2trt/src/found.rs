@@ -41,7 +41,7 @@ pub struct KeptBuilder {
 /// E0301 with every place looked at; E0604 where the options name a GPU that is not there; E0306 with TensorRT's words.
 pub fn keep_builder(options: &Options) -> Result<KeptBuilder> {
     let library = pipeline::tensorrt(options, nvinfer::Purpose::Build)?;
-    let device = options.target.is_none().then(|| CudaDevice::new(options.device)).transpose()?;
+    let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     Ok(KeptBuilder { _builder: nvinfer::Builder::new(library)? })
 }

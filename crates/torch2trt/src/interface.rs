@@ -69,16 +69,16 @@ pub(crate) fn structure(network: &Network) -> String {
 /// The options of a build.
 pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
     build::BuildOptions {
-        target: options.target.clone(),
-        max_workspace_size: options.max_workspace_size,
-        optimization_level: options.optimization_level,
-        avg_timing_iterations: options.avg_timing_iterations,
-        threads: options.build_threads.map(NonZeroUsize::get),
-        tactic_sources: options.tactic_sources.clone(),
+        target: options.build.target.clone(),
+        max_workspace_size: options.build.max_workspace_size,
+        optimization_level: options.build.optimization_level,
+        avg_timing_iterations: options.build.avg_timing_iterations,
+        threads: options.build.build_threads.map(NonZeroUsize::get),
+        tactic_sources: options.build.tactic_sources.clone(),
         profiles: options.profiles.clone(),
-        version_compatible: options.version_compatible,
-        hardware_compatible: options.hardware_compatible,
-        refittable: options.refittable,
+        version_compatible: options.build.version_compatible,
+        hardware_compatible: options.build.hardware_compatible,
+        refittable: options.build.refittable,
         ..build::BuildOptions::default()
     }
 }

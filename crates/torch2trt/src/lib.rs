@@ -23,7 +23,7 @@ pub use archive::Archive;
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
-pub use conversion::{CalibrationAlgorithm, Int8Report, Precise, Samples, precision};
+pub use conversion::{CalibrationAlgorithm, Chosen, Int8Report, Precise, Samples, choose_backend, precision};
 pub use convert::Foreign;
 pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
@@ -33,7 +33,10 @@ pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
 pub use interface::spec as interface;
 pub use network::Network;
 pub use nvinfer::TacticSource;
-pub use options::{Backend, Options};
+pub use options::{
+    Backend, BuildOptions, ConvertOptions, Declared, Libraries, Options, PartsOptions, ReportOptions, RunOptions,
+    declared,
+};
 pub use passes::{Half, Kept, PrecisionReport, Reason};
 pub use pipeline::{
     build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt,

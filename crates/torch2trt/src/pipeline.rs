@@ -38,8 +38,10 @@ pub fn read_archive(path: &Path) -> Result<Archive> {
 /// # Errors
 /// Codes E01xx, naming the operator and its source line, and E02xx.
 pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreign>) -> Result<Network> {
-    let names =
-        convert::Options { input_names: options.input_names.clone(), output_names: options.output_names.clone() };
+    let names = convert::Options {
+        input_names: options.convert.input_names.clone(),
+        output_names: options.convert.output_names.clone(),
+    };
     let network = convert::convert(program, &names, foreign)?;
     let (network, reports) = passes::run(&network, &passes::STANDARD)?;
     log(&reports);
@@ -71,18 +73,19 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     plugins::provide(library, &plugins, options)?;
     let mut build = interface::build_options(options);
     // A named target is not this machine's GPU, whose timings would be of no use to it.
-    let device = options.target.is_none().then(|| CudaDevice::new(options.device)).transpose()?;
-    let legal = legalize(network, library.version(), device.as_ref().filter(|_| !options.hardware_compatible))?;
+    let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
+    let legal = legalize(network, library.version(), device.as_ref().filter(|_| !options.build.hardware_compatible))?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let gpu = device.as_ref().map(|device| device.name().to_owned());
     let timed = device.filter(|_| !library.version().family().is_rtx());
     let place = timed.as_ref().and_then(|gpu| {
-        plans::place(&options.engine_cache, digest(&legal, library, gpu, (&build, &plugins::state(options))))
+        plans::place(&options.build.engine_cache, digest(&legal, library, gpu, (&build, &plugins::state(options))))
     });
     if let Some(plan) = place.as_ref().and_then(|place| kept(place, network, library)) {
         return Ok(plan);
     }
-    let path = timed.and_then(|gpu| timings::file(&options.timing_cache, &library.version().to_string(), gpu.name()));
+    let path =
+        timed.and_then(|gpu| timings::file(&options.build.timing_cache, &library.version().to_string(), gpu.name()));
     build.timing_cache = path.as_deref().map(timings::read);
     let plan = build::build(&legal, library, &build, progress)?;
     if let (Some(path), Some(bytes)) = (&path, &plan.timing_cache) {
@@ -91,10 +94,10 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let declared = interface::spec(network, &interface::profiles(&plan.report));
     let built = Built {
         tensorrt: library.version().to_string(),
-        gpu: options.target.clone().or(gpu).unwrap_or_default(),
-        version_compatible: options.version_compatible,
-        hardware_compatible: options.hardware_compatible,
-        structure: options.refittable.then(|| interface::structure(&legal)),
+        gpu: options.build.target.clone().or(gpu).unwrap_or_default(),
+        version_compatible: options.build.version_compatible,
+        hardware_compatible: options.build.hardware_compatible,
+        structure: options.build.refittable.then(|| interface::structure(&legal)),
         plugins,
     };
     let plan = Plan::new(plan, declared, built, interface::source(network));
@@ -134,7 +137,7 @@ pub fn check_target(network: &Network, options: &Options) -> Result<()> {
 pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     let library = nvinfer::Library::open(&plan.report().library)?;
     // A plan of this process, or of the user's own cache, is as trusted as the process.
-    let made = plan.artifact().clone().into_tensorrt(library, options, options.version_compatible);
+    let made = plan.artifact().clone().into_tensorrt(library, options, options.build.version_compatible);
     let Some(place) = plan.kept().filter(|_| made.is_err()) else { return made };
     // What ran when it was built does not now: a driver, or a library beside TensorRT, is another one.
     place.remove();
@@ -151,16 +154,16 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
 pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Result<Executable> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
     artifact.same_version(library)?;
-    let device = CudaDevice::new(options.device)?;
+    let device = CudaDevice::new(options.run.device)?;
     let anywhere = artifact.built.as_ref().is_some_and(|built| built.hardware_compatible);
     let legal = legalize(network, library.version(), Some(&device).filter(|_| !anywhere))?;
     artifact.same_structure(&interface::structure(&legal))?;
-    let run = crate::file::run_options(options, options.version_compatible);
+    let run = crate::file::run_options(options, options.build.version_compatible);
     let plan = artifact.plan().map_or(&[][..], |plan| plan);
     let plan = runtime::refit(library, plan, &interface::weights(&legal), &run)?;
     let source = Some(interface::source(network));
     let artifact = Artifact { payload: Payload::Plan(plan.into()), source, ..artifact.clone() };
-    artifact.into_tensorrt(library, options, options.version_compatible)
+    artifact.into_tensorrt(library, options, options.build.version_compatible)
 }
 
 /// Finds TensorRT and loads it.
@@ -169,7 +172,7 @@ pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Resul
 /// E0301 with every place looked at and what was there.
 pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer::Library> {
     let discovery = nvinfer::Discovery {
-        path: options.tensorrt.clone(),
+        path: options.run.libraries.tensorrt.clone(),
         site_packages: options.site_packages.clone(),
         purpose,
         ..nvinfer::Discovery::default()

@@ -32,7 +32,7 @@ pub(crate) fn provide<'a>(
     needed: &'a [PluginName],
     options: &Options,
 ) -> Result<Vec<&'a PluginName>> {
-    for path in &options.plugins {
+    for path in &options.run.plugins {
         load(library, path)?;
     }
     if needed.is_empty() {
@@ -112,5 +112,5 @@ pub(crate) fn state(options: &Options) -> String {
         let about = std::fs::metadata(path).ok();
         format!("{path:?} {:?}", about.map(|about| (about.len(), about.modified().ok())))
     };
-    options.plugins.iter().map(file).collect::<Vec<_>>().join(" ")
+    options.run.plugins.iter().map(file).collect::<Vec<_>>().join(" ")
 }

@@ -16,18 +16,24 @@ pub fn bar_of(stage: &str, steps: Option<u64>) -> ProgressBar {
 }
 
 /// One bar for the current stage.
-#[derive(Default)]
-pub(super) struct Bar(Mutex<Option<ProgressBar>>);
+pub(super) struct Bar {
+    is_shown: bool,
+    current: Mutex<Option<ProgressBar>>,
+}
 
 impl Bar {
+    pub(super) fn new(is_shown: bool) -> Self {
+        Self { is_shown, current: Mutex::new(None) }
+    }
+
     fn with(&self, f: impl FnOnce(&mut Option<ProgressBar>)) {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        f(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Progress for Bar {
     fn begin(&self, stage: &str, steps: Option<u64>) {
-        self.with(|current| *current = Some(bar_of(stage, steps)));
+        self.with(|current| *current = self.is_shown.then(|| bar_of(stage, steps)));
     }
 
     fn step(&self, _stage: &str, done: u64) {

@@ -7,7 +7,7 @@ use dims::{Dim, Range};
 use program::Program;
 use runtime::{Profile, SizeRange};
 use std::collections::BTreeMap;
-use torch2trt::{Backend, Code, Error};
+use torch2trt::{Backend, Code, ConvertOptions, Error};
 
 /// Sizes of dynamic axes.
 #[derive(Args)]
@@ -37,11 +37,14 @@ impl Arguments {
     ///
     /// # Errors
     /// E0307 for shapes that do not fit the model or each other, and for TensorRT where a size has no end.
-    pub(super) fn profile(&self, program: &Program, backend: Backend) -> Result<Option<Profile>, Failure> {
+    pub(super) fn profile(&self, program: &Program, options: &ConvertOptions) -> Result<Option<Profile>, Failure> {
         let mut ranges = exported(program);
         let limits = ranges.clone();
         for (end, name, sizes) in self.given() {
             set(program, &mut ranges, end, name, sizes)?;
+        }
+        if let Some(most) = options.max_batch_size {
+            batch(program, &mut ranges)?.max = most;
         }
         if self.opt.is_empty() {
             ranges.values_mut().for_each(|range| range.opt = range.opt.clamp(range.min, range.max.max(range.min)));
@@ -52,15 +55,17 @@ impl Arguments {
         }
         self.complete(program, &ranges)?;
         if let Some((symbol, _)) = ranges.iter().find(|(_, range)| range.max == i64::MAX) {
-            return if backend == Backend::TensorRt { Err(endless(program, symbol)) } else { Ok(None) };
+            return if options.backend == Backend::TensorRt { Err(endless(program, symbol)) } else { Ok(None) };
         }
         if ranges.is_empty() {
             return Ok(None);
         }
         let axes = |dims: &[Dim]| dims.iter().map(|dim| axis(dim, &ranges)).collect::<Option<Vec<SizeRange>>>();
         let inputs = program.inputs().iter().map(|id| program.value(*id));
+        let own = inputs.clone().map(|input| &input.name).skip(options.input_names.len());
+        let names = options.input_names.iter().chain(own).cloned();
         let axes: Option<BTreeMap<String, Vec<SizeRange>>> =
-            inputs.map(|input| Some((input.name.clone(), axes(&input.dims)?))).collect();
+            inputs.zip(names).map(|(input, name)| Some((name, axes(&input.dims)?))).collect();
         Ok(axes.map(|axes| Profile { symbols: BTreeMap::new(), axes }))
     }
 
@@ -132,6 +137,16 @@ fn exported(program: &Program) -> Ranges {
         Some((symbol.to_string(), SizeRange { min, opt: known.hint.clamp(min, max.max(min)), max }))
     };
     inputs.filter_map(range).collect()
+}
+
+/// The range of the batch: axis 0 of the first input.
+fn batch<'r>(program: &Program, ranges: &'r mut Ranges) -> Result<&'r mut SizeRange, Failure> {
+    let first = program.inputs().first().map(|id| program.value(*id));
+    let symbol = first.and_then(|input| input.dims.first()?.symbols().first().map(ToString::to_string));
+    symbol.and_then(|symbol| ranges.get_mut(&symbol)).ok_or_else(|| {
+        let message = "--max-batch-size: axis 0 of the first input has one size in the exported model".to_owned();
+        wrong(message, "export it with dynamic_shapes for that axis")
+    })
 }
 
 /// Takes one end of the ranges from a shape.
@@ -280,13 +295,19 @@ mod tests {
         Arguments { min: read(min), opt: read(opt), max: read(max) }
     }
 
+    fn on(backend: Backend) -> ConvertOptions {
+        ConvertOptions { backend, ..ConvertOptions::default() }
+    }
+
     fn axes(arguments: &Arguments, max: Option<i64>) -> Vec<(i64, i64, i64)> {
-        let profile = arguments.profile(&program(max), Backend::TensorRt).unwrap().unwrap();
+        let profile = arguments.profile(&program(max), &on(Backend::TensorRt)).unwrap().unwrap();
         profile.axes.values().flatten().map(|range| (range.min, range.opt, range.max)).collect()
     }
 
     fn problem(arguments: &Arguments, max: Option<i64>) -> String {
-        let Err(Failure::Error(error)) = arguments.profile(&program(max), Backend::TensorRt) else { unreachable!() };
+        let Err(Failure::Error(error)) = arguments.profile(&program(max), &on(Backend::TensorRt)) else {
+            unreachable!()
+        };
         assert_eq!(error.code(), Code::BadProfile);
         error.to_string()
     }
@@ -296,8 +317,18 @@ mod tests {
         assert_eq!(axes(&asked(&[], &[], &[]), Some(8)), [(1, 4, 8), (3, 3, 3), (2, 8, 16)]);
         assert_eq!(axes(&asked(&["x=2x3"], &["x=3x3"], &["x=5x3"]), Some(8)), [(2, 3, 5), (3, 3, 3), (4, 6, 10)]);
         assert_eq!(axes(&asked(&[], &[], &["x=2x3", "z=4"]), None), [(1, 2, 2), (3, 3, 3), (2, 4, 4)]);
-        assert_eq!(asked(&[], &[], &[]).profile(&program(None), Backend::Cpu).unwrap(), None);
-        assert_eq!(asked(&[], &[], &[]).profile(&Program::new(), Backend::TensorRt).unwrap(), None);
+        assert_eq!(asked(&[], &[], &[]).profile(&program(None), &on(Backend::Cpu)).unwrap(), None);
+        assert_eq!(asked(&[], &[], &[]).profile(&Program::new(), &on(Backend::TensorRt)).unwrap(), None);
+    }
+
+    #[test]
+    fn the_largest_batch_is_that_of_the_first_input() {
+        let options =
+            ConvertOptions { max_batch_size: Some(5), input_names: vec!["y".into()], ..on(Backend::TensorRt) };
+        let profile = asked(&[], &[], &[]).profile(&program(None), &options).unwrap().unwrap();
+        let ends: Vec<(&str, i64)> = profile.axes.iter().map(|(name, axes)| (name.as_str(), axes[0].max)).collect();
+        assert_eq!(ends, [("y", 5), ("z", 10)]);
+        assert!(asked(&[], &[], &[]).profile(&Program::new(), &options).is_err());
     }
 
     #[test]

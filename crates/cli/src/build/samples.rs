@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger
     /// batches than the model's are several samples [default: --inputs]
     #[arg(long, value_name = "PATH")]
-    calibration: Option<PathBuf>,
+    pub(super) calibration: Option<PathBuf>,
 }
 
 impl Arguments {

@@ -40,6 +40,11 @@ impl CalibrationAlgorithm {
         Self::ALL.into_iter().find(|(_, own)| own.eq_ignore_ascii_case(name)).map(|(algorithm, _)| algorithm)
     }
 
+    /// TensorRT's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(own, _)| *own == self).map_or("", |(_, name)| name)
+    }
+
     /// The range of the values in a histogram.
     fn range(self, histogram: &Histogram) -> f64 {
         match self {
@@ -59,7 +64,7 @@ const PERCENTILE: f64 = 0.9999;
 /// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does not
 /// run the network, and those of the samples.
 pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<HashMap<String, f32>> {
-    let (observed, names) = passes::calibrate(network, &options.keep_fp32)?;
+    let (observed, names) = passes::calibrate(network, &options.convert.keep_fp32)?;
     let engine = pipeline::cpu_engine(&observed, options)?;
     let mut histograms: Vec<Histogram> = names.iter().map(|_| Histogram::default()).collect();
     let (mut batches, mut count) = (Batches::of(network), 0);
@@ -78,7 +83,7 @@ pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Sam
             Error::new(Code::BadInputs, message).with_help("give more of them, or samples of the inputs' own batch")
         );
     }
-    let algorithm = options.int8_calib_algorithm;
+    let algorithm = options.convert.int8_calib_algorithm.unwrap_or_default();
     let found = names.into_iter().zip(&histograms).filter(|(_, histogram)| histogram.largest() > 0.0);
     Ok(found.map(|(name, histogram)| (name, algorithm.range(histogram) as f32)).collect())
 }

@@ -66,16 +66,16 @@ pub struct Int8Report {
 /// engine does not run a network that becomes int8.
 pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<Precise> {
     let mut notes = Vec::new();
-    let ranges = match options.half {
+    let ranges = match options.convert.half() {
         Some(Half::Float16) => magnitudes(network, options, samples, &mut notes)?,
         _ => HashMap::new(),
     };
     let (network, half) = mixed(network, options, ranges, &mut notes)?;
-    if !options.int8 {
+    if !options.convert.int8_mode {
         return Ok(Precise { network, half, int8: None, notes });
     }
     let ranges = calibration::ranges(&network, options, samples)?;
-    let made = passes::quantize(&network, &ranges, &options.keep_fp32)?;
+    let made = passes::quantize(&network, &ranges, &options.convert.keep_fp32)?;
     if made.layers == 0 {
         notes.push("int8: the model has no convolution or product with constant weights that could be in int8".into());
     }
@@ -92,17 +92,17 @@ fn mixed(
     notes: &mut Vec<String>,
 ) -> Result<(Network, PrecisionReport)> {
     let unchanged = || Ok((network.clone(), PrecisionReport::default()));
-    let Some(half) = options.half else { return unchanged() };
-    let target = match options.backend {
+    let Some(half) = options.convert.half() else { return unchanged() };
+    let target = match options.convert.backend {
         Backend::TensorRt => pipeline::target(pipeline::tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
-    if options.int8 && !target.has(Feature::HalfBesideInt8) {
+    if options.convert.int8_mode && !target.has(Feature::HalfBesideInt8) {
         notes.push("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32".into());
         return unchanged();
     }
     let rounds_sums = !target.has(Feature::Float16Sums);
-    let wanted = PrecisionOptions { half, keep_fp32: options.keep_fp32.clone(), ranges, rounds_sums };
+    let wanted = PrecisionOptions { half, keep_fp32: options.convert.keep_fp32.clone(), ranges, rounds_sums };
     Ok(passes::precision(network, &wanted)?)
 }
 

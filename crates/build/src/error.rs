@@ -240,6 +240,8 @@ fn target_help(accepted: &[String]) -> &'static str {
 const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, version or \
                             namespace";
 
+const CREATOR_HELP: &str = "use a library whose creator is an IPluginCreatorV3One, or an IPluginCreator";
+
 const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or correct \
                             the operator's fake implementation";
 
@@ -295,6 +297,9 @@ impl Error {
             error => match places.pop() {
                 Some(place) if matches!(error, trt::Error::NoPluginCreator { .. }) => {
                     Self::Plugin { problem: error.to_string(), place: Box::new(place), help: LIBRARY_HELP }
+                }
+                Some(place) if matches!(error, trt::Error::PluginCreatorKind { .. }) => {
+                    Self::Plugin { problem: error.to_string(), place: Box::new(place), help: CREATOR_HELP }
                 }
                 Some(place) => Self::Layer { problem: error.to_string(), place: Box::new(place) },
                 None => Self::TensorRt(error),

@@ -148,6 +148,17 @@ pub enum Error {
         creators: Vec<String>,
     },
 
+    /// The registered creator of such plugins has an interface that is not called here.
+    #[error(
+        "the creator of `{plugin}` is a `{kind}`, and only `IPluginCreator` and `IPluginCreatorV3One` are supported"
+    )]
+    PluginCreatorKind {
+        /// Name, version and namespace.
+        plugin: String,
+        /// The interface, as the creator names it.
+        kind: String,
+    },
+
     /// A value outside what the C++ side takes (an axis, a count, an index).
     #[error("{what} is {value}, which TensorRT cannot take")]
     OutOfRange {

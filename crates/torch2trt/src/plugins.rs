@@ -48,7 +48,11 @@ pub(crate) fn provide<'a>(
 }
 
 fn absent<'a>(registry: &PluginRegistry, needed: &'a [PluginName]) -> Vec<&'a PluginName> {
-    let is_absent = |plugin: &&PluginName| registry.creator(&plugin.name, &plugin.version, &plugin.namespace).is_err();
+    // TensorRT itself calls a creator of any interface for a plan.
+    let is_absent = |plugin: &&PluginName| {
+        let found = registry.creator(&plugin.name, &plugin.version, &plugin.namespace);
+        found.is_err_and(|error| !matches!(error, nvinfer::Error::PluginCreatorKind { .. }))
+    };
     needed.iter().filter(is_absent).collect()
 }
 

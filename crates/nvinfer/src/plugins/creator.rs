@@ -37,24 +37,30 @@ unsafe impl Send for PluginCreator {}
 unsafe impl Sync for PluginCreator {}
 
 impl PluginCreator {
-    /// A registered creator; none for one of a kind that this crate does not call.
+    /// A registered creator.
+    ///
+    /// # Errors
+    /// The name of its interface, for one that this crate does not call.
     ///
     /// # Safety
     /// `ptr` is a creator that is registered with the host's library, or that the registry accepts.
-    pub(super) unsafe fn new(ptr: NonNull<c_void>, host: Arc<Host>) -> Option<Self> {
+    pub(super) unsafe fn new(ptr: NonNull<c_void>, host: Arc<Host>) -> std::result::Result<Self, String> {
         // SAFETY: the caller's promise. Every creator that has the call has it in the same slot.
         let info = unsafe { creator_v2::interface_info(Ref::new(ptr, &host)) };
         let api = match info {
             // 8.6 has one kind of creators, which has no such call.
             Err(_) => PluginApi::V2,
-            // SAFETY: the kind is static text.
-            Ok(info) => match unsafe { crate::raw::object::text(info.kind) }.as_str() {
-                "PLUGIN CREATOR_V1" => PluginApi::V2,
-                "PLUGIN CREATOR_V3ONE" => PluginApi::V3,
-                _ => return None,
-            },
+            Ok(info) => {
+                // SAFETY: the kind is static text.
+                let kind = unsafe { crate::raw::object::text(info.kind) };
+                match kind.as_str() {
+                    "PLUGIN CREATOR_V1" => PluginApi::V2,
+                    "PLUGIN CREATOR_V3ONE" => PluginApi::V3,
+                    _ => return Err(kind),
+                }
+            }
         };
-        Some(Self { ptr, host, api })
+        Ok(Self { ptr, host, api })
     }
 
     fn raw(&self) -> Ref<'_> {

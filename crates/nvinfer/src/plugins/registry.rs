@@ -53,10 +53,10 @@ impl PluginRegistry {
         unsafe { Ref::new(self.ptr, &self.host) }
     }
 
-    /// A creator of this library, where it is of a known kind.
-    fn creator_of(&self, ptr: *mut c_void) -> Option<PluginCreator> {
+    /// A creator of this library, where there is one; the name of its interface where that is not called here.
+    fn creator_of(&self, ptr: *mut c_void) -> Option<std::result::Result<PluginCreator, String>> {
         // SAFETY: the registry returns creators that are registered.
-        unsafe { PluginCreator::new(made(ptr)?, self.host.clone()) }
+        made(ptr).map(|ptr| unsafe { PluginCreator::new(ptr, self.host.clone()) })
     }
 
     /// The registered creators, by name.
@@ -78,7 +78,7 @@ impl PluginRegistry {
         }
         // SAFETY: the registry returns an array of that many creators.
         let list = unsafe { std::slice::from_raw_parts(list, usize::try_from(count).unwrap_or(0)) };
-        let mut creators: Vec<_> = list.iter().filter_map(|ptr| self.creator_of(*ptr)).collect();
+        let mut creators: Vec<_> = list.iter().filter_map(|ptr| self.creator_of(*ptr)?.ok()).collect();
         creators.sort_by_cached_key(|creator| (creator.name(), creator.version()));
         Ok(creators)
     }
@@ -86,7 +86,7 @@ impl PluginRegistry {
     /// The creator of plugins of this name, version and namespace (`getPluginCreator`, `getCreator`).
     ///
     /// # Errors
-    /// [`Error::NoPluginCreator`] with those that there are.
+    /// [`Error::NoPluginCreator`] with those that there are, [`Error::PluginCreatorKind`] for one of another interface.
     pub fn creator(&self, name: &str, version: &str, namespace: &str) -> Result<PluginCreator> {
         let [c_name, c_version, c_namespace] = [
             c_text("a plugin's name", name)?,
@@ -102,8 +102,12 @@ impl PluginRegistry {
                 raw::plugin_creator(self.raw(), names.0, names.1, names.2)?
             }
         };
-        if let Some(creator) = self.creator_of(found) {
-            return Ok(creator);
+        match self.creator_of(found) {
+            Some(Ok(creator)) => return Ok(creator),
+            Some(Err(kind)) => {
+                return Err(Error::PluginCreatorKind { plugin: described(name, version, namespace), kind });
+            }
+            None => {}
         }
         let creators = self.creators()?.iter().map(|c| described(&c.name(), &c.version(), &c.namespace())).collect();
         Err(Error::NoPluginCreator { plugin: described(name, version, namespace), creators })
@@ -116,7 +120,7 @@ impl PluginRegistry {
     /// lives as long as the process.
     pub(super) unsafe fn register(&self, creator: NonNull<c_void>) -> Result<()> {
         // SAFETY: the caller's promise.
-        let Some(own) = (unsafe { PluginCreator::new(creator, self.host.clone()) }) else { return Ok(()) };
+        let Ok(own) = (unsafe { PluginCreator::new(creator, self.host.clone()) }) else { return Ok(()) };
         let (name, version, namespace) = (own.name(), own.version(), own.namespace());
         let text = c_text("a namespace", &namespace)?;
         let is_interface = own.api() == PluginApi::V3 || !self.host.has(&table::REGISTER_CREATOR);

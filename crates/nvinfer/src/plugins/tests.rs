@@ -293,6 +293,23 @@ fn fields_of_every_type_arrive_and_a_plugin_is_deleted_once() -> Result<()> {
 }
 
 #[test]
+fn a_creator_of_another_interface_is_named() -> Result<()> {
+    for library in each().filter(|library| library.version.family() != Family::Trt8) {
+        let methods = [(&plugin_creator_v3_one::GET_PLUGIN_NAME, name as *const ())];
+        let kind = c"PLUGIN CREATOR_V3QUICK";
+        let quick = Object::new(library.version, plugin_creator_v3_one::ALL, kind, &methods, AtomicUsize::default());
+        library.registry.state.lock().unwrap().push(quick.as_ptr());
+        let registry = library.registry();
+        assert!(registry.creators()?.is_empty());
+        let error = registry.creator("Scale", "2", "mine").unwrap_err();
+        assert!(matches!(&error, Error::PluginCreatorKind { kind, .. } if kind == "PLUGIN CREATOR_V3QUICK"), "{error}");
+        assert!(error.to_string().contains("`mine::Scale 2`"), "{error}");
+        assert!(matches!(registry.creator("Other", "2", "mine"), Err(Error::NoPluginCreator { .. })));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_serialized_plugin_is_made_by_creators_of_version_2() -> Result<()> {
     for library in each() {
         let creator = library.registered().creator("Scale", "2", "mine")?;

@@ -56,7 +56,8 @@ impl Options {
         let given: Map<String, Value> = given.into_iter().filter(|(_, value)| !value.is_null()).collect();
         let known = Self::default().to_json();
         if let Some(name) = given.keys().find(|name| !known.contains_key(*name)) {
-            return Err(Error::new(Code::BadOption, format!("there is no option `{name}`")));
+            return Err(Error::new(Code::BadOption, format!("there is no option `{name}`"))
+                .with_help("docs/options.md lists every option"));
         }
         serde_json::from_value(Value::Object(given.clone())).map_err(|error| {
             // The error of the whole does not name the option.
@@ -69,7 +70,7 @@ impl Options {
                 if problem.contains(&format!("`{name}`")) { problem } else { format!("option `{name}`: {problem}") };
             match text.split_once("\nhelp: ") {
                 Some((message, help)) => Error::new(Code::BadOption, message).with_help(help),
-                None => Error::new(Code::BadOption, text),
+                None => Error::new(Code::BadOption, text).with_help("docs/options.md lists what each option takes"),
             }
         })
     }
@@ -162,7 +163,10 @@ mod tests {
             (json!({"backend": "gpu"}), "option `backend`"),
         ] {
             let error = given(value).unwrap_err();
-            assert!(error.code() == Code::BadOption && error.message().contains(words), "{error}");
+            assert!(
+                error.code() == Code::BadOption && error.help().is_some() && error.message().contains(words),
+                "{error}"
+            );
         }
     }
 }

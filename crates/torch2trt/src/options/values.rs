@@ -40,10 +40,12 @@ pub(super) fn cuda_graph() -> impl TypedValueParser<Value = CudaGraph> {
 }
 
 pub(super) fn tactic_source(name: &str) -> Result<TacticSource, String> {
-    TacticSource::from_name(name).ok_or_else(|| {
-        let known: Vec<&str> = TacticSource::ALL.iter().map(|source| source.name()).collect();
-        format!("there is no tactic source `{name}`\nhelp: give a list of {}", known.join(", "))
-    })
+    TacticSource::from_name(name).ok_or_else(|| format!("there is no tactic source `{name}`\n{}", sources_help()))
+}
+
+fn sources_help() -> String {
+    let known: Vec<&str> = TacticSource::ALL.iter().map(|source| source.name()).collect();
+    format!("help: give a list of {}", known.join(", "))
 }
 
 /// A path; `off` for none, and nothing for the one in the user's cache folder.
@@ -195,9 +197,10 @@ pub(super) mod named_sources {
         }
         match Option::<Given>::deserialize(from)? {
             None => Ok(None),
-            Some(Given::Name(name)) => {
-                Err(D::Error::custom(format!("option `tactic_sources` is {name}, no list of names")))
-            }
+            Some(Given::Name(name)) => Err(D::Error::custom(format!(
+                "option `tactic_sources` is {name}, no list of names\n{}",
+                sources_help()
+            ))),
             Some(Given::Names(names)) => {
                 let sources: Result<_, _> = names.iter().map(|name| tactic_source(name)).collect();
                 sources.map(Some).map_err(D::Error::custom)

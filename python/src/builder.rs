@@ -1,7 +1,7 @@
 //! Builds a program from what the capture stage walks.
 
 use crate::converter::{Known, UserConverters, key_of};
-use crate::error::{OrRaise, bad_option};
+use crate::error::{OrRaise, bad_option, bad_value};
 use crate::network::Network;
 use crate::options::read_options;
 use crate::tensor::weight_bytes;
@@ -114,12 +114,10 @@ fn output(
 ) -> PyResult<Value> {
     match dims {
         Some(dims) => value(py, name, &dtype, &dims),
-        None => Err(bad_option(
+        None => Err(bad_value(
             py,
-            format!(
-                "the shape of `{name}` ({source}) depends on the input sizes in a way that has no exact form\n\
-                 help: make the axis it depends on static"
-            ),
+            format!("the shape of `{name}` ({source}) depends on the input sizes in a way that has no exact form"),
+            "make the axis it depends on static",
         )),
     }
 }

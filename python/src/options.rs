@@ -1,6 +1,6 @@
 //! Reads the options of a conversion from Python keyword arguments.
 
-use crate::error::{OrRaise, bad_option};
+use crate::error::{OrRaise, refused_option};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
         if value.is_none() {
             continue;
         }
-        let wrong = |e: PyErr| bad_option(py, format!("option `{name}`: {}", e.value(py)));
+        let wrong = |e: PyErr| refused_option(py, &name, &e);
         match name.as_str() {
             "site_packages" => process.site_packages = value.extract().map_err(wrong)?,
             "verbose" => process.verbose = value.extract().map_err(wrong)?,

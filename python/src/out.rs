@@ -3,7 +3,7 @@
 //! The engine writes to those that suit it, and what it made is copied to the others, as PyTorch's `copy_` does: to
 //! other types, strides and devices.
 
-use crate::error::{OrRaise, bad_option};
+use crate::error::{OrRaise, bad_value};
 use crate::tensor::TorchTensor;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -21,9 +21,8 @@ impl<'s, 'py> Out<'s, 'py> {
     pub(crate) fn new(py: Python<'py>, tensors: Vec<Bound<'py, PyAny>>, outputs: &'s [IoSpec]) -> PyResult<Self> {
         if tensors.len() != outputs.len() {
             let (given, count) = (tensors.len(), outputs.len());
-            let text =
-                format!("`out` has {given} tensors, the engine {count} outputs\nhelp: give one tensor for each output");
-            return Err(bad_option(py, text));
+            let text = format!("`out` has {given} tensors, the engine {count} outputs");
+            return Err(bad_value(py, text, "give one tensor for each output"));
         }
         let out = Self { tensors, outputs };
         if out.tensors.len() > 1 {

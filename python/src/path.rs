@@ -1,6 +1,6 @@
 //! Paths as users give them.
 
-use crate::error::bad_option;
+use crate::error::bad_value;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -17,13 +17,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for UserPath {
             Ok(path) if !path.as_os_str().is_empty() && !path.as_os_str().as_encoded_bytes().contains(&0) => {
                 Ok(Self(path))
             }
-            _ => Err(bad_option(
-                py,
-                format!(
-                    "option `path` is of type {}, and no path\nhelp: give a path: a str, bytes, or a pathlib.Path",
-                    given.get_type()
-                ),
-            )),
+            _ => {
+                let problem = format!("option `path` is of type {}, and no path", given.get_type());
+                Err(bad_value(py, problem, "give a path: a str, bytes, or a pathlib.Path"))
+            }
         }
     }
 }

@@ -30,10 +30,8 @@ impl TorchTensor {
         let tensor = tensor.call_method0(intern!(py, "contiguous"))?;
         let Some(dtype) = data_type(&tensor)? else {
             let name = dtype_name(&tensor)?;
-            let text = format!(
-                "no engine takes tensors of dtype {name}\nhelp: cast the tensor to the dtype of the conversion"
-            );
-            return Err(raise(py, &Error::new(Code::TensorDtype, text)));
+            let error = Error::new(Code::TensorDtype, format!("no engine takes tensors of dtype {name}"));
+            return Err(raise(py, &error.with_help("cast the tensor to the dtype of the conversion")));
         };
         let dims: Vec<i64> = tensor.getattr(intern!(py, "shape"))?.extract()?;
         let device = device(&tensor)?;
@@ -134,8 +132,8 @@ fn device(tensor: &Bound<'_, PyAny>) -> PyResult<Device> {
             Ok(Device::Cuda(index.unwrap_or(0)))
         }
         other => {
-            let text = format!("no engine takes tensors on device `{other}`\nhelp: move it to cpu or cuda");
-            Err(raise(py, &Error::new(Code::TensorDevice, text)))
+            let error = Error::new(Code::TensorDevice, format!("no engine takes tensors on device `{other}`"));
+            Err(raise(py, &error.with_help("move it to cpu or cuda")))
         }
     }
 }

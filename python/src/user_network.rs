@@ -272,9 +272,9 @@ impl UserNetwork {
                 py,
                 &Error::new(
                     Code::UserConverter,
-                    "the network of a conversion was used after the converter it was lent to had returned\n\
-                     help: do not keep ctx.network or its tensors between calls of a converter",
-                ),
+                    "the network of a conversion was used after the converter it was lent to had returned",
+                )
+                .with_help("do not keep ctx.network or its tensors between calls of a converter"),
             )),
         }
     }

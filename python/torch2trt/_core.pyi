@@ -13,6 +13,10 @@ class Error(RuntimeError):
 
     code: str
     """Stable, such as "E0402"; docs/errors.md lists them."""
+    message: str
+    """What happened and where, without code and help."""
+    place: str | None
+    """Operator, module path, file and line in the model; the message names them, too."""
     help: str | None
     """What to do about it."""
     nodes: list[int]

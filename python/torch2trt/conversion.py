@@ -18,7 +18,7 @@ from . import _core
 from .capture import Captured
 from .converters import Calls
 from .dynamic import Ranges, resized
-from .errors import Error
+from .errors import Error, first_line
 from .footprint import Room
 from .guards import Guards
 from .module import TRTModule
@@ -117,8 +117,9 @@ def verify_on_the_cpu(conversion: Conversion) -> None:
         if refused.code in ("E0702", "E0307"):
             raise
         report.compared_on = ""
-        reason = str(refused).splitlines()[0].partition(": ")[2]
-        report.skipped["sample inputs"] = f"built for another GPU, and the CPU engine cannot run the network ({reason})"
+        report.skipped["sample inputs"] = (
+            f"built for another GPU, and the CPU engine cannot run the network ({first_line(refused)})"
+        )
 
 
 _ON_THE_CPU = "on the CPU engine; the plan itself was built for another GPU and did not run here"

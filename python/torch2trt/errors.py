@@ -17,8 +17,22 @@ def error(code: str, message: str, help: str | None = None) -> Error:
     """An `Error` with its code, message and help line."""
     text = f"error[{code}]: {message}" + (f"\nhelp: {help}" if help else "")
     made = Error(text)
-    made.code, made.help = code, help
+    made.code, made.message, made.place, made.help, made.nodes = code, message, None, help, []
     return made
+
+
+def body(raised: BaseException) -> str:
+    """What an exception reports, without the code and the help of an `Error`."""
+    message = getattr(raised, "message", None)
+    if message is None:
+        return str(raised)
+    where, facts = getattr(raised, "where", ""), getattr(raised, "facts", ())
+    return "\n  ".join([message, *([f"at {where}"] if where else []), *facts])
+
+
+def first_line(raised: BaseException) -> str:
+    """The first line of what an exception reports, without its code."""
+    return body(raised).partition("\n")[0]
 
 
 def outside() -> tuple[str, int]:

@@ -49,7 +49,7 @@ def is_at_least(version: str, minimum: tuple[int, int]) -> bool:
 
 def _error(message: str, help: str) -> RequirementError:
     error = RequirementError(f"error[E0801]: {message}\nhelp: {help}")
-    error.code, error.help = "E0801", help
+    error.code, error.message, error.help = "E0801", message, help
     return error
 
 

@@ -35,7 +35,7 @@ from .dynamic import (
     with_batch,
     with_room,
 )
-from .errors import Error, error
+from .errors import Error, body, error
 from .footprint import cut_inputs
 from .module import TRTModule
 
@@ -254,10 +254,9 @@ def _inputs_of(item: Any, index: int, kwargs: dict[str, Any] | None, inputs: Inp
     try:
         return inputs.flatten(*normalized(item, kwargs))
     except Error as refused:
-        message = str(refused).partition(": ")[2].partition("\nhelp: ")[0]
         raise error(
             "E0602",
-            f"sample {index} of `int8_calib_dataset` does not fit the model: {message}",
+            f"sample {index} of `int8_calib_dataset` does not fit the model: {body(refused)}",
             "give the model's inputs only, without labels: int8_calib_dataset=((x,) for x, label in loader)",
         ) from refused
 

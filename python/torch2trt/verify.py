@@ -20,7 +20,7 @@ from .capture.errors import one_line
 from .capture.fork import Fork
 from .capture.preserve import as_module, preserved, settle_mode
 from .conditioning import PERTURBATION, Cause, cause
-from .errors import Error, error
+from .errors import Error, error, first_line
 from .fresh import proposals, within
 from .smallest import smallest_help
 from .undefined import zeros_where_undefined
@@ -170,7 +170,7 @@ def check(
     except Error as refused:
         if not optional:
             raise
-        made.report.skipped[label] = str(refused).splitlines()[0].partition(": ")[2]
+        made.report.skipped[label] = first_line(refused)
         return
     with _decided(decision, tensors):
         try:
@@ -252,9 +252,8 @@ def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected:
     except Error as wrong:
         if not captured.fixed:
             return wrong
-        message = str(wrong).splitlines()[0].partition(": ")[2]
         read = "\n  ".join(["the model reads numbers out of its inputs, and the engine has those of the samples:", *captured.fixed])
-        return error("E0702", f"{message}\n  {read}", _FIXED_HELP)
+        return error("E0702", f"{first_line(wrong)}\n  {read}", _FIXED_HELP)
     return None
 
 
@@ -303,9 +302,8 @@ def _raise_explained(wrong: Error, why: Cause | None, made: Any) -> None:
     """
     if why is None:
         return
-    message = str(wrong).splitlines()[0].partition(": ")[2]
     help = _RANDOM_HELP if why.is_random else _HALF_HELP if made.report.half else _CONDITION_HELP
-    raise error("E0702", f"{message}\n  {why.text}", help) from None
+    raise error("E0702", f"{first_line(wrong)}\n  {why.text}", help) from None
 
 
 @contextmanager
@@ -320,7 +318,7 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
         raise error(
             "E0307",
             "the model decides by sizes, and the engine has what it did at the sample's\n"
-            f"  no longer so at shapes {shapes}: {decision}\n  {str(wrong).splitlines()[0].partition(': ')[2]}",
+            f"  no longer so at shapes {shapes}: {decision}\n  {first_line(wrong)}",
             "give min and max shapes between which the decision is the same, or convert once for each; verify=False skips "
             "the comparison",
         ) from wrong

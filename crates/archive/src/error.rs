@@ -13,7 +13,7 @@ pub const SAVE: &str = "torch.export.save(torch.export.export(model, args).run_d
 #[non_exhaustive]
 pub enum Error {
     /// The file system failed.
-    #[error("{} cannot be read: {source}\nhelp: give the path of a file that `torch.export.save` wrote", path.display())]
+    #[error("{} cannot be read: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// It is no zip file, or a zip file of something else.
-    #[error("{} is not a `.pt2` archive: {problem}\nhelp: save the model with {SAVE}", path.display())]
+    #[error("{} is not a `.pt2` archive: {problem}", path.display())]
     NotAnArchive {
         /// The file.
         path: PathBuf,
@@ -29,19 +29,19 @@ pub enum Error {
         problem: String,
     },
     /// An entry is not there, is cut off, or differs from its checksum.
-    #[error("the archive is damaged: {problem}\nhelp: copy it again in binary mode, or save the model again")]
+    #[error("the archive is damaged: {problem}")]
     Damaged {
         /// Which entry, and how.
         problem: String,
     },
     /// An entry contradicts another, or itself.
-    #[error("the archive contradicts itself: {problem}\nhelp: save the model again with `torch.export.save`")]
+    #[error("the archive contradicts itself: {problem}")]
     Inconsistent {
         /// What contradicts what.
         problem: String,
     },
     /// A layout that is not read here.
-    #[error("{problem}, which is not read here\nhelp: {help}")]
+    #[error("{problem}, which is not read here")]
     Version {
         /// The version found, and where it is from.
         problem: String,
@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// Operators that write to their arguments: their order decides what a value is.
     #[error(
-        "the archive's program is not functional: {} operator{} to {} arguments ({})\nhelp: save it with {SAVE}",
+        "the archive's program is not functional: {} operator{} to {} arguments ({})",
         calls, if *calls == 1 { " writes" } else { "s write" }, if *calls == 1 { "its" } else { "their" }, operators.join(", ")
     )]
     NotFunctional {
@@ -60,7 +60,7 @@ pub enum Error {
         calls: usize,
     },
     /// Something that a program cannot say.
-    #[error("{problem}{}\nhelp: {help}", place(at))]
+    #[error("{problem}{}", place(at))]
     Inexpressible {
         /// What it is.
         problem: String,
@@ -70,7 +70,7 @@ pub enum Error {
         help: String,
     },
     /// The program contradicts itself.
-    #[error("{0}\nhelp: save the model again with `torch.export.save`")]
+    #[error("{0}")]
     Program(#[from] program::Error),
 }
 
@@ -79,6 +79,26 @@ fn place(at: &str) -> String {
 }
 
 impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NotAnArchive { .. } => format!("save the model with {SAVE}"),
+            Self::Version { help, .. } => (*help).to_owned(),
+            Self::NotFunctional { .. } => format!("save it with {SAVE}"),
+            Self::Inexpressible { help, .. } => (*help).to_owned(),
+            other => other.fixed_help()?.to_owned(),
+        })
+    }
+
+    fn fixed_help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Io { .. } => "give the path of a file that `torch.export.save` wrote",
+            Self::Damaged { .. } => "copy it again in binary mode, or save the model again",
+            Self::Inconsistent { .. } | Self::Program(..) => "save the model again with `torch.export.save`",
+            _ => return None,
+        })
+    }
+
     pub(crate) fn inconsistent(problem: impl Into<String>) -> Self {
         Self::Inconsistent { problem: problem.into() }
     }

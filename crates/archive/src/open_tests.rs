@@ -102,7 +102,8 @@ fn weight(dims: &[i64], strides: &[i64], offset: i64, storage: &[f32]) -> Result
 
 /// What the error of an archive says.
 fn problem(files: &Files) -> String {
-    opened(files).unwrap_err().to_string()
+    let error = opened(files).unwrap_err();
+    format!("{error}\nhelp: {}", error.help().unwrap_or_default())
 }
 
 fn plain() -> (Value, Files) {

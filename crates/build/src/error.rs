@@ -17,11 +17,7 @@ pub enum Error {
     Refused(Box<Refusal>),
 
     /// The loaded TensorRT has no such layer, type or option.
-    #[error(
-        "{call} is not in {version}{}\nhelp: use {since}, or {}",
-        on(.place),
-        instead(.place)
-    )]
+    #[error("{call} is not in {version}{}", on(.place))]
     NotInThisVersion {
         /// The call or the value, in TensorRT's words.
         call: String,
@@ -34,9 +30,7 @@ pub enum Error {
     },
 
     /// A layer that cannot be told to TensorRT as it stands.
-    #[error(
-        "{problem}\n  {place}\nhelp: this is a bug in the conversion: please report it with the operator named above"
-    )]
+    #[error("{problem}\n  {place}")]
     Layer {
         /// What is wrong.
         problem: String,
@@ -45,7 +39,7 @@ pub enum Error {
     },
 
     /// A plugin that no loaded library has, or that makes other outputs than its layer declares.
-    #[error("{problem}\n  {place}\nhelp: {help}")]
+    #[error("{problem}\n  {place}")]
     Plugin {
         /// What is wrong.
         problem: String,
@@ -60,7 +54,7 @@ pub enum Error {
     Cancelled,
 
     /// A target that is no GPU generation, or not one that the loaded TensorRT builds for.
-    #[error("{version} cannot build for `{target}`\n  {}\nhelp: {}", accepts(.accepted), target_help(.accepted))]
+    #[error("{version} cannot build for `{target}`\n  {}", accepts(.accepted))]
     BadTarget {
         /// The target as given.
         target: String,
@@ -71,10 +65,7 @@ pub enum Error {
     },
 
     /// A size that has no upper bound; an engine needs one for each.
-    #[error(
-        "axis {axis} of input `{input}` has the size {size}, which has no upper bound\nhelp: bound it: give the \
-         input's largest shape (max_shapes), or the axis's torch.export.Dim a max"
-    )]
+    #[error("axis {axis} of input `{input}` has the size {size}, which has no upper bound")]
     Unbounded {
         /// The input.
         input: String,
@@ -85,7 +76,7 @@ pub enum Error {
     },
 
     /// A profile that contradicts the network or itself.
-    #[error("profile {index}: {problem}\nhelp: give each input's smallest, best and largest shape, in that order")]
+    #[error("profile {index}: {problem}")]
     BadProfile {
         /// Which one, from 0.
         index: usize,
@@ -126,7 +117,7 @@ impl fmt::Display for Refusal {
         for message in self.reasons() {
             write!(f, "\n  {}: {}", message.severity, message.text.trim_end())?;
         }
-        write!(f, "\nhelp: {}", self.help())
+        Ok(())
     }
 }
 
@@ -284,6 +275,29 @@ impl Fault {
 }
 
 impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NotInThisVersion { since, place, .. } => format!("use {since}, or {}", instead(place)),
+            Self::Plugin { help, .. } => (*help).to_owned(),
+            Self::BadTarget { accepted, .. } => target_help(accepted).to_owned(),
+            Self::Refused(refusal) => refusal.help().to_owned(),
+            Self::TensorRt(error) => return error.help(),
+            other => other.fixed_help()?.to_owned(),
+        })
+    }
+
+    fn fixed_help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Layer { .. } => "this is a bug in the conversion: please report it with the operator named above",
+            Self::Unbounded { .. } => {
+                "bound it: give the input's largest shape (max_shapes), or the axis's torch.export.Dim a max"
+            }
+            Self::BadProfile { .. } => "give each input's smallest, best and largest shape, in that order",
+            _ => return None,
+        })
+    }
+
     /// An error of the binding, about these layers.
     pub(crate) fn from_trt(error: trt::Error, version: trt::Version, mut places: Vec<Place>) -> Self {
         match error {

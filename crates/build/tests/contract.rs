@@ -33,7 +33,7 @@ fn a_refused_layer_is_named_with_its_place_in_the_model_and_tensorrts_words() {
         n.output(values);
     };
     let Some(error) = failing(&options(), make) else { return };
-    let text = error.to_string();
+    let text = format!("{error}\nhelp: {}", error.help().unwrap_or_default());
     assert!(text.starts_with("TensorRT-RTX 1.7"), "{text}");
     for part in
         ["TopK `block.part.TopK` of float32[n,5000]", "aten.topk.default block.part model.py:42", "3841", "\nhelp: "]
@@ -61,7 +61,7 @@ fn a_plugin_that_no_library_has_is_named_with_its_layer() {
         n.output(y);
     };
     let Some(error) = failing(&options(), make) else { return };
-    let text = error.to_string();
+    let text = format!("{error}\nhelp: {}", error.help().unwrap_or_default());
     for part in
         ["no plugin creator is registered for `mine::Absent 3`", "Plugin `block.part.Plugin`", "\nhelp: name the"]
     {

@@ -21,29 +21,19 @@ pub enum Error {
         source: std::io::Error,
     },
     /// It does not start as engine files do.
-    #[error(
-        "this is not an engine file: it starts with {found:02x?}\n\
-         help: engine files are written by `model_trt.save(path)`; a plain TensorRT plan is loaded with \
-         `torch2trt.load_plan(path)`"
-    )]
+    #[error("this is not an engine file: it starts with {found:02x?}")]
     NotAnEngineFile {
         /// Its first bytes.
         found: Vec<u8>,
     },
     /// It is a zip archive, as PyTorch writes its own files.
-    #[error(
-        "this is a zip archive, as torch.save and torch.export.save write them, and not an engine file\n\
-         help: `torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save wrote; in \
-         Python, torch2trt.torch2trt converts the model, and torch2trt.load reads models with parts in PyTorch"
-    )]
+    #[error("this is a zip archive, as torch.save and torch.export.save write them, and not an engine file")]
     Archive,
     /// It was copied as text, which changed its bytes.
-    #[error("the engine file was copied as text, which changed its line ends\nhelp: copy it again in binary mode")]
+    #[error("the engine file was copied as text, which changed its line ends")]
     CopiedAsText,
     /// A format that is not known here.
-    #[error(
-        "the engine file has format {found}; this torch2trt reads format {known}\nhelp: update torch2trt, or convert the model again"
-    )]
+    #[error("the engine file has format {found}; this torch2trt reads format {known}")]
     Format {
         /// The file's format.
         found: u32,
@@ -51,9 +41,7 @@ pub enum Error {
         known: u32,
     },
     /// It is shorter or longer than it says.
-    #[error(
-        "the engine file is {got} bytes long and says that it has {expected}\nhelp: it was cut off or added to: copy it again"
-    )]
+    #[error("the engine file is {got} bytes long and says that it has {expected}")]
     Length {
         /// What the header says.
         expected: u64,
@@ -61,49 +49,68 @@ pub enum Error {
         got: u64,
     },
     /// A checksum differs.
-    #[error(
-        "the engine file is damaged: the checksum of its {part} differs\nhelp: copy it again, or convert the model again"
-    )]
+    #[error("the engine file is damaged: the checksum of its {part} differs")]
     Damaged {
         /// What was compared.
         part: &'static str,
     },
     /// The table of sections contradicts itself, though its checksum is right.
-    #[error(
-        "the engine file's table of sections is wrong: {problem}\nhelp: it was not written by torch2trt; convert the model again"
-    )]
+    #[error("the engine file's table of sections is wrong: {problem}")]
     Table {
         /// What is wrong.
         problem: String,
     },
     /// The manifest is not what this format says.
-    #[error(
-        "the engine file's manifest cannot be read: {source}\nhelp: it was not written by this version of torch2trt; convert the model again"
-    )]
+    #[error("the engine file's manifest cannot be read: {source}")]
     Manifest {
         /// What serde says.
         source: serde_json::Error,
     },
     /// The file of a model with parts in PyTorch has no description that can be read.
-    #[error(
-        "the file of a model with parts in PyTorch is damaged: {problem}\nhelp: copy it again, or save the model again"
-    )]
+    #[error("the file of a model with parts in PyTorch is damaged: {problem}")]
     Parts {
         /// What is wrong.
         problem: String,
     },
     /// A section is not there.
-    #[error("the engine file has no {}\nhelp: it was written for something else; convert the model again", kind.name())]
+    #[error("the engine file has no {}", kind.name())]
     Missing {
         /// The section.
         kind: Kind,
     },
     /// An entry of the weights' table points outside of the weights.
-    #[error("weight `{name}` of the engine file lies outside of its weights\nhelp: convert the model again")]
+    #[error("weight `{name}` of the engine file lies outside of its weights")]
     Weight {
         /// The weight's name.
         name: String,
     },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotAnEngineFile { .. } => {
+                "engine files are written by `model_trt.save(path)`; a plain TensorRT plan is loaded with \
+                 `torch2trt.load_plan(path)`"
+            }
+            Self::Archive => {
+                "`torch2trt build model.pt2 --output net.trt2` makes an engine file of what torch.export.save \
+                 wrote; in Python, torch2trt.torch2trt converts the model, and torch2trt.load reads models with \
+                 parts in PyTorch"
+            }
+            Self::CopiedAsText => "copy it again in binary mode",
+            Self::Format { .. } => "update torch2trt, or convert the model again",
+            Self::Length { .. } => "it was cut off or added to: copy it again",
+            Self::Damaged { .. } => "copy it again, or convert the model again",
+            Self::Table { .. } => "it was not written by torch2trt; convert the model again",
+            Self::Manifest { .. } => "it was not written by this version of torch2trt; convert the model again",
+            Self::Missing { .. } => "it was written for something else; convert the model again",
+            Self::Weight { .. } => "convert the model again",
+            Self::Parts { .. } => "copy it again, or save the model again",
+            _ => return None,
+        })
+    }
 }
 
 impl From<std::io::Error> for Error {

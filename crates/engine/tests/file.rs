@@ -102,7 +102,8 @@ fn each_kind_of_damage_has_its_message() {
     let told = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = bytes.to_vec();
         change(&mut bytes);
-        EngineFile::parse(bytes.into()).unwrap_err().to_string()
+        let error = EngineFile::parse(bytes.into()).unwrap_err();
+        format!("{error}\nhelp: {}", error.help().unwrap_or_default())
     };
     assert!(told(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
     assert!(told(&|b| b[..4].copy_from_slice(b"PK\x03\x04")).contains("help: `torch2trt build model.pt2"));

@@ -181,6 +181,14 @@ fn registered(creators: &[String]) -> String {
 }
 
 impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::NotFound(search) => Some(search.help()),
+            _ => None,
+        }
+    }
+
     /// The loaded TensorRT lacks the call; another version, or another way to say it, may do.
     pub fn is_not_in_this_version(&self) -> bool {
         matches!(self, Self::NotInThisVersion { .. })

@@ -105,9 +105,15 @@ impl fmt::Display for Search {
             }
             write!(f, "{}", place.found)?;
         }
-        write!(
-            f,
-            "\nhelp: pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU), or set \
+        Ok(())
+    }
+}
+
+impl Search {
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        format!(
+            "pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU), or set \
              {ENVIRONMENT}=/path/to/libnvinfer.so.11"
         )
     }

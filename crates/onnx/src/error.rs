@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// ONNX has no form for this layer as it is configured.
-    #[error("{layer} layer `{name}` ({origin}) has no ONNX form: {reason}\nhelp: {help}")]
+    #[error("{layer} layer `{name}` ({origin}) has no ONNX form: {reason}")]
     Unsupported {
         /// The layer's kind.
         layer: &'static str,
@@ -22,7 +22,7 @@ pub enum Error {
         help: &'static str,
     },
     /// A layer does not have the inputs that its kind asks for.
-    #[error("{layer} layer `{name}` ({origin}): {problem}\nhelp: run Network::verify on the network; a pass broke it")]
+    #[error("{layer} layer `{name}` ({origin}): {problem}")]
     Malformed {
         /// The layer's kind.
         layer: &'static str,
@@ -34,21 +34,19 @@ pub enum Error {
         problem: String,
     },
     /// An output of the network is made by no layer.
-    #[error("output `{output}` is made by no layer\nhelp: run Network::verify on the network; a pass broke it")]
+    #[error("output `{output}` is made by no layer")]
     NoOutput {
         /// The output's name.
         output: String,
     },
     /// The graph without its weights is larger than protobuf allows.
-    #[error(
-        "the graph takes {bytes} bytes without its weights; protobuf ends at 2 GiB\nhelp: lower the external threshold"
-    )]
+    #[error("the graph takes {bytes} bytes without its weights; protobuf ends at 2 GiB")]
     TooLarge {
         /// Encoded size.
         bytes: usize,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}\nhelp: create the folder, or choose a path that can be written to", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -61,6 +59,23 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Unsupported { help, .. } => (*help).to_owned(),
+            other => other.fixed_help()?.to_owned(),
+        })
+    }
+
+    fn fixed_help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Malformed { .. } | Self::NoOutput { .. } => "run Network::verify on the network; a pass broke it",
+            Self::TooLarge { .. } => "lower the external threshold",
+            Self::Io { .. } => "create the folder, or choose a path that can be written to",
+            _ => return None,
+        })
+    }
+
     /// Nodes of the program whose layers have no ONNX form.
     pub fn nodes(&self) -> Vec<usize> {
         match self {

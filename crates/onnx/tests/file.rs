@@ -187,9 +187,10 @@ fn a_layer_without_a_form_is_named_with_its_place() {
     network.add_output("y", y);
     let error = lower(&network, &LowerOptions::default()).unwrap_err();
     let expected = "GridSample layer `warp.GridSample` (aten.grid_sampler.default warp model.py:7) has no ONNX form: \
-                    it samples with Wrap\nhelp: sample with Fill, Clamp or Reflect";
+                    it samples with Wrap";
     assert!(matches!(error, Error::Unsupported { layer: "GridSample", .. }));
     assert_eq!(error.to_string(), expected);
+    assert_eq!(error.help().as_deref(), Some("sample with Fill, Clamp or Reflect"));
 }
 
 #[test]

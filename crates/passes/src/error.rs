@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The target lacks a layer or a type.
-    #[error("{target} does not support the {layer} layer `{name}` ({origin}): {problem}\nhelp: {help}")]
+    #[error("{target} does not support the {layer} layer `{name}` ({origin}): {problem}")]
     Unsupported {
         /// Who the network was for.
         target: Target,
@@ -29,9 +29,7 @@ pub enum Error {
     #[error(transparent)]
     Network(#[from] network::Error),
     /// The pass made a network that does not hold together. The model is not at fault.
-    #[error(
-        "the pass `{pass}` made an invalid network: {source}\nhelp: this is a fault of torch2trt; report it with the network's text, and leave the pass out meanwhile"
-    )]
+    #[error("the pass `{pass}` made an invalid network: {source}")]
     Pass {
         /// Its name.
         pass: &'static str,
@@ -41,6 +39,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Unsupported { help, .. } => (*help).to_owned(),
+            other => other.fixed_help()?.to_owned(),
+        })
+    }
+
+    fn fixed_help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Pass { .. } => {
+                "this is a fault of torch2trt; report it with the network's text, and leave the pass out meanwhile"
+            }
+            _ => return None,
+        })
+    }
+
     /// Says which pass an error of the network comes from.
     pub(crate) fn in_pass(self, pass: &'static str) -> Self {
         match self {

@@ -31,6 +31,12 @@ fn same(text: &str, target: Target, dims: &[i64], gone: &[&str], tolerance: f64)
     }
 }
 
+/// The error of a network that the target cannot run, with its help.
+fn refused(network: &Network, target: Target) -> String {
+    let error = legalize(network, target).unwrap_err();
+    format!("{error}\nhelp: {}", error.help().unwrap_or_default())
+}
+
 #[test]
 fn gelus_are_written_out() {
     for kind in ["GeluErf", "GeluTanh"] {
@@ -80,7 +86,7 @@ fn a_cumulative_sum_without_a_largest_size_is_refused() {
          output \"y\": %1",
     );
     assert_eq!(
-        legalize(&network, OLD).unwrap_err().to_string(),
+        refused(&network, OLD),
         "TensorRT 8.6 does not support the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one over \
          an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use TensorRT \
          10.8 or newer"
@@ -202,7 +208,7 @@ fn int64_becomes_int32_where_there_is_none() {
     );
     let network = read("%0: int64[2] = Constant([1, 9223372036854775807])\noutput \"y\": %0");
     assert_eq!(
-        legalize(&network, OLD).unwrap_err().to_string(),
+        refused(&network, OLD),
         "TensorRT 8.6 does not support the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the constant holds \
          9223372036854775807, which int32 does not\nhelp: keep integers within 32 bits, or use TensorRT 10 or newer"
     );
@@ -217,7 +223,7 @@ fn types_that_are_not_there_are_refused_by_name() {
         "{error}"
     );
     let cast = read("input %0 \"x\": float32[2]\n%1: bfloat16[2] = Cast(to: bfloat16)(%0)\noutput \"y\": %1");
-    let error = legalize(&cast, OLD).unwrap_err().to_string();
+    let error = refused(&cast, OLD);
     assert!(
         error.contains("the Cast layer `l1` (op m1 net.py:1): it has no bfloat16") && error.contains("help: "),
         "{error}"
@@ -396,7 +402,7 @@ fn what_no_form_says_is_refused() {
         ),
     ] {
         let network = read(&format!("input %0 \"x\": float32[5000]\n{layer}\noutput \"y\": %1"));
-        let error = legalize(&network, target).unwrap_err().to_string();
+        let error = refused(&network, target);
         assert!(error.contains(message) && error.contains("(op m1 net.py:1)") && error.contains("\nhelp: "), "{error}");
         assert!(legalize(&network, Target::Cpu).is_ok());
     }

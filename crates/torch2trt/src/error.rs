@@ -3,7 +3,10 @@
 //! Every crate has errors of its own; here each kind gets its code. [`CODES`] lists them all, the documentation
 //! and the tests are generated from it.
 
+mod stages;
+
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! codes {
     ($($variant:ident $code:literal $summary:literal)*) => {
@@ -68,34 +71,46 @@ codes! {
     Requirement "E0801" "A package that torch2trt needs is missing, too old or cannot be imported."
 }
 
-/// What went wrong: a stable code, a message whose first line stands alone, and what to do about it.
-#[derive(Clone, PartialEq, Eq)]
+/// What went wrong, in fields. They become one text where they are shown: [`Display`](fmt::Display).
+#[derive(Clone)]
 pub struct Error {
     code: Code,
     message: String,
+    place: Option<String>,
     help: Option<String>,
     nodes: Vec<usize>,
+    cause: Option<Cause>,
 }
+
+/// The error of the stage that failed.
+type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
 /// The facade's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error with its help; a `help:` line at the end of the message is taken apart.
+    /// An error with its message, whose first line stands alone.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        match message.rsplit_once("\nhelp: ") {
-            Some((text, help)) => {
-                Self { code, message: text.to_owned(), help: Some(help.to_owned()), nodes: Vec::new() }
-            }
-            None => Self { code, message, help: None, nodes: Vec::new() },
-        }
+        Self { code, message: message.into(), place: None, help: None, nodes: Vec::new(), cause: None }
     }
 
-    /// Adds what to do, where nothing is said yet.
+    /// Adds what to do, unless the error has a help text already.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Adds where in the model it happened.
+    #[must_use]
+    pub fn at(mut self, place: Option<String>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Names the nodes of the program that the error is about, by index.
+    fn about(mut self, nodes: Vec<usize>) -> Self {
+        self.nodes = nodes;
         self
     }
 
@@ -109,10 +124,14 @@ impl Error {
         &self.message
     }
 
-    /// Names the nodes of the program that the error is about, by index.
-    fn about(mut self, nodes: Vec<usize>) -> Self {
-        self.nodes = nodes;
-        self
+    /// Where in the model it happened: operator, module path, file and line. The message names it, too.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+
+    /// What to do.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// The nodes of the program that do not convert, or that the target cannot run; empty for an error about something else.
@@ -120,11 +139,20 @@ impl Error {
         &self.nodes
     }
 
-    /// What to do.
-    pub fn help(&self) -> Option<&str> {
-        self.help.as_deref()
+    /// The error of the stage that failed, such as a [`runtime::Error`], for a closer look.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
     }
 }
+
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let fields = |e: &Self| (e.code, e.message.clone(), e.place.clone(), e.help.clone(), e.nodes.clone());
+        fields(self) == fields(other)
+    }
+}
+
+impl Eq for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,161 +170,10 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
-impl From<program::Error> for Error {
-    fn from(error: program::Error) -> Self {
-        Self::new(Code::BadProgram, error.to_string())
-    }
-}
-
-impl From<network::Error> for Error {
-    fn from(error: network::Error) -> Self {
-        let code = if matches!(error, network::Error::Layer { .. }) { Code::LayerRefused } else { Code::BadNetwork };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<convert::Error> for Error {
-    fn from(error: convert::Error) -> Self {
-        use convert::Error as E;
-        let innermost = match &error {
-            E::At { error, .. } => error.as_ref(),
-            other => other,
-        };
-        let (code, help) = match innermost {
-            E::NoConverter { missing, .. } => (Code::NoConverter, missing_help(missing)),
-            E::Unsupported { .. } => (Code::UnsupportedArgument, ARGUMENT_HELP.into()),
-            E::Converter { .. } => (
-                Code::ConverterContradiction,
-                "this is a bug in torch2trt: please report it with the operator and its arguments".into(),
-            ),
-            E::Network(_) => (Code::LayerRefused, String::new()),
-            E::Foreign { .. } => (Code::UserConverter, String::new()),
-            E::InputDtype { dtype, .. } => (Code::InputDtype, dtype_help(dtype)),
-            E::OutputDtype { .. } => (Code::OutputDtype, "return it as float32, or leave it out of the outputs".into()),
-            E::At { .. } => (Code::ConverterContradiction, String::new()),
-        };
-        let made = Self::new(code, error.to_string()).about(error.nodes());
-        if help.is_empty() { made } else { made.with_help(help) }
-    }
-}
-
-const ARGUMENT_HELP: &str = "write it with other arguments or operations, or convert the module around it yourself \
-                             (@tensorrt_converter, docs/custom-converters.md)";
-
-fn missing_help(missing: &[convert::Missing]) -> String {
-    if missing.iter().all(|m| m.complex) {
-        return "use real numbers: torch.view_as_real(x) has the real and the imaginary part on its last axis".into();
-    }
-    // Which names can be registered depends on the Python packages: the Python half names them.
-    "write that part of the model with other operators, or convert it in Python with a converter of your own \
-     (@tensorrt_converter, docs/custom-converters.md)"
-        .into()
-}
-
-fn dtype_help(dtype: &str) -> String {
-    match dtype {
-        "float64" => "convert the model and its inputs to float32 first: model.float(), x.float()".into(),
-        "int16" | "int8" => "pass int32, or uint8 for images".into(),
-        _ => "pass float32, float16, bfloat16, int64, int32, uint8 or bool".into(),
-    }
-}
-
-impl From<runtime::Error> for Error {
-    fn from(error: runtime::Error) -> Self {
-        use runtime::Error as E;
-        let code = match &error {
-            E::LibraryNotFound(_) => Code::OnnxRuntimeNotFound,
-            E::LibraryLoaded { .. } => Code::OnnxRuntimeLoaded,
-            E::OnnxRuntime { stage: runtime::Stage::Run, .. } | E::Cuda { .. } | E::Forked => Code::RunFailed,
-            E::TensorRt { task: runtime::Task::Run, .. } => Code::RunFailed,
-            E::TensorRt { task: runtime::Task::Refit, .. } => Code::Refit,
-            E::TensorRt { source, .. } if source.is_not_found() => Code::TensorRtNotFound,
-            E::NoCuda { .. } | E::TensorRt { .. } | E::PlanInterface { .. } => Code::NotRunnable,
-            E::OnnxRuntime { .. } | E::Interface { .. } | E::UnknownType { .. } => Code::OnnxRuntimeRefused,
-            E::NotRefittable | E::Refit { .. } => Code::Refit,
-            E::Count { .. } => Code::InputCount,
-            E::Type { .. } => Code::TensorDtype,
-            E::Device { .. } | E::NotHostMemory { .. } | E::Stream => Code::TensorDevice,
-            E::Shape(_) | E::Profile { .. } | E::OutputDims { .. } | E::Size { .. } => Code::InputShape,
-            E::OutputShape { .. } | E::OutputDependsOnData { .. } | E::CaptureDependsOnData => Code::OutputShape,
-            _ => Code::BadBuffer,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<onnx::Error> for Error {
-    fn from(error: onnx::Error) -> Self {
-        let code = match error {
-            onnx::Error::Unsupported { .. } => Code::OnnxUnsupported,
-            _ => Code::OnnxWrite,
-        };
-        Self::new(code, error.to_string()).about(error.nodes())
-    }
-}
-
-impl From<passes::Error> for Error {
-    fn from(error: passes::Error) -> Self {
-        let text = error.to_string();
-        match error {
-            passes::Error::Unsupported { nodes, .. } => Self::new(Code::NotInThisVersion, text).about(nodes),
-            _ => Self::new(Code::Pass, text),
-        }
-    }
-}
-
-impl From<nvinfer::Error> for Error {
-    fn from(error: nvinfer::Error) -> Self {
-        use nvinfer::Error as E;
-        let code = match &error {
-            E::NotFound(_) | E::NoBuilder { .. } => Code::TensorRtNotFound,
-            E::NotInThisVersion { .. } => Code::NotInThisVersion,
-            E::Cancelled => Code::Cancelled,
-            _ => Code::TensorRt,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<engine::Error> for Error {
-    fn from(error: engine::Error) -> Self {
-        let help = match &error {
-            engine::Error::Io { doing: "read", .. } => "give the path of an engine file that can be read",
-            engine::Error::Io { .. } => "choose a path in a folder that exists and can be written to",
-            _ => "convert the model again",
-        };
-        Self::new(Code::EngineFile, error.to_string()).with_help(help)
-    }
-}
-
-impl From<archive::Error> for Error {
-    fn from(error: archive::Error) -> Self {
-        use archive::Error as E;
-        let code = match &error {
-            E::Version { .. } => Code::ArchiveVersion,
-            E::NotFunctional { .. } => Code::NotFunctional,
-            E::Inexpressible { .. } => Code::Capture,
-            E::Program(_) => Code::BadProgram,
-            _ => Code::Archive,
-        };
-        Self::new(code, error.to_string())
-    }
-}
-
-impl From<build::Error> for Error {
-    fn from(error: build::Error) -> Self {
-        use build::Error as E;
-        let code = match &error {
-            E::Refused(_) | E::Layer { .. } | E::Plugin { .. } => Code::BuildRefused,
-            E::NotInThisVersion { .. } => Code::NotInThisVersion,
-            E::Cancelled => Code::Cancelled,
-            E::BadTarget { .. } => Code::BadTarget,
-            E::Unbounded { .. } | E::BadProfile { .. } => Code::BadProfile,
-            _ => Code::TensorRt,
-        };
-        Self::new(code, error.to_string()).about(error.nodes())
+impl std::error::Error for Error {
+    /// What the stage's error has as its reason; the message contains the stage's error itself.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().and_then(|cause| cause.source())
     }
 }
 
@@ -312,9 +189,16 @@ mod tests {
     }
 
     #[test]
-    fn help_is_taken_from_the_message_once() {
-        let error = Error::new(Code::BadOption, "no such option\n  where\nhelp: drop it").with_help("other");
-        assert_eq!(error.message(), "no such option\n  where");
+    fn the_first_help_is_printed_once_at_the_end() {
+        let error = Error::new(Code::BadOption, "no such option\n  where").with_help("drop it").with_help("other");
+        assert_eq!((error.message(), error.help()), ("no such option\n  where", Some("drop it")));
         assert_eq!(error.to_string(), "error[E0701]: no such option\n  where\nhelp: drop it");
+    }
+
+    /// A message that happens to contain the word is not cut.
+    #[test]
+    fn a_message_is_not_read_for_its_help() {
+        let error = Error::new(Code::TensorFile, "cannot read `a\nhelp: b`");
+        assert_eq!((error.message(), error.help()), ("cannot read `a\nhelp: b`", None));
     }
 }

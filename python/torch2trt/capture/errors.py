@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable
 
 from .._core import Error
-from ..errors import outside
+from ..errors import body, outside
 
 
 class CaptureError(Error):
@@ -33,13 +33,9 @@ class CaptureError(Error):
         self.where = where
         self.facts = tuple(facts)
         self.help = help
-        lines = [f"error[{self.code}]: {message}"]
-        if where:
-            lines.append(f"  at {where}")
-        lines.extend(f"  {fact}" for fact in self.facts)
-        if help:
-            lines.append(f"help: {help}")
-        super().__init__("\n".join(lines))
+        self.place = where or None
+        self.nodes: list[int] = []
+        super().__init__(f"error[{self.code}]: {body(self)}" + (f"\nhelp: {help}" if help else ""))
 
 
 class InputError(CaptureError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..errors import Error, error
+from ..errors import Error, body, error
 from .registry import _method
 
 _SPACES = ("linalg", "special", "fft")
@@ -20,7 +20,7 @@ _SHOWN = 3
 def advised(refused: Error, missing: Iterable[str]) -> Error:
     """The error with help that names converters to register for these overloads; other errors as they are."""
     overloads = list(missing)
-    message, _, help = str(refused).partition(": ")[2].partition("\nhelp: ")
+    message, help = body(refused), getattr(refused, "help", None) or ""
     if refused.code not in ("E0101", "E0102") or not getattr(refused, "nodes", None):
         return refused
     if refused.code != "E0101" or not overloads or "tensorrt_converter" not in help:

@@ -20,7 +20,7 @@ from .._core import CallSite, Error, Size, UserNetwork
 from ..capture import Captured, Kept
 from ..capture.intercept import TARGET, decode
 from ..capture.symbols import render
-from ..errors import error, line_of
+from ..errors import body, error, line_of
 from ..trt import INetworkDefinition, ITensor
 from ..trt.dtypes import from_network_name, network_name
 from ..trt.layer import ILayer
@@ -237,10 +237,9 @@ class _Call:
 
     def failed(self, failure: Exception) -> Error:
         """The error for an exception of the converter."""
-        text = str(failure.args[0] if isinstance(failure, KeyError) and failure.args else failure)
-        what, _, help = text.partition("\nhelp: ")
+        what = str(failure.args[0]) if isinstance(failure, KeyError) and failure.args else body(failure)
+        help = getattr(failure, "help", None)
         if isinstance(failure, Error):
-            what = what.partition("]: ")[2] or what
             return self.error(f"failed: {what}", help or None, failure)
         missing = isinstance(failure, AttributeError) and "'_trt'" in what
         if missing:

@@ -25,7 +25,7 @@ from .. import _core
 from .._core import Error
 from ..capture.errors import one_line
 from ..capture.size import Size
-from ..errors import error
+from ..errors import error, first_line
 from .engine import PartitionedEngine, PythonPart, Step, as_tensor
 from .operators import check_operators
 from .partition import Partition
@@ -174,7 +174,7 @@ def _exported(step: Step) -> bytes:
         torch.export.save(program, saved)
         check_program(saved.getvalue())
     except Error as refused:
-        reason = str(refused).splitlines()[0].partition("]: ")[2]
+        reason = first_line(refused)
         raise error(
             "E0605", f"this PyTorch saves a part in a form that is not read back: {reason}", "use PyTorch 2.9 or later"
         ) from refused

@@ -16,6 +16,7 @@ from .._log import logger
 from ..capture import Whole
 from ..capture.intercept import TARGET
 from ..capture.origin import origin_of
+from ..errors import first_line
 
 REFUSED = ("E0101", "E0102", "E0103", "E0104", "E0105", "E0107", "E0203", "E0302", "E0303", "E0307", "E0601")
 """What sends calls to PyTorch where an error names them."""
@@ -70,8 +71,7 @@ _LAYER = re.compile(r" layer `.*` \(.*\)(?=: )")
 
 def brief(refused: Error) -> str:
     """The first line of an error, without its code and without the name of a layer: layers that fail alike are one."""
-    line = str(refused).splitlines()[0].partition("]: ")[2] or str(refused)
-    return _LAYER.sub(" layer", line)
+    return _LAYER.sub(" layer", first_line(refused))
 
 
 __all__ = ["REFUSED", "UnboundedSizeError", "brief", "is_inside", "refusals"]

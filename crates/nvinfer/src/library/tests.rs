@@ -74,8 +74,10 @@ fn python_packages_are_looked_at_in_order() {
 
 #[test]
 fn the_message_names_places_and_help() {
-    let text = search(&Discovery { ignore_environment: true, ignore_loader: true, ..Discovery::default() }).to_string();
+    let search = search(&Discovery { ignore_environment: true, ignore_loader: true, ..Discovery::default() });
+    let text = search.to_string();
     assert!(text.starts_with("TensorRT not found (looked for libnvinfer.so.11"), "{text}");
     assert!(text.contains("Python packages: not set"), "{text}");
-    assert!(text.contains("help: pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU)"), "{text}");
+    let help = search.help();
+    assert!(help.starts_with("pip install tensorrt (tensorrt-rtx-cu13-libs to build without a GPU)"), "{help}");
 }

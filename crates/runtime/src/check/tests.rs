@@ -31,7 +31,8 @@ fn symbols(ranges: &[(&str, i64, i64)]) -> Profile {
 }
 
 fn message(spec: &EngineSpec, inputs: &[&[i64]]) -> String {
-    spec.check(inputs, None).unwrap_err().to_string()
+    let error = spec.check(inputs, None).unwrap_err();
+    format!("{error}\nhelp: {}", error.help().unwrap_or_default())
 }
 
 #[test]

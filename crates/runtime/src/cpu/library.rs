@@ -236,13 +236,15 @@ mod tests {
         std::fs::create_dir_all(&capi).unwrap();
         std::fs::write(capi.join("libonnxruntime.so.1.2.3"), "not a library").unwrap();
 
-        let text = search(None, None, &[folder.join("none"), site.clone()]).unwrap_err().to_string();
+        let error = search(None, None, &[folder.join("none"), site.clone()]).unwrap_err();
+        let text = error.to_string();
         assert!(text.starts_with("no usable ONNX Runtime was found\n"), "{text}");
         assert!(text.contains("  TORCH2TRT_ONNXRUNTIME: not set\n"), "{text}");
         assert!(text.contains("none/onnxruntime/capi: no such file"), "{text}");
         assert!(text.contains("libonnxruntime.so.1.2.3: cannot be loaded: "), "{text}");
         assert!(text.contains("  loader path: libonnxruntime"), "{text}");
-        assert!(text.contains("\nhelp: pip install onnxruntime"), "{text}");
+        let help = crate::Error::LibraryNotFound(error).help().unwrap();
+        assert!(help.starts_with("pip install onnxruntime"), "{help}");
 
         // What is named explicitly is not replaced by what is found elsewhere.
         let empty = folder.join("empty");

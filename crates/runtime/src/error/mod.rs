@@ -2,6 +2,7 @@
 //!
 //! The first line of each message stands alone; the lines after it say where, what was found, and what to do.
 
+mod help;
 mod search;
 mod shape;
 mod stage;
@@ -25,11 +26,7 @@ pub enum Error {
     #[error("{0}")]
     LibraryNotFound(LibrarySearch),
     /// A process holds one ONNX Runtime; another was asked for.
-    #[error(
-        "ONNX Runtime is already loaded from {}; {} cannot be loaded beside it\n\
-         help: a process can hold one; ask for this path before the first CPU engine is made, or drop the option",
-        loaded.display(), asked.display()
-    )]
+    #[error("ONNX Runtime is already loaded from {}; {} cannot be loaded beside it", loaded.display(), asked.display())]
     LibraryLoaded {
         /// The library in use.
         loaded: PathBuf,
@@ -51,10 +48,7 @@ pub enum Error {
         message: String,
     },
     /// The ONNX model does not have the interface that the spec says.
-    #[error(
-        "the ONNX model does not match the engine's interface: {side} `{name}` {problem}\n\
-         help: model and engine spec were made apart; convert the model again"
-    )]
+    #[error("the ONNX model does not match the engine's interface: {side} `{name}` {problem}")]
     Interface {
         /// Input or output.
         side: Side,
@@ -64,10 +58,7 @@ pub enum Error {
         problem: String,
     },
     /// A weight's bytes are not what its dtype and sizes say.
-    #[error(
-        "weight `{name}` ({dtype} {dims:?}) has {got} bytes; its shape needs {needed}\n\
-         help: the engine file is damaged, or the tensor was not contiguous when it was handed over"
-    )]
+    #[error("weight `{name}` ({dtype} {dims:?}) has {got} bytes; its shape needs {needed}")]
     WeightLength {
         /// The initializer's name.
         name: String,
@@ -81,7 +72,7 @@ pub enum Error {
         got: usize,
     },
     /// A text cannot be passed to a C library.
-    #[error("the {what} {text:?} contains a NUL character\nhelp: rename it")]
+    #[error("the {what} {text:?} contains a NUL character")]
     Nul {
         /// What it names.
         what: &'static str,
@@ -89,13 +80,10 @@ pub enum Error {
         text: String,
     },
     /// The engine is used in a child process that was forked after it was made.
-    #[error(
-        "the engine was made before this process was forked, and its threads stayed in the parent\n\
-         help: make the engine in the child, start workers with `spawn` instead of `fork`, or make it with threads=1"
-    )]
+    #[error("the engine was made before this process was forked, and its threads stayed in the parent")]
     Forked,
     /// A call passes too few or too many tensors.
-    #[error("the engine has {expected} {side}{}; the call passes {got}\nhelp: pass one tensor for each, in the order of the engine's spec", if *expected == 1 { "" } else { "s" })]
+    #[error("the engine has {expected} {side}{}; the call passes {got}", if *expected == 1 { "" } else { "s" })]
     Count {
         /// Inputs or outputs.
         side: Side,
@@ -105,7 +93,7 @@ pub enum Error {
         got: usize,
     },
     /// A tensor of another type.
-    #[error("{side} `{name}` is {got}; the engine takes {expected}\nhelp: pass `{name}` as {expected}")]
+    #[error("{side} `{name}` is {got}; the engine takes {expected}")]
     Type {
         /// Input or output.
         side: Side,
@@ -117,7 +105,7 @@ pub enum Error {
         got: DataType,
     },
     /// A tensor on another device.
-    #[error("{side} `{name}` is on {got}; the engine runs on {expected}\nhelp: move `{name}` to {expected}")]
+    #[error("{side} `{name}` is on {got}; the engine runs on {expected}")]
     Device {
         /// Input or output.
         side: Side,
@@ -129,15 +117,13 @@ pub enum Error {
         got: Device,
     },
     /// A stream was passed to an engine that has none.
-    #[error("the CPU engine has no CUDA streams\nhelp: pass no stream; the outputs are complete when the call returns")]
+    #[error("the CPU engine has no CUDA streams")]
     Stream,
     /// An input's shape is not accepted.
     #[error("{0}")]
     Shape(Box<ShapeError>),
     /// A profile that is not there.
-    #[error(
-        "the engine has no profile {asked} (it has {count})\nhelp: profiles count from 0; pass none to choose by shape"
-    )]
+    #[error("the engine has no profile {asked} (it has {count})")]
     Profile {
         /// The index asked for.
         asked: usize,
@@ -145,10 +131,7 @@ pub enum Error {
         count: usize,
     },
     /// The sizes of the inputs make an output of negative size.
-    #[error(
-        "output `{output}` would have shape {dims:?}: the inputs are too small for this network\n\
-         help: pass larger inputs (a kernel or a slice does not fit)"
-    )]
+    #[error("output `{output}` would have shape {dims:?}: the inputs are too small for this network")]
     OutputDims {
         /// The output's name.
         output: String,
@@ -156,9 +139,7 @@ pub enum Error {
         dims: Vec<i64>,
     },
     /// A size expression has no value.
-    #[error(
-        "the size `{text}` has no value: {source}\nhelp: the input sizes are outside what the network was made for"
-    )]
+    #[error("the size `{text}` has no value: {source}")]
     Size {
         /// The expression.
         text: String,
@@ -166,10 +147,7 @@ pub enum Error {
         source: dims::EvalError,
     },
     /// A preallocated output of another shape.
-    #[error(
-        "output `{output}` has a buffer of shape {got:?}; these inputs give {expected:?}\n\
-         help: pass one of that shape, or none, and the engine allocates it"
-    )]
+    #[error("output `{output}` has a buffer of shape {got:?}; these inputs give {expected:?}")]
     OutputShape {
         /// The output's name.
         output: String,
@@ -180,8 +158,8 @@ pub enum Error {
     },
     /// An output is to be written where another tensor of the call lies.
     #[error(
-        "output `{output}` shares memory with `{other}`, which the engine may still read or write when it writes there\n\
-         help: pass a tensor with memory of its own"
+        "output `{output}` shares memory with `{other}`, which the engine may still read or write when it writes \
+         there"
     )]
     OutputOverlaps {
         /// The output's name.
@@ -190,27 +168,19 @@ pub enum Error {
         other: String,
     },
     /// An output whose shape depends on data was preallocated.
-    #[error(
-        "the shape of output `{output}` depends on data, so it has no buffer to run into\n\
-         help: pass no tensors to write to: the engine allocates its outputs (`run_alloc` in Rust)"
-    )]
+    #[error("the shape of output `{output}` depends on data, so it has no buffer to run into")]
     OutputDependsOnData {
         /// The output's name.
         output: String,
     },
     /// Sizes that no tensor can have.
-    #[error(
-        "{dims:?} is not the shape of a tensor (negative, or beyond the address space)\nhelp: check where these sizes were computed"
-    )]
+    #[error("{dims:?} is not the shape of a tensor (negative, or beyond the address space)")]
     BadDims {
         /// The sizes.
         dims: Vec<i64>,
     },
     /// A buffer of another length than its shape needs.
-    #[error(
-        "a {dtype} tensor of shape {dims:?} needs {needed} bytes; the buffer has {got}\n\
-         help: pass contiguous memory that covers exactly the tensor"
-    )]
+    #[error("a {dtype} tensor of shape {dims:?} needs {needed} bytes; the buffer has {got}")]
     BufferLength {
         /// Element type.
         dtype: DataType,
@@ -222,11 +192,7 @@ pub enum Error {
         got: usize,
     },
     /// A buffer at an address its elements cannot lie at.
-    #[error(
-        "a {dtype} tensor cannot start at address {address:#x} (null, or not a multiple of {})\n\
-         help: copy the tensor into memory of its own",
-        dtype.size()
-    )]
+    #[error("a {dtype} tensor cannot start at address {address:#x} (null, or not a multiple of {})", dtype.size())]
     BufferAddress {
         /// Element type.
         dtype: DataType,
@@ -234,17 +200,13 @@ pub enum Error {
         address: usize,
     },
     /// Memory of a GPU where host memory is needed.
-    #[error("the tensor is on {device}, not in host memory\nhelp: copy it to the CPU first")]
+    #[error("the tensor is on {device}, not in host memory")]
     NotHostMemory {
         /// Where it is.
         device: Device,
     },
     /// There is no such GPU here, or no CUDA driver.
-    #[error(
-        "the engine needs the GPU cuda:{index}, and there is none: {reason}\n\
-         help: run where an NVIDIA GPU and its driver are; a conversion can build ahead of time for another machine's \
-         GPU (target=\"sm_89\"), or use the CPU engine (backend=\"cpu\")"
-    )]
+    #[error("the engine needs the GPU cuda:{index}, and there is none: {reason}")]
     NoCuda {
         /// The GPU's index.
         index: u32,
@@ -252,11 +214,7 @@ pub enum Error {
         reason: String,
     },
     /// The CUDA driver failed.
-    #[error(
-        "CUDA failed to {doing}: {words}\n\
-         help: an error of earlier work on the GPU can show up here; CUDA_LAUNCH_BLOCKING=1 tells which. Out of memory: \
-         free some, torch.cuda.empty_cache() returns what PyTorch holds"
-    )]
+    #[error("CUDA failed to {doing}: {words}")]
     Cuda {
         /// What was being done.
         doing: &'static str,
@@ -264,7 +222,7 @@ pub enum Error {
         words: String,
     },
     /// TensorRT refused or failed.
-    #[error("TensorRT failed to {task}: {source}{}", plan_help(*task, source))]
+    #[error("TensorRT failed to {task}: {source}")]
     TensorRt {
         /// What was being done.
         task: Task,
@@ -272,10 +230,7 @@ pub enum Error {
         source: Box<nvinfer::Error>,
     },
     /// The plan does not have the interface that the spec says.
-    #[error(
-        "the plan does not match the engine's interface: {side} `{name}` {problem}\n\
-         help: plan and engine spec were made apart; convert the model again"
-    )]
+    #[error("the plan does not match the engine's interface: {side} `{name}` {problem}")]
     PlanInterface {
         /// Input or output.
         side: Side,
@@ -285,28 +240,22 @@ pub enum Error {
         problem: String,
     },
     /// New weights for a plan that takes none.
-    #[error(
-        "the plan was not built to take new weights\nhelp: convert with refittable=True; until then, convert again"
-    )]
+    #[error("the plan was not built to take new weights")]
     NotRefittable,
     /// New weights that are not those of the plan.
     #[error(
-        "the new weights are not those of the plan: it has {} that the model does not: {}\n\
-         help: refit with the model that was converted, with other values in it, and with the options of that conversion; \
-         a changed model is converted again", missing.len(), some(missing)
+        "the new weights are not those of the plan: it has {} that the model does not: {}",
+        missing.len(), some(missing)
     )]
     Refit {
         /// Weights of the plan that were not given.
         missing: Vec<String>,
     },
     /// A caller's CUDA graph cannot hold a call whose output sizes are not known beforehand.
-    #[error(
-        "a call whose output shapes depend on data cannot be captured into a CUDA graph\n\
-         help: leave it outside of the capture"
-    )]
+    #[error("a call whose output shapes depend on data cannot be captured into a CUDA graph")]
     CaptureDependsOnData,
     /// ONNX Runtime returned a tensor of a type that engines do not have.
-    #[error("output `{output}` has an ONNX element type ({code}) that engines do not pass\nhelp: cast it in the model")]
+    #[error("output `{output}` has an ONNX element type ({code}) that engines do not pass")]
     UnknownType {
         /// The output's name.
         output: String,
@@ -327,26 +276,6 @@ fn some(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let more = if names.len() > SHOWN { ", …" } else { "" };
     format!("{}{more}", names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
-}
-
-/// What to do about a refusal by TensorRT's runtime, where its words say which it is.
-fn plan_help(task: Task, error: &nvinfer::Error) -> &'static str {
-    let nvinfer::Error::Refused { said, .. } = error else { return "" };
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if says(&["ersion tag", "ersionTag", "current version", "Version mismatch", "kVERSION_MISMATCH", "Version Forward"])
-    {
-        "\nhelp: another TensorRT built this plan; use that version (tensorrt=\"/path/to/libnvinfer.so\"), or convert again"
-    } else if says(&["kEnableHostCode", "HostCode", "host code", "lean runtime"]) {
-        "\nhelp: the plan brings host code of its own; where it comes from people you trust, load it with trusted=True"
-    } else if says(&["compute capability", "computeCapability", "different device", "UNSUPPORTED_CC"]) {
-        "\nhelp: the plan was built for another GPU; convert again on this one, or with hardware_compatible=True"
-    } else if says(&["out of memory", "OutOfMemory"]) {
-        "\nhelp: free device memory (torch.cuda.empty_cache() returns what PyTorch holds), or convert with a smaller batch"
-    } else if task == Task::LoadPlan {
-        "\nhelp: give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be loaded"
-    } else {
-        ""
-    }
 }
 
 /// Inputs or outputs.

@@ -71,6 +71,11 @@ pub enum ProbeError {
     },
 }
 
+impl LibrarySearch {
+    /// What to do about it.
+    pub const HELP: &str = "pip install onnxruntime, or set TORCH2TRT_ONNXRUNTIME=/path/to/libonnxruntime.so";
+}
+
 impl fmt::Display for LibrarySearch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = self.places.iter().any(|place| !matches!(place.problem, None | Some(ProbeError::Missing)));
@@ -84,6 +89,6 @@ impl fmt::Display for LibrarySearch {
                 (None, None) => f.write_str("not set")?,
             }
         }
-        f.write_str("\nhelp: pip install onnxruntime, or set TORCH2TRT_ONNXRUNTIME=/path/to/libonnxruntime.so")
+        Ok(())
     }
 }

@@ -101,19 +101,26 @@ impl fmt::Display for ShapeError {
         for (index, allowed) in &self.others {
             write!(f, "\n  profile {index} accepts [{}]", allowed.join(", "))?;
         }
+        Ok(())
+    }
+}
+
+impl ShapeError {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
         let above = self.faults.iter().find_map(|fault| match &fault.reason {
             Reason::Range(range) => Some(fault.got > range.max),
             Reason::SymbolRange { size, range, .. } => Some(*size > range.max),
             _ => None,
         });
-        f.write_str(match above {
-            Some(true) => "\nhelp: split the input, or convert again with larger max_shapes",
-            Some(false) => "\nhelp: pad the input, or convert again with smaller min_shapes",
-            None if self.faults.is_empty() => "\nhelp: pass as many axes as the sample input had",
+        match above {
+            Some(true) => "split the input, or convert again with larger max_shapes",
+            Some(false) => "pad the input, or convert again with smaller min_shapes",
+            None if self.faults.is_empty() => "pass as many axes as the sample input had",
             None if self.faults.iter().all(|fault| matches!(fault.reason, Reason::Symbol { .. })) => {
-                "\nhelp: give both axes the same size: they are one in the model"
+                "give both axes the same size: they are one in the model"
             }
-            None => "\nhelp: pass the accepted shape, or convert again with this axis dynamic (dynamic_shapes)",
-        })
+            None => "pass the accepted shape, or convert again with this axis dynamic (dynamic_shapes)",
+        }
     }
 }

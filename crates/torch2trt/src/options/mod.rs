@@ -132,7 +132,7 @@ pub struct BuildOptions {
     pub build_threads: Option<NonZeroUsize>,
     /// Libraries that tactics come from, separated by commas: CUBLAS, CUBLAS_LT, CUDNN, EDGE_MASK_CONVOLUTIONS,
     /// JIT_CONVOLUTIONS [default: TensorRT's own, as far as they are installed]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::tactic_source)]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::tactic_source_argument)]
     #[serde(with = "values::named_sources")]
     pub tactic_sources: Option<Vec<TacticSource>>,
     /// The plan runs with later versions of TensorRT too

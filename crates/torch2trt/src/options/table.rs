@@ -1,6 +1,6 @@
 //! The declared options as a table, and as JSON under Python's names.
 
-use super::{BuildOptions, ConvertOptions, Options};
+use super::{BuildOptions, ConvertOptions, Options, values};
 use crate::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -68,10 +68,8 @@ impl Options {
             let (name, problem) = given.iter().find_map(alone).unwrap_or(("?".into(), error.to_string()));
             let text =
                 if problem.contains(&format!("`{name}`")) { problem } else { format!("option `{name}`: {problem}") };
-            match text.split_once("\nhelp: ") {
-                Some((message, help)) => Error::new(Code::BadOption, message).with_help(help),
-                None => Error::new(Code::BadOption, text).with_help("docs/options.md lists what each option takes"),
-            }
+            let error = Error::new(Code::BadOption, text);
+            error.with_help(values::help(&name).unwrap_or("docs/options.md lists what each option takes".to_owned()))
         })
     }
 

@@ -40,12 +40,29 @@ pub(super) fn cuda_graph() -> impl TypedValueParser<Value = CudaGraph> {
 }
 
 pub(super) fn tactic_source(name: &str) -> Result<TacticSource, String> {
-    TacticSource::from_name(name).ok_or_else(|| format!("there is no tactic source `{name}`\n{}", sources_help()))
+    TacticSource::from_name(name).ok_or_else(|| format!("there is no tactic source `{name}`"))
 }
 
-fn sources_help() -> String {
-    let known: Vec<&str> = TacticSource::ALL.iter().map(|source| source.name()).collect();
-    format!("help: give a list of {}", known.join(", "))
+/// A tactic source of the command line, where a refusal is one text.
+pub(super) fn tactic_source_argument(name: &str) -> Result<TacticSource, String> {
+    let with_help = |problem| format!("{problem}\nhelp: {}", help("tactic_sources").unwrap_or_default());
+    tactic_source(name).map_err(with_help)
+}
+
+/// What to give for an option whose value was refused.
+pub(super) fn help(option: &str) -> Option<String> {
+    match option {
+        "tactic_sources" => {
+            let known: Vec<&str> = TacticSource::ALL.iter().map(|source| source.name()).collect();
+            Some(format!("give a list of {}", known.join(", ")))
+        }
+        "int8_calib_algorithm" => {
+            let known = CalibrationAlgorithm::ALL.map(|(_, name)| name).join(", ");
+            Some(format!("give one of {known}"))
+        }
+        "use_cuda_graph" => Some("leave it out for \"auto\"".to_owned()),
+        _ => None,
+    }
 }
 
 /// A path; `off` for none, and nothing for the one in the user's cache folder.
@@ -172,8 +189,7 @@ pub(super) mod named_algorithm {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
         let Some(name) = Option::<String>::deserialize(from)? else { return Ok(None) };
-        let known = CalibrationAlgorithm::ALL.map(|(_, name)| name).join(", ");
-        let unknown = || D::Error::custom(format!("there is no algorithm `{name}`\nhelp: give one of {known}"));
+        let unknown = || D::Error::custom(format!("there is no algorithm `{name}`"));
         CalibrationAlgorithm::from_name(&name).ok_or_else(unknown).map(Some)
     }
 }
@@ -197,10 +213,9 @@ pub(super) mod named_sources {
         }
         match Option::<Given>::deserialize(from)? {
             None => Ok(None),
-            Some(Given::Name(name)) => Err(D::Error::custom(format!(
-                "option `tactic_sources` is {name}, no list of names\n{}",
-                sources_help()
-            ))),
+            Some(Given::Name(name)) => {
+                Err(D::Error::custom(format!("option `tactic_sources` is {name}, no list of names")))
+            }
             Some(Given::Names(names)) => {
                 let sources: Result<_, _> = names.iter().map(|name| tactic_source(name)).collect();
                 sources.map(Some).map_err(D::Error::custom)
@@ -223,7 +238,7 @@ pub(super) mod graph {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CudaGraph, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "it is neither True, False nor \"auto\"\nhelp: leave it out for \"auto\"")]
+        #[serde(untagged, expecting = "it is neither True, False nor \"auto\"")]
         enum Given {
             Switch(bool),
             Name(Auto),

@@ -3,10 +3,12 @@
 //! - a Rust file opens with `//!`, a Python file with a docstring;
 //! - a file that people read has at most 400 lines (tables and tests may be longer);
 //! - nothing names a path of the machine it was written on;
+//! - sibling modules of a crate need each other in no circle (`circles.rs`);
+//! - no error's text is split to get at its fields;
 //! - generated documents are what would be generated now;
 //! - every error code has a section of its own in docs/errors.md.
 
-use crate::{docs, licenses};
+use crate::{circles, docs, licenses};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -28,7 +30,9 @@ const LONG: &[&str] = &[
 /// All findings, a line each.
 pub fn run() -> Result<(), String> {
     let mut findings = Vec::new();
-    for file in files()? {
+    let files = files()?;
+    findings.extend(circles::findings(&files));
+    for file in files {
         // A file that git lists but that is deleted in the working tree.
         let Ok(text) = fs::read_to_string(&file) else { continue };
         findings.extend(check(&file, &text).into_iter().map(|what| format!("{file}: {what}")));
@@ -78,7 +82,18 @@ fn check(file: &str, text: &str) -> Vec<String> {
             findings.push(format!("names a path of one machine (`{machine}`)"));
         }
     }
+    let is_shipped = ["crates/", "python/"].iter().any(|root| file.starts_with(root)) && !file.contains("/tests/");
+    if is_shipped && text.lines().any(splits_an_error) {
+        findings.push("splits the text of an error: read its fields".into());
+    }
     findings
+}
+
+/// Whether a line takes an error's text apart at its help or behind its code.
+fn splits_an_error(line: &str) -> bool {
+    let marks = [["\"\\nhelp", ": \""].concat(), ["\"]", ": \""].concat()];
+    let splits = ["split", "partition", "find("].iter().any(|call| line.contains(call));
+    splits && marks.iter().any(|mark| line.contains(mark.as_str()))
 }
 
 #[cfg(test)]
@@ -91,5 +106,7 @@ mod tests {
         assert_eq!(check("a.rs", &format!("//! a\n{}", "\n".repeat(500))).len(), 1);
         assert_eq!(check("a.md", &["see /wo", "rk/x"].concat()).len(), 1);
         assert!(check("a.py", "\"\"\"A module.\"\"\"\n").is_empty());
+        let split = ["\"\"\"A module.\"\"\"\nfirst = str(error).partition(\"]", ": \")\n"].concat();
+        assert_eq!((check("python/a.py", &split).len(), check("tests/a.py", &split).len()), (1, 0));
     }
 }

@@ -4,6 +4,7 @@
 
 mod abi;
 mod check;
+mod circles;
 mod docs;
 mod licenses;
 

@@ -29,6 +29,7 @@ mod model;
 pub mod proto;
 mod scope;
 mod shape;
+mod state;
 
 pub use error::{Error, Result};
 pub use export::{Exported, export};

@@ -5,7 +5,7 @@ use crate::proto::{
     DataType, EXTERNAL, GraphProto, IR_VERSION, ModelProto, OPSET, OperatorSetIdProto, StringStringEntryProto,
     TensorProto,
 };
-use crate::{Error, LowerOptions, Result, lowering};
+use crate::{Error, LowerOptions, Result, lowering, state};
 use bytes::Bytes;
 use network::{DType, Network};
 use prost::Message;
@@ -105,6 +105,6 @@ pub(crate) fn external(initializer: &Initializer, location: &str, offset: u64) -
 }
 
 fn dtype(data_type: DataType) -> DType {
-    let of = |d: &DType| lowering::element_type(*d) == data_type;
+    let of = |d: &DType| state::element_type(*d) == data_type;
     DType::ALL.into_iter().find(of).unwrap_or(DType::Float32)
 }

@@ -3,8 +3,8 @@
 //! It must not know any one layer.
 
 use crate::graph::{Attr, Value};
-use crate::lowering::Lowering;
 use crate::proto::DataType;
+use crate::state::Lowering;
 use crate::{Error, Result};
 use network::{DType, Dims, Layer, Op, Tensor, Weights};
 

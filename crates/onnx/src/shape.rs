@@ -4,16 +4,8 @@
 
 use crate::graph::Value;
 use crate::scope::Scope;
+use crate::state::Size;
 use dims::{Dim, Range};
-
-/// One entry of a shape that is put together when the model runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Size {
-    /// This size.
-    Is(i64),
-    /// The size of an axis of a value.
-    Axis(Value, usize),
-}
 
 /// Entries of a reshape that hold for every call: sizes, 0 for "as in the input", -1 for "the rest". The flag says
 /// that 0 means zero. `None` where no such entries exist. `at_least_one` says whether a size is never 0.

@@ -1,8 +1,7 @@
 //! Execution contexts: what they are told, and what they enqueue.
 
-use crate::object::{This, by_width, is_narrow, make, name, narrow, state, unknown, version, wide};
+use crate::object::{This, by_width, ignore, is_narrow, make, name, narrow, state, unknown, version, wide};
 use crate::plan::Plan;
-use crate::tensorrt::ignore;
 use crate::world::{Kernel, Op, SUCCESS, call};
 use nvinfer::sys::Method;
 use nvinfer::sys::layout::{Dims32, Dims64};

@@ -24,6 +24,9 @@ struct Implementation<T> {
     state: T,
 }
 
+/// A setter whose value the simulator does not use.
+pub(crate) extern "C" fn ignore(_: This, _: usize) {}
+
 /// Stands in every slot that the engine has no business calling.
 pub(crate) extern "C" fn unknown() {
     call(|world| {

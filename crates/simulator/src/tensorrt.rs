@@ -1,7 +1,7 @@
 //! The entry points, the runtime and the engine of the simulated TensorRT.
 
 use crate::context::{allocate, context};
-use crate::object::{This, by_width, make, name, narrow, reported, state, wide};
+use crate::object::{This, by_width, ignore, make, name, narrow, reported, state, wide};
 use crate::plan::Plan;
 use crate::plugins::is_registered;
 use nvinfer::sys::layout::{Dims32, Dims64};
@@ -37,8 +37,6 @@ extern "C" fn createInferRuntime_INTERNAL(_logger: *mut c_void, _version: i32) -
     ];
     make(&methods, ())
 }
-
-pub(crate) extern "C" fn ignore(_: This, _: usize) {}
 
 /// `ExecutionContextAllocationStrategy`: the context has memory of its own, or is given some.
 const STATIC: i32 = 0;

@@ -182,4 +182,26 @@ impl Builder {
         let dims = [ones, self.dims(x)].concat();
         self.reshape(x, &dims)
     }
+
+    /// x times a number, unless that is 1.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where x has no product.
+    pub(crate) fn times(&mut self, x: TensorId, factor: f64) -> Result<TensorId> {
+        if factor == 1.0 { Ok(x) } else { self.with_scalar(ElementWiseOperation::Prod, x, factor) }
+    }
+
+    /// Rounds toward zero: the size rounded down, with the sign. Integers are whole already.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where x cannot be rounded.
+    pub(crate) fn truncate(&mut self, x: TensorId) -> Result<TensorId> {
+        if !self.dtype(x).is_float() {
+            return Ok(x);
+        }
+        let size = self.unary(UnaryOperation::Abs, x)?;
+        let whole = self.unary(UnaryOperation::Floor, size)?;
+        let sign = self.unary(UnaryOperation::Sign, x)?;
+        self.prod(whole, sign)
+    }
 }

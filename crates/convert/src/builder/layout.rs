@@ -6,6 +6,14 @@ use dims::{Dim, Dims};
 use network::{GatherMode, Op, ReshapeDim, SampleMode, TensorId};
 
 impl Builder {
+    /// A 0-D tensor as one of a single element; others as they are.
+    ///
+    /// # Errors
+    /// None that a well-formed tensor raises.
+    pub(crate) fn with_axis(&mut self, x: TensorId) -> Result<TensorId> {
+        if self.rank(x) == 0 { self.reshape(x, &[Dim::Static(1)]) } else { Ok(x) }
+    }
+
     /// The same elements under other sizes.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use super::Builder;
 use crate::Result;
 use dims::Dim;
-use network::{ElementWiseOperation as E, Op, TensorId};
+use network::{DType, ElementWiseOperation as E, Op, TensorId, Weights};
 
 /// Where chosen elements come from.
 #[derive(Clone, Copy)]
@@ -100,5 +100,58 @@ impl Builder {
         let mut dims = vec![Dim::Static(1); self.rank(data)];
         dims[axis] = self.dims(data)[axis].clone();
         Ok((data, self.reshape(mask, &dims)?))
+    }
+
+    /// Where x is not zero: `[rank, count]` int32, a row for each axis. `count` names the symbol of the number found.
+    ///
+    /// # Errors
+    /// [`crate::Error::Network`] where x has no counterpart of bool.
+    pub(crate) fn positions(&mut self, x: TensorId, count: Option<&str>) -> Result<TensorId> {
+        let mask = self.cast(x, DType::Bool)?;
+        let mask = self.with_axis(mask)?;
+        if let Some(weights) = self.weights(mask) {
+            let found = known_positions(weights);
+            if let (Some(symbol), Some(n)) = (count, found.dims.last()) {
+                self.fix_symbol(symbol, &Dim::Static(*n))?;
+            }
+            return self.constant(found);
+        }
+        let count = match count {
+            Some(symbol) => symbol.to_owned(),
+            None => self.fresh_symbol(),
+        };
+        let found = self.add(Op::NonZero { count: count.clone() }, &[mask])?;
+        self.bind_symbol(&count, found, 1);
+        Ok(found)
+    }
+}
+
+/// The positions in a constant mask.
+fn known_positions(mask: &Weights) -> Weights {
+    let holds = mask.to_f64();
+    let hits: Vec<usize> = (0..holds.len()).filter(|k| holds[*k] != 0.0).collect();
+    let mut rows = vec![Vec::new(); mask.dims.len()];
+    for hit in &hits {
+        let mut left = *hit as i64;
+        for (row, size) in rows.iter_mut().zip(&mask.dims).rev() {
+            row.push(left % size);
+            left /= size;
+        }
+    }
+    let dims = [mask.dims.len() as i64, hits.len() as i64];
+    Weights::from_i64(DType::Int32, &dims, rows.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_a_known_mask_come_row_by_row() {
+        let mask = Weights::bool(&[2, 3], &[false, true, false, true, false, true]);
+        let found = known_positions(&mask);
+        assert_eq!(found.dims, [2, 3]);
+        assert_eq!(found.to_i64(), Some(vec![0, 1, 1, 1, 0, 2]));
+        assert_eq!(known_positions(&Weights::bool(&[4], &[false; 4])).dims, [1, 0]);
     }
 }

@@ -13,7 +13,7 @@
 //! Dtypes: float, int32, int64. Sizes may be symbolic.
 
 use super::elementwise::operand;
-use super::scatter::{with_axis, writes};
+use super::index::writes;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Error, Result};
@@ -155,7 +155,7 @@ fn meet(b: &mut Builder, data: TensorId, w: &Writes) -> Result<TensorId> {
 
 fn scattered(b: &mut Builder, call: &Call<'_>, meeting: Meeting, include_self: bool) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let data = with_axis(b, x)?;
+    let data = b.with_axis(x)?;
     let axis = call.axis("dim", b.rank(data))?;
     let (index, src) = writes(b, call)?;
     let y = meet(b, data, &Writes { axis, index, src, meeting, include_self })?;
@@ -200,7 +200,7 @@ pub(super) fn add_rows(b: &mut Builder, data: TensorId, index: TensorId, rows: T
 fn index_add(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, index) = (call.tensor("self")?, call.tensor("index")?);
     let source = operand(b, call, "source", b.dtype(x))?;
-    let (data, index, source) = (with_axis(b, x)?, with_axis(b, index)?, with_axis(b, source)?);
+    let (data, index, source) = (b.with_axis(x)?, b.with_axis(index)?, b.with_axis(source)?);
     let axis = call.axis("dim", b.rank(data))?;
     let alpha = call.float("alpha")?;
     let source = if alpha == 1.0 { source } else { b.with_scalar(E::Prod, source, alpha)? };
@@ -213,7 +213,7 @@ fn index_add(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn index_reduce(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, index) = (call.tensor("self")?, call.tensor("index")?);
     let source = operand(b, call, "source", b.dtype(x))?;
-    let (data, index, src) = (with_axis(b, x)?, with_axis(b, index)?, with_axis(b, source)?);
+    let (data, index, src) = (b.with_axis(x)?, b.with_axis(index)?, b.with_axis(source)?);
     let axis = call.axis("dim", b.rank(data))?;
     let index = b.along(index, axis, b.rank(data))?;
     let index = b.expand(index, &b.dims(src))?;

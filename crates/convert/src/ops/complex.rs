@@ -223,7 +223,7 @@ fn combined(b: &mut Builder, call: &Call<'_>, op: E) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "self")?, operand(b, call, "other")?);
     let (x, y) = (widened(b, x)?, widened(b, y)?);
     let alpha = call.float("alpha")?;
-    let y = super::elementwise::times(b, y, alpha)?;
+    let y = b.times(y, alpha)?;
     Ok(b.elementwise(op, x, y)?.into())
 }
 

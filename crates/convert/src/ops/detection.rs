@@ -75,16 +75,6 @@ fn pixels(b: &mut Builder, x: TensorId) -> Result<Pixels> {
     Ok(Pixels { table: b.reshape(x, &[rows, c.clone()])?, height: h.clone(), width: w.clone() })
 }
 
-pub(super) fn size_as(b: &mut Builder, size: &Dim, dtype: DType) -> Result<TensorId> {
-    match size.as_static() {
-        Some(n) => b.scalar(dtype, n as f64, 0),
-        None => {
-            let size = b.size_scalar(size)?;
-            b.cast(size, dtype)
-        }
-    }
-}
-
 /// Values between pixels: the four neighbours of each point, weighed by distance; what lies outside the image is 0.
 /// `base` is the first row of the point's image. All broadcast to one shape `[…]`, the result is `[…, channels]`.
 fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2]) -> Result<TensorId> {
@@ -110,7 +100,7 @@ fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2
 /// Both neighbours of points along an axis: index inside the image, and weight (0 for one outside).
 pub(super) fn neighbours(b: &mut Builder, point: TensorId, size: &Dim) -> Result<[(TensorId, TensorId); 2]> {
     let dtype = b.dtype(point);
-    let last = size_as(b, &(size.clone() - Dim::Static(1)), dtype)?;
+    let last = b.size_as(&(size.clone() - Dim::Static(1)), dtype, 0)?;
     let (one, before) = (b.scalar(dtype, 1.0, 0)?, b.unary(U::Floor, point)?);
     let share = b.sub(point, before)?;
     let (after, rest) = (b.sum(before, one)?, b.sub(one, share)?);
@@ -164,12 +154,12 @@ fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// 1 where a point is no further than one pixel outside the image, otherwise 0; and the points moved into the image.
 fn near(b: &mut Builder, point: TensorId, size: &Dim) -> Result<(TensorId, TensorId)> {
     let dtype = b.dtype(point);
-    let (first, end) = (b.scalar(dtype, -1.0, 0)?, size_as(b, size, dtype)?);
+    let (first, end) = (b.scalar(dtype, -1.0, 0)?, b.size_as(size, dtype, 0)?);
     let (low, high) = (b.elementwise(E::Less, point, first)?, b.elementwise(E::Greater, point, end)?);
     let off = b.elementwise(E::Or, low, high)?;
     let on = b.not(off)?;
     let on = b.number(on, dtype)?;
-    let last = size_as(b, &(size.clone() - Dim::Static(1)), dtype)?;
+    let last = b.size_as(&(size.clone() - Dim::Static(1)), dtype, 0)?;
     let point = b.with_scalar(E::Max, point, 0.0)?;
     Ok((on, b.elementwise(E::Min, point, last)?))
 }

@@ -13,7 +13,6 @@
 //! remainder of floats is as exact as the quotient: it may be off by the divisor where that rounds to a whole
 //! number. A negative integer exponent of an integer is refused, as in PyTorch.
 
-use super::unary::truncate;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result, Scalar};
@@ -166,7 +165,7 @@ fn div(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         "floor" => b.elementwise(E::FloorDiv, x, y)?,
         "trunc" => {
             let quotient = b.div(x, y)?;
-            truncate(b, quotient)?
+            b.truncate(quotient)?
         }
         _ => b.div(x, y)?,
     }
@@ -182,7 +181,7 @@ fn floor_divide(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn fmod(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = operands(b, call)?;
     let quotient = b.div(x, y)?;
-    let whole = truncate(b, quotient)?;
+    let whole = b.truncate(quotient)?;
     let taken = b.prod(whole, y)?;
     Ok(b.sub(x, taken)?.into())
 }
@@ -281,7 +280,7 @@ fn addcmul(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let [x, y, z] =
         [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
     let product = b.prod(y, z)?;
-    let product = times(b, product, call.float("value")?)?;
+    let product = b.times(product, call.float("value")?)?;
     Ok(b.sum(x, product)?.into())
 }
 
@@ -290,14 +289,9 @@ fn addcdiv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;
     let [x, y, z] =
         [operand(b, call, "self", dtype)?, operand(b, call, "tensor1", dtype)?, operand(b, call, "tensor2", dtype)?];
-    let y = times(b, y, call.float("value")?)?;
+    let y = b.times(y, call.float("value")?)?;
     let quotient = b.div(y, z)?;
     Ok(b.sum(x, quotient)?.into())
-}
-
-/// x times a number, unless that is 1.
-pub(super) fn times(b: &mut Builder, x: TensorId, factor: f64) -> Result<TensorId> {
-    if factor == 1.0 { Ok(x) } else { b.with_scalar(E::Prod, x, factor) }
 }
 
 /// `self + weight * (end - self)`.

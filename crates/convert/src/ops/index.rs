@@ -14,9 +14,8 @@
 //! constants are rewritten in place, others are selected when the engine runs. Sizes may be symbolic; a mask makes
 //! a size that depends on data, under the symbol that PyTorch gave it.
 
-use super::mask::positions;
+use super::elementwise::operand;
 use super::position::{Bounds, bound, take, take_between};
-use super::scatter::with_axis;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
@@ -83,7 +82,7 @@ pub(super) fn indices(b: &mut Builder, call: &Call<'_>, count: Option<&str>) -> 
     for (tensor, value) in call.optional_tensors("indices")?.into_iter().zip(call.values("indices")?) {
         match (tensor, value.map(|v| v.dtype)) {
             (Some(mask), Some(ScalarType::Bool)) => {
-                let found = positions(b, mask, count)?;
+                let found = b.positions(mask, count)?;
                 for k in 0..b.rank(mask) {
                     all.push(Some(take(b, found, 0, &Dim::Static(k as i64))?));
                 }
@@ -134,6 +133,21 @@ pub(super) fn linearize(b: &mut Builder, x: TensorId, indices: &[Option<TensorId
     Ok(linear.map(|index| Indexed { data, axis, index, order }))
 }
 
+/// The index of a scatter, and what it writes: as many elements as the index has.
+pub(super) fn writes(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
+    let index = call.tensor("index")?;
+    let index = b.with_axis(index)?;
+    let to = b.dims(index);
+    let name = if call.argument("src").is_some() { "src" } else { "value" };
+    let src = operand(b, call, name, call.output_dtype(0)?)?;
+    if b.rank(src) == 0 {
+        return Ok((index, b.expand(src, &to)?));
+    }
+    let fits = b.dims(src) == to;
+    let src = if fits { src } else { b.slice(src, &vec![Dim::Static(0); to.len()], &to, &vec![1; to.len()])? };
+    Ok((index, src))
+}
+
 pub(super) fn index(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let count = b.unbound_symbol(call.output_dims(0)?);
@@ -157,7 +171,7 @@ pub(super) fn only_mask(b: &Builder, call: &Call<'_>) -> Result<Option<(usize, T
 
 fn gather(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, index) = (call.tensor("self")?, call.tensor("index")?);
-    let (x, index) = (with_axis(b, x)?, with_axis(b, index)?);
+    let (x, index) = (b.with_axis(x)?, b.with_axis(index)?);
     let axis = call.axis("dim", b.rank(x))?;
     // Other axes may be longer in the data than in the index.
     let (mut size, index_dims) = (b.dims(x), b.dims(index));
@@ -187,7 +201,7 @@ fn take_along_dim(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 fn index_select(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, index) = (call.tensor("self")?, call.tensor("index")?);
-    let (x, index) = (with_axis(b, x)?, with_axis(b, index)?);
+    let (x, index) = (b.with_axis(x)?, b.with_axis(index)?);
     let axis = call.axis("dim", b.rank(x))?;
     let y = b.gather(x, index, axis)?;
     Ok(b.reshape(y, call.output_dims(0)?)?.into())

@@ -9,7 +9,7 @@
 //! Dtypes: the output's float type. `reduction` is 0 for none, 1 for the mean, 2 for the sum. Sizes may be symbolic.
 
 use super::activation::stable_softplus;
-use super::elementwise::{operand, times};
+use super::elementwise::operand;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use network::{ElementWiseOperation as E, ReduceOperation as R, TensorId, UnaryOperation as U};
@@ -61,7 +61,7 @@ fn huber(b: &mut Builder, d: TensorId, limit: f64) -> Result<TensorId> {
     let square = b.prod(d, d)?;
     let near = b.with_scalar(E::Prod, square, 0.5)?;
     let less = b.with_scalar(E::Sub, d, limit / 2.0)?;
-    let far = times(b, less, limit)?;
+    let far = b.times(less, limit)?;
     let end = b.scalar(b.dtype(d), limit, b.rank(d))?;
     let inside = b.elementwise(E::Less, d, end)?;
     b.select(inside, near, far)
@@ -80,7 +80,7 @@ fn smooth_l1_loss(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         return reduced(b, call, d);
     }
     let losses = huber(b, d, beta)?;
-    let losses = times(b, losses, beta.recip())?;
+    let losses = b.times(losses, beta.recip())?;
     reduced(b, call, losses)
 }
 

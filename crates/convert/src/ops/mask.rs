@@ -13,7 +13,7 @@ use super::position::take;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use dims::Dim;
-use network::{CumulativeOperation, DType, ElementWiseOperation as E, Op, TensorId, Weights};
+use network::{CumulativeOperation, DType, ElementWiseOperation as E, Op, TensorId};
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.nonzero.default", nonzero, "NonZero, Shuffle", 0.0),
@@ -24,47 +24,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.masked_scatter.default", masked_scatter, "Cumulative, Gather, Select", 0.0),
 ];
 
-/// Where x is not zero: `[rank, count]` int32, a row an axis. `count` names the symbol of the number found.
-pub(super) fn positions(b: &mut Builder, x: TensorId, count: Option<&str>) -> Result<TensorId> {
-    let mask = b.cast(x, DType::Bool)?;
-    let mask = if b.rank(mask) == 0 { b.reshape(mask, &[Dim::Static(1)])? } else { mask };
-    if let Some(weights) = b.weights(mask) {
-        let found = known_positions(weights);
-        if let (Some(symbol), Some(n)) = (count, found.dims.last()) {
-            b.fix_symbol(symbol, &Dim::Static(*n))?;
-        }
-        return b.constant(found);
-    }
-    let count = match count {
-        Some(symbol) => symbol.to_owned(),
-        None => b.fresh_symbol(),
-    };
-    let found = b.add(Op::NonZero { count: count.clone() }, &[mask])?;
-    b.bind_symbol(&count, found, 1);
-    Ok(found)
-}
-
-/// The positions in a mask that is there already.
-fn known_positions(mask: &Weights) -> Weights {
-    let holds = mask.to_f64();
-    let hits: Vec<usize> = (0..holds.len()).filter(|k| holds[*k] != 0.0).collect();
-    let mut rows = vec![Vec::new(); mask.dims.len()];
-    for hit in &hits {
-        let mut left = *hit as i64;
-        for (row, size) in rows.iter_mut().zip(&mask.dims).rev() {
-            row.push(left % size);
-            left /= size;
-        }
-    }
-    let dims = [mask.dims.len() as i64, hits.len() as i64];
-    Weights::from_i64(DType::Int32, &dims, rows.into_iter().flatten())
-}
-
 fn nonzero(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let rank = b.rank(x);
     let count = b.unbound_symbol(call.output_dims(0)?);
-    let found = positions(b, x, count.as_deref())?;
+    let found = b.positions(x, count.as_deref())?;
     let found = b.cast(found, DType::Int64)?;
     let rows = b.transpose(found, 0, 1)?;
     // A 0-D tensor has no axis to give a position on.
@@ -77,7 +41,7 @@ fn nonzero(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn where_each(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let name = if call.argument("condition").is_some() { "condition" } else { "self" };
     let count = b.unbound_symbol(call.output_dims(0)?);
-    let found = positions(b, call.tensor(name)?, count.as_deref())?;
+    let found = b.positions(call.tensor(name)?, count.as_deref())?;
     let found = b.cast(found, DType::Int64)?;
     let each = (0..call.output_count()).map(|k| take(b, found, 0, &Dim::Static(k as i64)));
     Ok(each.collect::<Result<Vec<_>>>()?.into())
@@ -98,7 +62,7 @@ fn masked_select(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let alike = b.dims(given) == b.dims(call.tensor("self")?);
     let (x, mask) = flattened(b, call.tensor("self")?, given)?;
     let count = b.unbound_symbol(call.output_dims(0)?);
-    let found = positions(b, mask, count.as_deref())?;
+    let found = b.positions(mask, count.as_deref())?;
     let found = take(b, found, 0, &Dim::Static(0))?;
     let y = b.gather(x, found, 0)?;
     if alike {
@@ -132,18 +96,4 @@ fn masked_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let values = b.gather(source, rank, 0)?;
     let y = b.select(mask, values, x)?;
     Ok(b.reshape(y, call.output_dims(0)?)?.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_of_a_known_mask_come_row_by_row() {
-        let mask = Weights::bool(&[2, 3], &[false, true, false, true, false, true]);
-        let found = known_positions(&mask);
-        assert_eq!(found.dims, [2, 3]);
-        assert_eq!(found.to_i64(), Some(vec![0, 1, 1, 1, 0, 2]));
-        assert_eq!(known_positions(&Weights::bool(&[4], &[false; 4])).dims, [1, 0]);
-    }
 }

@@ -7,7 +7,6 @@
 //! Dtypes: any. An integer that is read out of a tensor is a symbol of the program. Unlike the symbols of sizes, it may
 //! be negative, and TensorRT cannot use it as the start or the size of a slice: such slices are read by index.
 
-use super::mask::positions;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use dims::{Dim, Range};
@@ -132,7 +131,7 @@ pub(super) fn take_between(
     if let Some(symbol) = symbol {
         let whole = b.dims(x)[axis].clone();
         let (_, hit) = bounds.hits(b, &whole, 0, 1)?;
-        let found = positions(b, hit, Some(symbol))?;
+        let found = b.positions(hit, Some(symbol))?;
         let found = take(b, found, 0, &Dim::Static(0))?;
         return b.gather(x, found, axis);
     }

@@ -13,7 +13,6 @@
 //! Dtypes: one float type; coordinates and weights are computed in float32. Every size but the number of bins may be
 //! symbolic. Only the first output, the elements, is made.
 
-use super::detection::size_as;
 use super::roi_pool::nearest;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
@@ -101,7 +100,7 @@ fn sampled(b: &mut Builder, [start, length]: [TensorId; 2], bins: &Bins) -> Resu
 /// What an element is worth in the interpolation at a point: nothing where the point is more than one element outside.
 fn shares(b: &mut Builder, point: TensorId, element: TensorId, size: &Dim) -> Result<TensorId> {
     let float = b.dtype(point);
-    let (first, end) = (b.scalar(float, -1.0, 0)?, size_as(b, size, float)?);
+    let (first, end) = (b.scalar(float, -1.0, 0)?, b.size_as(size, float, 0)?);
     let (low, high) = (b.elementwise(E::Less, point, first)?, b.elementwise(E::Greater, point, end)?);
     let off = b.elementwise(E::Or, low, high)?;
     let last = b.with_scalar(E::Sub, end, 1.0)?;
@@ -123,7 +122,7 @@ fn whole(b: &mut Builder, rois: TensorId, scale: f64, bins: &Bins) -> Result<Ten
     let length = b.sub(end, start)?;
     let length = b.with_scalar(E::Max, length, 1.0)?;
     let bin = b.with_scalar(E::Div, length, bins.count as f64)?;
-    let last = size_as(b, &(bins.size.clone() - Dim::Static(1)), DType::Float32)?;
+    let last = b.size_as(&(bins.size.clone() - Dim::Static(1)), DType::Float32, 0)?;
     let edge = |b: &mut Builder, first: i64, rounding: U| {
         let numbers = numbers(b, first, bins.count)?;
         let place = b.prod(numbers, bin)?;

@@ -13,7 +13,7 @@
 //! repeated positions are in `accumulate`.
 
 use super::elementwise::operand;
-use super::index::{indices, linearize, only_mask};
+use super::index::{indices, linearize, only_mask, writes};
 use super::position::{Bounds, bound};
 use super::{Operator, Outputs, accumulate, operator};
 use crate::{Builder, Call, Result};
@@ -125,29 +125,9 @@ pub(super) fn select_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs
     Ok(overwrite(b, x, src, axis, start, Dim::Static(1))?.into())
 }
 
-/// A 0-D tensor counts as one of a single element.
-pub(super) fn with_axis(b: &mut Builder, x: TensorId) -> Result<TensorId> {
-    if b.rank(x) == 0 { b.reshape(x, &[Dim::Static(1)]) } else { Ok(x) }
-}
-
-/// The index of a scatter, and what it writes: as many elements as the index has.
-pub(super) fn writes(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
-    let index = call.tensor("index")?;
-    let index = with_axis(b, index)?;
-    let to = b.dims(index);
-    let name = if call.argument("src").is_some() { "src" } else { "value" };
-    let src = operand(b, call, name, call.output_dtype(0)?)?;
-    if b.rank(src) == 0 {
-        return Ok((index, b.expand(src, &to)?));
-    }
-    let fits = b.dims(src) == to;
-    let src = if fits { src } else { b.slice(src, &vec![Dim::Static(0); to.len()], &to, &vec![1; to.len()])? };
-    Ok((index, src))
-}
-
 fn scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let data = with_axis(b, x)?;
+    let data = b.with_axis(x)?;
     let axis = call.axis("dim", b.rank(data))?;
     let (index, src) = writes(b, call)?;
     if b.dims(index).iter().any(|d| d.is(0)) {
@@ -236,7 +216,7 @@ pub(super) fn index_put(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// `index_copy` and `index_fill`: whole slices of an axis, from a tensor or of one value.
 fn index_copy(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, index) = (call.tensor("self")?, call.tensor("index")?);
-    let (x, index) = (with_axis(b, x)?, with_axis(b, index)?);
+    let (x, index) = (b.with_axis(x)?, b.with_axis(index)?);
     if b.dims(index)[0].is(0) {
         return Ok(b.reshape(x, call.output_dims(0)?)?.into());
     }

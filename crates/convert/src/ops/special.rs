@@ -11,7 +11,7 @@
 //! Operands are cast to the output's type first, then broadcast; sizes may be symbolic. `hypot` and `logaddexp`
 //! overflow only where their result does.
 
-use super::elementwise::{operand, times};
+use super::elementwise::operand;
 use super::unary::{is_negative, log_of_one_plus};
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
@@ -107,9 +107,9 @@ fn log_add(b: &mut Builder, call: &Call<'_>, rate: f64) -> Result<Outputs> {
     let apart = b.sub(x, y)?;
     let apart = b.select(equal, zero, apart)?;
     let apart = b.unary(U::Abs, apart)?;
-    let below = times(b, apart, -rate)?;
+    let below = b.times(apart, -rate)?;
     let soft = b.activation(ActivationType::Softplus, 1.0, 1.0, below)?;
-    let soft = times(b, soft, rate.recip())?;
+    let soft = b.times(soft, rate.recip())?;
     Ok(b.sum(largest, soft)?.into())
 }
 

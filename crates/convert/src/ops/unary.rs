@@ -10,7 +10,6 @@
 //! Dtypes: where PyTorch's result is a float, integers are cast to it first. Rounding leaves integers alone. Sizes
 //! pass through. `expm1` and `log1p` keep their precision near 0.
 
-use super::elementwise::times;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Result};
 use network::{ActivationType, DType, ElementWiseOperation as E, TensorId, UnaryOperation as U};
@@ -147,25 +146,14 @@ fn round_decimals(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.with_scalar(after, whole, scale)?.into())
 }
 
-/// Rounds toward zero: the size rounded down, with the sign. Integers are whole already.
-pub(super) fn truncate(b: &mut Builder, x: TensorId) -> Result<TensorId> {
-    if !b.dtype(x).is_float() {
-        return Ok(x);
-    }
-    let size = b.unary(U::Abs, x)?;
-    let whole = b.unary(U::Floor, size)?;
-    let sign = b.unary(U::Sign, x)?;
-    b.prod(whole, sign)
-}
-
 fn trunc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    Ok(truncate(b, x)?.into())
+    Ok(b.truncate(x)?.into())
 }
 
 fn frac(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
-    let whole = truncate(b, x)?;
+    let whole = b.truncate(x)?;
     Ok(b.sub(x, whole)?.into())
 }
 
@@ -197,13 +185,13 @@ fn exp2(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn log2(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = float(b, call)?;
     let log = b.unary(U::Log, x)?;
-    Ok(times(b, log, LN_2.recip())?.into())
+    Ok(b.times(log, LN_2.recip())?.into())
 }
 
 fn log10(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = float(b, call)?;
     let log = b.unary(U::Log, x)?;
-    Ok(times(b, log, LN_10.recip())?.into())
+    Ok(b.times(log, LN_10.recip())?.into())
 }
 
 /// `2 * exp(x/2) * sinh(x/2)`, which cancels nowhere. Below -30 the result is -1 to the last bit, and sinh would

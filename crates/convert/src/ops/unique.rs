@@ -8,7 +8,6 @@
 //! Dtypes: float, int32, int64. The number of different elements is a symbol that data decides. Elements come
 //! sorted, asked for or not, as PyTorch has it. Uniqueness along an axis (`dim`) is refused.
 
-use super::mask::positions;
 use super::position::take;
 use super::sort::first;
 use super::{Operator, Outputs, operator};
@@ -42,7 +41,7 @@ fn runs(b: &mut Builder, x: TensorId, count: Option<&str>) -> Result<Runs> {
     let differs = b.not(same)?;
     let first = b.constant(Weights::bool(&[1], &[true]))?;
     let begins = b.concat(&[first, differs], 0)?;
-    let found = positions(b, begins, count)?;
+    let found = b.positions(begins, count)?;
     let found = b.cast(found, DType::Int64)?;
     let starts = take(b, found, 0, &Dim::Static(0))?;
     let ones = b.cast(begins, DType::Int64)?;

@@ -11,7 +11,7 @@
 //! Dtypes: one float type; coordinates are computed in float32. Every size may be symbolic.
 
 use super::Outputs;
-use super::detection::{neighbours, size_as};
+use super::detection::neighbours;
 use crate::{Builder, Call, Result};
 use dims::Dim;
 use network::{ElementWiseOperation as E, TensorId, UnaryOperation as U};
@@ -20,11 +20,11 @@ use network::{ElementWiseOperation as E, TensorId, UnaryOperation as U};
 fn position(b: &mut Builder, x: TensorId, size: &Dim, align_corners: bool) -> Result<TensorId> {
     let next = b.with_scalar(E::Sum, x, 1.0)?;
     if align_corners {
-        let last = size_as(b, &(size.clone() - Dim::Static(1)), b.dtype(x))?;
+        let last = b.size_as(&(size.clone() - Dim::Static(1)), b.dtype(x), 0)?;
         let half = b.with_scalar(E::Prod, next, 0.5)?;
         return b.prod(half, last);
     }
-    let size = size_as(b, size, b.dtype(x))?;
+    let size = b.size_as(size, b.dtype(x), 0)?;
     let scaled = b.prod(next, size)?;
     let moved = b.with_scalar(E::Sub, scaled, 1.0)?;
     b.with_scalar(E::Prod, moved, 0.5)
@@ -32,7 +32,7 @@ fn position(b: &mut Builder, x: TensorId, size: &Dim, align_corners: bool) -> Re
 
 /// Moves a position to the nearest element of the axis.
 fn clipped(b: &mut Builder, x: TensorId, size: &Dim) -> Result<TensorId> {
-    let last = size_as(b, &(size.clone() - Dim::Static(1)), b.dtype(x))?;
+    let last = b.size_as(&(size.clone() - Dim::Static(1)), b.dtype(x), 0)?;
     let x = b.with_scalar(E::Max, x, 0.0)?;
     b.elementwise(E::Min, x, last)
 }
@@ -40,7 +40,7 @@ fn clipped(b: &mut Builder, x: TensorId, size: &Dim) -> Result<TensorId> {
 /// Reflects a position at the borders of the axis until it is inside: at its elements, or half an element outside.
 fn reflected(b: &mut Builder, x: TensorId, size: &Dim, align_corners: bool) -> Result<TensorId> {
     let (first, length) = if align_corners { (0.0, size.clone() - Dim::Static(1)) } else { (-0.5, size.clone()) };
-    let span = size_as(b, &length, b.dtype(x))?;
+    let span = b.size_as(&length, b.dtype(x), 0)?;
     // A single element: the position is clipped afterwards.
     let span = b.with_scalar(E::Max, span, 1.0)?;
     let from_first = b.with_scalar(E::Sub, x, first)?;

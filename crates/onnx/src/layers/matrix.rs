@@ -7,7 +7,7 @@
 use crate::Result;
 use crate::graph::Value;
 use crate::scope::Scope;
-use crate::shape::Size;
+use crate::state::Size;
 use network::{Dim, Layer, MatrixOperation as M, Op, Weights};
 
 pub(super) fn lower(s: &mut Scope<'_, '_>, op0: M, op1: M) -> Result<Value> {

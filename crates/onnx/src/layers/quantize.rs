@@ -5,7 +5,7 @@ use crate::Result;
 use crate::graph::Value;
 use crate::proto::DataType;
 use crate::scope::Scope;
-use crate::shape::Size;
+use crate::state::Size;
 use network::{DType, Dim, Tensor, Weights};
 
 pub(super) fn quantize(s: &mut Scope<'_, '_>, axis: Option<usize>, to: DType) -> Result<Value> {

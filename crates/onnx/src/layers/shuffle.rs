@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::graph::Value;
 use crate::scope::Scope;
-use crate::shape::Size;
+use crate::state::Size;
 use network::{DType, Dim, ReshapeDim};
 
 pub(super) fn lower(

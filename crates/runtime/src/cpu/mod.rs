@@ -4,6 +4,7 @@
 //! bytes and the weights beside it, as borrowed memory that ONNX Runtime reads in place. It must not know where
 //! either came from.
 
+mod failure;
 mod library;
 mod session;
 #[allow(unsafe_code)]

@@ -196,7 +196,7 @@ pub(super) fn into_tensor(
     inputs: &[TensorView<'_>],
     session: impl Any + Send + Sync,
 ) -> Result<Tensor> {
-    let failed = |error: ort::Error| super::session::failure(Stage::Run, &error);
+    let failed = |error: ort::Error| super::failure::failure(Stage::Run, &error);
     let Output::Made(value) = output else {
         return Err(failed(ort::Error::new(format!("output `{name}` was not made"))));
     };
@@ -275,7 +275,7 @@ pub(super) fn add_weights(builder: &mut SessionBuilder, memory: &CpuMemory, weig
         }
         names.push(c_string("weight name", name)?);
         let value = Value::over(memory, *dtype, dims, data.as_ptr().cast_mut(), needed);
-        values.push(value.map_err(|error| super::session::failure(Stage::Load, &error))?);
+        values.push(value.map_err(|error| super::failure::failure(Stage::Load, &error))?);
     }
     if weights.is_empty() {
         return Ok(());
@@ -289,7 +289,7 @@ pub(super) fn add_weights(builder: &mut SessionBuilder, memory: &CpuMemory, weig
         let options = builder.ptr_mut();
         (ort::api().AddExternalInitializers)(options, names.as_ptr(), pointers.as_ptr(), names.len())
     };
-    check(status).map_err(|error| super::session::failure(Stage::Load, &error))
+    check(status).map_err(|error| super::failure::failure(Stage::Load, &error))
 }
 
 /// Takes the memory pool out of a session that is yet to be made.

@@ -11,7 +11,8 @@ use nvinfer as trt;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Sums of up to this many products are left alone, as by the precision pass, which keeps small layers float32 instead.
+/// Sums of up to this many products are left alone, as by the precision pass, which keeps small layers float32 instead
+/// (`FEW` in `crates/passes/src/tuning`).
 const SHORT: i64 = 256;
 /// Rows up to which a product has kernels that add up in float32; the same in the precision pass.
 const FEW_ROWS: i64 = 8;

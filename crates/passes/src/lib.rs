@@ -10,7 +10,6 @@
 mod affine;
 mod cse;
 mod dce;
-mod differences;
 mod digits;
 mod error;
 pub mod eval;
@@ -24,10 +23,10 @@ mod precision;
 mod quantize;
 mod reshape;
 mod simplify;
+mod tuning;
 
 pub use cse::cse;
 pub use dce::dce;
-pub use differences::differences;
 pub use error::Error;
 pub use fold::fold;
 pub use fold_batch_norm::fold_batch_norm;
@@ -37,6 +36,7 @@ pub use linear::linear;
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
+pub use tuning::differences;
 
 use network::Network;
 use std::time::{Duration, Instant};

@@ -29,7 +29,6 @@ mod observe;
 mod report;
 mod round;
 mod rules;
-mod sums;
 
 pub use observe::observe;
 pub use report::{Kept, PrecisionReport, Reason};

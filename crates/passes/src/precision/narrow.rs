@@ -3,9 +3,9 @@
 use super::report::{Kept, PrecisionReport, Reason};
 use super::round::{self, Rounded};
 use super::rules::{self, Rule};
-use super::sums;
 use super::{Half, PrecisionOptions};
 use crate::named::Named;
+use crate::tuning::accumulation;
 use network::{DType, Dim, Error, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,7 +52,11 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         typed: HashMap::new(),
         rounded: HashMap::new(),
         delicate: vec![false; old.tensor_count()],
-        sums: if options.rounds_sums && options.half == Half::Float16 { sums::long(old) } else { HashMap::new() },
+        sums: if options.rounds_sums && options.half == Half::Float16 {
+            accumulation::long(old)
+        } else {
+            HashMap::new()
+        },
         report: PrecisionReport::default(),
     };
     narrowing.inputs();

@@ -1,6 +1,7 @@
 //! What half precision does to each kind of layer.
 
 use super::Reason;
+use crate::tuning::FEW;
 use network::{
     ActivationType as A, ElementWiseOperation as E, FillOperation, InterpolationMode, Layer, Network, Op, PoolingType,
     ReduceOperation as R, TensorId, UnaryOperation as U,
@@ -20,10 +21,6 @@ pub(super) enum Rule {
     /// The elements' type does not matter.
     Any,
 }
-
-/// Sums of up to this many elements are exact enough in half precision whatever the kernel accumulates in; it takes in
-/// the averages at the end of image classifiers (7 x 7), not the statistics of a normalization.
-pub(super) const FEW: i64 = 256;
 
 /// The rule for a layer.
 pub(super) fn rule(network: &Network, layer: &Layer) -> Rule {

@@ -15,7 +15,7 @@
 //! For products of few rows, 8.6 has kernels of both kinds, and a build makes it take the exact ones; that costs
 //! timing them all. Where the weights are small, float32 costs less.
 
-use super::rules::FEW;
+use super::FEW;
 use network::{Dim, ElementWiseOperation, Layer, MatrixOperation, Network, Op, TensorId};
 use std::collections::{HashMap, HashSet};
 
@@ -31,7 +31,7 @@ const SMALL: i64 = 8 << 20;
 const FEW_ROWS: i64 = 8;
 
 /// The layers whose sums are too long for float16, and how many products each adds up, by their first output.
-pub(super) fn long(network: &Network) -> HashMap<TensorId, i64> {
+pub(crate) fn long(network: &Network) -> HashMap<TensorId, i64> {
     let Branches { inside, sums } = branches(network);
     let convolutions: HashMap<TensorId, i64> = per_layer(network, convolved).collect();
     let mut long: HashMap<TensorId, i64> =

@@ -1,4 +1,4 @@
-"""Options are declared once: Python's signature, the command line, the engine file and the documentation have the same."""
+"""Options are declared once: Python's signature, the command line and the engine file have the same."""
 
 import inspect
 import json
@@ -34,7 +34,8 @@ def test_defaults_are_those_of_the_declaration():
         if name in DECLARED and default is not None:
             wanted = list(default) if isinstance(default, tuple) else default
             assert json.loads(DECLARED[name].default) == wanted, name
-    assert json.loads(_core.recorded_options({name: value for name, value in parameters().items() if name in DECLARED})) == {}
+    given = {name: value for name, value in parameters().items() if name in DECLARED}
+    assert json.loads(_core.recorded_options(given)) == {}
 
 
 def test_every_flag_is_one_of_the_command(command):
@@ -54,18 +55,29 @@ def test_the_command_takes_every_option(command, tmp_path):
     model = nn.Linear(3, 2).eval()
     batch = {"input": {0: torch.export.Dim("batch", min=1, max=8)}}
     torch.export.save(torch.export.export(model, (torch.randn(2, 3),), dynamic_shapes=batch), tmp_path / "m.pt2")
-    flags = ["--backend", "cpu", "--input-name", "x", "--output-name", "y", "--max-batch-size", "5", "--bf16", "--keep-fp32", "last"]
-    flags += ["--workspace", "1M", "--optimization-level", "2", "--avg-timing-iterations", "3", "--build-threads", "2", "--threads", "1"]
-    flags += ["--tactic-sources", "CUBLAS,CUDNN", "--timing-cache", "off", "--engine-cache", tmp_path / "plans", "--cuda-graph", "never"]
-    flags += ["--version-compatible", "--hardware-compatible", "--refittable", "--min-layers", "2", "--no-verify", "--no-progress"]
-    status, said, complaint = command("build", tmp_path / "m.pt2", "--output", tmp_path / "net.trt2", *flags)
+    flags = [
+        *("--backend", "cpu", "--input-name", "x", "--output-name", "y", "--max-batch-size", "5", "--bf16"),
+        *("--keep-fp32", "last", "--workspace", "1M", "--optimization-level", "2", "--avg-timing-iterations", "3"),
+        *("--build-threads", "2", "--threads", "1", "--tactic-sources", "CUBLAS,CUDNN", "--timing-cache", "off"),
+        *("--engine-cache", tmp_path / "plans", "--cuda-graph", "never", "--version-compatible"),
+        *("--hardware-compatible", "--refittable", "--min-layers", "2", "--no-verify", "--no-progress"),
+    ]
+    status, _, complaint = command("build", tmp_path / "m.pt2", "--output", tmp_path / "net.trt2", *flags)
     assert status == 0, complaint
     manifest = json.loads(_core.read_manifest(str(tmp_path / "net.trt2")))
     assert [manifest["interface"][side][0]["name"] for side in ("inputs", "outputs")] == ["x", "y"]
     assert manifest["options"] == {
-        **{"half": "bfloat16", "keep_fp32": ["last"], "max_workspace_size": 2**20, "optimization_level": 2},
-        **{"avg_timing_iterations": 3, "tactic_sources": ["CUBLAS", "CUDNN"]},
-        **{"version_compatible": True, "hardware_compatible": True, "refittable": True},
+        "half": "bfloat16",
+        "keep_fp32": ["last"],
+        "max_workspace_size": 2**20,
+        "optimization_level": 2,
+        "avg_timing_iterations": 3,
+        "tactic_sources": ["CUBLAS", "CUDNN"],
+        "version_compatible": True,
+        "hardware_compatible": True,
+        "refittable": True,
     }
-    status, _, complaint = command("build", tmp_path / "m.pt2", "--output", tmp_path / "n.trt2", "--input-name", "y", "--output-name", "y")
-    assert status == 1 and "two tensors would be named `y`" in complaint
+    names = ["--input-name", "y", "--output-name", "y"]
+    status, _, complaint = command("build", tmp_path / "m.pt2", "--output", tmp_path / "n.trt2", *names)
+    assert status == 1
+    assert "two tensors would be named `y`" in complaint

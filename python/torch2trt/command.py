@@ -16,7 +16,8 @@ import torch
 from ._convert import torch2trt
 from ._core import Error, write_file
 from .capture.errors import one_line
-from .command_inputs import Call, module_of, random_inputs, safetensors, tensors_of
+from .capture.preserve import module_of
+from .command_inputs import Call, random_inputs, safetensors, tensors_of
 from .covered import coverage
 from .errors import error
 from .loading import load

@@ -22,6 +22,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._sympy.value_ranges import bound_sympy
 
 from .capture.errors import one_line
+from .capture.preserve import module_of
 from .capture.tree import InputTree
 from .errors import error
 
@@ -91,26 +92,6 @@ class Call:
                 found[end][name] = tuple(asked[end].get(name, default))
             _check_end(name, found["max"][name])
         return {f"{end}_shapes": shapes for end, shapes in found.items()} if is_dynamic else {}
-
-
-def module_of(program: torch.export.ExportedProgram) -> torch.nn.Module:
-    """The module of a program, whose signature has the keyword arguments as such: it takes them in no other way."""
-    spec = program.call_spec.in_spec
-    assert spec is not None
-    # The guards of nested arguments name what is not defined (PyTorch 2.15); engines check the sizes of each call.
-    has_guards = "check_guards" in inspect.signature(program.module).parameters
-    module = program.module(check_guards=False) if has_guards else program.module()
-    keywords = pytree.tree_unflatten(range(spec.num_leaves), spec)[1]
-    signature = inspect.signature(module.forward)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        parameter.replace(kind=kind) if name in keywords else parameter
-        for name, parameter in signature.parameters.items()
-    ]
-    own: Any = type(module).forward  # a class for this module alone
-    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    own.__signature__ = signature.replace(parameters=[first, *sorted(parameters, key=lambda one: one.kind)])
-    return module
 
 
 def _invented(inputs: list[Any], nodes: dict[str, Any], spec: pytree.TreeSpec) -> tuple[Any, Any]:
@@ -235,4 +216,4 @@ def safetensors() -> Any:
     return safetensors.torch
 
 
-__all__ = ["Call", "module_of", "random_inputs", "safetensors", "tensors_of"]
+__all__ = ["Call", "random_inputs", "safetensors", "tensors_of"]

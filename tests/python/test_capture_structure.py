@@ -132,3 +132,15 @@ def test_structures_pickle_without_the_sample_tensors():
     assert inputs.samples == [] and inputs.args == ()
     assert [id(tensor) for tensor in inputs.flatten(args, kwargs)] == [id(args[0]), id(kwargs["attention_mask"])]
     assert outputs.unflatten([1, 2]).pooler_output == 2 and outputs.names == captured.output_names
+
+
+def test_an_exported_program_is_called_with_its_keywords():
+    class Named(nn.Module):
+        def forward(self, x, *, scale, masks):
+            return x * scale + masks["a"] - masks["b"]
+
+    masks = {"a": torch.randn(2, 3), "b": torch.randn(3)}
+    args, kwargs = (torch.randn(2, 3),), {"scale": torch.randn(3), "masks": masks}
+    program = torch.export.export(Named(), args, kwargs)
+    captured = capture(program, args, kwargs)
+    assert captured.input_names == ["x", "scale", "masks.a", "masks.b"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from .errors import CaptureError, warn
 from .state import Recorded, names_written
@@ -50,7 +51,7 @@ def as_module(model: object) -> nn.Module:
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return as_module(model.module)
     if isinstance(model, torch.export.ExportedProgram):
-        return as_module(model.module())
+        return as_module(module_of(model))
     if isinstance(model, type):
         raise CaptureError(
             f"{model.__name__} is a class, not a model",
@@ -78,6 +79,26 @@ def as_module(model: object) -> nn.Module:
             help="pass an nn.Module, or a function of tensors",
         )
     return FunctionModule(model)
+
+
+def module_of(program: torch.export.ExportedProgram) -> torch.nn.Module:
+    """The module of a program, whose signature has the keyword arguments as such: it takes them in no other way."""
+    spec = program.call_spec.in_spec
+    assert spec is not None
+    # The guards of nested arguments name what is not defined (PyTorch 2.15); engines check the sizes of each call.
+    has_guards = "check_guards" in inspect.signature(program.module).parameters
+    module = program.module(check_guards=False) if has_guards else program.module()
+    keywords = pytree.tree_unflatten(range(spec.num_leaves), spec)[1]
+    signature = inspect.signature(module.forward)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        parameter.replace(kind=kind) if name in keywords else parameter
+        for name, parameter in signature.parameters.items()
+    ]
+    own: Any = type(module).forward  # a class for this module alone
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    own.__signature__ = signature.replace(parameters=[first, *sorted(parameters, key=lambda one: one.kind)])
+    return module
 
 
 def check_weights(module: nn.Module) -> None:

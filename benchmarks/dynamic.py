@@ -45,7 +45,9 @@ def check(name: str, sizes: list[dict[int, int]]) -> float:
     for size in sizes:
         given, named = of_sizes((args, kwargs), size)
         with torch.no_grad():
-            pairs = zip(pytree.tree_leaves(model(*given, **named)), pytree.tree_leaves(model_trt(*given, **named)), strict=True)
+            pairs = zip(
+                pytree.tree_leaves(model(*given, **named)), pytree.tree_leaves(model_trt(*given, **named)), strict=True
+            )
             worst = max([worst, *(difference(e, g) for e, g in pairs if isinstance(e, torch.Tensor))])
     return worst
 

@@ -118,7 +118,9 @@ def our_columns(
     row["ours"] = milliseconds(lambda: graphed(*inputs))
     row["host us"] = round(host_microseconds(lambda: graphed(*inputs), bare.replay), 1)
     row["bare ms"] = milliseconds(bare.replay)
-    print(f"  ours     {row['ours']:.3f} ms (a bare launch {row['bare ms']:.3f}), host +{row['host us']} us", flush=True)
+    print(
+        f"  ours     {row['ours']:.3f} ms (a bare launch {row['bare ms']:.3f}), host +{row['host us']} us", flush=True
+    )
     torch.cuda.synchronize()
 
 
@@ -234,7 +236,12 @@ class Worker:
 def run(options: argparse.Namespace, arguments: list[str]) -> None:
     rows = read_rows(options.rows)
     done = {(row["model"], row["type"]) for row in rows if "error" not in row or not options.retry}
-    todo = [(name, kind) for kind in options.types.split(",") for name in options.models.split(",") if (name, kind) not in done]
+    todo = [
+        (name, kind)
+        for kind in options.types.split(",")
+        for name in options.models.split(",")
+        if (name, kind) not in done
+    ]
     end, worker = time.monotonic() + options.budget, None
     for name, kind in todo:
         if time.monotonic() > end:
@@ -302,7 +309,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = []
     order = {name: k for k, name in enumerate(MODELS)}
     for kind in dict.fromkeys(row["type"] for row in rows):
-        chosen = sorted((row for row in rows if row["type"] == kind), key=lambda row: order.get(row["model"], len(order)))
+        chosen = sorted(
+            (row for row in rows if row["type"] == kind), key=lambda row: order.get(row["model"], len(order))
+        )
         chosen = [{**row, "speed-up": speed_up(row)} for row in chosen]
         there = {name: column for name, column in COLUMNS.items() if any(row.get(name) is not None for row in chosen)}
         lines += ["", f"### {kind}", "", "| model | " + " | ".join(heading for heading, _ in there.values()) + " |"]
@@ -327,7 +336,9 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600, help="seconds until a row is given up")
     parser.add_argument("--budget", type=float, default=math.inf, help="seconds after which no further row is begun")
     parser.add_argument("--tensorrt", help="path of the TensorRT library")
-    parser.add_argument("--onnx-plan", help="the program of crates/nvinfer/examples/onnx_plan.rs, for the column of the ONNX route")
+    parser.add_argument(
+        "--onnx-plan", help="the program of crates/nvinfer/examples/onnx_plan.rs, for the column of the ONNX route"
+    )
     parser.add_argument("--onnx-parser", help="path of TensorRT's ONNX parser, such as libnvonnxparser.so.8")
     parser.add_argument("--timing-cache", help="file of TensorRT's timing cache; default: that of torch2trt")
     parser.add_argument("--again", action="store_true", help="build a second time, with the timings of the first")

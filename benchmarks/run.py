@@ -107,9 +107,7 @@ def conversion(models: list[str], _: float) -> results.Rows:
         marks: dict[str, float] = {}
         start = time.perf_counter()
         # The walk is the last stage that capture reports; what comes before it is torch.export.
-        captured = capture(
-            model, args, kwargs, None, lambda stage, *_: marks.setdefault(stage, time.perf_counter())
-        )
+        captured = capture(model, args, kwargs, None, lambda stage, *_: marks.setdefault(stage, time.perf_counter()))
         walked = time.perf_counter()
         best = math.inf
         for _ in range(3):
@@ -120,7 +118,9 @@ def conversion(models: list[str], _: float) -> results.Rows:
             best = min(best, time.perf_counter() - begin)
         export, walk = marks["walk"] - start, walked - marks["walk"]
         ours = walk + best
-        print(f"| {name} | {export * 1e3:.0f} | {walk * 1e3:.0f} | {best * 1e3:.0f} | {ours / export:.3f} |", flush=True)
+        print(
+            f"| {name} | {export * 1e3:.0f} | {walk * 1e3:.0f} | {best * 1e3:.0f} | {ours / export:.3f} |", flush=True
+        )
         ms = {"export": export * 1e3, "walk": walk * 1e3, "convert": best * 1e3}
         rows.append({"model": name, **ms, "share": ours / export})
     return rows
@@ -168,12 +168,16 @@ print(f"{{(max(watch.peak, resident()) - before) / weights:.2f}} {{(resident() -
 
 
 def memory(_: list[str], __: float) -> results.Rows:
-    print("\nMemory: VGG-16 (553 MB of weights), resident memory above what PyTorch holds, in multiples of the weights\n")
+    print(
+        "\nMemory: VGG-16 (553 MB of weights), resident memory above what PyTorch holds, in multiples of the weights\n"
+    )
     print(f"| path | peak | after |\n|{'---|' * 3}")
     rows: results.Rows = []
     for path, label in (("tensorrt", "TensorRT, before the builder runs"), ("cpu", "CPU engine")):
         code = _MEMORY.format(path=path, paths=[p for p in sys.path if p])
-        peak, after = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        peak, after = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
         print(f"| {label} | {peak} | {after} |", flush=True)
         rows.append({"path": label, "peak": float(peak), "after": float(after)})
     return rows

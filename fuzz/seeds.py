@@ -53,7 +53,9 @@ SIZES = ["1", "batch", "2*s0 + 1", "floordiv(s0 - 1, 2)", "max(s0, 3)*min(s1, 4)
 
 def without_paths(text: str) -> str:
     """The JSON of a graph without the stack traces, which name files of this machine."""
-    return re.sub(r'"stack_trace": ?"(?:[^"\\]|\\.)*"', '"stack_trace": "File \\\\"net.py\\\\", line 3, in forward"', text)
+    return re.sub(
+        r'"stack_trace": ?"(?:[^"\\]|\\.)*"', '"stack_trace": "File \\\\"net.py\\\\", line 3, in forward"', text
+    )
 
 
 def write(target: str, name: str, content: bytes) -> None:
@@ -81,7 +83,9 @@ def main() -> None:
                 if "sample_inputs" not in entry:
                     written.writestr(zipfile.ZipInfo(entry), data)
         write("archive", name, archive.getvalue())
-        converted = torch2trt(model, [x], dynamic_shapes=None if dims is None else [dims], progress=False, backend="cpu")
+        converted = torch2trt(
+            model, [x], dynamic_shapes=None if dims is None else [dims], progress=False, backend="cpu"
+        )
         write("network_text", name, str(converted.network).encode())
         with tempfile.NamedTemporaryFile(suffix=".trt2") as file:
             converted.save(file.name)

@@ -207,10 +207,16 @@ def keywords(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise rejected(name, value, f'give a dict of sample inputs by the names of forward: {name}={{"mask": mask}}', "E0602")
+        raise rejected(
+            name, value, f'give a dict of sample inputs by the names of forward: {name}={{"mask": mask}}', "E0602"
+        )
     wrong = next((key for key in value if not isinstance(key, str)), None)
     if wrong is not None or None in value:
-        raise error("E0602", f"`{name}` has the key {shown(wrong)}", "give the sample inputs by the names of forward's parameters")
+        raise error(
+            "E0602",
+            f"`{name}` has the key {shown(wrong)}",
+            "give the sample inputs by the names of forward's parameters",
+        )
     return dict(value)
 
 
@@ -284,7 +290,11 @@ ACCEPTED: dict[str, Check] = {
     "fallback": flag,
     "plugins": _libraries,
     "run_in_pytorch": lambda name, value: names(name, value, '"roi_heads"'),
-    "min_layers": lambda name, value: 5 if value is None else integer(1, 2**31 - 1, "give the least number of operator calls of an engine")(name, value),
+    "min_layers": lambda name, value: (
+        5
+        if value is None
+        else integer(1, 2**31 - 1, "give the least number of operator calls of an engine")(name, value)
+    ),
 }
 """The arguments whose values are checked here. Shapes are checked against the samples, samples against the model."""
 

@@ -18,7 +18,10 @@ from .errors import error
 
 _MAPPED = {
     "strict_type_constraints": (False, "every network is strongly typed, so each layer's type is always obeyed"),
-    "use_onnx": (False, "the model is captured by torch.export either way; model_trt.network.save_onnx(path) writes ONNX"),
+    "use_onnx": (
+        False,
+        "the model is captured by torch.export either way; model_trt.network.save_onnx(path) writes ONNX",
+    ),
     "onnx_opset": (None, "no ONNX file lies between the model and TensorRT; save_onnx chooses the opset"),
     "gpu_fallback": (True, "there is no DLA to fall back from"),
     "int8_calib_batch_size": (1, "samples are put together to the batch of the inputs"),
@@ -88,7 +91,11 @@ def names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> tuple
     for argument, own in (("input_names", inputs), ("output_names", outputs)):
         wanted = list(given[argument] or [])
         if len(wanted) > len(own):
-            raise error("E0701", f"`{argument}` has {len(wanted)} names, the model has {len(own)}: {', '.join(own)}", "give one for each")
+            raise error(
+                "E0701",
+                f"`{argument}` has {len(wanted)} names, the model has {len(own)}: {', '.join(own)}",
+                "give one for each",
+            )
         chosen.append([*wanted, *own[len(wanted) :]])
     every = [*chosen[0], *chosen[1]]
     twice = next((name for name, count in Counter(every).items() if count > 1), None)

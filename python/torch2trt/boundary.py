@@ -13,7 +13,13 @@ from collections.abc import Sequence
 
 import torch
 
-_CARRIED = {"float64": torch.float32, "int16": torch.int32, "int8": torch.int32, "complex64": torch.complex64, "complex128": torch.complex64}
+_CARRIED = {
+    "float64": torch.float32,
+    "int16": torch.int32,
+    "int8": torch.int32,
+    "complex64": torch.complex64,
+    "complex128": torch.complex64,
+}
 """The dtype of the engine's tensor, before a complex one is seen as pairs."""
 
 
@@ -79,4 +85,6 @@ def extra_axes(dtypes: Sequence[str | None], index: int) -> list[tuple[int, int,
 def described(names: Sequence[str], dtypes: Sequence[str | None]) -> str | None:
     """Which inputs lose precision; None where none does."""
     found = [f"`{name}`" for name, dtype in zip(names, dtypes) if dtype in ("float64", "complex128")]
-    return f"{', '.join(found)}: float64 is computed in float32, to which inputs are cast at each call" if found else None
+    return (
+        f"{', '.join(found)}: float64 is computed in float32, to which inputs are cast at each call" if found else None
+    )

@@ -66,6 +66,7 @@ class Dataset(torch.utils.data.Dataset):
 
     def median_numel_shapes(self, flat: bool = False) -> Any:
         """The shape with the median number of elements, of each input."""
+
         def median(shapes: Shapes) -> tuple[int, ...]:
             return sorted(shapes, key=lambda shape: torch.Size(shape).numel())[len(shapes) // 2]
 

@@ -17,7 +17,10 @@ class Flatten(torch.nn.Module):
     """Calls a module that takes nested arguments with flat ones."""
 
     def __init__(
-        self, module: torch.nn.Module, input_flattener: Flattener | None = None, output_flattener: Flattener | None = None
+        self,
+        module: torch.nn.Module,
+        input_flattener: Flattener | None = None,
+        output_flattener: Flattener | None = None,
     ) -> None:
         super().__init__()
         self.module, self.input_flattener, self.output_flattener = module, input_flattener, output_flattener
@@ -37,7 +40,10 @@ class Unflatten(torch.nn.Module):
     """Calls a module that takes flat arguments with nested ones."""
 
     def __init__(
-        self, module: torch.nn.Module, input_flattener: Flattener | None = None, output_flattener: Flattener | None = None
+        self,
+        module: torch.nn.Module,
+        input_flattener: Flattener | None = None,
+        output_flattener: Flattener | None = None,
     ) -> None:
         super().__init__()
         self.module, self.input_flattener, self.output_flattener = module, input_flattener, output_flattener

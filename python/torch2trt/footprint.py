@@ -56,7 +56,9 @@ class _Sized:
         dims = output.dims
         if dims is None or any(isinstance(dim, str) and len(dim) > _LONGEST for dim in dims):
             return None
-        return cls(id, output.dtype, tuple(dim if isinstance(dim, int) else compile(dim, "<size>", "eval") for dim in dims))
+        return cls(
+            id, output.dtype, tuple(dim if isinstance(dim, int) else compile(dim, "<size>", "eval") for dim in dims)
+        )
 
     def shape(self, symbols: Mapping[str, Any]) -> Shape | None:
         """None where a size follows from values."""
@@ -98,13 +100,18 @@ class Footprint:
     @cached_property
     def _sized(self) -> list[tuple[_Sized, Node]]:
         pairs = ((id, output, node) for node in self._program.nodes for id, output in zip(node.ids, node.outputs))
-        found = ((_Sized.of(id, output), node) for id, output, node in pairs if isinstance(output, Output) and id is not None)
+        found = (
+            (_Sized.of(id, output), node) for id, output, node in pairs if isinstance(output, Output) and id is not None
+        )
         return [(sized, node) for sized, node in found if sized is not None]
 
     @cached_property
     def _together(self) -> list[set[int]]:
         """What each operator reads and writes."""
-        return [{id for _, arg in node.args for id in _ids(arg)} | {id for id in node.ids if id is not None} for node in self._program.nodes]
+        return [
+            {id for _, arg in node.args for id in _ids(arg)} | {id for id in node.ids if id is not None}
+            for node in self._program.nodes
+        ]
 
 
 class Room:
@@ -128,7 +135,9 @@ class Room:
         """Why there is no comparison at these shapes."""
         listed = ", ".join(str(list(shape)) for shape in shapes)
         needed = self._footprint.bytes(shapes) / 1e9
-        return f"a comparison at {listed} needs about {needed:.3g} GB of memory, and {self.most / 1e9:.3g} GB may be used"
+        return (
+            f"a comparison at {listed} needs about {needed:.3g} GB of memory, and {self.most / 1e9:.3g} GB may be used"
+        )
 
 
 def cut(profile: Ranges, fits: Fits) -> Ranges:
@@ -171,7 +180,9 @@ def check_ranges(program: Program, profiles: list[Ranges], backend: str) -> None
             raise _beyond(program, profile, longest, found, most)
 
 
-def _beyond(program: Program, profile: Ranges, longest: int, found: tuple[_Sized, Shape, Node | None], most: int) -> Error:
+def _beyond(
+    program: Program, profile: Ranges, longest: int, found: tuple[_Sized, Shape, Node | None], most: int
+) -> Error:
     _, shape, node = found
     names = [given.name for given in program.inputs]
     asked = [

@@ -78,7 +78,9 @@ class TRTModule(torch.nn.Module):
         if hasattr(engine, "serialize"):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
         elif engine is not None and not isinstance(engine, (Engine, PartitionedEngine)):
-            raise accepted.rejected("engine", engine, "give an engine of TensorRT's Python package, or use torch2trt.load(path)")
+            raise accepted.rejected(
+                "engine", engine, "give an engine of TensorRT's Python package, or use torch2trt.load(path)"
+            )
         elif engine is not None:
             self._fill(engine, inputs, outputs, report, plan, network)
             self.become(engine, weights or [])
@@ -201,7 +203,11 @@ class TRTModule(torch.nn.Module):
                 check_tensors(out, self.output_names, "out")
             if isinstance(failed, Error):
                 raise
-            raise error("E0407", f"the engine failed: {one_line(failed)}", "call the module with contiguous copies of the tensors") from failed
+            raise error(
+                "E0407",
+                f"the engine failed: {one_line(failed)}",
+                "call the module with contiguous copies of the tensors",
+            ) from failed
 
     def _run_cast(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
         """Runs an engine that lacks some of the model's dtypes."""
@@ -245,16 +251,24 @@ class TRTModule(torch.nn.Module):
         """
         if isinstance(self._saved(), PartitionedEngine):
             raise error(
-                "E0701", "a model with parts in PyTorch has no single TensorRT plan", "write an engine file with model_trt.save(path)"
+                "E0701",
+                "a model with parts in PyTorch has no single TensorRT plan",
+                "write an engine file with model_trt.save(path)",
             )
         plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
         if plan is None:
-            raise error("E0701", "there is no TensorRT plan: the model runs on the CPU engine", 'convert with backend="tensorrt"')
+            raise error(
+                "E0701",
+                "there is no TensorRT plan: the model runs on the CPU engine",
+                'convert with backend="tensorrt"',
+            )
         path = _checked_path(path, "save_plan", "a TensorRT plan")
         try:
             write_file(path, plan)
         except OSError as refused:
-            raise error("E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists") from refused
+            raise error(
+                "E0605", f"the plan cannot be written: {refused}", "choose a path in a folder that exists"
+            ) from refused
 
     def _saved(self) -> Engine | Plan | PartitionedEngine:
         saved = self.plan or self.engine
@@ -344,7 +358,9 @@ def _bytes_of(data: Any, key: str) -> bytes:
         if isinstance(data, (bytes, bytearray, memoryview)):
             return bytes(data)
     raise error(
-        "E0605", f"`{key}` in the state dict is {accepted.shown(data)}, and no engine", "load what model_trt.state_dict() returned"
+        "E0605",
+        f"`{key}` in the state dict is {accepted.shown(data)}, and no engine",
+        "load what model_trt.state_dict() returned",
     )
 
 

@@ -86,9 +86,21 @@ def _without_weights(module: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {}
     for part in module.modules():
         for table in (part._parameters, part._buffers):
-            memo.update({id(tensor): Weightless.of(tensor) for tensor in table.values() if tensor is not None and id(tensor) not in memo})
+            memo.update(
+                {
+                    id(tensor): Weightless.of(tensor)
+                    for tensor in table.values()
+                    if tensor is not None and id(tensor) not in memo
+                }
+            )
         # Hooks belong to the original, and may refer to anything.
-        memo.update({id(table): type(table)() for name, table in vars(part).items() if name.endswith("_hooks") and isinstance(table, dict)})
+        memo.update(
+            {
+                id(table): type(table)()
+                for name, table in vars(part).items()
+                if name.endswith("_hooks") and isinstance(table, dict)
+            }
+        )
     with _Hollow():
         return copy.deepcopy(module, memo)
 

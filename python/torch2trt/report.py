@@ -116,5 +116,10 @@ def _row(name: str, value: str, width: int) -> str:
     """A row, wrapped under its value. Words that are longer than a line stay whole, so that they can be copied."""
     head = f"{name:>{width}}: "
     return textwrap.fill(
-        value, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False
+        value,
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -83,10 +83,13 @@ class Samples:
     resized: bool = False
     """Whether others are, because of min, opt and max shapes or a largest batch."""
 
-    def ranges(self, names: Sequence[str], dtypes: Sequence[str | None] = ()) -> list[dict[str, list[tuple[int, int, int]]]]:
+    def ranges(
+        self, names: Sequence[str], dtypes: Sequence[str | None] = ()
+    ) -> list[dict[str, list[tuple[int, int, int]]]]:
         """The profiles by the names of the engine's inputs, as the Rust options have them."""
         return [
-            {name: [*profile.axes(k), *extra_axes(dtypes, k)] for k, name in enumerate(names)} for profile in self.profiles
+            {name: [*profile.axes(k), *extra_axes(dtypes, k)] for k, name in enumerate(names)}
+            for profile in self.profiles
         ]
 
     def settle(self, captured: Captured) -> None:
@@ -211,7 +214,8 @@ def _check_parts(module: torch.nn.Module) -> None:
             raise error(
                 "E0601",
                 f"{f'`{path}`' if path else 'the model'} is a converted module: it holds an engine, and no PyTorch code to capture",
-                "convert the original module" + (f", or put it back into the model first: model.{path} = original" if path else ""),
+                "convert the original module"
+                + (f", or put it back into the model first: model.{path} = original" if path else ""),
             )
 
 
@@ -236,7 +240,11 @@ def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured)
 
 def _items(dataset: Any) -> Iterator[Any]:
     """The samples of a data set with a length and items, or of anything that can be iterated, such as a DataLoader."""
-    if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__") and not isinstance(dataset, (dict, torch.Tensor)):
+    if (
+        hasattr(dataset, "__len__")
+        and hasattr(dataset, "__getitem__")
+        and not isinstance(dataset, (dict, torch.Tensor))
+    ):
         for index in range(len(dataset)):
             yield dataset[index]
         return
@@ -263,7 +271,9 @@ def _inputs_of(item: Any, index: int, kwargs: dict[str, Any] | None, inputs: Inp
 
 def _other(size: int, low: int, high: int) -> int:
     """A size within the range that is not this one, where there is one."""
-    return next((other for other in (high, low, (low + high) // 2) if other not in (2, size)), low if size != low else high)
+    return next(
+        (other for other in (high, low, (low + high) // 2) if other not in (2, size)), low if size != low else high
+    )
 
 
 def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges], dynamic_shapes: Any) -> Samples:
@@ -276,10 +286,13 @@ def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges],
     return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree, inspect.signature(module.forward))
 
 
-def _with_dataset(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions) -> ShapeOptions:
+def _with_dataset(
+    tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions
+) -> ShapeOptions:
     """The ranges of the samples, where the call gives none."""
     rows = [
-        [tuple(tensor.shape) for tensor in tree.flatten(*normalized(dataset[index], kwargs))] for index in range(len(dataset))
+        [tuple(tensor.shape) for tensor in tree.flatten(*normalized(dataset[index], kwargs))]
+        for index in range(len(dataset))
     ]
     given = (options.min_shapes, options.opt_shapes, options.max_shapes)
     found = [own if asked is None else asked for asked, own in zip(given, profiles_of(rows))]

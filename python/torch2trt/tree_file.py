@@ -72,7 +72,9 @@ def structure_to_json(spec: pytree.TreeSpec) -> Any:
         return _spec_to_json(spec)
     except Exception as problem:  # whatever a registered class's context does when it is written
         raise error(
-            "E0605", f"the structure of the model's inputs has no written form: {problem}", "pass tensors, lists or dictionaries"
+            "E0605",
+            f"the structure of the model's inputs has no written form: {problem}",
+            "pass tensors, lists or dictionaries",
         ) from problem
 
 
@@ -98,7 +100,9 @@ def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
         specs = [[name, _spec_to_json(spec)] for name, spec in tree._specs.items()]
     except Exception as problem:  # whatever a registered class's context does when it is written
         raise error(
-            "E0605", f"the structure of the model's inputs has no written form: {problem}", "pass tensors, lists or dictionaries"
+            "E0605",
+            f"the structure of the model's inputs has no written form: {problem}",
+            "pass tensors, lists or dictionaries",
         ) from problem
     return {
         "parameters": [_parameter_to_json(p) for p in tree._signature.parameters.values()],
@@ -149,7 +153,9 @@ def _outputs_from_json(data: dict[str, Any]) -> OutputTree:
         try:
             spec = pytree.tree_structure(_skeleton(data["spec"]))
         except NotImplementedError as problem:
-            logger.warning("outputs come in a dictionary, since the class of the return value is not there: %s", problem)
+            logger.warning(
+                "outputs come in a dictionary, since the class of the return value is not there: %s", problem
+            )
     if spec is None:
         spec = pytree.tree_structure(dict.fromkeys(names, 0))
     if spec.num_leaves != len(leaves):
@@ -168,7 +174,10 @@ def _dtypes(data: dict[str, Any], names: list[str]) -> list[str | None]:
     found = list(data.get("dtypes", ()))
     if len(found) != len(names):
         return []
-    return [name if isinstance(name, str) and isinstance(getattr(torch, name, None), torch.dtype) else None for name in found]
+    return [
+        name if isinstance(name, str) and isinstance(getattr(torch, name, None), torch.dtype) else None
+        for name in found
+    ]
 
 
 def _named(tree: OutputTree, names: list[str]) -> OutputTree:
@@ -181,7 +190,9 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
     """Python's own containers by kind; what a package registered in pytree's own text."""
     if spec.is_leaf():
         return None
-    children = [_spec_to_json(child) for child in (spec.children() if hasattr(spec, "children") else spec.children_specs)]
+    children = [
+        _spec_to_json(child) for child in (spec.children() if hasattr(spec, "children") else spec.children_specs)
+    ]
     if spec.type in (list, tuple):
         return {spec.type.__name__: children}
     if spec.type is dict and all(isinstance(key, (str, int)) for key in spec.context):

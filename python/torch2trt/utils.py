@@ -22,7 +22,9 @@ def trt_network_to_dot_graph(network: Any) -> Any:
     try:
         import graphviz
     except ImportError:
-        raise error("E0701", "the graphviz package, which draws the network, is not installed", "pip install graphviz") from None
+        raise error(
+            "E0701", "the graphviz package, which draws the network, is not installed", "pip install graphviz"
+        ) from None
     dot = graphviz.Digraph(comment="Network")
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     made = {}

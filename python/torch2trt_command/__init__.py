@@ -41,4 +41,6 @@ def _core() -> Any:
             module = module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
-    sys.exit("torch2trt: the package torch2trt is not installed as a whole; install it again: pip install --force-reinstall torch2trt")
+    sys.exit(
+        "torch2trt: the package torch2trt is not installed as a whole; install it again: pip install --force-reinstall torch2trt"
+    )

@@ -212,7 +212,12 @@ def capture(
         constants = constant_arguments(graph) if interceptor.kept else {}
     kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
     graph.kept = kept
-    found = {"places": graph.places, "guards": graph.guards, "fixed": graph.fixed, "whole": walked and Whole(graph, walked)}
+    found = {
+        "places": graph.places,
+        "guards": graph.guards,
+        "fixed": graph.fixed,
+        "whole": walked and Whole(graph, walked),
+    }
     held = graph if kept or to_cut else None
     return Captured(program, inputs, graph.tree, reason, kept, constants, graph=held, **found)
 
@@ -272,7 +277,10 @@ def _graph(
 def _warn_traced(graph: AtenGraph, reason: str) -> None:
     numbers, help = [], ""
     if graph.decided:
-        numbers = ["decisions by values of the inputs, now as they were for the sample inputs:", *_listed(graph.decided)]
+        numbers = [
+            "decisions by values of the inputs, now as they were for the sample inputs:",
+            *_listed(graph.decided),
+        ]
         help = "\nhelp: choose with torch.where, or convert once for each decision"
     if graph.fixed:
         numbers += ["numbers that were read out of the inputs, now constants:", *_listed(graph.fixed)]
@@ -306,7 +314,9 @@ def _warn_states(module: torch.nn.Module, inputs: InputTree) -> None:
             "the model keeps state in Python attributes; the converted model does not: every call computes with the values "
             "that they had at the conversion"
         )
-        help = "help: pass the state as an input and return it as an output, or call the model itself where it is needed"
+        help = (
+            "help: pass the state as an input and return it as an output, or call the model itself where it is needed"
+        )
         warn("\n".join([first, *lines, *more, help]))
 
 
@@ -345,6 +355,9 @@ def _not_dynamic(refusal: BaseException) -> CaptureError:
         )
     return CaptureError(
         "the model cannot be captured with these dynamic shapes",
-        facts=[(f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__) + place_of(refusal), *lines[1:12]],
+        facts=[
+            (f"{type(refusal).__name__}: {lines[0]}" if lines else type(refusal).__name__) + place_of(refusal),
+            *lines[1:12],
+        ],
         help=help,
     )

@@ -168,7 +168,9 @@ def _object_of(children: Iterable[Any], context: _Others) -> Any:
 def _is_object(value: Any) -> bool:
     """Whether it is an object of a class written in Python, made of its attributes."""
     made_otherwise = (torch.Tensor, torch.nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
-    return hasattr(value, "__dict__") and not isinstance(value, made_otherwise) and type(value).__new__ is object.__new__
+    return (
+        hasattr(value, "__dict__") and not isinstance(value, made_otherwise) and type(value).__new__ is object.__new__
+    )
 
 
 def _holds_tensors(value: Any, seen: frozenset[int] = frozenset()) -> bool:

@@ -22,7 +22,9 @@ _SETTING = "fake_tensor_propagate_real_tensors"
 
 def is_by_values(refusal: BaseException | None) -> bool:
     """Whether torch.export refused a decision by values, and PyTorch can carry them along."""
-    return isinstance(refusal, (symbolic_shapes.GuardOnDataDependentSymNode, DataDependentOutputException)) and hasattr(config, _SETTING)
+    return isinstance(refusal, (symbolic_shapes.GuardOnDataDependentSymNode, DataDependentOutputException)) and hasattr(
+        config, _SETTING
+    )
 
 
 @contextmanager
@@ -31,7 +33,10 @@ def with_values() -> Iterator[None]:
 
     PyTorch then also asks whether both agree on where tensors begin in memory, which would fix sizes to the sample's.
     """
-    with replaced([(fake_utils, "_check_fake_real_tensors", lambda _: lambda *_, **__: None)]), config.patch({_SETTING: True}):
+    with (
+        replaced([(fake_utils, "_check_fake_real_tensors", lambda _: lambda *_, **__: None)]),
+        config.patch({_SETTING: True}),
+    ):
         yield
 
 
@@ -44,7 +49,9 @@ def inputs_decide(graph: torch.fx.Graph, inputs: set[str]) -> bool:
         if node.name in inputs:
             return True
         # A size is known without the tensor that it is of.
-        before = [used for used in node.all_input_nodes if isinstance(used.meta.get("val"), (torch.Tensor, list, tuple))]
+        before = [
+            used for used in node.all_input_nodes if isinstance(used.meta.get("val"), (torch.Tensor, list, tuple))
+        ]
         pending.extend(used for used in before if used not in seen)
         seen.update(before)
     return False

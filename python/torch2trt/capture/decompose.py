@@ -39,7 +39,10 @@ def rules(operators: Collection[OpOverload]) -> Rules:
     if not operators:
         return {}
     exported = torch.export.default_decompositions()
-    found = {operator: exported[operator] if operator in exported else decomposition_table.get(operator) for operator in operators}
+    found = {
+        operator: exported[operator] if operator in exported else decomposition_table.get(operator)
+        for operator in operators
+    }
     return {operator: rule for operator, rule in found.items() if rule is not None}
 
 

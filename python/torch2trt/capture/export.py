@@ -96,7 +96,11 @@ def export(
     places: Places = {}
     changed: set[str] = set()
     # What runs on values must not change those of the caller.
-    args, kwargs = inputs.rebuild([sample.detach().clone() for sample in inputs.samples]) if values else (inputs.args, inputs.kwargs)
+    args, kwargs = (
+        inputs.rebuild([sample.detach().clone() for sample in inputs.samples])
+        if values
+        else (inputs.args, inputs.kwargs)
+    )
     try:
         with (
             with_values() if values else nullcontext(),

@@ -173,7 +173,9 @@ def _references(value: Any) -> Iterator[Any]:
         if not value.__module__ or value.__module__.partition(".")[0] != "torch" or value.__closure__:
             yield from (value.__defaults__, value.__kwdefaults__, value.__dict__)
             yield from (content for cell in value.__closure__ or () if (content := _content(cell)) is not _EMPTY)
-            yield from (item for name in _global_names(value) if isinstance(item := value.__globals__.get(name), nn.Module))
+            yield from (
+                item for name in _global_names(value) if isinstance(item := value.__globals__.get(name), nn.Module)
+            )
     elif isinstance(value, nn.Module) or _is_object(value):
         yield from list(value.__dict__.values())
         yield from (getattr(value, slot) for slot in _slots(type(value)) if hasattr(value, slot))

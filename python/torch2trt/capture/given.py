@@ -48,7 +48,9 @@ def finite() -> Iterator[None]:
     try:
         yield
     except RecursionError:
-        raise InputError("an argument contains itself", help="pass tensors, lists or dictionaries without cycles") from None
+        raise InputError(
+            "an argument contains itself", help="pass tensors, lists or dictionaries without cycles"
+        ) from None
 
 
 def check_tensor(name: str, tensor: torch.Tensor) -> None:
@@ -70,7 +72,9 @@ def check_tensors(given: Any, names: Sequence[str], argument: str) -> None:
         InputError: for something else than a list of tensors, and for a tensor as `check_tensor` does.
     """
     if not isinstance(given, (list, tuple)):
-        raise InputError(f"`{argument}` is {shown(given)}", help=f"give a list of tensors, one for each of {', '.join(names)}")
+        raise InputError(
+            f"`{argument}` is {shown(given)}", help=f"give a list of tensors, one for each of {', '.join(names)}"
+        )
     labels = [*names, *(f"{argument}[{k}]" for k in range(len(names), len(given)))]
     for name, tensor in zip(labels, given):
         if not isinstance(tensor, torch.Tensor):
@@ -97,10 +101,16 @@ def _refused(tensor: torch.Tensor) -> tuple[str, str] | None:
     if type(tensor).__name__ == "FakeTensor":
         return "a fake tensor, which has no values", "give a tensor with values, outside of FakeTensorMode"
     if tensor.is_meta:
-        return "on the meta device, where tensors have no values", "give a tensor with values, such as torch.randn(x.shape)"
+        return (
+            "on the meta device, where tensors have no values",
+            "give a tensor with values, such as torch.randn(x.shape)",
+        )
     if _is_wrapper(tensor):
         kind = f"{type(tensor).__module__}.{type(tensor).__qualname__}"
-        return f"a {kind}, which wraps other tensors", "an engine takes plain tensors: pass the tensor that it stands for"
+        return (
+            f"a {kind}, which wraps other tensors",
+            "an engine takes plain tensors: pass the tensor that it stands for",
+        )
     return None
 
 

@@ -120,7 +120,12 @@ def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int) -> Si
 
 _CONVERSIONS = [
     (owner, name)
-    for owner, name in ((torch.SymInt, "__int__"), (torch.SymInt, "__index__"), (torch.SymFloat, "__int__"), (torch.SymFloat, "__float__"))
+    for owner, name in (
+        (torch.SymInt, "__int__"),
+        (torch.SymInt, "__index__"),
+        (torch.SymFloat, "__int__"),
+        (torch.SymFloat, "__float__"),
+    )
     if hasattr(owner, name)  # torch 2.6 lacks some
 ]
 _INTERACTIVE = ("<stdin>", "<string>", "<ipython-input")  # code without a file

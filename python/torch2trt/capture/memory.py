@@ -16,7 +16,9 @@ def lies_in_order(tensor: torch.Tensor) -> bool:
     return tensor.is_contiguous() and tensor.storage_offset() == 0
 
 
-def elements_at(tensor: torch.Tensor, size: Sequence[int], stride: Sequence[int], offset: int | None) -> torch.Tensor | None:
+def elements_at(
+    tensor: torch.Tensor, size: Sequence[int], stride: Sequence[int], offset: int | None
+) -> torch.Tensor | None:
     """Which elements of a tensor, counted in order, `tensor.as_strided(size, stride, offset)` reads.
 
     Returns:
@@ -24,7 +26,10 @@ def elements_at(tensor: torch.Tensor, size: Sequence[int], stride: Sequence[int]
     """
     offset = tensor.storage_offset() if offset is None else offset
     own = (tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
-    ends = (start + sum((n - 1) * step for n, step in zip(sizes, steps)) for sizes, steps, start in (own, (size, stride, offset)))
+    ends = (
+        start + sum((n - 1) * step for n, step in zip(sizes, steps))
+        for sizes, steps, start in (own, (size, stride, offset))
+    )
     memory = torch.arange(max(0, *ends) + 1)
     places = memory.as_strided(*own).flatten()
     memory = torch.full_like(memory, -1).index_put((places,), torch.arange(tensor.numel()))

@@ -83,7 +83,9 @@ class ReadNumbers:
                 self._declare_symbol(symbol)
                 names = [("symbol", symbol.name)]
         source = node.args[0]
-        self._append(node, "aten.item.default", [("self", self.tensor(source)), *names], self._dtype(source.meta["val"]))
+        self._append(
+            node, "aten.item.default", [("self", self.tensor(source)), *names], self._dtype(source.meta["val"])
+        )
 
     def _compute_number(self, node: FxNode, value: Any) -> None:
         """Arithmetic on numbers as an operator on 0-D tensors."""

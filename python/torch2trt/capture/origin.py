@@ -44,7 +44,9 @@ def is_user_code(file: str) -> bool:
 def place_of(error: BaseException) -> str:
     """The line of the model that an error came from, as ` (file.py:12 in forward)`; empty where it has none."""
     frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [(code, line) for code, line in frames if is_user_code(code.co_filename) and not _is_library(code.co_filename)]
+    own = [
+        (code, line) for code, line in frames if is_user_code(code.co_filename) and not _is_library(code.co_filename)
+    ]
     return f" ({os.path.basename(own[-1][0].co_filename)}:{own[-1][1]} in {own[-1][0].co_name})" if own else ""
 
 

@@ -141,7 +141,9 @@ def _define(name: str, states: int) -> None:
         f"bool train, bool bidirectional, bool batch_first) -> ({outputs})"
     )
 
-    def computed(x: torch.Tensor, lengths: torch.Tensor, hx: Any, params: Any, *options: Any) -> tuple[torch.Tensor, ...]:
+    def computed(
+        x: torch.Tensor, lengths: torch.Tensor, hx: Any, params: Any, *options: Any
+    ) -> tuple[torch.Tensor, ...]:
         lengths, order = lengths.cpu().sort(descending=True)
         back = order.argsort()
         data, sizes = torch._VF._pack_padded_sequence(x.index_select(1, order.to(x.device)), lengths, False)

@@ -172,12 +172,18 @@ def preserved(module: nn.Module, values: bool = False, changed: set[str] | None 
     recorded: Recorded
     names: set[str]
     # torch.export puts back what it knows of before this function could look.
-    noticed = None if changed is None else module.register_forward_hook(lambda *_: changed.update(names_written(recorded, names)))
+    noticed = (
+        None
+        if changed is None
+        else module.register_forward_hook(lambda *_: changed.update(names_written(recorded, names)))
+    )
     recorded = Recorded(module)
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     names |= {name for name, _ in module.named_buffers(remove_duplicate=False)}
     weights = {id(tensor) for _, tensor in _named_weights(module)}
-    written = [tensor for tensor in tensors_of(module) if id(tensor) not in weights] + (list(module.buffers()) if values else [])
+    written = [tensor for tensor in tensors_of(module) if id(tensor) not in weights] + (
+        list(module.buffers()) if values else []
+    )
     unique = {id(tensor): tensor for tensor in written if not tensor.is_inference()}
     copies = [(tensor, tensor._version, tensor.detach().clone()) for tensor in unique.values()]
     torch.backends.mha.set_fastpath_enabled(False)

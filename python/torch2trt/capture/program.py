@@ -144,7 +144,9 @@ class Program:
                     plain.add(value)
                 else:
                     found[value] = before | ({output.dtype} & {"float16", "bfloat16"})
-        return [set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _is_computed(arg)]
+        return [
+            set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _is_computed(arg)
+        ]
 
 
 def dtype_name(tensor: torch.Tensor) -> str:

@@ -20,7 +20,11 @@ def changes() -> list[Change]:
     """What is replaced in the modules of torch."""
     from torch._decomp import decompositions
 
-    grid = [(decompositions, "_linspace_from_neg_one", _sized)] if hasattr(decompositions, "_linspace_from_neg_one") else []
+    grid = (
+        [(decompositions, "_linspace_from_neg_one", _sized)]
+        if hasattr(decompositions, "_linspace_from_neg_one")
+        else []
+    )
     return [(torch, "linspace", _with_symbols(_linspace)), (torch, "logspace", _with_symbols(_logspace)), *grid]
 
 

@@ -88,7 +88,9 @@ def _lstms() -> list[Change]:
     from torch._functorch import aot_autograd
     from torch.export import _trace
 
-    forgiving: list[Change] = [(module, "_detect_attribute_assignment", _forgiving) for module in (aot_autograd, _trace)]
+    forgiving: list[Change] = [
+        (module, "_detect_attribute_assignment", _forgiving) for module in (aot_autograd, _trace)
+    ]
     return [(decompositions, "one_layer_lstm", _with_two_axes), *forgiving]
 
 

@@ -123,7 +123,12 @@ def _evaluated(text: str, grid: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _quotient(
-    rounding: str, numerator: str, denominator: str, wanted: np.ndarray, grid: dict[str, np.ndarray], ends: dict[str, int]
+    rounding: str,
+    numerator: str,
+    denominator: str,
+    wanted: np.ndarray,
+    grid: dict[str, np.ndarray],
+    ends: dict[str, int],
 ) -> Rounded:
     over, under = _evaluated(numerator, grid), _evaluated(denominator, grid)
     if np.max(np.asarray(under, dtype=np.float64)) * LARGEST > 2**61 or np.max(np.abs(over)) > 2**60:
@@ -136,7 +141,12 @@ def _quotient(
         for form in (text, even):
             if np.array_equal(np.broadcast_to(_evaluated(form, grid), np.shape(wanted)), wanted):
                 return Rounded(form, ends)
-        numerator, denominator, over, under = f"2*({numerator}) + {denominator}", f"2*({denominator})", 2 * over + under, 2 * under
+        numerator, denominator, over, under = (
+            f"2*({numerator}) + {denominator}",
+            f"2*({denominator})",
+            2 * over + under,
+            2 * under,
+        )
     form = "ceildiv" if rounding == "ceil" else "floordiv"
     difference = np.asarray(wanted - _GRAMMAR[form](over, under))
     if not difference.any():
@@ -144,7 +154,11 @@ def _quotient(
     if len(ends) != 1:
         raise NoForm("floats round the product of several sizes to other integers")
     symbol, sign = next(iter(ends)), 1 if rounding == "ceil" else -1
-    if np.any(difference * sign < 0) or np.any((difference != 0) & ((over % under) != 0)) or np.abs(difference).max() > 1:
+    if (
+        np.any(difference * sign < 0)
+        or np.any((difference != 0) & ((over % under) != 0))
+        or np.abs(difference).max() > 1
+    ):
         raise NoForm("floats round to other integers than fractions do")
     at = np.flatnonzero((over % under) == 0)
     steps, end = _steps(grid[symbol][at], np.abs(difference[at]), 0, ends[symbol])

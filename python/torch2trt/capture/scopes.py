@@ -39,7 +39,9 @@ def scopes(module: nn.Module) -> list[dict[str, Any]]:
         scope = pending.pop()
         if id(scope) not in found:
             found[id(scope)] = scope
-            pending += [inner for value in list(scope.values()) for part in unwrapped(value) for inner in _namespaces(part)]
+            pending += [
+                inner for value in list(scope.values()) for part in unwrapped(value) for inner in _namespaces(part)
+            ]
     return list(found.values())
 
 
@@ -153,7 +155,10 @@ def _function(original: Any, symbolic: Any) -> Any:
 
 _FUNCTIONS = {
     original: _function(original, symbolic)
-    for original, symbolic in ((math.sqrt, getattr(torch, "_sym_sqrt", None)), (math.log2, getattr(torch, "_sym_log2", None)))
+    for original, symbolic in (
+        (math.sqrt, getattr(torch, "_sym_sqrt", None)),
+        (math.log2, getattr(torch, "_sym_log2", None)),
+    )
     if symbolic is not None
 }
 

@@ -93,7 +93,9 @@ def _children(path: str, held: Any, is_module: bool = False) -> Iterator[tuple[s
             hidden = is_module and isinstance(key, str) and key.startswith("_") and isinstance(value, dict)
             yield path if hidden else _joined(path, key), value
     else:
-        yield from ((f"{path}[{k}]" if not isinstance(held, set) else path, value) for k, value in enumerate(list(held)))
+        yield from (
+            (f"{path}[{k}]" if not isinstance(held, set) else path, value) for k, value in enumerate(list(held))
+        )
 
 
 def _joined(path: str, key: Any) -> str:
@@ -148,7 +150,9 @@ def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
             run()
             results.append({name: _copied(value) for record in before.changed() for name, _, value in written(record)})
         first, second = results
-        names = [name for name in {**first, **second} if not _alike(first.get(name), second.get(name)) and name not in own]
+        names = [
+            name for name in {**first, **second} if not _alike(first.get(name), second.get(name)) and name not in own
+        ]
         if names:  # looking at every line is slow
             before.restore()
             with _located(before, lines):

@@ -54,9 +54,7 @@ def render(expression: sympy.Basic) -> int | str:
     return _text(expression)
 
 
-def render_in(
-    expression: sympy.Basic, ranges: dict[str, tuple[int, int | None]], limits: dict[str, int]
-) -> int | str:
+def render_in(expression: sympy.Basic, ranges: dict[str, tuple[int, int | None]], limits: dict[str, int]) -> int | str:
     """As `render`, with sizes that are computed through floats where one form is right in the whole range.
 
     Args:

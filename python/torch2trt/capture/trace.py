@@ -70,7 +70,11 @@ def trace(
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
     found.update(_constants(traced))
-    read = [(node, text, kind) for node, text, kind in _take_read(traced, run) if _follows([node], set(placeholders[len(weights) :]))]
+    read = [
+        (node, text, kind)
+        for node, text, kind in _take_read(traced, run)
+        if _follows([node], set(placeholders[len(weights) :]))
+    ]
     outputs = _outputs(traced, run.constants)
     if len(placeholders) > len(weights) and not _follows(outputs, set(placeholders[len(weights) :])):
         raise CaptureError(
@@ -129,7 +133,9 @@ def _decomposed(again: Callable[[Rules], Traced], known: Collection[str], missin
     return _sound(again, known, missing, sound)
 
 
-def _sound(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload], table: Rules) -> Traced | None:
+def _sound(
+    again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload], table: Rules
+) -> Traced | None:
     """A run with these rules, and with those for what comes out of them; None where that fails or leaves others than
     the missing operators."""
     if not table:
@@ -159,7 +165,13 @@ def _traced(
         options = {"tracing_mode": "real", "pre_dispatch": pre_dispatch, **_lenient()}
         return make_fx(function, decomposition_table=table, **options)(list(weights.values()), samples)
 
-    with torch.inference_mode(False), torch.no_grad(), fx_traceback.preserve_node_meta(), interceptor.active(), repaired():
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+        fx_traceback.preserve_node_meta(),
+        interceptor.active(),
+        repaired(),
+    ):
         try:
             functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))
             return run, traced(functional, pre_dispatch=True)
@@ -250,7 +262,9 @@ class _Provenance(TorchFunctionMode):
         name = _READS.get(name) or (_DECIDES.get(name) if type(result) is bool else None)
         if name:
             found = " ".join(repr(result).split())
-            place = ":".join(map(str, _FRAME.findall(meta["stack_trace"])[0])) if meta["stack_trace"] else "an unknown line"
+            place = (
+                ":".join(map(str, _FRAME.findall(meta["stack_trace"])[0])) if meta["stack_trace"] else "an unknown line"
+            )
             for tensor in [arg for arg in args if isinstance(arg, torch.Tensor)]:
                 self.read.append((tensor.detach(), name, found if len(found) <= 60 else found[:59] + "…", place))
         return result

@@ -256,7 +256,10 @@ class OutputTree:
 
     def _settle(self) -> None:
         runtime = any(leaf.is_runtime for leaf in self.leaves)
-        self._computed = [leaf.is_runtime or (leaf.is_size and not runtime and k == self._first_size()) for k, leaf in enumerate(self.leaves)]
+        self._computed = [
+            leaf.is_runtime or (leaf.is_size and not runtime and k == self._first_size())
+            for k, leaf in enumerate(self.leaves)
+        ]
         self._count = sum(self._computed)
         self._has_sizes = any(leaf.is_size for leaf in self.leaves)
         has_numbers = any(leaf.is_number for leaf in self.leaves)

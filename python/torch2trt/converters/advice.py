@@ -24,12 +24,16 @@ def advised(refused: Error, missing: Iterable[str]) -> Error:
     if refused.code not in ("E0101", "E0102") or not getattr(refused, "nodes", None):
         return refused
     if refused.code != "E0101" or not overloads or "tensorrt_converter" not in help:
-        return error(refused.code, message, f"{help}, or {_FALLBACK}" if help else _FALLBACK)  # of complex numbers, for one
+        return error(
+            refused.code, message, f"{help}, or {_FALLBACK}" if help else _FALLBACK
+        )  # of complex numbers, for one
     found = [name for name in map(registrable, overloads) if name]
     names = list(dict.fromkeys(found))[:_SHOWN]
     listed = f"{_FALLBACK}; torch2trt.coverage(model, inputs) lists all operators"
     if not names:
-        return error("E0101", message, f"write a converter for the module around it (docs/custom-converters.md), or {listed}")
+        return error(
+            "E0101", message, f"write a converter for the module around it (docs/custom-converters.md), or {listed}"
+        )
     decorators = " and ".join(f'@tensorrt_converter("{name}")' for name in names)
     return error("E0101", message, f"register {'one' if len(names) == 1 else 'them'} with {decorators}, or {listed}")
 

@@ -117,7 +117,11 @@ class IMoELayer(ILayer):
         raise error("E0108", "IMoELayer.set_quantization_static is not supported", _QUANTIZED)
 
     def set_quantization_dynamic_dbl_q(
-        self, fc_down_activation_dbl_q_scale: ITensor, data_type: DataType, block_shape: Any, dyn_q_output_scale_type: DataType
+        self,
+        fc_down_activation_dbl_q_scale: ITensor,
+        data_type: DataType,
+        block_shape: Any,
+        dyn_q_output_scale_type: DataType,
     ) -> None:
         """Not there.
 
@@ -157,11 +161,21 @@ class IMoELayer(ILayer):
 
     def _check(self, e: Emitter, x: Ref, selected: Ref, scores: Ref, weights: list[Ref | None]) -> None:
         if any(weight is None for weight in weights):
-            raise error("E0107", "a mixture of experts has no weights", "call layer.set_gated_weights(gate, up, down, activation_type)")
-        for name, tensor, floating in (("hidden states", x, True), ("selected experts", selected, False), ("scores", scores, True)):
+            raise error(
+                "E0107",
+                "a mixture of experts has no weights",
+                "call layer.set_gated_weights(gate, up, down, activation_type)",
+            )
+        for name, tensor, floating in (
+            ("hidden states", x, True),
+            ("selected experts", selected, False),
+            ("scores", scores, True),
+        ):
             if e.rank(tensor) != 3 or e.is_float(tensor) != floating or e.dtype(tensor) == "bool":
                 kind = "floats" if floating else "integers"
-                raise error("E0107", f"the {name} of a mixture of experts are {kind} of three axes, got {e.info(tensor)}")
+                raise error(
+                    "E0107", f"the {name} of a mixture of experts are {kind} of three axes, got {e.info(tensor)}"
+                )
         if any(e.rank(weight) != 3 or not e.is_float(weight) for weight in weights):
             found = ", ".join(str(e.info(weight)) for weight in weights)
             raise error("E0107", f"the weights of experts are float tensors [experts, in, out], got {found}")

@@ -1,7 +1,8 @@
 //! Fuzz targets: every parser of bytes that come from outside.
 //!
 //! A target takes any bytes. It fails by panicking: in the parser, or because a value that was parsed does not survive
-//! being written and parsed again. cargo-fuzz runs the targets on nightly, `mutate` on stable; both start from `seeds/`.
+//! being written and parsed again. cargo-fuzz runs the targets on nightly, `mutate` on stable; both start from
+//! `seeds/`.
 #![forbid(unsafe_code)]
 
 use bytes::Bytes;

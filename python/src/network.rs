@@ -84,8 +84,8 @@ impl Network {
         self.made.network.weight_bytes()
     }
 
-    /// The network in the precision of the options. `sample` are the tensors of the sample inputs, and `rows` iterates over
-    /// the tensors of each call to calibrate int8 on.
+    /// The network in the precision of the options. `sample` are the tensors of the sample inputs, and `rows` iterates
+    /// over the tensors of each call to calibrate int8 on.
     #[pyo3(signature = (sample, rows = None))]
     fn precise(&self, py: Python<'_>, sample: Vec<Py<PyAny>>, rows: Option<Py<PyIterator>>) -> PyResult<Self> {
         let mut samples = TorchSamples { sample, rows, raised: None };

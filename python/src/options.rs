@@ -79,8 +79,8 @@ pub(crate) fn recorded_options(options: &Bound<'_, PyDict>) -> PyResult<String> 
     Ok(json!(read_options(options)?.recorded()).to_string())
 }
 
-/// What runs a model with these options, "cpu" or "tensorrt", and why. `on_host` is why the CPU engine is chosen where the
-/// options leave it open and a GPU is available.
+/// What runs a model with these options, "cpu" or "tensorrt", and why. `on_host` is why the CPU engine is chosen where
+/// the options leave it open and a GPU is available.
 #[pyfunction]
 pub(crate) fn choose_backend(
     py: Python<'_>,

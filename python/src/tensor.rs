@@ -77,8 +77,8 @@ impl TorchTensor {
 
     /// The memory as an output of an engine.
     pub(crate) fn view_mut<'a>(&'a mut self, py: Python<'_>) -> PyResult<TensorViewMut<'a>> {
-        // SAFETY: as in `view`; the tensor was made for this call and nobody else has it yet, or the caller gave it to be
-        // written to, and it shares no memory with another tensor of the call.
+        // SAFETY: as in `view`; the tensor was made for this call and nobody else has it yet, or the caller gave it to
+        // be written to, and it shares no memory with another tensor of the call.
         unsafe { TensorViewMut::from_raw(self.dtype, &self.dims, self.address as *mut u8, self.bytes, self.device) }
             .or_raise(py)
     }

@@ -1,4 +1,5 @@
-//! Graphs as they are walked: functional, with blocks that only switch gradients opened; and which values some output needs.
+//! Graphs as they are walked: functional, with blocks that only switch gradients opened; and which values some output
+//! needs.
 
 use crate::model::{Argument, Graph, Node, NumberArgument};
 use crate::values::Numbers;

@@ -1,7 +1,7 @@
 //! Archives of exported programs: what `torch.export.save` writes, read without Python.
 //!
-//! An archive (`.pt2`) is a zip file with the graph as JSON and the weights as raw bytes, which are lent to the program as
-//! they lie in the file. What [`open`] makes of it is what the capture of the Python half makes of the same exported
+//! An archive (`.pt2`) is a zip file with the graph as JSON and the weights as raw bytes, which are lent to the program
+//! as they lie in the file. What [`open`] makes of it is what the capture of the Python half makes of the same exported
 //! program; tests compare the two. Everything in a file may be wrong or hostile: it is an error that says what, and no
 //! panic.
 //!
@@ -43,8 +43,8 @@ pub struct Archive {
     pub outputs: Vec<Leaf>,
     /// How these are arranged; `None` where the archive says it in a way that is not understood.
     pub signature: Option<Signature>,
-    /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same outputs,
-    /// and leaves these as they are.
+    /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same
+    /// outputs, and leaves these as they are.
     pub written: Vec<String>,
     /// The PyTorch that wrote the archive, as it calls itself.
     pub torch_version: String,

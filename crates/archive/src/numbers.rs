@@ -1,8 +1,8 @@
-//! Numbers read out of tensors (`.item()`), arithmetic on them, and floats that follow from sizes (`h * 0.3`), as operators
-//! on 0-D tensors. An integer expression over symbols stays one, see `sizes.rs`.
+//! Numbers read out of tensors (`.item()`), arithmetic on them, and floats that follow from sizes (`h * 0.3`), as
+//! operators on 0-D tensors. An integer expression over symbols stays one, see `sizes.rs`.
 //!
-//! The rules are those of `python/torch2trt/capture/numbers.py` and `floats.py`, so that an archive and the walk in memory
-//! give the same program. This file must not know how other nodes are recorded.
+//! The rules are those of `python/torch2trt/capture/numbers.py` and `floats.py`, so that an archive and the walk in
+//! memory give the same program. This file must not know how other nodes are recorded.
 
 use crate::arguments;
 use crate::model::{Argument as Given, NamedArgument, Node, Number, NumberArgument};

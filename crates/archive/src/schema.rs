@@ -1,9 +1,9 @@
 //! Operator schemas: what arguments an overload has, of which types, and their defaults.
 //!
 //! An archive leaves out arguments at their default, and an argument's form follows from its type in the schema: `1` is
-//! an int for `dim`, a float for `eps`, and `[1, 1]` for an `int[2]`. `schemas.txt` has the schemas of the overloads that
-//! convert, as PyTorch prints them; tests compare it with the installed PyTorch. An argument that is not in it is refused: a
-//! newer PyTorch has it. The file must not know what archives hold.
+//! an int for `dim`, a float for `eps`, and `[1, 1]` for an `int[2]`. `schemas.txt` has the schemas of the overloads
+//! that convert, as PyTorch prints them; tests compare it with the installed PyTorch. An argument that is not in it is
+//! refused: a newer PyTorch has it. The file must not know what archives hold.
 
 use dims::Dim;
 use program::{Argument, ScalarType};

@@ -1,9 +1,9 @@
 //! Sizes: from an [`Expression`] to a [`Dim`].
 //!
 //! PyTorch also computes sizes through floats: the output of a resize by 1.5 is `TruncToInt(1.5*ToFloat(s))`. Those are
-//! exact fractions where the float is a dyadic number, and are written as one division; others are checked for every size
-//! of the range (`rounding.rs`). What cannot be written exactly is an error: a wrong size is worse than none. The rules are
-//! those of `python/torch2trt/capture/symbols.py`; this file must not know of graphs.
+//! exact fractions where the float is a dyadic number, and are written as one division; others are checked for every
+//! size of the range (`rounding.rs`). What cannot be written exactly is an error: a wrong size is worse than none. The
+//! rules are those of `python/torch2trt/capture/symbols.py`; this file must not know of graphs.
 
 pub(crate) use crate::expression::{Expression, Sized, parse};
 use crate::rounding::{self, Rounded, Rounding, Span};

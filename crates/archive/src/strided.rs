@@ -1,7 +1,7 @@
 //! Which elements of a tensor `as_strided` reads.
 //!
-//! A program has no memory: a value of it is sizes and elements in order. What that operator reads is worked out from the
-//! strides that PyTorch's own tensor has. The file must not know of programs.
+//! A program has no memory: a value of it is sizes and elements in order. What that operator reads is worked out from
+//! the strides that PyTorch's own tensor has. The file must not know of programs.
 
 /// Elements of memory beyond which nothing is worked out.
 const MOST: usize = 1 << 26;

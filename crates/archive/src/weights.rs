@@ -1,7 +1,7 @@
 //! Weights: from the storages in an archive to elements in order.
 //!
-//! A storage that holds its tensor in order is lent as it is; tied weights share one. Others (transposed, expanded, parts
-//! with gaps) are copied into order. The file must not know of graphs.
+//! A storage that holds its tensor in order is lent as it is; tied weights share one. Others (transposed, expanded,
+//! parts with gaps) are copied into order. The file must not know of graphs.
 
 use crate::model::{Number, Payload, Payloads, TensorMeta};
 use crate::zip::Entries;
@@ -11,8 +11,8 @@ use program::ScalarType;
 use std::collections::HashMap;
 use std::str::FromStr;
 
-/// Most bytes that copies into order take beyond the size of the file: an expanded tensor is larger than its storage, and
-/// a few bytes of a file must not become all of the memory.
+/// Most bytes that copies into order take beyond the size of the file: an expanded tensor is larger than its storage,
+/// and a few bytes of a file must not become all of the memory.
 const MAX_EXPANDED: usize = 1 << 30;
 
 /// PyTorch's own bound.

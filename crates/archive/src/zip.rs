@@ -1,8 +1,8 @@
 //! The zip file around an archive: entries by name, as bytes of the file itself.
 //!
 //! PyTorch stores every entry as it is, so that an entry is a part of the file and nothing is unpacked. Sizes come from
-//! the central directory (local headers have none); an entry's checksum is compared when it is first asked for. The file
-//! must not know what entries mean.
+//! the central directory (local headers have none); an entry's checksum is compared when it is first asked for. The
+//! file must not know what entries mean.
 
 use crate::{Error, Result};
 use ::zip::{CompressionMethod, ZipArchive};

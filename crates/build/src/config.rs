@@ -33,8 +33,8 @@ fn placed<T>(version: trt::Version, done: trt::Result<T>) -> Result<T> {
     done.map_err(|e| crate::Error::from_trt(e, version, Vec::new()))
 }
 
-/// How often a tactic is timed, unless the caller says: as often as by NVIDIA's trtexec. TensorRT itself times each once,
-/// and a moment of another load on the machine then chooses a slow one.
+/// How often a tactic is timed, unless the caller says: as often as by NVIDIA's trtexec. TensorRT itself times each
+/// once, and a moment of another load on the machine then chooses a slow one.
 const TIMING_ITERATIONS: usize = 8;
 
 fn limits(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt::Result<()> {

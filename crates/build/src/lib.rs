@@ -4,8 +4,8 @@
 //! the calls of that version's builder, each constant is lent by pointer, each range of sizes becomes a profile. Layers
 //! keep their names, so that whatever TensorRT says can be traced to the module and source line it is about.
 //!
-//! The crate knows nothing of PyTorch, of how the network came about, or of who runs the plan. It rewrites nothing: what
-//! TensorRT does not take is an error that names the layer.
+//! The crate knows nothing of PyTorch, of how the network came about, or of who runs the plan. It rewrites nothing:
+//! what TensorRT does not take is an error that names the layer.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,8 +68,8 @@ pub fn build(
     watch::watched(progress, options.refittable, |relay| Build { network, library, options, profiles, relay }.run())
 }
 
-/// Builds of a process take turns: TensorRT-RTX keeps the target of a build in a global (two at once fail with "target is
-/// not found"), and a timed tactic has the GPU to itself.
+/// Builds of a process take turns: TensorRT-RTX keeps the target of a build in a global (two at once fail with "target
+/// is not found"), and a timed tactic has the GPU to itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// One build.

@@ -251,7 +251,8 @@ impl<'n, 'w> Teller<'n, 'w> {
         place
     }
 
-    /// A small constant of int64, or int32 where the version has no other, that no layer of the network stands for, such as the axes of a squeeze.
+    /// A small constant of int64, or int32 where the version has no other, that no layer of the network stands for,
+    /// such as the axes of a squeeze.
     pub(crate) fn integers(&self, dims: &[i64], values: &[i64]) -> Told<trt::Tensor<'n>> {
         let weights = if trt::DataType::Int64.is_in(self.definition.version()) {
             trt::Weights::of::<i64>(self.store.alloc_slice_copy(values))

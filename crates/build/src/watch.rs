@@ -1,8 +1,8 @@
 //! Between TensorRT's progress monitor and the caller's [`Progress`].
 //!
-//! TensorRT calls its monitor from any of its threads and keeps it as long as the configuration, so it gets an object of
-//! its own. A thread beside the build hands the events on, and asks for a wish to cancel even while no step ends. The
-//! build itself stays on the caller's thread: the CUDA device in use belongs to that thread.
+//! TensorRT calls its monitor from any of its threads and keeps it as long as the configuration, so it gets an object
+//! of its own. A thread beside the build hands the events on, and asks for a wish to cancel even while no step ends.
+//! The build itself stays on the caller's thread: the CUDA device in use belongs to that thread.
 
 use crate::Progress;
 use std::collections::HashMap;

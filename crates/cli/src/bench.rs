@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     screen.columns(&rows)
 }
 
-/// A call that is over when it returns, into the same outputs each time; into new ones where their sizes depend on data.
+/// A call that is over when it returns, into the same outputs each time; into new ones where their sizes depend on
+/// data.
 fn caller<'a>(
     executable: &'a Executable,
     staged: &'a [Staged<'_>],

@@ -1,7 +1,7 @@
 //! The command line, without Python: models become engine files, and engine files run.
 //!
-//! One file a command, and a folder for the parts of `build`; `engine.rs`, `machine.rs` and `tensors.rs` are what several of
-//! them need. It calls the stages of the facade in order, and must not know how any of them is done.
+//! One file a command, and a folder for the parts of `build`; `engine.rs`, `machine.rs` and `tensors.rs` are what
+//! several of them need. It calls the stages of the facade in order, and must not know how any of them is done.
 #![forbid(unsafe_code)]
 
 mod advice;
@@ -113,7 +113,8 @@ fn row(name: &str, value: impl Into<String>) -> Vec<String> {
 }
 
 /// Runs the command of a program's arguments, the first of which is the program's name. The folders of installed Python
-/// packages are searched for TensorRT and ONNX Runtime. Returns the exit status: 0, 1 for an error, 2 for wrong arguments.
+/// packages are searched for TensorRT and ONNX Runtime. Returns the exit status: 0, 1 for an error, 2 for wrong
+/// arguments.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<PathBuf>) -> u8 {
     main_with(arguments, site_packages, None)
 }

@@ -1,7 +1,7 @@
 //! What only PyTorch can do: cut a model around calls that do not convert, and run the parts that stay in PyTorch.
 //!
-//! A command becomes a request, a JSON object with the arguments under Python's names, which the Python package answers.
-//! The program that is built without Python has nobody to ask, and reports what to install.
+//! A command becomes a request, a JSON object with the arguments under Python's names, which the Python package
+//! answers. The program that is built without Python has nobody to ask, and reports what to install.
 
 use crate::{complain, engine, tensors};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Integers of 8 and 16 bits, which travel as int32: results beyond their range wrap around, as in PyTorch.
 //!
-//! Arithmetic modulo 2^32 leaves the low bits right, so one wrap after an operator is enough. Operators that only move or
-//! choose elements, and values that are seen to be within the range (a clamp before a cast), are left alone.
+//! Arithmetic modulo 2^32 leaves the low bits right, so one wrap after an operator is enough. Operators that only move
+//! or choose elements, and values that are seen to be within the range (a clamp before a cast), are left alone.
 
 use crate::{Builder, Result};
 use network::{ActivationType, DType, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U};

@@ -35,7 +35,8 @@ pub(crate) fn resolve(path: &Path) -> Result<Target> {
     }
 }
 
-/// Whether a path is an open file by its number, such as `/dev/stdout`: those who hold it open expect the content in it.
+/// Whether a path is an open file by its number, such as `/dev/stdout`: those who hold it open expect the content in
+/// it.
 fn is_open_file(path: &Path) -> bool {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {

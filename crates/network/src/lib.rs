@@ -49,8 +49,8 @@ pub struct Origin {
     pub operator: String,
     /// `file.py:line`; empty where unknown.
     pub position: String,
-    /// Index of the program's node that was converted. `None` for inputs, weights and networks read from text, which has
-    /// no node indices.
+    /// Index of the program's node that was converted. `None` for inputs, weights and networks read from text, which
+    /// has no node indices.
     pub node: Option<usize>,
 }
 

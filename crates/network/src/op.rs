@@ -168,8 +168,8 @@ pub enum Op {
     Einsum { equation: String },
     /// Inputs: a, b of equal rank, broadcast where a size is 1.
     ElementWise { op: ElementWiseOperation },
-    /// Inputs: shape? (1-D), alpha?, beta? (scalars; for a ramp, beta has an element an axis). A ramp is int32, int64 or
-    /// float32, random numbers are float32 or float16.
+    /// Inputs: shape? (1-D), alpha?, beta? (scalars; for a ramp, beta has an element an axis). A ramp is int32, int64
+    /// or float32, random numbers are float32 or float16.
     Fill { op: FillOperation, dims: Vec<i64>, dtype: DType, alpha: f64, beta: f64 },
     /// Inputs: data, indices (int32 or int64).
     Gather { mode: GatherMode, axis: usize, elementwise_dims: usize },
@@ -184,7 +184,8 @@ pub enum Op {
     /// Inputs: boxes, scores, max output boxes a class (0-D int32), IoU threshold?, score threshold?.
     /// Outputs: indices `[count, 3]` int32, count (0-D int32). `count` names the symbol of the number found.
     Nms { format: BoundingBoxFormat, topk_box_limit: i64, count: String },
-    /// Inputs: x. Output: `[rank, count]` int32 indices of the non-zero elements. `count` names the symbol of their number.
+    /// Inputs: x. Output: `[rank, count]` int32 indices of the non-zero elements. `count` names the symbol of their
+    /// number.
     NonZero { count: String },
     /// Inputs: x, scale, bias. Normalizes over `axes` (with `groups` > 1: over channel groups).
     Normalization { axes: Vec<usize>, epsilon: f32, groups: i64 },

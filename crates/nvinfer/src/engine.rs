@@ -114,7 +114,8 @@ impl Engine {
         let older = host.has(&table::GET_DEVICE_MEMORY_SIZE);
         // SAFETY: the engine is alive.
         let size = newer.then(|| unsafe { raw::device_memory_size_v2(self.raw()) }).transpose()?;
-        // A version-compatible plan brings a runtime of its own, older than the table, which may not know the newer call.
+        // A version-compatible plan brings a runtime of its own, older than the table, which may not know the newer
+        // call.
         let size = match size {
             Some(size) if size > 0 || !older => size,
             // SAFETY: as above.

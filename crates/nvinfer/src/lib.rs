@@ -7,9 +7,9 @@
 //! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words; C++ objects made in Rust for callbacks | every function |
 //! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], [`Engine`], … | inside only |
 //!
-//! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call that
-//! TensorRT refuses is [`Error::Refused`] with what its logger and error recorder said. A panic in a callback does not
-//! reach C++.
+//! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call
+//! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder said. A panic in a callback does
+//! not reach C++.
 //!
 //! The crate knows nothing of PyTorch, of where a network comes from, or of CUDA: streams and device addresses are raw
 //! pointers, and functions that take them are unsafe.

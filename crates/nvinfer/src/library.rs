@@ -1,8 +1,8 @@
 //! Finding and loading TensorRT: explicit path, environment, Python packages, the loader's own path.
 //!
-//! A library stays loaded for the life of the process, since TensorRT keeps the first logger it gets. What was looked at
-//! and what was there is data ([`Search`]), so the error can list it. Python is not asked here: the caller passes its
-//! site-packages folders.
+//! A library stays loaded for the life of the process, since TensorRT keeps the first logger it gets. What was looked
+//! at and what was there is data ([`Search`]), so the error can list it. Python is not asked here: the caller passes
+//! its site-packages folders.
 
 use std::ffi::c_void;
 use std::fmt;

@@ -67,7 +67,8 @@ impl Logger {
         self.object.as_ptr()
     }
 
-    /// Forwards messages up to this severity to `tracing` (target `torch2trt::tensorrt`); the default is [`Severity::Info`].
+    /// Forwards messages up to this severity to `tracing` (target `torch2trt::tensorrt`); the default is
+    /// [`Severity::Info`].
     pub fn set_level(&self, least: Severity) {
         self.object.state.level.store(least as i32, Ordering::Relaxed);
     }

@@ -53,7 +53,8 @@ impl OnnxParser {
         // SAFETY: the network is alive, and the logger lives as long as the process.
         let parser = unsafe { (self.create)(network.object().as_ptr(), logger, VERSION) };
         let parser = NonNull::new(parser).ok_or_else(|| refused("createNvOnnxParser"))?;
-        // SAFETY: an IParser begins with its table, whose first slot is `parse`. It reads the model during the call only.
+        // SAFETY: an IParser begins with its table, whose first slot is `parse`. It reads the model during the call
+        // only.
         let parsed = unsafe {
             let parse = **parser.cast::<*const Parse>().as_ptr();
             parse(parser.as_ptr(), model.as_ptr().cast(), model.len(), std::ptr::null())

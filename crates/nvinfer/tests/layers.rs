@@ -414,7 +414,8 @@ fn the_rest() {
             root: -1,
             group: vec![],
         };
-        // Some layers need other hardware. TensorRT's refusal names the call that it got, which is what is checked here.
+        // Some layers need other hardware. TensorRT's refusal names the call that it got, which is what is checked
+        // here.
         match network.add_dist_collective(x, &collective) {
             Ok(layer) => assert_eq!(layer.layer_type(), Some(LayerType::DistCollective), "{version}"),
             Err(error) => assert!(error.said().unwrap().contains("addDistCollective"), "{error}"),

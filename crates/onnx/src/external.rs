@@ -14,9 +14,9 @@ pub fn is_model(bytes: &[u8]) -> bool {
 
 /// Checks that a model refers to no external data other than the initializers in `weights`.
 ///
-/// The caller supplies weights of the outermost graph only, so a subgraph may not refer to external data at all. A model
-/// with a field that this crate does not write (sparse initializers, functions) is rejected too: such a field may hold
-/// external tensors of its own.
+/// The caller supplies weights of the outermost graph only, so a subgraph may not refer to external data at all. A
+/// model with a field that this crate does not write (sparse initializers, functions) is rejected too: such a field may
+/// hold external tensors of its own.
 ///
 /// # Errors
 /// What is wrong with the model, as text.
@@ -120,7 +120,8 @@ mod tests {
     }
 
     proptest! {
-        /// Field numbers of ONNX where tensors, graphs and functions are stored that this crate never writes, and others.
+        /// Field numbers of ONNX where tensors, graphs and functions are stored that this crate never writes, and
+        /// others.
         #[test]
         fn unknown_fields_are_rejected(field in 1u32..200, deep in 0usize..6, content in prop::collection::vec(any::<u8>(), 1..20)) {
             let frame = |tag: u32, content: &[u8]| {

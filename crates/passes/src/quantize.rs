@@ -117,8 +117,8 @@ fn scale(range: f64, dtype: DType) -> Option<f64> {
     Some(range / LARGEST).filter(|scale| *scale >= smallest)
 }
 
-/// A scale for each output channel of constant weights; 1 for a channel of zeros or next to it, of which any scale makes
-/// zeros.
+/// A scale for each output channel of constant weights; 1 for a channel of zeros or next to it, of which any scale
+/// makes zeros.
 fn scales(weights: &Weights, channel: usize) -> Weights {
     let (count, behind) = (weights.dims[channel], weights.dims[channel + 1..].iter().product::<i64>());
     let (count, behind) = (usize::try_from(count).unwrap_or(0), usize::try_from(behind).unwrap_or(0));

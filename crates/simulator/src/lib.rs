@@ -17,8 +17,8 @@
 //! | `tensorrt.rs` | entry points, runtime, engine |
 //! | `context.rs` | execution contexts |
 //!
-//! Environment: `SIMULATOR_TENSORRT` is the version that TensorRT reports (101600 without), `SIMULATOR_SEED` the seed of
-//! the order in which things run (another one each time without).
+//! Environment: `SIMULATOR_TENSORRT` is the version that TensorRT reports (101600 without), `SIMULATOR_SEED` the seed
+//! of the order in which things run (another one each time without).
 
 mod context;
 mod driver;

@@ -1,8 +1,8 @@
 //! The registry of plugin creators, and a plugin library with creators for the TensorRT that loads it.
 //!
-//! This library plays both parts: TensorRT, whose registry `getPluginRegistry` returns, and a plugin library, which hands
-//! out its creators by `getPluginCreators` and `getCreators`. A real TensorRT may load it as the latter: objects then have
-//! the layout of its version.
+//! This library plays both parts: TensorRT, whose registry `getPluginRegistry` returns, and a plugin library, which
+//! hands out its creators by `getPluginCreators` and `getCreators`. A real TensorRT may load it as the latter: objects
+//! then have the layout of its version.
 
 use crate::object::{This, make_direct, name, state, version};
 use nvinfer::sys::layout::{InterfaceInfo, RawPluginField, RawPluginFieldCollection};

@@ -134,7 +134,8 @@ impl Error {
         self.help.as_deref()
     }
 
-    /// The nodes of the program that do not convert, or that the target cannot run; empty for an error about something else.
+    /// The nodes of the program that do not convert, or that the target cannot run; empty for an error about something
+    /// else.
     pub fn nodes(&self) -> &[usize] {
         &self.nodes
     }

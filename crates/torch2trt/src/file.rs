@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_model_with_external_data_of_another_file_is_rejected() {
-        // ModelProto { graph: { initializer: { name: "w", external_data: { "location": "secret" }, data_location: 1 } } }
+        // ModelProto { graph: { initializer: { name: "w", external_data: { "location": "secret" }, data_location: 1 } }
+        // }
         let model = b"\x3a\x1b\x2a\x19\x42\x01w\x6a\x12\x0a\x08location\x12\x06secret\x70\x01";
         let mut file = EngineFile::new(Manifest::default());
         file.insert(Kind::Onnx, vec![Bytes::from_static(model)]);

@@ -12,12 +12,12 @@ use program::Program;
 use runtime::CudaDevice;
 use std::path::Path;
 
-/// File → Program: what `torch.export.save` wrote, for who has no Python. The other way to a program is the capture of the
-/// Python half.
+/// File → Program: what `torch.export.save` wrote, for who has no Python. The other way to a program is the capture of
+/// the Python half.
 ///
 /// # Errors
-/// E0608 for a file that is damaged or no archive, E0609 for a version that is not read, E0610 and E0601 for a program that
-/// has no form here.
+/// E0608 for a file that is damaged or no archive, E0609 for a version that is not read, E0610 and E0601 for a program
+/// that has no form here.
 ///
 /// ```no_run
 /// # fn main() -> torch2trt::Result<()> {
@@ -61,7 +61,8 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
     Artifact { declared, payload, built: None, source: Some(interface::source(network)) }.into_cpu(options)
 }
 
-/// Network → TensorRT plan, by whichever TensorRT is installed; a plan that was built before comes from the engine cache.
+/// Network → TensorRT plan, by whichever TensorRT is installed; a plan that was built before comes from the engine
+/// cache.
 ///
 /// # Errors
 /// Codes E03xx: no TensorRT (with every place looked at), a target it cannot build for, a layer it refuses (with its

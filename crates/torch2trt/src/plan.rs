@@ -67,8 +67,8 @@ impl Plan {
     }
 
     /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file. What
-    /// the model calls its own is `declared` for the plan's profiles: TensorRT may have been told the same of a model of
-    /// other types, whose file this is.
+    /// the model calls its own is `declared` for the plan's profiles: TensorRT may have been told the same of a model
+    /// of other types, whose file this is.
     pub(crate) fn from_cache(
         file: EngineFile,
         library: nvinfer::Library,

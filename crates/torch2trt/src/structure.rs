@@ -1,7 +1,7 @@
 //! How a model from an archive is called, as the manifest of an engine file has it for the Python half.
 //!
-//! The form is that of `python/torch2trt/tree_file.py`. What it cannot say becomes plain: tensors in order in, and a tuple
-//! of them out.
+//! The form is that of `python/torch2trt/tree_file.py`. What it cannot say becomes plain: tensors in order in, and a
+//! tuple of them out.
 
 use archive::{Archive, Leaf, Signature, Spec};
 use program::{Argument, ValueId};

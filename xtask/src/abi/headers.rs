@@ -1,7 +1,7 @@
 //! Reads TensorRT's C++ headers: each class's virtual methods in slot order, and the numbers of enums.
 //!
-//! This is no C++ parser. It reads what TensorRT's headers contain: classes with virtual methods, and enums whose values
-//! are integers. What it cannot read is an error. Only names, signatures and numbers are taken.
+//! This is no C++ parser. It reads what TensorRT's headers contain: classes with virtual methods, and enums whose
+//! values are integers. What it cannot read is an error. Only names, signatures and numbers are taken.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! Recurrent layers, as TensorRT's ILoop.
 //!
-//! The input's share of the gates is one matrix multiplication before the loop; an iterator hands out its rows. The body
-//! multiplies the hidden state, and computes the cell in float32, whatever the type of the matrices: the cell state of a
-//! long sequence accumulates. Lengths freeze the state past the end of each sequence and clear the outputs there.
+//! The input's share of the gates is one matrix multiplication before the loop; an iterator hands out its rows. The
+//! body multiplies the hidden state, and computes the cell in float32, whatever the type of the matrices: the cell
+//! state of a long sequence accumulates. Lengths freeze the state past the end of each sequence and clear the outputs
+//! there.
 
 use crate::enums::ToTensorRt;
 use crate::error::Fault;

@@ -115,8 +115,8 @@ pub(super) fn resize<'n>(t: &mut Teller<'n, '_>, layer: &Layer, a: &ResizeAttrib
     let x = t.input(layer, 0)?;
     let told = t.definition.add_resize(x)?;
     told.set_mode(a.mode.to_trt())?;
-    // TensorRT takes the size or the scales. Scales also say which ratio coordinates use, and the size follows from them;
-    // where it does not, the check of the output's size finds out.
+    // TensorRT takes the size or the scales. Scales also say which ratio coordinates use, and the size follows from
+    // them; where it does not, the check of the output's size finds out.
     if !a.scales.is_empty() {
         told.set_scales(&a.scales)?;
     } else if let Some(size) = t.optional(layer, 1)? {

@@ -1,7 +1,7 @@
 //! An engine against the CPU engine in float32, output by output.
 //!
-//! The measure is the largest difference relative to the largest magnitude, so that it does not depend on the scale of an
-//! output. Integers and truth values must be equal. It is what `python/torch2trt/verify.py` does against PyTorch.
+//! The measure is the largest difference relative to the largest magnitude, so that it does not depend on the scale of
+//! an output. Integers and truth values must be equal. It is what `python/torch2trt/verify.py` does against PyTorch.
 
 use crate::{Failure, Screen, tensors};
 use runtime::{DataType, EngineSpec, Tensor};

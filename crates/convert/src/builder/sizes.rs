@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use dims::{Atom, Dim, Expr, Range};
 use network::{DType, ElementWiseOperation as E, FillOperation, Op, TensorId, Weights};
 
-/// Numbers up to this become sizes by one mask, larger ones by one for each digit of base `BLOCK`: up to its third power,
-/// which is more elements than a tensor has.
+/// Numbers up to this become sizes by one mask, larger ones by one for each digit of base `BLOCK`: up to its third
+/// power, which is more elements than a tensor has.
 const BLOCK: i64 = 1 << 11;
 
 /// An axis whose size is `factor * symbol + offset`.
@@ -90,8 +90,8 @@ impl Builder {
         self.read.insert(name.to_owned());
     }
 
-    /// Makes sizes of the numbers read out of tensors that these sizes have: each becomes the number of positions found in a
-    /// mask that begins with as many true elements. A size that is negative is 0, where PyTorch fails.
+    /// Makes sizes of the numbers read out of tensors that these sizes have: each becomes the number of positions found
+    /// in a mask that begins with as many true elements. A size that is negative is 0, where PyTorch fails.
     ///
     /// # Errors
     /// [`crate::Error::Network`] where a layer does not fit.

@@ -90,8 +90,8 @@ fn antialiased(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(y.into())
 }
 
-/// One axis of an antialiased form with sizes that depend on the input: [`interpolation_matrix`] computed in float32 when
-/// the engine runs. Elements outside of the support have a weight of 0.
+/// One axis of an antialiased form with sizes that depend on the input: [`interpolation_matrix`] computed in float32
+/// when the engine runs. Elements outside of the support have a weight of 0.
 fn antialiased_at_run_time(
     b: &mut Builder,
     target: &Target,

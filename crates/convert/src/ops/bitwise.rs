@@ -5,9 +5,9 @@
 //! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__` on integers | ElementWise, Gather, Reduce |
 //!
 //! TensorRT has no bitwise layers. Both operands are divided into words of 16 bits along a new axis, and those into
-//! hexadecimal digits along a second. Each pair of digits is looked up in a table, and the digits are added up. Rounding
-//! down makes the digits of a negative number those of its two's complement; the first digit of a signed type carries the
-//! sign. `and` with a mask of low bits, such as 255, is the remainder of a division instead.
+//! hexadecimal digits along a second. Each pair of digits is looked up in a table, and the digits are added up.
+//! Rounding down makes the digits of a negative number those of its two's complement; the first digit of a signed type
+//! carries the sign. `and` with a mask of low bits, such as 255, is the remainder of a division instead.
 //!
 //! All sums before the last are of numbers below 2^24, which are exact in float32 too.
 //!

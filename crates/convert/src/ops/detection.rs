@@ -6,8 +6,9 @@
 //! | `torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned)` | Gather, ElementWise, Reduce |
 //! | `torchvision::deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, …)` | Gather, ElementWise, MatrixMultiply |
 //!
-//! Dtypes: one float type, coordinates are computed in float32; `nms` gives int64. How many boxes `nms` keeps depends on data: its size is a symbol, bound
-//! to its output. For `roi_align` without a positive `sampling_ratio` see `region`. Samples between pixels are sums over their four neighbours, gathered by index: exact, whatever the size of
+//! Dtypes: one float type, coordinates are computed in float32; `nms` gives int64. How many boxes `nms` keeps depends
+//! on data: its size is a symbol, bound to its output. For `roi_align` without a positive `sampling_ratio` see
+//! `region`. Samples between pixels are sums over their four neighbours, gathered by index: exact, whatever the size of
 //! the image, where the grid sample layer would round normalized coordinates.
 
 use super::{Operator, Outputs, operator};

@@ -85,7 +85,8 @@ fn pairs(b: &mut Builder, count: i64) -> Result<(TensorId, TensorId)> {
     Ok((rows(&first)?, rows(&second)?))
 }
 
-/// The same for a number of rows that depends on the input: pair k is in row i of a triangle, where row i begins at pair
+/// The same for a number of rows that depends on the input: pair k is in row i of a triangle, where row i begins at
+/// pair
 /// `i * (2n - i - 1) / 2`. The row is the solution of a quadratic equation, whose root is off by one at most.
 fn pairs_of_any(b: &mut Builder, count: &Dim, pairs: &Dim) -> Result<(TensorId, TensorId)> {
     let whole = |n: i64| Dim::Static(n);

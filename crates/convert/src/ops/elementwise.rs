@@ -50,8 +50,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.lerp.Tensor", lerp, "ElementWise", 1e-6),
 ];
 
-/// An operand in a type: a tensor is cast, a number becomes a constant. Where tensors of 8 or 16 bits decide the type, it
-/// wraps around in theirs.
+/// An operand in a type: a tensor is cast, a number becomes a constant. Where tensors of 8 or 16 bits decide the type,
+/// it wraps around in theirs.
 pub(super) fn operand(b: &mut Builder, call: &Call<'_>, name: &str, dtype: DType) -> Result<TensorId> {
     let is_converted = dtype == DType::Int32 && ["self", "other"].contains(&name);
     let small = if is_converted { small_type(call) } else { None };

@@ -7,7 +7,8 @@
 //! | `masked_scatter(Tensor self, Tensor mask, Tensor source)` | Cumulative, Gather, Select |
 //!
 //! Dtypes: any; positions are int64. The number found is a symbol, the one PyTorch uses for it: later sizes that
-//! mention it are read off the tensor of positions when the engine runs. The positions in a constant mask are constants.
+//! mention it are read off the tensor of positions when the engine runs. The positions in a constant mask are
+//! constants.
 
 use super::position::take;
 use super::{Operator, Outputs, operator};

@@ -7,9 +7,10 @@
 //! | `fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, …)` | Quantize, Dequantize |
 //! | `_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, Tensor fake_quant_on, …)` | Quantize, Dequantize |
 //!
-//! Dtypes: float. Sizes may be symbolic. With constant scales, a zero point of 0 and the range of int8 (-128 or -127 to 127)
-//! it is TensorRT's Quantize and Dequantize, by which convolutions and products between them run in int8. Everything else
-//! is computed in float: the same numbers, without the speed. A module that still observes ranges is refused.
+//! Dtypes: float. Sizes may be symbolic. With constant scales, a zero point of 0 and the range of int8 (-128 or -127 to
+//! 127) it is TensorRT's Quantize and Dequantize, by which convolutions and products between them run in int8.
+//! Everything else is computed in float: the same numbers, without the speed. A module that still observes ranges is
+//! refused.
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;

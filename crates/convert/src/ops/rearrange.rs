@@ -274,7 +274,8 @@ fn unfold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.move_axis(windows, axis + 1, rank)?.into())
 }
 
-/// Reads memory. The tensor lies in order there, from the beginning: what captures a program says other reads as `take`.
+/// Reads memory. The tensor lies in order there, from the beginning: what captures a program says other reads as
+/// `take`.
 fn as_strided(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let (size, stride) = (call.ints("size")?, call.ints("stride")?);

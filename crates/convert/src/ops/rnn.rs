@@ -10,8 +10,9 @@
 //!
 //! Dtypes: one float type. The number of steps and the batch may be symbolic. Up to [`UNROLLED`] static steps are
 //! unrolled: the input's share of all steps is one matrix multiplication, each step costs one more with the state, and
-//! states are `[1, batch, features]`, so that no step needs a reshape. More steps are one Recurrent layer for each layer
-//! and direction, which the CPU engine runs as one kernel: as fast for 8 steps, 2 to 7 times as fast for 64 and more.
+//! states are `[1, batch, features]`, so that no step needs a reshape. More steps are one Recurrent layer for each
+//! layer and direction, which the CPU engine runs as one kernel: as fast for 8 steps, 2 to 7 times as fast for 64 and
+//! more.
 
 use super::{Operator, Outputs, linear, operator};
 use crate::builder::unsupported;

@@ -5,8 +5,8 @@
 //! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners)` on five axes, `grid_sampler_3d` | ElementWise, Gather |
 //!
 //! TensorRT's grid sample layer takes images only. A volume becomes a table with a row of channels for each element;
-//! the eight neighbours of a point are gathered and weighed, or the nearest one. Elements outside of the volume are 0, or the point is
-//! moved to the border or reflected first.
+//! the eight neighbours of a point are gathered and weighed, or the nearest one. Elements outside of the volume are 0,
+//! or the point is moved to the border or reflected first.
 //!
 //! Dtypes: one float type; coordinates are computed in float32. Every size may be symbolic.
 

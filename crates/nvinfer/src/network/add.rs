@@ -187,8 +187,8 @@ impl<'w> Network<'w> {
         Ok(ConvolutionLayer(self.layer(made?)))
     }
 
-    /// Adds a transposed convolution (`addDeconvolutionNd`). The kernel's weights are input channels × `maps` / groups ×
-    /// kernel.
+    /// Adds a transposed convolution (`addDeconvolutionNd`). The kernel's weights are input channels × `maps` / groups
+    /// × kernel.
     ///
     /// # Errors
     /// [`Error::Refused`].

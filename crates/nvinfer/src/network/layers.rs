@@ -286,7 +286,8 @@ impl ShuffleLayer<'_> {
     /// Sets the transpose before the reshape: output axis `i` is input axis `order[i]`.
     ///
     /// # Errors
-    /// [`Error::TooManyDims`](crate::Error::TooManyDims), or [`Error::Refused`](crate::Error::Refused) when it is not a permutation.
+    /// [`Error::TooManyDims`](crate::Error::TooManyDims), or [`Error::Refused`](crate::Error::Refused) when it is not a
+    /// permutation.
     pub fn set_first_transpose(&self, order: &[usize]) -> Result<()> {
         let permutation = permutation(order)?;
         // SAFETY: the handle borrows the network; TensorRT copies the permutation.
@@ -296,7 +297,8 @@ impl ShuffleLayer<'_> {
     /// Sets the transpose after the reshape.
     ///
     /// # Errors
-    /// [`Error::TooManyDims`](crate::Error::TooManyDims), or [`Error::Refused`](crate::Error::Refused) when it is not a permutation.
+    /// [`Error::TooManyDims`](crate::Error::TooManyDims), or [`Error::Refused`](crate::Error::Refused) when it is not a
+    /// permutation.
     pub fn set_second_transpose(&self, order: &[usize]) -> Result<()> {
         let permutation = permutation(order)?;
         // SAFETY: the handle borrows the network; TensorRT copies the permutation.

@@ -35,7 +35,8 @@ impl MoeLayer<'_> {
     /// Gives the experts' gate, up and down projections (`setGatedWeights`).
     ///
     /// # Errors
-    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when
+    /// TensorRT records an error.
     pub fn set_gated_weights(
         &self,
         gate: Tensor<'_>,
@@ -52,7 +53,8 @@ impl MoeLayer<'_> {
     /// Gives the projections' biases (`setGatedBiases`).
     ///
     /// # Errors
-    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when
+    /// TensorRT records an error.
     pub fn set_gated_biases(&self, gate: Tensor<'_>, up: Tensor<'_>, down: Tensor<'_>) -> Result<()> {
         let (gate, up, down) = (self.own(gate)?, self.own(up)?, self.own(down)?);
         // SAFETY: the handle borrows the network, and the tensors are of the same one.
@@ -78,7 +80,8 @@ impl RotaryEmbeddingLayer<'_> {
     /// Gives the position ids, which select rows of the sine and cosine caches (`setInput`, index 3).
     ///
     /// # Errors
-    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+    /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when
+    /// TensorRT records an error.
     pub fn set_position_ids(&self, ids: Tensor<'_>) -> Result<()> {
         let own = self.own(ids)?;
         // SAFETY: the handle borrows the network, and the tensor is of the same one.

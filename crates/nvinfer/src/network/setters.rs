@@ -1,6 +1,7 @@
 //! How layer types and their setters are declared, one line for each setter.
 
-/// Declares a layer type and its setters. `dims`, `axes`, `index`, `value` and `plain` say how an argument is handed on.
+/// Declares a layer type and its setters. `dims`, `axes`, `index`, `value` and `plain` say how an argument is handed
+/// on.
 macro_rules! layer {
     ($(#[$meta:meta])* $name:ident $(= $raw:ident { $($body:tt)* })?) => {
         $(#[$meta])*
@@ -25,7 +26,8 @@ macro_rules! setters {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`Error::TooManyDims`](crate::Error::TooManyDims), [`Error::Refused`](crate::Error::Refused), or [`Error::NotInThisVersion`](crate::Error::NotInThisVersion).
+        /// [`Error::TooManyDims`](crate::Error::TooManyDims), [`Error::Refused`](crate::Error::Refused), or
+        /// [`Error::NotInThisVersion`](crate::Error::NotInThisVersion).
         pub fn $name(&self, dims: &[i64]) -> $crate::Result<()> {
             let dims = $crate::Dims::new(dims)?;
             // SAFETY: the handle borrows the network, and the layer is of the class of the call.
@@ -48,7 +50,8 @@ macro_rules! setters {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`Error::OutOfRange`](crate::Error::OutOfRange), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+        /// [`Error::OutOfRange`](crate::Error::OutOfRange), or [`Error::Refused`](crate::Error::Refused) when TensorRT
+        /// records an error.
         pub fn $name(&self, value: usize) -> $crate::Result<()> {
             let value = $crate::weights::c_int("an axis or count", value)?;
             // SAFETY: the handle borrows the network, and the layer is of the class of the call.
@@ -60,7 +63,8 @@ macro_rules! setters {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`Error::NotInThisVersion`](crate::Error::NotInThisVersion), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+        /// [`Error::NotInThisVersion`](crate::Error::NotInThisVersion), or [`Error::Refused`](crate::Error::Refused)
+        /// when TensorRT records an error.
         pub fn $name(&self, value: $type) -> $crate::Result<()> {
             let value = value.number(self.version())?;
             // SAFETY: the handle borrows the network, and the layer is of the class of the call.
@@ -83,7 +87,8 @@ macro_rules! setters {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when TensorRT records an error.
+        /// [`Error::ForeignTensor`](crate::Error::ForeignTensor), or [`Error::Refused`](crate::Error::Refused) when
+        /// TensorRT records an error.
         pub fn $name(&self, tensor: $crate::network::Tensor<'_>) -> $crate::Result<()> {
             let own = self.own(tensor)?;
             // SAFETY: the handle borrows the network, and the tensor is of the same one.

@@ -117,7 +117,8 @@ impl PluginCreator {
     /// Makes a plugin (`createPlugin`). `name` is that of its layer.
     ///
     /// # Errors
-    /// [`Error::Refused`] for attributes that the creator does not accept, [`Error::NotInThisVersion`] for a type that the loaded version lacks.
+    /// [`Error::Refused`] for attributes that the creator does not accept, [`Error::NotInThisVersion`] for a type that
+    /// the loaded version lacks.
     pub fn create(&self, name: &str, fields: &[PluginField]) -> Result<Plugin> {
         let text = c_text("a layer name", name)?;
         let version = self.host.version();

@@ -17,8 +17,8 @@ pub struct PluginField {
     pub name: String,
     /// Type of the elements.
     pub kind: PluginFieldType,
-    /// The elements, in the machine's byte order. Of [`PluginFieldType::Dims`] each element is nine int64: the rank, then
-    /// eight extents.
+    /// The elements, in the machine's byte order. Of [`PluginFieldType::Dims`] each element is nine int64: the rank,
+    /// then eight extents.
     pub data: Vec<u8>,
     /// Number of elements.
     pub length: usize,

@@ -1,8 +1,8 @@
 //! Plugin libraries: TensorRT's own (`libnvinfer_plugin`), and those that a user names.
 //!
 //! A library registers its creators while it is loaded (`REGISTER_TENSORRT_PLUGIN`), in `initLibNvInferPlugins`, or
-//! leaves it to whoever loads it by exporting `getPluginCreators` or `getCreators`. All three work in every version: the
-//! registry's own `loadLibrary` has another slot in 8.6.0 than in 8.6.1 and does no more.
+//! leaves it to whoever loads it by exporting `getPluginCreators` or `getCreators`. All three work in every version:
+//! the registry's own `loadLibrary` has another slot in 8.6.0 than in 8.6.1 and does no more.
 
 use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ const EXPORTS: [&[u8]; 2] = [b"getPluginCreators\0", b"getCreators\0"];
 static LOADED: Mutex<Vec<(&'static Path, PathBuf)>> = Mutex::new(Vec::new());
 
 impl Library {
-    /// Loads a plugin library, for the life of the process, and registers its creators. Does nothing where that is done.
+    /// Loads a plugin library, for the life of the process, and registers its creators. Does nothing where that is
+    /// done.
     ///
     /// # Errors
     /// [`Error::PluginLibrary`] with the reason; [`Error::Refused`] for a creator that the registry does not accept.
@@ -62,8 +63,8 @@ impl Library {
 
     fn load(self, path: &Path, registry: &PluginRegistry) -> Result<()> {
         let failed = |error: &libloading::Error| Error::PluginLibrary { path: path.to_owned(), reason: reason(error) };
-        // SAFETY: TensorRT is loaded already: this makes its symbols visible to plugin libraries that are not linked with
-        // it. Loading a plugin library runs its initializers, which is what the caller asks for.
+        // SAFETY: TensorRT is loaded already: this makes its symbols visible to plugin libraries that are not linked
+        // with it. Loading a plugin library runs its initializers, which is what the caller asks for.
         let library = unsafe {
             let tensorrt = Loaded::open(Some(self.path()), RTLD_LAZY | RTLD_GLOBAL);
             std::mem::forget(tensorrt);

@@ -2,8 +2,8 @@
 //!
 //! A plugin library registers *creators* with the process's one [`PluginRegistry`]; a creator makes a [`Plugin`] from
 //! named attributes ([`PluginField`]); [`Network::add_plugin_v2`](crate::Network::add_plugin_v2) and
-//! [`add_plugin_v3`](crate::Network::add_plugin_v3) add it as a layer, which copies it. A plan names the creators of its
-//! plugins, so that whoever deserializes it loads the same libraries first.
+//! [`add_plugin_v3`](crate::Network::add_plugin_v3) add it as a layer, which copies it. A plan names the creators of
+//! its plugins, so that whoever deserializes it loads the same libraries first.
 //!
 //! | File | What it holds |
 //! |---|---|

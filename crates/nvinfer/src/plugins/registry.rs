@@ -113,7 +113,8 @@ impl PluginRegistry {
         Err(Error::NoPluginCreator { plugin: described(name, version, namespace), creators })
     }
 
-    /// Registers a creator that a library exports, in the namespace that it has. Does nothing for one that is registered.
+    /// Registers a creator that a library exports, in the namespace that it has. Does nothing for one that is
+    /// registered.
     ///
     /// # Safety
     /// `creator` is an `IPluginCreator` or, from 10 on, an `IPluginCreatorInterface`, for this version of TensorRT, that

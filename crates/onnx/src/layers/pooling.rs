@@ -74,8 +74,8 @@ fn window(s: &mut Scope<'_, '_>, a: &PoolingAttributes, x: Value, spatial: &[Dim
     maximum(s, x, &|s, x| s.main("MaxPool", &[x], &attributes))
 }
 
-/// The largest element of each window. ONNX Runtime's maxima lose NaN, and minus infinity next to padding: an image that
-/// may contain them is searched for both, by pooling 2 for NaN, 0 for minus infinity and 1 for any other number.
+/// The largest element of each window. ONNX Runtime's maxima lose NaN, and minus infinity next to padding: an image
+/// that may contain them is searched for both, by pooling 2 for NaN, 0 for minus infinity and 1 for any other number.
 fn maximum(s: &mut Scope<'_, '_>, x: Value, pool: &dyn Fn(&mut Scope<'_, '_>, Value) -> Value) -> Result<Value> {
     let dtype = s.tensor(0)?.dtype;
     if !dtype.is_float() || is_dequantized(s) {

@@ -2,8 +2,8 @@
 //!
 //! ONNX's indices are int64, TensorRT's int32. Means over the whole image are ONNX Runtime's global pooling.
 //!
-//! ONNX Runtime's extremes lose a NaN, PyTorch's return it (and its position). One sum over all elements is NaN wherever
-//! an element is, and costs a tenth of what it guards: only then the elements are searched for NaN.
+//! ONNX Runtime's extremes lose a NaN, PyTorch's return it (and its position). One sum over all elements is NaN
+//! wherever an element is, and costs a tenth of what it guards: only then the elements are searched for NaN.
 
 use super::{integers, nan};
 use crate::Result;
@@ -101,7 +101,8 @@ pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usiz
     Ok(outputs)
 }
 
-/// The first of the extreme elements, or the first NaN: several times faster than a sort where the axis is not the last.
+/// The first of the extreme elements, or the first NaN: several times faster than a sort where the axis is not the
+/// last.
 fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> Result<Vec<Value>> {
     let reduction = if op == TopKOperation::Max { R::Max } else { R::Min };
     let value = extreme(s, x, reduction, &[axis as i64], true)?;

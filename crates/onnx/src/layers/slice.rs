@@ -175,7 +175,8 @@ impl Plan {
         }
     }
 
-    /// Reads by index what wraps around in a tensor that may be empty: ONNX Runtime does not pad one with its own elements.
+    /// Reads by index what wraps around in a tensor that may be empty: ONNX Runtime does not pad one with its own
+    /// elements.
     fn wrapped(&self, s: &mut Scope<'_, '_>, x: Value, dims: &[Dim]) -> Result<Value> {
         let [start, size, stride] = [&self.start, &self.size, &self.stride].map(|list| self.value_of(s, list));
         let (start, size, stride) = (start?, size?, stride?);

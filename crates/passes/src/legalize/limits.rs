@@ -160,8 +160,8 @@ impl Site<'_> {
         made.first().map(|y| self.cast(state, *y, dtype)).transpose().map_err(Error::from)
     }
 
-    /// A computed kernel with zeros between its elements: along each dilated axis, every element is padded to `dilation`
-    /// elements, and the zeros after the last one are cut off.
+    /// A computed kernel with zeros between its elements: along each dilated axis, every element is padded to
+    /// `dilation` elements, and the zeros after the last one are cut off.
     fn spread_computed(
         &self,
         state: &mut Rewrite<'_>,

@@ -1,8 +1,8 @@
 //! Linear layers between layers that move elements.
 //!
 //! Attention as PyTorch writes it transposes its input, computes query, key and value in one linear layer, and takes
-//! the result apart. TensorRT then copies each of them once more, or computes the product in a slow kernel (ViT-B/16 with
-//! batch 32, TensorRT 8.6, H200: 142 and 32 µs instead of 33 µs for each block). Two steps undo that:
+//! the result apart. TensorRT then copies each of them once more, or computes the product in a slow kernel (ViT-B/16
+//! with batch 32, TensorRT 8.6, H200: 142 and 32 µs instead of 33 µs for each block). Two steps undo that:
 //!
 //! - `rows`: a transpose of the rows of a linear layer comes after it, where it meets the next one;
 //! - `split`: a linear layer whose results are taken apart and moved becomes one for each part. Where the target

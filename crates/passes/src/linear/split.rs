@@ -169,7 +169,8 @@ fn through(
     Some((digits, (!shuffle.is_identity()).then_some(shuffle)))
 }
 
-/// What a layer takes of its first input: a range of positions along one axis. One position of a Gather removes the axis.
+/// What a layer takes of its first input: a range of positions along one axis. One position of a Gather removes the
+/// axis.
 fn taken(network: &Network, layer: &Layer) -> Option<(usize, usize, usize)> {
     let (x, y) = (&network.tensor(layer.input(0)?).dims, &network.tensor(*layer.outputs.first()?).dims);
     let (axis, start, count) = match &layer.op {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// magnitude (rank 0). Returns the network and the names of what it observes, in the order of the outputs that come
 /// after the network's own; [`super::PrecisionOptions::ranges`] takes the values under these names.
 ///
-/// Magnitudes are taken inside the network, so that no tensor outlives its last use. An infinity counts as nothing: half
-/// precision has it too.
+/// Magnitudes are taken inside the network, so that no tensor outlives its last use. An infinity counts as nothing:
+/// half precision has it too.
 ///
 /// # Errors
 /// None for a network that verifies.

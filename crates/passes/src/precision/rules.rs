@@ -139,8 +139,8 @@ pub(super) fn is_delicate(op: &Op) -> bool {
 }
 
 /// Whether a constant is added to sums of products, as the bias of a linear layer or convolution is. What rounding
-/// takes from its small numbers is less than what it takes from the sums: at most half of the smallest number of the type.
-/// A single number is none: it may be an epsilon that keeps a division from zero.
+/// takes from its small numbers is less than what it takes from the sums: at most half of the smallest number of the
+/// type. A single number is none: it may be an epsilon that keeps a division from zero.
 pub(super) fn is_bias(network: &Network, layer: &Layer, constant: TensorId) -> bool {
     match layer.op {
         Op::Convolution(_) | Op::Deconvolution(_) => layer.input(2) == Some(constant),

@@ -2,15 +2,15 @@
 //!
 //! Its convolutions of float16 all do. Measured on an H100: a chain of them with sums of up to 4608 products is off by
 //! 4 to 6 times as much as PyTorch's float16; with those above [`LONG`] in float32 (TF32 on the tensor cores), by 1.0
-//! to 1.7 times, at the price of up to a quarter of the time. In residual networks the sums matter less, since the branches
-//! are added to a stream whose own rounding has grown by then (ResNet-50: 1.2 times as it is), and float32 costs
-//! more, since each branch needs casts of its own. They are left alone, and so are those of dense blocks. Where most
-//! convolutions have long sums, as in ResNet-18 and 34, that is not enough (1.8 to 2.3 and 1.7 to 2.8 times). What tells
-//! there are the first sums, whose errors all blocks carry on and add to: with the layers up to the first sum of branches
-//! in float32 it is still 1.6 and 1.5 to 2.8 times on an H200, up to the second 1.8 and 1.7 in the root mean square. The
-//! kernels for TF32 seem to have a part in that (`narrow.rs`): with their factors rounded before, it is 1.3 to 1.5. That
-//! is not measured but worked out on a CPU, by rounding as the tensor cores do: after 16 products in kernels for compute
-//! capability 9.0, after 8 in those for 8.0, which gives about what was measured for the others.
+//! to 1.7 times, at the price of up to a quarter of the time. In residual networks the sums matter less, since the
+//! branches are added to a stream whose own rounding has grown by then (ResNet-50: 1.2 times as it is), and float32
+//! costs more, since each branch needs casts of its own. They are left alone, and so are those of dense blocks. Where
+//! most convolutions have long sums, as in ResNet-18 and 34, that is not enough (1.8 to 2.3 and 1.7 to 2.8 times). What
+//! tells there are the first sums, whose errors all blocks carry on and add to: with the layers up to the first sum of
+//! branches in float32 it is still 1.6 and 1.5 to 2.8 times on an H200, up to the second 1.8 and 1.7 in the root mean
+//! square. The kernels for TF32 seem to have a part in that (`narrow.rs`): with their factors rounded before, it is 1.3
+//! to 1.5. That is not measured but worked out on a CPU, by rounding as the tensor cores do: after 16 products in
+//! kernels for compute capability 9.0, after 8 in those for 8.0, which gives about what was measured for the others.
 //!
 //! For products of few rows, 8.6 has kernels of both kinds, and a build makes it take the exact ones; that costs
 //! timing them all. Where the weights are small, float32 costs less.

@@ -17,6 +17,6 @@ mod differences;
 
 pub use differences::differences;
 
-/// Elements up to which a reduction is exact enough in half precision, whatever the kernel accumulates in. It includes the
-/// averages at the end of image classifiers (7 x 7), and excludes the statistics of a normalization.
+/// Elements up to which a reduction is exact enough in half precision, whatever the kernel accumulates in. It includes
+/// the averages at the end of image classifiers (7 x 7), and excludes the statistics of a normalization.
 pub(crate) const FEW: i64 = 256;

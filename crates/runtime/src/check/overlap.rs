@@ -8,8 +8,8 @@ use std::ops::Range;
 /// So many outputs are compared pair by pair without allocating.
 const FEW_OUTPUTS: usize = 8;
 
-/// Whether an output may share bytes with another tensor of the call. Many outputs are sorted by address first: pairs of
-/// 5,000 take longer than most models.
+/// Whether an output may share bytes with another tensor of the call. Many outputs are sorted by address first: pairs
+/// of 5,000 take longer than most models.
 pub(super) fn may_overlap(inputs: &[TensorView<'_>], outputs: &[TensorViewMut<'_>]) -> bool {
     if outputs.len() <= FEW_OUTPUTS {
         return true;

@@ -120,8 +120,8 @@ fn configure(runtime: &OnnxRuntime, options: &CpuOptions) -> ort::Result<Session
         .with_memory_pattern(options.memory_pattern)?
         // Weights are read where they lie. Versions before 1.32 copy them.
         .with_config_entry("session.use_external_initializer_file_buffers_directly", "1")?
-        // Its products of int8 are wrong for some shapes (1.32: MatMulIntegerToFloat with a scale for each column and no
-        // bias), and refuse others. Quantized values are computed in float instead, as exactly as they can be.
+        // Its products of int8 are wrong for some shapes (1.32: MatMulIntegerToFloat with a scale for each column and
+        // no bias), and refuse others. Quantized values are computed in float instead, as exactly as they can be.
         .with_config_entry("session.disable_quant_qdq", "1")?
         // Weights that ONNX Runtime makes (repacked, folded) live as long as the session: a pool that grows in
         // powers of two would only round them up.

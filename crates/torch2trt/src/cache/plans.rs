@@ -2,8 +2,8 @@
 //! of options, under a digest of all of them.
 //!
 //! Timings alone do not make a second build fast: TensorRT goes through all its kernels for every layer even where each
-//! is timed, and 8.6 takes no timings for a build that refuses kernels. The least recently used plans go when the folder
-//! grows beyond [`LIMIT`]. This file must not know how a plan is built.
+//! is timed, and 8.6 takes no timings for a build that refuses kernels. The least recently used plans go when the
+//! folder grows beyond [`LIMIT`]. This file must not know how a plan is built.
 
 use super::Cache;
 use engine::EngineFile;

@@ -14,9 +14,10 @@ pub struct Chosen {
     pub reason: String,
 }
 
-/// The backend that the options ask for. Where they leave it open: TensorRT for a named target, or where one is installed
-/// that builds for the GPU; otherwise the CPU engine. `on_host` is why the CPU engine is chosen even so: where the caller's
-/// model and inputs are. A target does not turn the CPU engine down: the network may be built for it later.
+/// The backend that the options ask for. Where they leave it open: TensorRT for a named target, or where one is
+/// installed that builds for the GPU; otherwise the CPU engine. `on_host` is why the CPU engine is chosen even so:
+/// where the caller's model and inputs are. A target does not turn the CPU engine down: the network may be built for it
+/// later.
 pub fn choose_backend(options: &Options, on_host: Option<&str>) -> Chosen {
     let (backend, reason) = match (options.convert.backend, &options.build.target) {
         (Backend::Auto, Some(target)) => (Backend::TensorRt, format!("a plan for {target} was asked for")),

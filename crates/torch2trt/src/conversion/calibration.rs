@@ -1,8 +1,8 @@
 //! The ranges of int8: how large the values are that convolutions and matrix multiplications read, on samples.
 //!
-//! The network runs on the CPU engine, in the precision that it has without int8. Magnitudes are collected in histograms,
-//! from which one of three algorithms takes the range. Larger values saturate. This file must not know what is decided from
-//! the ranges.
+//! The network runs on the CPU engine, in the precision that it has without int8. Magnitudes are collected in
+//! histograms, from which one of three algorithms takes the range. Larger values saturate. This file must not know what
+//! is decided from the ranges.
 
 use super::batches::Batches;
 use super::histogram::Histogram;
@@ -61,8 +61,8 @@ const PERCENTILE: f64 = 0.9999;
 /// The range of each tensor that would be quantized, by the names that [`passes::calibrate`] gives.
 ///
 /// # Errors
-/// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does not
-/// run the network, and those of the samples.
+/// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does
+/// not run the network, and those of the samples.
 pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<HashMap<String, f32>> {
     let (observed, names) = passes::calibrate(network, &options.convert.keep_fp32)?;
     let engine = pipeline::cpu_engine(&observed, options)?;

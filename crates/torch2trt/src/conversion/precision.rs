@@ -1,7 +1,7 @@
 //! Network → network in the precision that was asked for: mixed precision, then int8.
 //!
-//! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from is
-//! the caller's: tensors of PyTorch, or of a file.
+//! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from
+//! is the caller's: tensors of PyTorch, or of a file.
 
 use super::calibration;
 use crate::{Backend, Error, Options, Result, pipeline};
@@ -62,8 +62,8 @@ pub struct Int8Report {
 /// Network → network in the precision of the options.
 ///
 /// # Errors
-/// E0301 where the options name TensorRT and there is none; E0602 and E0701 for samples that do not fit; E05xx where the CPU
-/// engine does not run a network that becomes int8.
+/// E0301 where the options name TensorRT and there is none; E0602 and E0701 for samples that do not fit; E05xx where
+/// the CPU engine does not run a network that becomes int8.
 pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<Precise> {
     let mut notes = Vec::new();
     let ranges = match options.convert.half() {
@@ -83,8 +83,8 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
     Ok(Precise { network: made.network, half, int8, notes })
 }
 
-/// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes and, where the options name
-/// TensorRT, with the one that is installed.
+/// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes and, where the options
+/// name TensorRT, with the one that is installed.
 fn mixed(
     network: &Network,
     options: &Options,
@@ -106,7 +106,8 @@ fn mixed(
     Ok(passes::precision(network, &wanted)?)
 }
 
-/// The largest finite magnitude of each layer's result and of each input on the sample inputs, for float16, which ends at
+/// The largest finite magnitude of each layer's result and of each input on the sample inputs, for float16, which ends
+/// at
 /// 65504. Empty where the CPU engine does not run the network.
 fn magnitudes(
     network: &Network,

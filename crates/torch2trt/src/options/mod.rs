@@ -1,8 +1,9 @@
 //! Every option of a conversion that is no Python object, declared once.
 //!
-//! A field of a group is the declaration: its name is that of the argument of Python's `torch2trt()`, its doc comment is the
-//! help text, its `arg` attribute is the flag of `torch2trt build`. From it come what the Python package passes ([`from_json`](Options::from_json)),
-//! what an engine file records ([`recorded`](Options::recorded)), and the table of docs/options.md ([`declared`]).
+//! A field of a group is the declaration: its name is that of the argument of Python's `torch2trt()`, its doc comment
+//! is the help text, its `arg` attribute is the flag of `torch2trt build`. From it come what the Python package passes
+//! ([`from_json`](Options::from_json)), what an engine file records ([`recorded`](Options::recorded)), and the table of
+//! docs/options.md ([`declared`]).
 
 mod table;
 mod values;
@@ -67,8 +68,8 @@ pub struct Options {
 #[command(next_help_heading = "The engine")]
 #[serde(default)]
 pub struct ConvertOptions {
-    /// What runs the model; auto: TensorRT where a GPU is available and a TensorRT that builds for it, otherwise the CPU
-    /// engine
+    /// What runs the model; auto: TensorRT where a GPU is available and a TensorRT that builds for it, otherwise the
+    /// CPU engine
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = values::backend())]
     pub backend: Backend,
     /// Name of an input of the engine; can be given several times, in order [default: the model's own]
@@ -147,8 +148,8 @@ pub struct BuildOptions {
     /// File of tactic timings, or off [default: one in the user's cache folder]
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true, value_parser = values::cache)]
     pub timing_cache: Cache,
-    /// Folder of plans that were built, or off; the least recently used are deleted beyond 8 GiB [default: one in the user's
-    /// cache folder]
+    /// Folder of plans that were built, or off; the least recently used are deleted beyond 8 GiB [default: one in the
+    /// user's cache folder]
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true, value_parser = values::cache)]
     pub engine_cache: Cache,
 }

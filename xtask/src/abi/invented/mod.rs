@@ -1,8 +1,8 @@
 //! Adds a TensorRT that does not exist: a file of facts and one row in the table of families, and nothing else.
 //!
-//! The facts are those of TensorRT 11 with the slots of every class in another order, one method more and one less. In a
-//! copy of the crates, the tables are generated, the binding and the simulator are compiled with them, and the binding
-//! calls the simulator, which reports the invented version.
+//! The facts are those of TensorRT 11 with the slots of every class in another order, one method more and one less. In
+//! a copy of the crates, the tables are generated, the binding and the simulator are compiled with them, and the
+//! binding calls the simulator, which reports the invented version.
 
 use std::collections::BTreeSet;
 use std::fs;

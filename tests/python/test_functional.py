@@ -9,6 +9,7 @@ import pytest
 import torch
 from replay import Function
 from torch import nn
+from torch.nn.attention.flex_attention import flex_attention
 
 from torch2trt.capture import capture
 from torch2trt.capture.functional import made_functional
@@ -155,6 +156,7 @@ LEFT = {
     "dropout in training": lambda x: nn.functional.dropout(x, 0.5, training=True),
     "complex numbers": lambda x: torch.view_as_real(torch.complex(x, x) * 2),
     "a size that follows from values": lambda x: x[x > 0] * 2,
+    "operators with functions": lambda x: flex_attention(*[x[None, None]] * 3, score_mod=lambda s, b, h, i, j: s + i),
 }
 
 

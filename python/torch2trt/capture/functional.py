@@ -49,11 +49,11 @@ def made_functional(graph: Graph, known: Collection[str] | None) -> bool:
     if _HIDDEN is None:
         return False
     nodes = list(graph.nodes)
+    if not all(map(_is_plain, nodes)):
+        return False
     storages = _Storages(nodes)
     writes: dict[Node, OpOverload | None] = {}
     for place, node in enumerate(nodes):
-        if not _is_plain(node):
-            return False
         if not isinstance(node.target, OpOverload) or node.op != "call_function":
             continue
         operator = node.target
@@ -114,15 +114,15 @@ def _is_plain(node: Node) -> bool:
 
     Sizes that follow from data are renamed by a trace, and converters of complex numbers are for what a trace leaves.
     """
-    if node.op != "call_function":
-        return node.op in ("placeholder", "output")
+    if node.op not in ("placeholder", "call_function", "output"):
+        return False
     if isinstance(node.target, torch._ops.HigherOrderOperator):
         return False
     for value in pytree.tree_leaves(node.meta.get("val")):
-        numbers = value.shape if isinstance(value, torch.Tensor) else (value,)
-        if isinstance(value, torch.Tensor) and value.dtype.is_complex:
+        is_tensor = isinstance(value, torch.Tensor)
+        if is_tensor and (value.dtype.is_complex or torch._C._functorch.is_functorch_wrapped_tensor(value)):
             return False
-        if any(_is_from_data(number) for number in numbers):
+        if any(map(_is_from_data, value.shape if is_tensor else (value,))):
             return False
     return True
 

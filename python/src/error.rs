@@ -40,7 +40,7 @@ pub(crate) fn bad_value(py: Python<'_>, message: impl Into<String>, help: impl I
     raise(py, &Error::new(Code::BadOption, message).with_help(help))
 }
 
-/// The error of an option whose value was refused: its message and help are those of the refusal.
+/// The error of an option with a rejected value: its message and help are those of the rejection.
 pub(crate) fn refused_option(py: Python<'_>, name: &str, refused: &PyErr) -> PyErr {
     let field = |name: &str| refused.value(py).getattr(name).and_then(|text| text.extract::<String>()).ok();
     let problem = field("message").unwrap_or_else(|| refused.value(py).to_string());

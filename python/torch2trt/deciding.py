@@ -1,4 +1,4 @@
-"""A model whose Python code decides by values, with engines in the place of sub-modules: what runs it, and its files.
+"""Models with data-dependent control flow in Python, and engines in the place of sub-modules.
 
 A file holds the engines and where they belong, and no Python code. It is loaded into a model of the same structure and
 weights.
@@ -74,8 +74,8 @@ class PythonModel(PythonPart):
 
     Attributes:
         module: the copy of the model's structure that runs.
-        weights: weights whose values engines hold. Those that the Python code reads may change; engines of this process
-            notice by themselves when theirs do.
+        weights: weights that are constants of engines. Those that the Python code reads may change; engines of this
+            process notice by themselves when theirs do.
     """
 
     def __init__(self, original: nn.Module, module: nn.Module, inputs: InputTree, returned: Any) -> None:

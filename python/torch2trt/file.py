@@ -73,7 +73,7 @@ def engine_from(
 ) -> Parts:
     """An engine from an engine file (bytes or path), or from the bytes of a plain plan.
 
-    `python` makes the part of a model whose Python code runs between engines.
+    `python` creates the part that runs Python code of a model between engines.
 
     Raises:
         torch2trt.Error: E0605 for a damaged file or names that are not the engine's, E0604 for a plan that cannot
@@ -100,7 +100,7 @@ def engine_from(
 
 
 def _without_module(about: dict[str, Any], model: dict[str, Any], data: Any) -> Any:
-    """Rejects the file of a model whose Python code is needed.
+    """Rejects a file that needs the Python code of its model.
 
     Raises:
         torch2trt.Error: E0605.

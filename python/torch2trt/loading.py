@@ -24,8 +24,8 @@ def load(path: Path, *, module: torch.nn.Module | None = None, **options: Any) -
 
     Args:
         path: the file.
-        module: the model that was converted, with its weights; needed for a model whose Python code decides by values,
-            whose file holds engines for its sub-modules. See docs/fallback.md.
+        module: the model that was converted, with its weights. Needed for a model with data-dependent control flow in
+            Python: its file holds engines for its sub-modules. See docs/fallback.md.
         device: GPU to run on, as torch names them. Default: the current one. The CPU engine has none.
         use_cuda_graph: as for `torch2trt`.
         trusted: lets a version-compatible plan bring host code of its own. Only for files that you would run.

@@ -95,18 +95,10 @@ def register_dataclasses(data: Any) -> None:
 
 
 def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
-    try:
-        # Pairs, since the keys of a JSON object have no order.
-        specs = [[name, _spec_to_json(spec)] for name, spec in tree._specs.items()]
-    except Exception as problem:  # whatever a registered class's context does when it is written
-        raise error(
-            "E0605",
-            f"the structure of the model's inputs has no written form: {problem}",
-            "pass tensors, lists or dictionaries",
-        ) from problem
     return {
         "parameters": [_parameter_to_json(p) for p in tree._signature.parameters.values()],
-        "specs": specs,
+        # Pairs, since the keys of a JSON object have no order.
+        "specs": [[name, structure_to_json(spec)] for name, spec in tree._specs.items()],
         "leaves": [_leaf_to_json(leaf) for leaf in tree.leaves],
         "plain": tree._plain_count,
         "dtypes": list(tree.dtypes),
@@ -116,7 +108,7 @@ def _inputs_to_json(tree: InputTree) -> dict[str, Any]:
 
 def _inputs_from_json(data: dict[str, Any]) -> InputTree:
     parameters = [_parameter_from_json(p) for p in data["parameters"]]
-    specs = {name: pytree.tree_structure(_skeleton(spec)) for name, spec in data["specs"]}
+    specs = {name: structure_from_json(spec) for name, spec in data["specs"]}
     tree = _tree(inspect.Signature(parameters), specs)
     tree.leaves = [_leaf_from_json(leaf) for leaf in data["leaves"]]
     known = specs.keys() <= tree._signature.parameters.keys()

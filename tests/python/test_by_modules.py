@@ -90,14 +90,6 @@ def test_modules_inside_of_modules_that_decide():
         def forward(self, x):
             return self.odd(self.inner(self.head(x)))
 
-    class Odd(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(8, 8)
-
-        def forward(self, x):
-            return bend(self.layer(x), 1)
-
     model = Outer().eval()
     model_trt = convert(model, [torch.ones(4, 8)])
     for _ in range(6):

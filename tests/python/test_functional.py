@@ -143,7 +143,7 @@ FUNCTIONAL = {
 LEFT = {
     "an input": lambda x: x.relu_() + 1,
     "a view that is read later": lambda x: [y := x + 1, z := y.view(-1), y.relu_(), z + 1][3],
-    "another name of the memory, that no schema tells": lambda x: [
+    "an alias that no schema declares": lambda x: [
         y := x + 1,
         z := torch.einsum("ij->ji", y),
         y.mul_(2),

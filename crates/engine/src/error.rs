@@ -88,8 +88,10 @@ pub enum Error {
 
 impl Error {
     /// What to do about it.
-    pub fn help(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Io { doing: "read", .. } => "give the path of an engine file that can be read",
+            Self::Io { .. } => "choose a path in a folder that exists and can be written to",
             Self::NotAnEngineFile { .. } => {
                 "engine files are written by `model_trt.save(path)`; a plain TensorRT plan is loaded with \
                  `torch2trt.load_plan(path)`"
@@ -108,8 +110,7 @@ impl Error {
             Self::Missing { .. } => "it was written for something else; convert the model again",
             Self::Weight { .. } => "convert the model again",
             Self::Parts { .. } => "copy it again, or save the model again",
-            _ => return None,
-        })
+        }
     }
 }
 

@@ -103,7 +103,7 @@ fn each_kind_of_damage_has_its_message() {
         let mut bytes = bytes.to_vec();
         change(&mut bytes);
         let error = EngineFile::parse(bytes.into()).unwrap_err();
-        format!("{error}\nhelp: {}", error.help().unwrap_or_default())
+        format!("{error}\nhelp: {}", error.help())
     };
     assert!(told(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
     assert!(told(&|b| b[..4].copy_from_slice(b"PK\x03\x04")).contains("help: `torch2trt build model.pt2"));

@@ -60,20 +60,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// What to do about it.
-    pub fn help(&self) -> Option<String> {
-        Some(match self {
-            Self::Unsupported { help, .. } => (*help).to_owned(),
-            other => other.fixed_help()?.to_owned(),
-        })
-    }
-
-    fn fixed_help(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Unsupported { help, .. } => help,
             Self::Malformed { .. } | Self::NoOutput { .. } => "run Network::verify on the network; a pass broke it",
             Self::TooLarge { .. } => "lower the external threshold",
             Self::Io { .. } => "create the folder, or choose a path that can be written to",
-            _ => return None,
-        })
+        }
     }
 
     /// Nodes of the program whose layers have no ONNX form.

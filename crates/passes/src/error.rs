@@ -40,20 +40,14 @@ pub enum Error {
 
 impl Error {
     /// What to do about it.
-    pub fn help(&self) -> Option<String> {
-        Some(match self {
-            Self::Unsupported { help, .. } => (*help).to_owned(),
-            other => other.fixed_help()?.to_owned(),
-        })
-    }
-
-    fn fixed_help(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Pass { .. } => {
-                "this is a fault of torch2trt; report it with the network's text, and leave the pass out meanwhile"
-            }
-            _ => return None,
-        })
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Unsupported { help, .. } => Some(help),
+            Self::Pass { .. } => Some(
+                "this is a fault of torch2trt; report it with the network's text, and leave the pass out meanwhile",
+            ),
+            Self::Network(_) => None,
+        }
     }
 
     /// Says which pass an error of the network comes from.

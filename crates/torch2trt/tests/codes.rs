@@ -1,6 +1,6 @@
 //! Codes of errors that Python programs without a fault do not raise, and the fields of the stages' errors.
 //!
-//! `tests/python/test_error_codes.py` lists these tests beside those of the other codes.
+//! `tests/python/test_error_codes.py` lists these tests together with those of the other codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use build::{BuildOptions, Progress, Silent};

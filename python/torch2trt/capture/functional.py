@@ -34,10 +34,10 @@ _INFERENCE: dict[OpOverload, Callable[[dict[str, Any]], bool]] = {
     _aten.atleast_3d.default: lambda given: True,
     _aten.unsafe_chunk.default: lambda given: True,
 }
-"""Operators whose schema hides that they may write or return an argument, and when they write nothing."""
+"""Operators that may write or return an argument without a mark in their schema, and when they write nothing."""
 
 _HIDDEN = getattr(torch.Tag, "maybe_aliasing_or_mutating", None)
-"""PyTorch's mark of operators whose schema does not tell the truth; versions without it are not judged."""
+"""PyTorch's tag of operators with such a schema. In versions without the tag every graph is traced."""
 
 
 def made_functional(graph: Graph, known: Collection[str] | None) -> bool:
@@ -134,7 +134,7 @@ def _is_from_data(number: Any) -> bool:
 
 
 def _is_sound(operator: OpOverload, node: Node, known: Collection[str] | None) -> bool:
-    """Whether an operator does what its schema says, and is known."""
+    """Whether an operator does what its schema specifies, and is known."""
     if _HIDDEN in operator.tags:
         condition = _INFERENCE.get(operator)
         if condition is None or not condition(_arguments(operator, node)):

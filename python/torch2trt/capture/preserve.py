@@ -81,13 +81,21 @@ def as_module(model: object) -> nn.Module:
     return FunctionModule(model)
 
 
+def without_guards(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
+    """The module of a program without checks of its inputs' sizes, which engines make.
+
+    Guards of nested arguments name undefined variables (PyTorch 2.15).
+    """
+    has_guards = "check_guards" in inspect.signature(program.module).parameters
+    module: Any = program.module(check_guards=False) if has_guards else program.module()
+    return module
+
+
 def module_of(program: torch.export.ExportedProgram) -> torch.nn.Module:
-    """The module of a program, whose signature has the keyword arguments as such: it takes them in no other way."""
+    """The module of a program. Keyword arguments of the program are keyword-only in its signature."""
     spec = program.call_spec.in_spec
     assert spec is not None
-    # The guards of nested arguments name what is not defined (PyTorch 2.15); engines check the sizes of each call.
-    has_guards = "check_guards" in inspect.signature(program.module).parameters
-    module = program.module(check_guards=False) if has_guards else program.module()
+    module = without_guards(program)
     keywords = pytree.tree_unflatten(range(spec.num_leaves), spec)[1]
     signature = inspect.signature(module.forward)
     kind = inspect.Parameter.KEYWORD_ONLY

@@ -24,9 +24,8 @@ def advised(refused: Error, missing: Iterable[str]) -> Error:
     if refused.code not in ("E0101", "E0102") or not getattr(refused, "nodes", None):
         return refused
     if refused.code != "E0101" or not overloads or "tensorrt_converter" not in help:
-        return error(
-            refused.code, message, f"{help}, or {_FALLBACK}" if help else _FALLBACK
-        )  # of complex numbers, for one
+        # Of complex numbers, for example.
+        return error(refused.code, message, f"{help}, or {_FALLBACK}" if help else _FALLBACK)
     found = [name for name in map(registrable, overloads) if name]
     names = list(dict.fromkeys(found))[:_SHOWN]
     listed = f"{_FALLBACK}; torch2trt.coverage(model, inputs) lists all operators"

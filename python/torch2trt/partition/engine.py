@@ -9,7 +9,7 @@ import functools
 import types
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -27,7 +27,7 @@ class PythonPart:
     """The Python code of a model, which runs engines of its own. No file holds the code.
 
     Attributes:
-        weights: weights of the model whose values its engines hold.
+        weights: weights of the model that are constants of its engines.
     """
 
     weights: Sequence[torch.Tensor]
@@ -70,7 +70,7 @@ class Step:
     source: bytes | None = None
 
     def prepared(self, keeps_shape: Container[int]) -> _Prepared:
-        """What the run needs of it; `keeps_shape` are values whose shapes are read after they are released."""
+        """What the run needs of it; the shapes of the values in `keeps_shape` are read after their release."""
         call: Callable[..., Sequence[torch.Tensor]]
         if self.engine is None:
             call = bound(self.in_pytorch)
@@ -80,7 +80,7 @@ class Step:
             call = self.engine.run
         kept = [index for index in self.last if index in keeps_shape]
         dropped = [index for index in self.last if index not in keeps_shape]
-        return self.engine is not None, call, self.reads, self.sizes, kept, dropped
+        return _Prepared(self.engine is not None, call, self.reads, self.sizes, kept, dropped)
 
     def _run_cast(self, tensors: list[torch.Tensor], stream: int | None, out: None) -> list[torch.Tensor]:
         """The outputs of an engine that lacks some of the model's dtypes."""
@@ -89,9 +89,17 @@ class Step:
         return boundary.to_model(self.engine.run(tensors, stream, out), self.output_dtypes)
 
 
-_Prepared = tuple[bool, Callable[..., Sequence[torch.Tensor]], list[int], list[Size], list[int], list[int]]
-"""Whether a step is an engine, what runs it, what it reads, its sizes, and the values that are released: those whose shape
-is kept, and the others."""
+class _Prepared(NamedTuple):
+    """A step without the parts of it that no call needs."""
+
+    is_engine: bool
+    call: Callable[..., Sequence[torch.Tensor]]
+    reads: list[int]
+    sizes: list[Size]
+    kept: list[int]
+    """Values that are released after the step and replaced by their shapes."""
+    dropped: list[int]
+    """Values that are released after the step."""
 
 
 def bound(part: Callable[..., Sequence[torch.Tensor]]) -> Callable[..., Sequence[torch.Tensor]]:

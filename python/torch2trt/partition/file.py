@@ -9,7 +9,6 @@ This file must not know how parts are made.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import io
 import json
 import math
@@ -24,6 +23,7 @@ from torch.export.passes import move_to_device_pass
 from .. import _core
 from .._core import Error
 from ..capture.errors import one_line
+from ..capture.preserve import without_guards
 from ..capture.size import Size
 from ..errors import error, first_line
 from .engine import PartitionedEngine, PythonPart, Step, as_tensor
@@ -33,7 +33,7 @@ from .programs import HELP, check_program
 
 FORMAT = 1
 FORMAT_OF_PYTHON = 2
-"""The format of a model whose Python code runs between engines."""
+"""The format of models with Python code that runs between engines."""
 _DESCRIPTION = "torch2trt.json"
 _CONSTANTS = "constants.pt"
 _LARGEST_DESCRIPTION = 64 << 20
@@ -197,7 +197,7 @@ def read(
 ) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     """The engine, the description that `write` was given, and the parts.
 
-    `python` makes the part of a model whose Python code runs between engines.
+    `python` creates the part that runs Python code of a model between engines.
 
     Raises:
         torch2trt.Error: E0605 for a damaged file, or one with pickles; E0604 for a plan that cannot run here.
@@ -272,8 +272,7 @@ def _step(
 
 def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
     """The module of a part, which takes and returns tensors in order: no call checks or rearranges its arguments again."""
-    has_guards = "check_guards" in inspect.signature(program.module).parameters
-    module = program.module(check_guards=False) if has_guards else program.module()
+    module = without_guards(program)
     module.graph.set_codegen(torch.fx.graph.CodeGen())
     module.recompile()
     return module

@@ -4,8 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, PoisonError};
 use torch2trt::Progress;
 
-/// The bar of a stage of so many steps, or of nobody knows how many. It draws nothing where standard error is no
-/// terminal.
+/// The bar of a stage of `steps` steps; `None`: a spinner. It draws nothing where standard error is no terminal.
 pub fn bar_of(stage: &str, steps: Option<u64>) -> ProgressBar {
     let template = match steps {
         Some(_) => "{prefix:>22} {bar:30} {pos}/{len} {elapsed}",

@@ -116,7 +116,7 @@ impl From<onnx::Error> for Error {
             _ => (Code::OnnxWrite, None),
         };
         let nodes = error.nodes();
-        Self::of(code, error.help(), error).about(nodes).at(place)
+        Self::of(code, Some(error.help().to_owned()), error).about(nodes).at(place)
     }
 }
 
@@ -128,7 +128,7 @@ impl From<passes::Error> for Error {
             E::Unsupported { nodes, origin, .. } => (Code::NotInThisVersion, nodes.clone(), Some(origin.to_string())),
             E::Pass { source, .. } | E::Network(source) => (Code::Pass, Vec::new(), place_in_network(source)),
         };
-        Self::of(code, error.help(), error).about(nodes).at(place)
+        Self::of(code, error.help().map(str::to_owned), error).about(nodes).at(place)
     }
 }
 
@@ -147,12 +147,7 @@ impl From<nvinfer::Error> for Error {
 
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
-        let help = match &error {
-            engine::Error::Io { doing: "read", .. } => "give the path of an engine file that can be read",
-            engine::Error::Io { .. } => "choose a path in a folder that exists and can be written to",
-            _ => "convert the model again",
-        };
-        Self::of(Code::EngineFile, error.help().map(str::to_owned), error).with_help(help)
+        Self::of(Code::EngineFile, Some(error.help().to_owned()), error)
     }
 }
 

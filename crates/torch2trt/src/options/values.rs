@@ -49,7 +49,7 @@ pub(super) fn tactic_source_argument(name: &str) -> Result<TacticSource, String>
     tactic_source(name).map_err(with_help)
 }
 
-/// What to give for an option whose value was refused.
+/// What to give for an option with a rejected value.
 pub(super) fn help(option: &str) -> Option<String> {
     match option {
         "tactic_sources" => {

@@ -224,6 +224,12 @@ impl Program {
         nodes.filter_map(|(index, node)| Some((index, key_of(node)?))).collect()
     }
 
+    /// Of each output that an engine computes, the half-precision types in which the model itself computes it.
+    fn computed_in(&self) -> Vec<Vec<&'static str>> {
+        let names = |types: Vec<program::ScalarType>| types.into_iter().map(program::ScalarType::name).collect();
+        torch2trt::computed_in(&self.program).into_iter().map(names).collect()
+    }
+
     /// Converts the program into a network. Options are those of `torch2trt.torch2trt`; `calls` is the
     /// `torch2trt.converters.calls.Calls` that converts the calls a user's converters took.
     #[pyo3(signature = (options, calls = None))]

@@ -8,6 +8,7 @@
 mod builder;
 mod closing;
 mod command;
+mod comparison;
 mod converter;
 mod device;
 mod engine;
@@ -35,6 +36,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<network::Plan>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<progress::Bar>()?;
+    module.add_class::<comparison::Comparison>()?;
     module.add_class::<device::KeptBuilder>()?;
     module.add_class::<converter::CallSite>()?;
     module.add_class::<user_network::Size>()?;
@@ -49,6 +51,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(logs::set_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_function(wrap_pyfunction!(command::site_packages, module)?)?;
+    module.add_function(wrap_pyfunction!(comparison::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(comparison::difference, module)?)?;
     module.add_function(wrap_pyfunction!(device::find_tensorrt, module)?)?;
     module.add_function(wrap_pyfunction!(device::plugin_creators, module)?)?;
     module.add_function(wrap_pyfunction!(device::plugin_fields, module)?)?;

@@ -50,6 +50,8 @@ class Program:
     def node_count(self) -> int: ...
     def coverage(self) -> list[tuple[str, int, bool]]: ...
     def kept_calls(self) -> list[tuple[int, int]]: ...
+    def computed_in(self) -> list[list[str]]:
+        """Of each output that an engine computes, the half-precision types in which the model itself computes it."""
     def convert(self, options: dict[str, Any], calls: Any = None) -> Network: ...
 
 class Network:
@@ -132,6 +134,28 @@ class Engine:
     ) -> list[torch.Tensor]:
         """Runs on the inputs in order; enqueued on the CUDA stream of that address where it runs on a GPU."""
     def __getattr__(self, name: str) -> Any: ...
+
+class Comparison:
+    """An output compared with PyTorch's."""
+
+    @property
+    def difference(self) -> float:
+        """Max |expected - got| / max |expected|."""
+    @property
+    def allowed(self) -> float:
+        """The largest difference that counts as rounding."""
+    @property
+    def is_rounding(self) -> bool: ...
+    def error(self, output: str, place: str) -> Error:
+        """The error E0702 of an output. `place` is where the difference was found, such as " at min shapes"."""
+
+def compare(
+    expected: torch.Tensor, got: torch.Tensor, computed_in: list[str], half: str | None, int8: bool, on_gpu: bool
+) -> Comparison:
+    """Compares an output with PyTorch's, which computes it in the half-precision types `computed_in`."""
+
+def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
+    """The relative error of two tensors on the CPU: max abs error / max abs reference."""
 
 class CallSite:
     """One call that a user's converter takes: its node's arguments, and where in the model it is."""

@@ -1,4 +1,4 @@
-"""The arguments of NVIDIA's torch2trt that need a word: what each means here, or why it cannot be met.
+"""The arguments of a call, checked, and what those of NVIDIA's torch2trt mean here.
 
 Every argument of the original is accepted. Those that TensorRT 11 made meaningless are mapped to what the user meant
 and said once a process, never silently ignored.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
 from . import _core, accepted
@@ -81,15 +83,96 @@ def log_level(level: Any) -> int:
     return accepted.log_level("log_level", level)
 
 
-def names(given: dict[str, Any], inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a call of `torch2trt`, in the form that the stages expect.
+
+    The fields are those that Python reads; `others` has the other ones by name, which only the Rust half reads.
+    """
+
+    module: Any
+    inputs: Any
+    kwargs: dict[str, Any]
+    input_names: list[str] | None
+    output_names: list[str] | None
+    min_shapes: Any
+    opt_shapes: Any
+    max_shapes: Any
+    max_batch_size: int | None
+    dynamic_shapes: Any
+    backend: str
+    target: str | None
+    tensorrt: str | None
+    plugins: list[str]
+    fp16_mode: bool
+    bf16_mode: bool
+    int8_mode: bool
+    int8_calib_dataset: Any
+    refittable: bool
+    fallback: bool
+    run_in_pytorch: list[str]
+    min_layers: int
+    verify: bool
+    keep_network: bool
+    progress: bool
+    log_level: int
+    legacy: dict[str, Any]
+    others: dict[str, Any]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Arguments:
+        """The arguments by name, checked; `legacy` has the keyword arguments without effect.
+
+        Raises:
+            torch2trt.Error: E0701 for an argument that does not exist, a value that one does not take, or two that
+                exclude each other; E0602 for sample inputs by name that are none.
+        """
+        checked = accepted.checked(given)
+        ignored = {**checked["legacy"], "strict_type_constraints": checked["strict_type_constraints"]}
+        take_legacy(ignored, [name for name in given if name != "legacy"])
+        own = {name for name in cls.__dataclass_fields__ if name != "others"}
+        arguments = cls(
+            **{name: checked[name] for name in own},
+            others={name: value for name, value in checked.items() if name not in own},
+        )
+        if arguments.fp16_mode and arguments.bf16_mode:
+            raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
+        if arguments.int8_mode and arguments.refittable:
+            help = "new weights need new ranges: convert again"
+            raise error("E0701", "both `int8_mode` and `refittable` were asked for", help)
+        return arguments
+
+    @property
+    def half(self) -> str | None:
+        """The half-precision type of mixed precision, where that is asked for."""
+        return "float16" if self.fp16_mode else "bfloat16" if self.bf16_mode else None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether calls may run in PyTorch."""
+        return self.fallback or bool(self.run_in_pytorch)
+
+    def given(self) -> dict[str, Any]:
+        """Every argument by name."""
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "others"}
+        return {**own, **self.others}
+
+    def declared(self) -> dict[str, Any]:
+        """The arguments that are declared in the Rust half."""
+        given = self.given()
+        return {option.name: given[option.name] for option in OPTIONS if option.name in given}
+
+
+def tensor_names(arguments: Arguments, inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:
     """The names of inputs and outputs: those that the caller wants, then the model's own.
 
     Raises:
         torch2trt.Error: E0701 for more names than there are tensors, or a name that stands twice.
     """
     chosen: list[list[str]] = []
-    for argument, own in (("input_names", inputs), ("output_names", outputs)):
-        wanted = list(given[argument] or [])
+    asked = (("input_names", arguments.input_names, inputs), ("output_names", arguments.output_names, outputs))
+    for argument, wanted, own in asked:
+        wanted = list(wanted or [])
         if len(wanted) > len(own):
             raise error(
                 "E0701",

@@ -106,7 +106,7 @@ def by_modules(
     name = type(as_module(module)).__name__
     parts.append(Partition("pytorch", 0, reasons={brief(refused): [f"{name}.forward", *reasons]}))
     engine.partitions = parts
-    captured = Captured(program, inputs, tree)
+    captured = Captured(program, inputs, tree, computed_in=[[str(dtype)] for dtype in tree.dtypes])
     return captured, Made(engine, parts, [], weights)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch.fx import Node as FxNode
 
 from . import _core
+from .arguments import Arguments
 from .capture import Captured
 from .converters import Calls
 from .dynamic import Ranges, resized
@@ -34,11 +35,10 @@ class Conversion:
     """One call of `torch2trt`, up to the network.
 
     Attributes:
-        module: the model.
+        arguments: those of the call.
         sampled: the sample inputs and ranges.
         report: what is known so far.
         bar: shows progress.
-        given: the arguments of the call but the model.
         to_build: whether engines are built; otherwise parts are described only.
         captured: what was captured of the model.
         operators: of each operator of the model, the overload, the number of calls and whether it converts.
@@ -49,11 +49,10 @@ class Conversion:
         parts: engines and parts in PyTorch, where a part of the model runs there.
     """
 
-    module: Any
+    arguments: Arguments
     sampled: Samples
     report: Report
     bar: _core.ProgressBar
-    given: dict[str, Any]
     to_build: bool = True
     captured: Captured = field(init=False)
     operators: list[tuple[str, int, bool]] = field(default_factory=list)
@@ -62,6 +61,11 @@ class Conversion:
     weights: list[torch.Tensor] = field(default_factory=list)
     calls: Calls | None = None
     parts: Made | None = None
+
+    @property
+    def module(self) -> Any:
+        """The model."""
+        return self.arguments.module
 
     def calls_of(self, failed: Error) -> dict[FxNode, str]:
         """The calls that an error names, with the reason, where the model may be cut around them; none elsewhere."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from . import _core
-from ._convert import captured_program, convert, defaults
+from ._convert import defaults
+from .arguments import Arguments
 from .converters.calls import listed
 from .errors import error
 from .partition import Partition
 from .partition.partition import rows, summary
+from .programs import captured_program
 from .report import table
 from .samples import ShapeOptions, collect
+from .stages import convert
 
 
 class Coverage(list[tuple[str, int, bool]]):
@@ -77,7 +80,7 @@ def coverage(
     legacy = {name: value for name, value in arguments.items() if name not in known}
     own = {"module": module, "inputs": inputs, "kwargs": kwargs, "dynamic_shapes": dynamic_shapes}
     asked = {**known, "progress": False, **given, **own, "fallback": True, "legacy": legacy}
-    conversion = convert(asked, to_build=False)
+    conversion = convert(Arguments.of(asked), to_build=False)
     if conversion.parts is not None:
         return Coverage(conversion.operators, conversion.parts.partitions)
     size = sum(sample.nbytes for sample in conversion.captured.inputs.samples)

@@ -13,6 +13,7 @@ from torch.fx import Node as FxNode
 
 from . import _core
 from ._log import logger
+from .arguments import Arguments
 from .boundary import to_engine
 from .capture import Captured
 from .conversion import Conversion
@@ -26,23 +27,23 @@ from .samples import calibration_samples
 def parts_of(conversion: Conversion, refused: dict[FxNode, str]) -> Made:
     """The parts of a model of which some calls run in PyTorch."""
     captured, options = conversion.captured, conversion.options
-    check_parts(conversion.given, captured.inputs.samples)
+    check_parts(conversion.arguments, captured.inputs.samples)
     names = (options["input_names"], options["output_names"])
-    given, profiles, backend = conversion.given, conversion.sampled.profiles, _backend(conversion)
+    arguments, profiles, backend = conversion.arguments, conversion.sampled.profiles, _backend(conversion)
     # Where nothing but plugins sends calls to PyTorch, nobody asked how large an engine is worth having.
-    least = given["min_layers"] if given["fallback"] or given["run_in_pytorch"] else 0
+    least = arguments.min_layers if arguments.is_cut else 0
     return make(captured.to_cut(), refused, captured.inputs.samples, profiles, backend, least, names)
 
 
-def check_parts(given: dict[str, Any], samples: Sequence[torch.Tensor]) -> None:
+def check_parts(arguments: Arguments, samples: Sequence[torch.Tensor]) -> None:
     """Rejects what a model with parts in PyTorch cannot be.
 
     Raises:
         torch2trt.Error: E0701.
     """
-    if given["refittable"]:
+    if arguments.refittable:
         raise error("E0701", "`refittable` and parts in PyTorch were asked for", "leave out `refittable`, or fallback")
-    if given["target"] is not None and any(sample.is_cuda for sample in samples):
+    if arguments.target is not None and any(sample.is_cuda for sample in samples):
         raise error(
             "E0701",
             "`target` and parts in PyTorch were asked for, and the model is on a GPU, which may be another one",
@@ -52,14 +53,14 @@ def check_parts(given: dict[str, Any], samples: Sequence[torch.Tensor]) -> None:
 
 def _backend(conversion: Conversion) -> Backend:
     """What turns parts into engines of the backend that was chosen."""
-    given, options, bar = conversion.given, conversion.options, conversion.bar
+    arguments, options, bar = conversion.arguments, conversion.options, conversion.bar
     on_cpu, is_ahead = conversion.report.backend == "cpu", options["target"] is not None
 
     def convert(
         program: _core.Program, own: dict[str, Any], samples: list[torch.Tensor], dtypes: list[str]
     ) -> _core.Network:
         assert conversion.calls is not None
-        network = network_of(program, {**options, **own}, conversion.calls, given, samples, dtypes, None)
+        network = network_of(program, {**options, **own}, conversion.calls, arguments, samples, dtypes, None)
         if not on_cpu:
             network.check_target()
         return network
@@ -84,7 +85,7 @@ def network_of(
     program: _core.Program,
     options: dict[str, Any],
     calls: Calls,
-    given: dict[str, Any],
+    arguments: Arguments,
     samples: list[torch.Tensor],
     dtypes: Sequence[str | None],
     captured: Captured | None,
@@ -98,15 +99,15 @@ def network_of(
         if captured:
             return network  # it is cut into parts, each of which gets its precision
         _reject_plugins(program, calls)
-    elif calls.plugins and given["int8_mode"]:
+    elif calls.plugins and arguments.int8_mode:
         raise error(
             "E0701",
             "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
             "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
         )
-    if not (given["fp16_mode"] or given["bf16_mode"] or given["int8_mode"]):
+    if not (arguments.half or arguments.int8_mode):
         return network
-    rows = calibration_samples(given["int8_calib_dataset"], given, captured) if captured else iter([samples])
+    rows = calibration_samples(arguments, captured) if captured else iter([samples])
     network = network.precise(to_engine(samples, dtypes), (to_engine(row, dtypes) for row in rows))
     for note in network.notes:
         logger.warning("%s", note)
@@ -134,8 +135,7 @@ def describe(conversion: Conversion) -> None:
     report.weight_bytes = sum(network.weight_bytes for network in networks)
     report.half_layers = sum(network.half_layers for network in networks)
     report.kept_float32 = [row for network in networks for row in network.kept_float32]
-    asked = "float16" if conversion.given["fp16_mode"] else "bfloat16" if conversion.given["bf16_mode"] else None
-    report.half = asked if report.half_layers or report.kept_float32 else None
+    report.half = conversion.arguments.half if report.half_layers or report.kept_float32 else None
     report.int8_layers = sum(network.int8_layers for network in networks)
     for pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
         logger.warning("keep_fp32: `%s` names no module of the network", pattern)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._convert import convert, defaults
+from ._convert import defaults
 from ._core import Engine
 from .accepted import flag
-from .arguments import take_legacy
+from .arguments import Arguments
 from .errors import error
 from .module import TRTModule
+from .stages import convert
 
 
 def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dict[str, Any]) -> None:
@@ -26,8 +27,9 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
     if on_cpu and not (made.conversion_arguments or made.report.options.get("refittable")):
         raise error("E0606", "the engine was not made for new weights", "convert with refittable=True")
     verify, known = flag("verify", verify), defaults()
-    take_legacy({name: value for name, value in arguments.items() if name not in known}, list(known))
-    given = {**known, **(made.conversion_arguments or _recorded(made)), **arguments}
+    legacy = {name: value for name, value in arguments.items() if name not in known}
+    asked = {name: value for name, value in arguments.items() if name in known}
+    given = {**known, **(made.conversion_arguments or _recorded(made)), **asked, "legacy": legacy}
     if inputs is not None:
         given["inputs"] = inputs
     if given["inputs"] is None:
@@ -36,7 +38,7 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
             "the module was loaded from a file, which keeps no sample inputs",
             "pass those of the conversion: model_trt.refit(model, [x])",
         )
-    conversion = convert({**given, "module": model, "backend": "cpu" if on_cpu else "tensorrt"})
+    conversion = convert(Arguments.of({**given, "module": model, "backend": "cpu" if on_cpu else "tensorrt"}))
     if on_cpu:
         made.become(_alike(conversion.network.cpu_engine(), made.engine), conversion.weights)
     else:

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 
 from . import accepted
 from ._log import logger
+from .arguments import Arguments
 from .boundary import extra_axes
 from .capture import Captured, ModelError, normalized
 from .capture.errors import one_line
@@ -51,6 +52,11 @@ class ShapeOptions:
     dynamic_shapes: Any = None
     input_names: Any = None
     """The names that the call gives the inputs; shapes may be told by these, too."""
+
+    @classmethod
+    def of(cls, arguments: Arguments) -> ShapeOptions:
+        """Those of a call."""
+        return cls(**{name: getattr(arguments, name) for name in cls.__dataclass_fields__})
 
     def by_own_names(self, own: list[str]) -> ShapeOptions:
         """The same with shapes told by the model's own names."""
@@ -219,20 +225,22 @@ def _check_parts(module: torch.nn.Module) -> None:
             )
 
 
-def calibration_samples(dataset: Any, given: dict[str, Any], captured: Captured) -> Iterator[list[torch.Tensor]]:
+def calibration_samples(arguments: Arguments, captured: Captured) -> Iterator[list[torch.Tensor]]:
     """The tensors of each call to find the ranges of int8 on: of a data set or an iterable, or of the sample inputs.
 
     Raises:
         torch2trt.Error: E0602 for an item that is no input of the model, or where there are no items.
     """
-    dataset = given["inputs"] if dataset is None and isinstance(given["inputs"], Dataset) else dataset
+    dataset = arguments.int8_calib_dataset
+    if dataset is None and isinstance(arguments.inputs, Dataset):
+        dataset = arguments.inputs
     if dataset is None:
         logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
         yield [sample.detach() for sample in captured.inputs.samples]
         return
     count = 0
     for item in _items(dataset):
-        yield _inputs_of(item, count, given["kwargs"], captured.inputs)
+        yield _inputs_of(item, count, arguments.kwargs, captured.inputs)
         count += 1
     if count == 0:
         raise error("E0602", "`int8_calib_dataset` is empty", "give it at least one sample")

@@ -1,9 +1,7 @@
 """Compares a converted model with PyTorch, output by output.
 
-The measure is the largest difference relative to the largest magnitude of PyTorch's output, so that it does not
-depend on the scale of an output. Integer and bool outputs must be equal.
-
-This file must not know how the engine was made.
+The measure and the tolerances are those of the Rust half (crates/torch2trt/src/conversion/verify.rs); which inputs are
+compared, and why a difference is not the engine's, is decided here. This file must not know how the engine was made.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from . import _core
 from .capture import Captured
 from .capture.errors import one_line
 from .capture.fork import Fork
@@ -24,27 +23,6 @@ from .errors import Error, error, first_line
 from .fresh import proposals, within
 from .smallest import smallest_help
 from .undefined import zeros_where_undefined
-
-TOLERANCE = {
-    **dict.fromkeys((torch.float32, torch.float64, torch.complex64, torch.complex128), 1e-3),
-    torch.float16: 5e-2,
-    torch.bfloat16: 1e-1,
-}
-"""Largest difference that is taken for rounding, by the lowest precision in which the model computes an output; anything
-above it is a wrong conversion."""
-
-TF32 = 1e-2
-"""The same for float32 on a GPU, where products may drop to TF32's ten bits."""
-
-INT8 = 2e-1
-"""The same in int8, whose rounding depends on the model and on the samples of the calibration."""
-
-
-_INT8_HELP = (
-    "give `int8_calib_dataset` more and more typical samples, keep the modules that need it in float32 (keep_fp32), or pass "
-    "verify=False and measure the accuracy of the task"
-)
-
 
 _FIXED_HELP = (
     "keep these numbers tensors (x.sum() for float(x.sum()), torch.where for if), or pass them as inputs; verify=False "
@@ -68,26 +46,13 @@ FRESH = "fresh values"
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
     """max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
-    if expected.shape != got.shape:
-        return float("inf")
-    if expected.numel() == 0:
-        return 0.0
-    if expected.is_complex() and got.is_complex():
-        expected, got = torch.view_as_real(expected.resolve_conj()), torch.view_as_real(got.resolve_conj())
-    expected, got = expected.detach().double().cpu(), got.detach().double().cpu()
-    finite = expected.isfinite()
-    if not torch.equal(finite, got.isfinite()) or not torch.equal(expected[~finite].nan_to_num(0.5), got[~finite].nan_to_num(0.5)):
-        return float("inf")
-    if not finite.any():
-        return 0.0
-    expected, got = expected[finite], got[finite]
-    scale = expected.abs().max().item()
-    return (expected - got).abs().max().item() / (scale or 1.0)
+    return _core.difference(_real(expected), _real(got))
 
 
-def compare(names: list[str], expected: list[torch.Tensor], got: list[torch.Tensor]) -> dict[str, float]:
-    """The difference of each output, by name."""
-    return {name: difference(e, g) for name, e, g in zip(names, expected, got, strict=True)}
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in host memory; a complex one as pairs of real numbers."""
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 class _Expected(list):
@@ -277,16 +242,16 @@ def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: li
     def compared(left: _Expected, right: _Expected) -> float:
         return difference(left[output], right[output])
 
-    size = max(PERTURBATION[precision] for precision in _precisions(made, captured.program.rounded()[output]))
+    size = max(PERTURBATION[precision] for precision in _precisions(made, captured.computed_in[output]))
     try:
         return cause(run, compared, module, tensors, wrong.differs, wrong.allowed, size)
     except Exception:  # the model's code may raise anything; what is wrong stands without a cause
         return None
 
 
-def _precisions(made: Any, rounded: set[str]) -> set[str | None]:
+def _precisions(made: Any, computed_in: list[str]) -> set[str | None]:
     """The precisions in which an output is computed, by their names in `PERTURBATION`."""
-    found = {None, *rounded}
+    found = {None, *computed_in}
     if made.report.half:
         found.add(made.report.half)
     if made.engine.device_index is not None:
@@ -372,27 +337,17 @@ def _differences(
         raise error("E0702", expected.wrong + _at(label), "pass verify=False to skip the comparison, and please report this")
     got = made.run([tensor.to(made.engine.device) for tensor in tensors])
     found: dict[str, float] = {}
-    differences = compare(made.output_names, expected, got).items()
-    rows = zip(differences, expected, captured.program.rounded(), strict=True)
-    for index, ((name, value), tensor, rounded) in enumerate(rows):
-        found[f"{name} ({label})" if label not in ("", FRESH) else name] = value
-        allowed = TOLERANCE.get(tensor.dtype, 0.0)
-        if tensor.is_floating_point() or tensor.is_complex():
-            allowed = max([allowed, *(TOLERANCE[getattr(torch, dtype)] for dtype in rounded)])
-        if made.engine.device_index is not None and tensor.dtype in (torch.float32, torch.float64, torch.complex64, torch.complex128):
-            allowed = max(allowed, TF32)
-        if made.report.half and (tensor.is_floating_point() or tensor.is_complex()):
-            allowed = max(allowed, TOLERANCE[getattr(torch, made.report.half)])
-        if made.report.int8_layers and (tensor.is_floating_point() or tensor.is_complex()):
-            allowed = max(allowed, INT8)
-        if value > allowed:
-            wrong = error(
-                "E0702",
-                f"output `{name}` differs from PyTorch's by {value:.1e} of its largest value{_at(label)}, {allowed:.0e} is allowed",
-                _suspects(captured)
-                or (_INT8_HELP if made.report.int8_layers else None)
-                or "this is a bug in torch2trt: please report it, or pass verify=False to skip the comparison",
-            )
-            wrong.output, wrong.differs, wrong.allowed = index, value, allowed
+    report, on_gpu = made.report, made.engine.device_index is not None
+    rows = zip(made.output_names, expected, got, captured.computed_in, strict=True)
+    for index, (name, wanted, value, computed_in) in enumerate(rows):
+        compared = _core.compare(
+            _real(wanted), _real(value), computed_in, report.half, bool(report.int8_layers), on_gpu
+        )
+        found[f"{name} ({label})" if label not in ("", FRESH) else name] = compared.difference
+        if not compared.is_rounding:
+            wrong = compared.error(name, _at(label))
+            if suspects := _suspects(captured):
+                wrong = error("E0702", first_line(wrong), suspects)
+            wrong.output, wrong.differs, wrong.allowed = index, compared.difference, compared.allowed
             raise wrong
     return found

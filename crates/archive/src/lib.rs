@@ -28,6 +28,7 @@ mod zip;
 
 pub use error::{Error, Result};
 pub use open::open;
+pub use schema::returns_view;
 pub use tree::{Signature, Spec};
 
 use program::{Argument, Program};

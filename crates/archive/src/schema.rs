@@ -52,6 +52,13 @@ pub(crate) struct Parameter {
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) parameters: Vec<Parameter>,
+    /// Whether a result may share the memory of an argument.
+    returns_view: bool,
+}
+
+/// Whether a result of an overload may share the memory of an argument; false of one that does not convert.
+pub fn returns_view(target: &str) -> bool {
+    of(target).is_some_and(|schema| schema.returns_view)
 }
 
 /// The schema of an overload such as `aten.conv2d.default`; `None` of one that does not convert.
@@ -71,7 +78,8 @@ fn parse(line: &str) -> Option<(String, Schema)> {
             parameters.push(parameter(text)?);
         }
     }
-    Some((target, Schema { parameters }))
+    let returns_view = rest.rsplit_once("->").is_some_and(|(_, returns)| returns.contains("Tensor("));
+    Some((target, Schema { parameters, returns_view }))
 }
 
 /// The parts of a list with commas, up to the bracket that closes it.

@@ -12,6 +12,9 @@ const TERMS: &[(&str, &str)] = &[
     ("pass fallback=True", "pass --fallback"),
     ("trusted=True", "--trusted"),
     ("threads=1", "--threads 1"),
+    ("give `int8_calib_dataset` more", "give --calibration more"),
+    ("(keep_fp32)", "(--keep-fp32)"),
+    ("verify=False", "--no-verify"),
     ("convert with precision float16 or float32", "build with --fp16, or in float32"),
     ("max_shapes", "--max-shape"),
     ("min_shapes", "--min-shape"),
@@ -54,7 +57,8 @@ mod tests {
     fn is_argument(word: &str) -> bool {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let named = |(name, _): (&str, &str)| {
-            ["hardware_compatible", "version_compatible", "refittable", "trusted", "threads", "backend"].contains(&name)
+            ["hardware_compatible", "version_compatible", "refittable", "trusted", "threads", "backend", "verify"]
+                .contains(&name)
         };
         word.split_once('=').is_some_and(named) || ["max_shapes", "min_shapes", "opt_shapes"].contains(&word)
     }

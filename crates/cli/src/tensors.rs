@@ -161,23 +161,31 @@ fn of_file(path: &Path, what: &str, problem: impl std::fmt::Display) -> Error {
 /// # Errors
 /// E0607 for a file that cannot be read, E0602 for an input that is not in it.
 pub(crate) fn from_file(path: &Path, spec: &EngineSpec) -> torch2trt::Result<Vec<Tensor>> {
+    named(path, &spec.inputs, "input")
+}
+
+/// The tensors of a file for these inputs or outputs of an engine; `side` is the word for one.
+///
+/// # Errors
+/// As [`from_file`].
+pub(crate) fn named(path: &Path, ios: &[IoSpec], side: &str) -> torch2trt::Result<Vec<Tensor>> {
     let bytes = std::fs::read(path).map_err(|error| of_file(path, "read", error))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| of_file(path, "read", error))?;
-    let find = |input: &IoSpec| {
-        let tensor = file.tensor(&input.name).map_err(|_| {
+    let find = |io: &IoSpec| {
+        let tensor = file.tensor(&io.name).map_err(|_| {
             let names = file.names().join(", ");
-            let message = format!("{} has no tensor `{}`; it has {names}", path.display(), input.name);
-            Error::new(Code::BadInputs, message).with_help("save every input of the engine under its name")
+            let message = format!("{} has no tensor `{}`; it has {names}", path.display(), io.name);
+            Error::new(Code::BadInputs, message).with_help(format!("save every {side} of the engine under its name"))
         })?;
         let dtype = TYPES.iter().find(|(_, theirs)| *theirs == tensor.dtype()).map(|(ours, _)| *ours);
         let dtype = dtype.ok_or_else(|| {
-            let message = format!("`{}` is {:?} in {}", input.name, tensor.dtype(), path.display());
-            Error::new(Code::BadInputs, message).with_help(format!("the engine takes {}", input.dtype))
+            let message = format!("`{}` is {:?} in {}", io.name, tensor.dtype(), path.display());
+            Error::new(Code::BadInputs, message).with_help(format!("the engine's {side} is {}", io.dtype))
         })?;
         let dims: Option<Vec<i64>> = tensor.shape().iter().map(|size| i64::try_from(*size).ok()).collect();
         Ok(Tensor::from_bytes(dtype, &dims.unwrap_or_default(), tensor.data())?)
     };
-    spec.inputs.iter().map(find).collect()
+    ios.iter().map(find).collect()
 }
 
 /// Writes tensors to a safetensors file, each under its name.
@@ -221,24 +229,9 @@ pub(crate) fn describe(name: &str, tensor: &Tensor) -> Vec<String> {
     [name.to_owned(), kind].into_iter().chain(about).chain([nans]).collect()
 }
 
-/// The numbers in a tensor; `None` for types that only GPUs count with.
+/// The numbers in a tensor; `None` where it is not in host memory.
 pub(crate) fn values(tensor: &Tensor) -> Option<Vec<f64>> {
-    fn read<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
-    }
-    let bytes = tensor.bytes()?;
-    Some(match tensor.dtype() {
-        DataType::Float32 => read(bytes, |b| f32::from_ne_bytes(b).into()),
-        DataType::Float64 => read(bytes, f64::from_ne_bytes),
-        DataType::Float16 => read(bytes, |b| half::f16::from_ne_bytes(b).to_f64()),
-        DataType::BFloat16 => read(bytes, |b| half::bf16::from_ne_bytes(b).to_f64()),
-        DataType::Int64 => read(bytes, |b| i64::from_ne_bytes(b) as f64),
-        DataType::Int32 => read(bytes, |b| i32::from_ne_bytes(b).into()),
-        DataType::Int16 => read(bytes, |b| i16::from_ne_bytes(b).into()),
-        DataType::Int8 => read(bytes, |b| i8::from_ne_bytes(b).into()),
-        DataType::UInt8 | DataType::Bool => read(bytes, |[b]| b.into()),
-        DataType::Float8E4M3 | DataType::Float8E5M2 => return None,
-    })
+    tensor.view().numbers(0..tensor.byte_len() / tensor.dtype().size())
 }
 
 #[cfg(test)]

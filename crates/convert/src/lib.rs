@@ -235,29 +235,16 @@ impl Driver<'_> {
 
     fn outputs(&mut self, options: &Options) -> Result<()> {
         let mut names = options.output_names.iter().cloned();
-        // An engine has an output: of a model that returns constants only, the first size stands for them.
-        let computed = |output: &Argument| match output {
-            Argument::Value(_) => true,
-            Argument::Int(size) => !size.is_static(),
-            _ => false,
-        };
-        let outputs = self.program.outputs();
-        let alone = match outputs.iter().any(computed) {
-            true => None,
-            false => outputs.iter().position(|output| matches!(output, Argument::Int(_))),
-        };
-        for (k, output) in self.program.outputs().iter().enumerate() {
-            let mut name = || names.next().unwrap_or_else(|| format!("output_{k}"));
-            match output {
-                Argument::Value(id) => self.output(*id, &name())?,
-                Argument::Int(size) if !size.is_static() || alone == Some(k) => {
-                    let name = name();
+        for k in computed_outputs(self.program) {
+            let name = names.next().unwrap_or_else(|| format!("output_{k}"));
+            match &self.program.outputs()[k] {
+                Argument::Value(id) => self.output(*id, &name)?,
+                Argument::Int(size) => {
                     self.builder.set_origin(Origin { operator: format!("output {name}"), ..Origin::default() });
                     let tensor = self.builder.size_scalar(size)?;
                     let tensor = self.builder.distinct_output(tensor)?;
                     self.builder.add_output(&name, tensor);
                 }
-                // Constants that the model returns stay with whoever holds the output structure.
                 _ => {}
             }
         }
@@ -275,6 +262,21 @@ impl Driver<'_> {
         self.builder.add_output(name, tensor);
         Ok(())
     }
+}
+
+/// The outputs of a program that an engine computes, by index: tensors, and sizes that depend on those of the inputs. An
+/// engine has an output: where all are constants, the first size stands for them. Constants that a model returns stay with
+/// whoever has the structure of its outputs.
+pub fn computed_outputs(program: &Program) -> Vec<usize> {
+    let is_computed = |output: &Argument| match output {
+        Argument::Value(_) => true,
+        Argument::Int(size) => !size.is_static(),
+        _ => false,
+    };
+    let outputs = program.outputs();
+    let computed: Vec<usize> = (0..outputs.len()).filter(|k| is_computed(&outputs[*k])).collect();
+    let alone = || outputs.iter().position(|output| matches!(output, Argument::Int(_))).into_iter().collect();
+    if computed.is_empty() { alone() } else { computed }
 }
 
 /// The constant for a weight: the same bytes, or converted ones where its type travels as another.

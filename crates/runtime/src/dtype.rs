@@ -63,6 +63,16 @@ impl DataType {
         }
     }
 
+    /// Whether it is a floating-point type.
+    pub const fn is_float(self) -> bool {
+        match self {
+            Self::Float32 | Self::Float16 | Self::BFloat16 | Self::Float64 | Self::Float8E4M3 | Self::Float8E5M2 => {
+                true
+            }
+            Self::Int64 | Self::Int32 | Self::Int16 | Self::Int8 | Self::UInt8 | Self::Bool => false,
+        }
+    }
+
     /// PyTorch's name, such as `float32`.
     pub const fn name(self) -> &'static str {
         match self {

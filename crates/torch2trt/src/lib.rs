@@ -8,14 +8,16 @@
 mod cache;
 mod call;
 mod conversion;
+mod discovery;
+mod engines;
 mod error;
 mod executable;
 mod file;
-mod found;
 mod interface;
 mod options;
 mod pipeline;
 mod plan;
+mod plan_cache;
 mod plugins;
 mod structure;
 
@@ -23,24 +25,26 @@ pub use archive::Archive;
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
-pub use conversion::{CalibrationAlgorithm, Chosen, Int8Report, Precise, Samples, choose_backend, precision};
+pub use conversion::{
+    Chosen, Comparison, Int8Report, Precise, Reference, Samples, Tolerance, choose_backend, computed_in, difference,
+    precision, verify,
+};
 pub use convert::Foreign;
+pub use discovery::{Found, KeptBuilder, find_tensorrt, keep_builder, tensorrt};
 pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
-pub use found::{Found, KeptBuilder, find_tensorrt, keep_builder};
 pub use interface::spec as interface;
 pub use network::Network;
 pub use nvinfer::TacticSource;
 pub use options::{
-    Backend, BuildOptions, ConvertOptions, Declared, Libraries, Options, PartsOptions, ReportOptions, RunOptions,
-    declared,
+    Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions,
+    ReportOptions, RunOptions, declared,
 };
 pub use passes::{Half, Kept, PrecisionReport, Reason};
 pub use pipeline::{
-    build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt,
-    tensorrt_engine,
+    build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};

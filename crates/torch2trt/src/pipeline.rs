@@ -1,13 +1,12 @@
 //! The stages, in the order the data flows: archive → program → network → engine. This file reads as the architecture.
 
-use crate::cache::plans::{self, Place};
-use crate::cache::timings;
-use crate::{Artifact, Error, Executable, Options, Payload, Plan, Progress, Result, interface, plugins};
+use crate::engines::run_options;
+use crate::plan_cache::PlanCache;
+use crate::{Artifact, Error, Executable, Options, Payload, Plan, Progress, Result, discovery, interface, plugins};
 use archive::Archive;
 use convert::Foreign;
 use engine::Built;
 use network::Network;
-use passes::Target;
 use program::Program;
 use runtime::CudaDevice;
 use std::path::Path;
@@ -68,7 +67,7 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
 /// Codes E03xx: no TensorRT (with every place looked at), a target it cannot build for, a layer it refuses (with its
 /// own words and the layer's place in the model), or a cancelled build.
 pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress) -> Result<Plan> {
-    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
     let plugins = plugins::needed(network);
     // The builder reports what is missing, with the layer.
     plugins::provide(library, &plugins, options)?;
@@ -77,22 +76,15 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
     let legal = legalize(network, library.version(), device.as_ref().filter(|_| !options.build.hardware_compatible))?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
-    let gpu = device.as_ref().map(|device| device.name().to_owned());
-    let timed = device.filter(|_| !library.version().family().is_rtx());
-    let place = timed.as_ref().and_then(|gpu| {
-        plans::place(&options.build.engine_cache, digest(&legal, library, gpu, (&build, &plugins::state(options))))
-    });
-    if let Some(plan) = place.as_ref().and_then(|place| kept(place, network, library)) {
+    let cache = PlanCache::new(library, device.as_ref(), &legal, options, &build);
+    if let Some(plan) = cache.find(network) {
         return Ok(plan);
     }
-    let path =
-        timed.and_then(|gpu| timings::file(&options.build.timing_cache, &library.version().to_string(), gpu.name()));
-    build.timing_cache = path.as_deref().map(timings::read);
+    build.timing_cache = cache.timings();
     let plan = build::build(&legal, library, &build, progress)?;
-    if let (Some(path), Some(bytes)) = (&path, &plan.timing_cache) {
-        timings::write(path, bytes);
-    }
+    cache.store_timings(plan.timing_cache.as_deref());
     let declared = interface::spec(network, &interface::profiles(&plan.report));
+    let gpu = device.as_ref().map(|device| device.name().to_owned());
     let built = Built {
         tensorrt: library.version().to_string(),
         gpu: options.build.target.clone().or(gpu).unwrap_or_default(),
@@ -102,24 +94,8 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         plugins,
     };
     let plan = Plan::new(plan, declared, built, interface::source(network));
-    if let Some(place) = place {
-        place.write(&plan.to_cache());
-    }
+    cache.store(&plan);
     Ok(plan)
-}
-
-/// The plan that the engine cache has in a place, as one of this network.
-fn kept(place: &Place, network: &Network, library: nvinfer::Library) -> Option<Plan> {
-    let declared = |profiles: &[runtime::Profile]| interface::spec(network, profiles);
-    Plan::from_cache(place.read()?, library, declared, interface::source(network), place)
-}
-
-/// A digest of all that a plan depends on.
-fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options: (&build::BuildOptions, &str)) -> u128 {
-    let (version, path, gpu) = (library.version(), library.path(), (gpu.name(), gpu.capability()));
-    let made_by = env!("CARGO_PKG_VERSION");
-    let text = format!("{made_by} {version} {path:?} {gpu:?} {options:?} {:032x}", legal.content_digest());
-    xxhash_rust::xxh3::xxh3_128(text.as_bytes())
 }
 
 /// Network → (): whether the TensorRT that the options name has every layer of a network, without a build.
@@ -127,7 +103,7 @@ fn digest(legal: &Network, library: nvinfer::Library, gpu: &CudaDevice, options:
 /// # Errors
 /// E0301 without TensorRT; E0302 with the nodes of the program that it cannot run.
 pub fn check_target(network: &Network, options: &Options) -> Result<()> {
-    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
     legalize(network, library.version(), None).map(drop)
 }
 
@@ -153,13 +129,13 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
 /// # Errors
 /// E0606 where the engine takes no new weights, or others than these; E0604 where its plan cannot run here.
 pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Result<Executable> {
-    let library = tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
     artifact.same_version(library)?;
     let device = CudaDevice::new(options.run.device)?;
     let anywhere = artifact.built.as_ref().is_some_and(|built| built.hardware_compatible);
     let legal = legalize(network, library.version(), Some(&device).filter(|_| !anywhere))?;
     artifact.same_structure(&interface::structure(&legal))?;
-    let run = crate::file::run_options(options, options.build.version_compatible);
+    let run = run_options(options, options.build.version_compatible);
     let plan = artifact.plan().map_or(&[][..], |plan| plan);
     let plan = runtime::refit(library, plan, &interface::weights(&legal), &run)?;
     let source = Some(interface::source(network));
@@ -167,35 +143,14 @@ pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Resul
     artifact.into_tensorrt(library, options, options.build.version_compatible)
 }
 
-/// Finds TensorRT and loads it.
-///
-/// # Errors
-/// E0301 with every place looked at and what was there.
-pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer::Library> {
-    let discovery = nvinfer::Discovery {
-        path: options.run.libraries.tensorrt.clone(),
-        site_packages: options.site_packages.clone(),
-        purpose,
-        ..nvinfer::Discovery::default()
-    };
-    let library = nvinfer::Library::find(&discovery)?;
-    library.logger().set_level(if options.verbose { nvinfer::Severity::Verbose } else { nvinfer::Severity::Info });
-    Ok(library)
-}
-
 /// Network → Network: what this TensorRT lacks is said with what it has; for a plan of one GPU, in the way that is
 /// fastest there.
 fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevice>) -> Result<Network> {
-    let target = target(version);
+    let target = discovery::target(version);
     let wanted = gpu.map_or_else(|| passes::for_target(target), |gpu| passes::for_gpu(target, gpu.capability()));
     let (network, reports) = passes::run(network, &wanted)?;
     log(&reports);
     Ok(network)
-}
-
-pub(crate) fn target(version: nvinfer::Version) -> Target {
-    let (major, minor) = (version.major(), version.minor());
-    if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) }
 }
 
 fn log(reports: &[passes::PassReport]) {

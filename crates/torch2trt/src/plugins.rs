@@ -3,7 +3,7 @@
 //! Libraries come from the options ([`Options::plugins`]); where a plugin is in none of them, TensorRT's own library is
 //! tried. An engine file has the names of its plugins, and no paths: those differ from machine to machine.
 
-use crate::{Code, Error, Options, Result, pipeline};
+use crate::{Code, Error, Options, Result, discovery};
 use engine::PluginName;
 use network::{Network, Op};
 use nvinfer::{Library, PluginApi, PluginCreator, PluginRegistry};
@@ -85,7 +85,7 @@ pub type Creator = (String, String, String, bool);
 /// # Errors
 /// E0301 without TensorRT, E0306 for a library that cannot be loaded.
 pub fn plugin_creators(options: &Options, own: bool) -> Result<Vec<Creator>> {
-    let library = pipeline::tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
     provide(library, &[], options)?;
     if own {
         library.load_own_plugins()?;
@@ -104,7 +104,7 @@ pub type Field = (String, Option<&'static str>);
 /// # Errors
 /// As for [`plugin_creators`], and E0306 where no such creator is registered.
 pub fn plugin_fields(options: &Options, [name, version, namespace]: [&str; 3]) -> Result<Vec<Field>> {
-    let library = pipeline::tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
     provide(library, &[], options)?;
     let fields = library.plugin_registry()?.creator(name, version, namespace)?.fields();
     Ok(fields.into_iter().map(|field| (field.name, field.kind.map(nvinfer::PluginFieldType::name))).collect())

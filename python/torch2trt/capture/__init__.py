@@ -95,6 +95,8 @@ class Captured:
     """The graph itself, where calls were kept whole or it was captured to be cut into parts."""
     whole: Whole | None = None
     """The graph with its program, where it was captured to be cut into parts."""
+    computed_in: list[list[str]] = field(default_factory=list)
+    """Of each output that is computed, the half-precision types in which the model computes it."""
 
     def in_pytorch(self, calls: Mapping[int, str]) -> dict[FxNode, str]:
         """The nodes of some kept calls, by key, that run in PyTorch, with the reason: the plugins that they become."""

@@ -125,55 +125,10 @@ class Program:
         runtime = [arg for arg in self.outputs if type(arg) is tuple]
         return [known.get(arg[1]) if arg[0] == "value" else None for arg in runtime]
 
-    def rounded(self) -> list[set[str]]:
-        """Of each output that is computed, the types of half precision in which it is computed.
-
-        Weights, inputs, and casts and views of these do not count: what they hold is the same everywhere.
-        """
-        found: dict[int, set[str]] = {}
-        plain = {item.id for item in self.inputs}
-        for node in self.nodes:
-            takes = [value for _, arg in node.args for value in _values(arg)]
-            follows = any(value in plain or value in found for value in takes)
-            moves = not any(value in found for value in takes) and _moves(node.target)
-            before = set().union(*(found.get(value, ()) for value in takes))
-            for value, output in zip(node.ids, node.outputs):
-                if value is None or output is None or not follows:
-                    continue
-                if moves:
-                    plain.add(value)
-                else:
-                    found[value] = before | ({output.dtype} & {"float16", "bfloat16"})
-        return [
-            set().union(*(found.get(value, ()) for value in _values(arg))) for arg in self.outputs if _is_computed(arg)
-        ]
-
 
 def dtype_name(tensor: torch.Tensor) -> str:
     """ "float32" of torch.float32."""
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def _moves(target: str) -> bool:
-    """Whether an operator is a cast or a view."""
-    namespace, name, overload = target.split(".")
-    operator = getattr(getattr(getattr(torch.ops, namespace), name, None), overload, None)
-    returns = operator._schema.returns if operator is not None else ()
-    return target == "aten._to_copy.default" or any(value.alias_info is not None for value in returns)
-
-
-def _is_computed(arg: Arg) -> bool:
-    """Whether an output is a tensor of the program, or a size that stands for one."""
-    return type(arg) is tuple and arg[0] in ("value", "values", "sym")
-
-
-def _values(arg: Arg) -> list[int]:
-    """The ids of the values in an argument."""
-    if type(arg) is not tuple:
-        return []
-    if arg[0] == "value":
-        return [arg[1]]
-    return [item for item in arg[1] if item is not None] if arg[0] == "values" else []
 
 
 def _translate(arg: Arg, ids: dict[int, int]) -> Arg:

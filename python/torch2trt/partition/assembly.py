@@ -19,7 +19,7 @@ from ..capture import Whole
 from ..capture.size import Size
 from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
-from ..verify import compare
+from ..verify import difference
 from .bounds import limits_of
 from .engine import PartitionedEngine, Step
 from .file import Example
@@ -208,7 +208,7 @@ def _difference(step: Step, part: Part, values: dict[FxNode, torch.Tensor]) -> f
     assert step.engine is not None
     got = to_model(step.engine.run(tensors, stream, None), step.output_dtypes)
     expected = [torch.as_tensor(values[node]) for node in part.outputs]
-    return max(compare([node.name for node in part.outputs], expected, got).values(), default=0.0)
+    return max(map(difference, expected, got), default=0.0)
 
 
 __all__ = ["BuiltPart", "Made", "assembled", "described"]

@@ -1,10 +1,10 @@
 //! Samples from files: what the range of float16 is checked on, and what int8 is calibrated on; and what came of it.
 
-use crate::{Done, Screen, tensors};
+use crate::{Done, Failure, Screen, tensors};
 use clap::Args;
 use runtime::{EngineSpec, Tensor};
 use std::path::{Path, PathBuf};
-use torch2trt::{Code, Error, Half, Precise, Result};
+use torch2trt::{Code, Error, Half, Network, Options, Precise};
 
 /// Where samples are.
 #[derive(Args, Default)]
@@ -14,6 +14,10 @@ pub(super) struct Arguments {
     /// compare the engine on
     #[arg(long, value_name = "FILE")]
     pub(super) inputs: Option<PathBuf>,
+    /// A safetensors file with the model's own output for these inputs, by the name of each output: the engine is compared
+    /// with it [default: the CPU engine in float32]
+    #[arg(long, value_name = "FILE", requires = "inputs")]
+    pub(super) expected: Option<PathBuf>,
     /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger
     /// batches than the model's are several samples [default: --inputs]
     #[arg(long, value_name = "PATH")]
@@ -21,23 +25,31 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// The samples for a network of this interface.
-    pub(super) fn of(&self, spec: EngineSpec) -> Result<Samples> {
+    /// Network → network in the precision of the options, which is shown.
+    pub(super) fn precise(
+        &self,
+        network: &Network,
+        options: &Options,
+        screen: &mut Screen<'_>,
+    ) -> Result<Precise, Failure> {
         let files = match (&self.calibration, &self.inputs) {
             (Some(path), _) => files_of(path)?,
             (None, inputs) => inputs.iter().cloned().collect(),
         };
-        Ok(Samples { inputs: self.inputs.clone(), files: files.into_iter(), spec })
-    }
-
-    /// Whether there are samples for int8.
-    pub(super) fn can_calibrate(&self) -> bool {
-        self.calibration.is_some() || self.inputs.is_some()
+        if options.convert.int8_mode && files.is_empty() {
+            let error = Error::new(Code::BadOption, "--int8 needs samples to calibrate on");
+            return Err(error.with_help("give --calibration FILE, or --inputs FILE, with typical inputs").into());
+        }
+        let spec = torch2trt::interface(network, &options.profiles);
+        let mut samples = Samples { inputs: self.inputs.clone(), files: files.into_iter(), spec };
+        let made = torch2trt::precision(network, options, &mut samples).map_err(in_our_words)?;
+        show(&made, options.convert.half(), screen)?;
+        Ok(made)
     }
 }
 
 /// A file, or the safetensors files of a folder in the order of their names.
-fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+fn files_of(path: &Path) -> torch2trt::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -53,24 +65,24 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The samples of a conversion.
-pub(super) struct Samples {
+struct Samples {
     inputs: Option<PathBuf>,
     files: std::vec::IntoIter<PathBuf>,
     spec: EngineSpec,
 }
 
 impl torch2trt::Samples for Samples {
-    fn sample(&mut self) -> Result<Option<Vec<Tensor>>> {
+    fn sample(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
         self.inputs.as_deref().map(|path| tensors::from_file(path, &self.spec)).transpose()
     }
 
-    fn next_calibration(&mut self) -> Result<Option<Vec<Tensor>>> {
+    fn next_calibration(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
         self.files.next().map(|path| tensors::from_file(&path, &self.spec)).transpose()
     }
 }
 
 /// An error about samples, with the option that has them here.
-pub(super) fn in_our_words(error: Error) -> Error {
+fn in_our_words(error: Error) -> Error {
     let message = error.message().replace("`int8_calib_dataset`", "--calibration");
     let plain = Error::new(error.code(), message);
     match error.help() {
@@ -83,7 +95,7 @@ pub(super) fn in_our_words(error: Error) -> Error {
 const SHOWN: usize = 12;
 
 /// Prints what computes in which precision.
-pub(super) fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
+fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
     for note in &made.notes {
         screen.line(format!("note: {note}"))?;
     }

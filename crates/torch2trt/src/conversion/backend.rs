@@ -2,7 +2,7 @@
 //!
 //! This file must not know how engines are made.
 
-use crate::{Backend, Options, found};
+use crate::{Backend, Options, discovery};
 use runtime::CudaDevice;
 
 /// A backend, and why it was chosen.
@@ -22,6 +22,9 @@ pub fn choose_backend(options: &Options, on_host: Option<&str>) -> Chosen {
     let (backend, reason) = match (options.convert.backend, &options.build.target) {
         (Backend::Auto, Some(target)) => (Backend::TensorRt, format!("a plan for {target} was asked for")),
         (Backend::Auto, None) => automatic(options, on_host),
+        (Backend::Cpu, Some(target)) => {
+            (Backend::Cpu, format!("asked for; target {target} is for plans that are built later"))
+        }
         (asked, _) => (asked, "asked for".to_owned()),
     };
     Chosen { backend, reason }
@@ -35,7 +38,7 @@ fn automatic(options: &Options, on_host: Option<&str>) -> (Backend, String) {
     if let Some(reason) = on_host {
         return (Backend::Cpu, reason.to_owned());
     }
-    let found = match found::find_tensorrt(options) {
+    let found = match discovery::find_tensorrt(options) {
         Ok(found) => found,
         Err(error) => return (Backend::Cpu, error.message().lines().next().unwrap_or_default().to_owned()),
     };

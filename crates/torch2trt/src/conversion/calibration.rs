@@ -7,51 +7,17 @@
 use super::batches::Batches;
 use super::histogram::Histogram;
 use super::precision::Samples;
-use crate::{Code, Error, Options, Result, pipeline};
+use crate::{CalibrationAlgorithm, Code, Error, Options, Result, pipeline};
 use network::Network;
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
 
-/// How the range of a tensor is computed from its histogram (`CalibrationAlgoType` of TensorRT).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CalibrationAlgorithm {
-    /// The range that holds 99.99 % of the values.
-    Legacy,
-    /// The range with the least Kullback-Leibler divergence between the values and their codes.
-    Entropy,
-    /// The same.
-    #[default]
-    Entropy2,
-    /// The largest value.
-    MinMax,
-}
-
-impl CalibrationAlgorithm {
-    /// Every algorithm with TensorRT's name.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Legacy, "LEGACY_CALIBRATION"),
-        (Self::Entropy, "ENTROPY_CALIBRATION"),
-        (Self::Entropy2, "ENTROPY_CALIBRATION_2"),
-        (Self::MinMax, "MINMAX_CALIBRATION"),
-    ];
-
-    /// The algorithm of TensorRT's name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, own)| own.eq_ignore_ascii_case(name)).map(|(algorithm, _)| algorithm)
-    }
-
-    /// TensorRT's name.
-    pub fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(own, _)| *own == self).map_or("", |(_, name)| name)
-    }
-
-    /// The range of the values in a histogram.
-    fn range(self, histogram: &Histogram) -> f64 {
-        match self {
-            Self::Legacy => histogram.percentile(PERCENTILE),
-            Self::Entropy | Self::Entropy2 => histogram.entropy(),
-            Self::MinMax => histogram.largest(),
-        }
+/// The range of the values in a histogram.
+fn range(algorithm: CalibrationAlgorithm, histogram: &Histogram) -> f64 {
+    match algorithm {
+        CalibrationAlgorithm::Legacy => histogram.percentile(PERCENTILE),
+        CalibrationAlgorithm::Entropy | CalibrationAlgorithm::Entropy2 => histogram.entropy(),
+        CalibrationAlgorithm::MinMax => histogram.largest(),
     }
 }
 
@@ -85,7 +51,7 @@ pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Sam
     }
     let algorithm = options.convert.int8_calib_algorithm.unwrap_or_default();
     let found = names.into_iter().zip(&histograms).filter(|(_, histogram)| histogram.largest() > 0.0);
-    Ok(found.map(|(name, histogram)| (name, algorithm.range(histogram) as f32)).collect())
+    Ok(found.map(|(name, histogram)| (name, range(algorithm, histogram) as f32)).collect())
 }
 
 /// The error for a sample that the network does not take.

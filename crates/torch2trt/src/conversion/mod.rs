@@ -3,9 +3,12 @@
 mod backend;
 mod batches;
 mod calibration;
+mod computed;
 mod histogram;
 mod precision;
+mod verify;
 
 pub use backend::{Chosen, choose_backend};
-pub use calibration::CalibrationAlgorithm;
+pub use computed::computed_in;
 pub use precision::{Int8Report, Precise, Samples, precision};
+pub use verify::{Comparison, Reference, Tolerance, difference, verify};

@@ -3,8 +3,8 @@
 //! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from
 //! is the caller's: tensors of PyTorch, or of a file.
 
-use super::calibration;
-use crate::{Backend, Error, Options, Result, pipeline};
+use super::{Tolerance, calibration};
+use crate::{Backend, Error, Options, Result, discovery, pipeline};
 use network::Network;
 use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Target};
 use runtime::{Tensor, TensorView};
@@ -44,6 +44,13 @@ impl Precise {
         Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new() }
     }
 
+    /// Which difference from the reference the precision explains, for an engine on a GPU or on the CPU.
+    pub fn tolerance(&self, options: &Options, on_gpu: bool) -> Tolerance {
+        let is_mixed = self.half.half > 0 || !self.half.kept.is_empty();
+        let int8 = self.int8.as_ref().is_some_and(|int8| int8.layers > 0);
+        Tolerance { half: options.convert.half().filter(|_| is_mixed), int8, on_gpu }
+    }
+
     /// Patterns of `keep_fp32` that name no module.
     pub fn unmatched(&self) -> &[String] {
         self.int8.as_ref().map_or(&self.half.unmatched, |int8| &int8.unmatched)
@@ -59,13 +66,19 @@ pub struct Int8Report {
     pub unmatched: Vec<String>,
 }
 
-/// Network → network in the precision of the options.
+/// Network → network in the precision of the options; unchanged where they ask for the types that the model has.
 ///
 /// # Errors
 /// E0301 where the options name TensorRT and there is none; E0602 and E0701 for samples that do not fit; E05xx where
 /// the CPU engine does not run a network that becomes int8.
 pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<Precise> {
     let mut notes = Vec::new();
+    if options.convert.half().is_none() && !options.convert.int8_mode {
+        if !options.convert.keep_fp32.is_empty() {
+            notes.push("keep_fp32 has no effect without float16, bfloat16 or int8".to_owned());
+        }
+        return Ok(Precise { notes, ..Precise::unchanged(network.clone()) });
+    }
     let ranges = match options.convert.half() {
         Some(Half::Float16) => magnitudes(network, options, samples, &mut notes)?,
         _ => HashMap::new(),
@@ -94,7 +107,7 @@ fn mixed(
     let unchanged = || Ok((network.clone(), PrecisionReport::default()));
     let Some(half) = options.convert.half() else { return unchanged() };
     let target = match options.convert.backend {
-        Backend::TensorRt => pipeline::target(pipeline::tensorrt(options, nvinfer::Purpose::Build)?.version()),
+        Backend::TensorRt => discovery::target(discovery::tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
     if options.convert.int8_mode && !target.has(Feature::HalfBesideInt8) {

@@ -5,13 +5,15 @@
 //! ([`from_json`](Options::from_json)), what an engine file records ([`recorded`](Options::recorded)), and the table of
 //! docs/options.md ([`declared`]).
 
+mod algorithm;
 mod table;
 mod values;
 
+pub use algorithm::CalibrationAlgorithm;
 pub use table::{Declared, declared};
 pub use values::Backend;
 
-use crate::{Cache, CalibrationAlgorithm};
+use crate::Cache;
 use clap::{ArgAction, Args};
 use nvinfer::TacticSource;
 use passes::Half;

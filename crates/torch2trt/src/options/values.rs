@@ -1,6 +1,7 @@
 //! Values of options: on the command line, and as JSON under Python's names.
 
-use crate::{Cache, CalibrationAlgorithm};
+use super::CalibrationAlgorithm;
+use crate::Cache;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nvinfer::TacticSource;
 use runtime::CudaGraph;

@@ -1,8 +1,31 @@
-//! The TensorRT that a build would use, for those who choose a backend.
+//! Discovery of TensorRT: which library the options name or the machine has, and what it is as a target of the passes.
 
-use crate::{Options, Result, pipeline};
+use crate::{Options, Result};
+use passes::Target;
 use runtime::CudaDevice;
 use std::path::PathBuf;
+
+/// Finds TensorRT and loads it.
+///
+/// # Errors
+/// E0301 with every place looked at and what was there.
+pub fn tensorrt(options: &Options, purpose: nvinfer::Purpose) -> Result<nvinfer::Library> {
+    let discovery = nvinfer::Discovery {
+        path: options.run.libraries.tensorrt.clone(),
+        site_packages: options.site_packages.clone(),
+        purpose,
+        ..nvinfer::Discovery::default()
+    };
+    let library = nvinfer::Library::find(&discovery)?;
+    library.logger().set_level(if options.verbose { nvinfer::Severity::Verbose } else { nvinfer::Severity::Info });
+    Ok(library)
+}
+
+/// A version of TensorRT as the passes know it.
+pub(crate) fn target(version: nvinfer::Version) -> Target {
+    let (major, minor) = (version.major(), version.minor());
+    if version.family().is_rtx() { Target::Rtx(major, minor) } else { Target::TensorRt(major, minor) }
+}
 
 /// A TensorRT that builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +43,7 @@ pub struct Found {
 /// # Errors
 /// E0301 with every place looked at and what was there.
 pub fn find_tensorrt(options: &Options) -> Result<Found> {
-    let library = pipeline::tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = tensorrt(options, nvinfer::Purpose::Build)?;
     Ok(Found {
         version: library.version().to_string(),
         path: library.path().to_owned(),
@@ -40,7 +63,7 @@ pub struct KeptBuilder {
 /// # Errors
 /// E0301 with every place looked at; E0604 where the options name a GPU that is not there; E0306 with TensorRT's words.
 pub fn keep_builder(options: &Options) -> Result<KeptBuilder> {
-    let library = pipeline::tensorrt(options, nvinfer::Purpose::Build)?;
+    let library = tensorrt(options, nvinfer::Purpose::Build)?;
     let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     Ok(KeptBuilder { _builder: nvinfer::Builder::new(library)? })

@@ -161,7 +161,7 @@ package-test: wheel-x86_64-unknown-linux-gnu sdist
 
 # Every parser of outside bytes, SECONDS each: with cargo-fuzz on a nightly toolchain, else by random changes on stable.
 SECONDS ?= 60
-FUZZ_TARGETS ?= archive model engine_file network_text sizes
+FUZZ_TARGETS ?= archive model engine_file network_text program_text sizes
 CARGO_FUZZ := $(shell rustup toolchain list 2>/dev/null | grep -q nightly && cargo fuzz --version 2>/dev/null)
 
 .PHONY: fuzz fuzz-seeds

@@ -1,4 +1,4 @@
-"""Writes the seeds of the fuzz targets: small archives, graphs, engine files, networks and sizes, from real models.
+"""Writes the seeds of the fuzz targets: small archives, graphs, engine files, networks, programs, sizes of real models.
 
     python fuzz/seeds.py
 
@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from torch2trt import torch2trt
+from torch2trt import _core, torch2trt
 
 SEEDS = Path(__file__).parent / "seeds"
 
@@ -83,6 +83,9 @@ def main() -> None:
                 if "sample_inputs" not in entry:
                     written.writestr(zipfile.ZipInfo(entry), data)
         write("archive", name, archive.getvalue())
+        with tempfile.NamedTemporaryFile(suffix=".pt2") as file:
+            Path(file.name).write_bytes(archive.getvalue())
+            write("program_text", name, str(_core.read_archive(file.name)).encode())
         converted = torch2trt(
             model, [x], dynamic_shapes=None if dims is None else [dims], progress=False, backend="cpu"
         )

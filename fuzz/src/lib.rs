@@ -12,11 +12,12 @@ use std::io::Write;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("archive", archive),
     ("model", model),
     ("engine_file", engine_file),
     ("network_text", network_text),
+    ("program_text", program_text),
     ("sizes", sizes),
 ];
 
@@ -67,6 +68,20 @@ pub fn network_text(bytes: &[u8]) {
     let Ok(network) = network::Network::parse(text, &zeros) else { return };
     let written = network.to_string();
     match network::Network::parse(&written, &zeros) {
+        Ok(again) => assert_eq!(again.to_string(), written, "parsed again, it differs"),
+        Err(error) => panic!("what was written cannot be parsed: {error}\n{written}"),
+    }
+}
+
+/// The text form of a program.
+pub fn program_text(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let zeros = |_: u64| Some(Bytes::from_static(&[0; 96]));
+    let Ok(program) = program::Program::parse(text, &zeros) else { return };
+    let written = program.to_string();
+    match program::Program::parse(&written, &|digest| {
+        program.weights().find(|weight| weight.digest() == digest).map(|weight| weight.data.clone())
+    }) {
         Ok(again) => assert_eq!(again.to_string(), written, "parsed again, it differs"),
         Err(error) => panic!("what was written cannot be parsed: {error}\n{written}"),
     }

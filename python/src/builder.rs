@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use program::{Argument, Node, Source, Symbol, Value, ValueId, WeightKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 use torch2trt::Foreign;
@@ -201,7 +202,20 @@ pub(crate) struct Program {
 
 #[pymethods]
 impl Program {
-    /// A readable listing.
+    /// Parses the text form. `weights_of` is the program that has the weights which the text names by digest.
+    #[staticmethod]
+    #[pyo3(signature = (text, weights_of = None))]
+    fn parse(py: Python<'_>, text: &str, weights_of: Option<&Self>) -> PyResult<Self> {
+        let weights: HashMap<u64, bytes::Bytes> = weights_of
+            .iter()
+            .flat_map(|source| source.program.weights())
+            .map(|weight| (weight.digest(), weight.data.clone()))
+            .collect();
+        let program = program::Program::parse(text, &|digest| weights.get(&digest).cloned()).or_raise(py)?;
+        Ok(Self { program })
+    }
+
+    /// The text form.
     fn __str__(&self) -> String {
         self.program.to_string()
     }

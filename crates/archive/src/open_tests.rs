@@ -114,8 +114,8 @@ fn plain() -> (Value, Files) {
 #[test]
 fn an_archive_is_a_program() {
     let archive = opened(&plain().1).unwrap();
-    let text = "input %x: float32[2]\nweight %act.w: float32[2,2]\n\
-                %relu: float32[2,2] = aten.relu.default(self=%act.w)  # act net.py:3\nreturn %relu, 3\n";
+    let text = "program\n  input %x: float32[2]\n  weight %act.w: float32[2,2] parameter = [1.0, 2.0, 3.0, 4.0]\n  \
+                %relu: float32[2,2] = aten.relu.default(self=%act.w) from \"act\" \"net.py:3\"\n  return %relu, 3\n";
     assert_eq!(archive.program.to_string(), text);
     assert_eq!(archive.torch_version, "2.99");
     assert_eq!(archive.inputs[0], crate::Leaf { name: "x".into(), constant: None, is_number: false });

@@ -1,4 +1,4 @@
-//! What can be wrong with a program that is being built.
+//! Errors of building a program, and of reading its text form.
 
 use crate::ScalarType;
 
@@ -30,5 +30,17 @@ pub enum Error {
         id: u32,
         /// Who uses it.
         user: String,
+    },
+    /// A text form that does not parse.
+    #[error("line {line}, column {column}: {problem}\n  {text}")]
+    Text {
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+        /// The line's text.
+        text: String,
     },
 }

@@ -16,6 +16,7 @@ pub use argument::{Argument, Size};
 pub use dtype::ScalarType;
 pub use error::Error;
 pub use node::{Node, Source};
+pub use text::WeightSource;
 
 use bytes::Bytes;
 use dims::Dims;
@@ -37,6 +38,14 @@ pub struct Value {
     pub dims: Dims,
 }
 
+impl Value {
+    /// Bytes of its elements; `None` where a size is symbolic or negative, or the product overflows.
+    fn byte_count(&self) -> Option<usize> {
+        let sizes = self.dims.iter().map(|dim| usize::try_from(dim.as_static()?).ok());
+        sizes.into_iter().try_fold(self.dtype.size(), |bytes, size| bytes.checked_mul(size?))
+    }
+}
+
 /// Which kind of tensor a module holds as a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightKind {
@@ -49,7 +58,7 @@ pub enum WeightKind {
 }
 
 /// A tensor the module holds. The bytes are borrowed from whoever owns them; cloning copies no data.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Weight {
     /// The value it defines.
     pub value: ValueId,
@@ -59,6 +68,13 @@ pub struct Weight {
     pub kind: WeightKind,
     /// Row-major little-endian elements.
     pub data: Bytes,
+}
+
+impl Weight {
+    /// XXH3 of the data: identifies the weight in the text form.
+    pub fn digest(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(&self.data)
+    }
 }
 
 /// The values a size symbol can take.
@@ -73,7 +89,7 @@ pub struct Symbol {
 }
 
 /// A functional ATen program.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Program {
     values: Vec<Value>,
     inputs: Vec<ValueId>,
@@ -107,9 +123,7 @@ impl Program {
     /// # Errors
     /// [`Error::WeightSize`] where the number of bytes is not what dtype and sizes say.
     pub fn add_weight(&mut self, value: Value, kind: WeightKind, data: Bytes) -> Result<ValueId, Error> {
-        let count: Option<i64> = value.dims.iter().map(dims::Dim::as_static).product();
-        let expected = count.and_then(|n| usize::try_from(n).ok()).map(|n| n * value.dtype.size());
-        if expected != Some(data.len()) {
+        if value.byte_count() != Some(data.len()) {
             return Err(Error::WeightSize {
                 name: value.name,
                 dtype: value.dtype,

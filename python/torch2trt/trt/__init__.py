@@ -19,8 +19,10 @@ from . import (
     control,
     enums,
     layers_attention,
+    layers_axes,
     layers_compute,
     layers_experts,
+    layers_index,
     layers_move,
     layers_plugin,
     layers_window,
@@ -71,10 +73,19 @@ int4 = DataType.INT4
 fp4 = DataType.FP4
 e8m0 = DataType.E8M0
 
+_FAMILIES = (
+    (layers_compute, layers_axes),
+    (layers_move, layers_index),
+    (layers_window,),
+    (layers_attention,),
+    (layers_experts,),
+    (layers_plugin,),
+    (control,),
+)
 LAYERS: dict[str, type[ILayer]] = {
     name: value
-    for module in (layers_compute, layers_move, layers_window, layers_attention, layers_experts, layers_plugin, control)
-    for name, value in sorted(vars(module).items())
+    for family in _FAMILIES
+    for name, value in sorted((item for module in family for item in vars(module).items()), key=lambda item: item[0])
     if name.startswith("I") and isinstance(value, type) and issubclass(value, ILayer) and value is not ILayer
 }
 """The layer classes, by name."""

@@ -16,8 +16,7 @@ import torch
 from .._core import Error, Size, TensorInfo, UserNetwork
 from ..errors import error
 from .emit import Commit
-from .layer import ILayer, ITensor
-from .layers_move import SizesLayer
+from .layer import ILayer, ITensor, SizesLayer
 
 
 class Drafts:
@@ -85,6 +84,11 @@ class Drafts:
         if not inputs:
             raise TypeError(f"{method}(): `inputs` is empty")
         return kind(self, inputs, **values)
+
+    def _with_indices(self, layer: Any, output: int, indices_type: Any) -> Any:
+        if indices_type is not None:
+            layer.set_output_type(output, indices_type)
+        return layer
 
     def _adopt(self, layer: ILayer) -> int:
         if not layer._hidden:

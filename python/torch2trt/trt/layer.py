@@ -13,13 +13,16 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
 from .._core import TensorInfo
 from .._log import logger
 from ..errors import error, outside
 from .dtypes import DataType, from_network_name, network_name
 from .emit import Emitter, Inference, Ref
 from .enums import LayerType, TensorLocation, member
-from .values import Dims, unknown
+from .values import Dims, as_tensor, unknown
 
 if TYPE_CHECKING:
     from .drafts import Drafts
@@ -65,6 +68,21 @@ class Fixed(Attribute):
 def choice(kind: type) -> Callable[[Any], Any]:
     """Reads a member of an enumeration."""
     return lambda value: member(kind, value)
+
+
+def array(attribute: torch.Tensor | None) -> np.ndarray | None:
+    """Weights as an attribute shows them."""
+    return None if attribute is None else attribute.numpy()
+
+
+class WeightsAttribute(Attribute):
+    """Weights: set as anything that is an array, read as a numpy array."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(doc, as_tensor)
+
+    def __get__(self, layer: ILayer | None, owner: type) -> Any:
+        return self if layer is None else array(layer._values.get(self.name))
 
 
 class ITensor:
@@ -339,6 +357,16 @@ class ILayer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+class SizesLayer(ILayer):
+    """Sizes of the model's inputs, and what was computed from them, as a tensor. Sizes make it, not scripts."""
+
+    _kind = LayerType.CONSTANT
+    sizes = Attribute("The sizes.")
+
+    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
+        return [e.sizes(self.sizes)]
 
 
 @cache

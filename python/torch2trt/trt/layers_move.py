@@ -1,4 +1,4 @@
-"""Layers that move elements: reshape, slice, join, gather, scatter, fill.
+"""Layers that move or make elements: reshape, slice, join, fill; and how they are added.
 
 Attributes that are sizes may depend on the model's inputs; a layer then gets them as a tensor. A tensor given with
 `set_input` whose elements are known becomes an attribute again, so that shapes stay exact.
@@ -8,14 +8,16 @@ This file must not know how drafts become final.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .._core import Size
-from .dtypes import network_name
+from .drafts import Drafts
+from .dtypes import DataType, network_name
 from .emit import Emitter, Ref
-from .enums import BoundingBoxFormat, FillOperation, GatherMode, InterpolationMode, LayerType, SampleMode, ScatterMode
-from .layer import Attribute, ILayer, choice
-from .layers_compute import WeightsAttribute, third_from_last
+from .enums import FillOperation, LayerType, SampleMode
+from .layer import Attribute, ILayer, ITensor, WeightsAttribute, choice
+from .layers_axes import third_from_last
 from .values import Dims, is_dynamic, is_sequence, sizes_of
 
 
@@ -44,16 +46,6 @@ class IConstantLayer(ILayer):
             return [e.constant(weights.reshape(shape))]
         except RuntimeError:
             raise ValueError(f"a constant of shape {self.shape} cannot hold {weights.numel()} weights") from None
-
-
-class SizesLayer(ILayer):
-    """Sizes of the model's inputs, and what was computed from them, as a tensor. Sizes make it, not scripts."""
-
-    _kind = LayerType.CONSTANT
-    sizes = Attribute("The sizes.")
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        return [e.sizes(self.sizes)]
 
 
 class IShapeLayer(ILayer):
@@ -225,92 +217,6 @@ class IUnsqueezeLayer(ILayer):
         return [e.reshape(x, sizes)]
 
 
-class IGatherLayer(ILayer):
-    """Elements by index: numpy.take, ONNX GatherElements or ONNX GatherND."""
-
-    _kind = LayerType.GATHER
-    axis = Attribute("The axis that is indexed. Default: 0.", int)
-    mode = Attribute("Which of the three.", choice(GatherMode))
-    num_elementwise_dims = Attribute("Leading axes that data and indices share. Default: 0.", int)
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        axis = self.axis % max(e.rank(inputs[0]), 1)
-        return e.layer("Gather", inputs, mode=self.mode, axis=axis, elementwise_dims=self.num_elementwise_dims)
-
-
-class IScatterLayer(ILayer):
-    """Data with elements replaced by index: ONNX ScatterElements or ONNX ScatterND."""
-
-    _kind = LayerType.SCATTER
-    axis = Attribute("The axis that ELEMENT mode indexes. Default: 0.", int)
-    mode = Attribute("Which of the two.", choice(ScatterMode))
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        data, indices, updates = inputs
-        axis = self.axis % max(e.rank(data), 1)
-        return e.layer("Scatter", [data, indices, e.like(updates, data)], mode=self.mode, axis=axis)
-
-
-class IOneHotLayer(ILayer):
-    """`values[1]` where the index says so, `values[0]` elsewhere, along a new axis of size `depth`."""
-
-    _kind = LayerType.ONE_HOT
-    axis = Attribute("Position of the new axis.", int)
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        return e.layer("OneHot", inputs, axis=self.axis % (e.rank(inputs[0]) + 1))
-
-
-class INonZeroLayer(ILayer):
-    """The indices of the elements that are not zero: [rank, count] int32."""
-
-    _kind = LayerType.NON_ZERO
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        return e.layer("NonZero", inputs, count=f"found_by_{self._number}")
-
-
-class INMSLayer(ILayer):
-    """Non-maximum suppression. Outputs: [count, 3] int32 (batch, class, box), and the count.
-
-    Inputs 3 and 4: IoU threshold and score threshold.
-    """
-
-    _kind = LayerType.NMS
-    _outputs = 2
-    _optional_inputs = 4
-    bounding_box_format = Attribute("How a box is written. Default: corner pairs.", choice(BoundingBoxFormat))
-    topk_box_limit = Attribute("Most boxes looked at for each batch and class. Default: 2000.", int)
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        fields = {"format": self.bounding_box_format, "topk_box_limit": self.topk_box_limit}
-        return e.layer("Nms", inputs, count=f"found_by_{self._number}", **fields)
-
-
-class IReverseSequenceLayer(ILayer):
-    """Each sequence of a batch reversed up to its length."""
-
-    _kind = LayerType.REVERSE_SEQUENCE
-    batch_axis = Attribute("The axis of the batch. Default: 1.", int)
-    sequence_axis = Attribute("The axis of the sequence. Default: 0.", int)
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        return e.layer("ReverseSequence", inputs, batch_axis=self.batch_axis, sequence_axis=self.sequence_axis)
-
-
-class IGridSampleLayer(ILayer):
-    """Values of [N, C, H, W] at the coordinates of a grid [N, H', W', 2]."""
-
-    _kind = LayerType.GRID_SAMPLE
-    interpolation_mode = Attribute("How values between elements are found. Default: linear.", choice(InterpolationMode))
-    align_corners = Attribute("Whether -1 and 1 are the centres of the corner elements. Default: False.", bool)
-    sample_mode = Attribute("What is read outside. Default: zeros.", choice(SampleMode))
-
-    def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
-        fields = {"interpolation": self.interpolation_mode, "sample": self.sample_mode}
-        return e.layer("GridSample", e.alike(*inputs), align_corners=self.align_corners, **fields)
-
-
 class IFillLayer(ILayer):
     """A ramp `alpha + index * beta`, or random numbers. Inputs 0 to 2 replace shape, alpha and beta."""
 
@@ -348,3 +254,52 @@ class IAssertionLayer(ILayer):
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         return e.layer("Assertion", inputs, message=self.message)
+
+
+class MoveLayers(Drafts):
+    """How these layers are added to the drafts."""
+
+    def add_constant(self, shape: Any, weights: Any) -> IConstantLayer:
+        """A constant; `weights` is an array of any kind."""
+        return self._add(IConstantLayer, "add_constant", values={"shape": shape, "weights": weights})
+
+    def add_shape(self, input: ITensor) -> IShapeLayer:
+        """The sizes of a tensor."""
+        return self._add(IShapeLayer, "add_shape", input=input)
+
+    def add_shuffle(self, input: ITensor) -> IShuffleLayer:
+        """Transpose, reshape, transpose; set what is wanted."""
+        return self._add(IShuffleLayer, "add_shuffle", input=input, values={"zero_is_placeholder": True})
+
+    def add_slice(self, input: ITensor, start: Any, shape: Any, stride: Any) -> ISliceLayer:
+        """A part of a tensor."""
+        values = {"start": start, "shape": shape, "stride": stride, "mode": SampleMode.STRICT_BOUNDS}
+        return self._add(ISliceLayer, "add_slice", input=input, values=values)
+
+    def add_concatenation(self, inputs: Sequence[ITensor]) -> IConcatenationLayer:
+        """Tensors joined along an axis; set `axis`."""
+        return self._add_many(IConcatenationLayer, "add_concatenation", inputs, {})
+
+    def add_padding_nd(self, input: ITensor, pre_padding: Any, post_padding: Any) -> IPaddingLayer:
+        """Zeros around the last two axes."""
+        values = {"pre_padding": pre_padding, "post_padding": post_padding}
+        return self._add(IPaddingLayer, "add_padding_nd", input=input, values=values)
+
+    add_padding = add_padding_nd
+
+    def add_squeeze(self, input: ITensor, axes: ITensor) -> ISqueezeLayer:
+        """Without axes of size 1."""
+        return self._add(ISqueezeLayer, "add_squeeze", input=input, axes=axes)
+
+    def add_unsqueeze(self, input: ITensor, axes: ITensor) -> IUnsqueezeLayer:
+        """With more axes of size 1."""
+        return self._add(IUnsqueezeLayer, "add_unsqueeze", input=input, axes=axes)
+
+    def add_fill(self, shape: Any, op: Any, output_type: Any = DataType.FLOAT) -> IFillLayer:
+        """A ramp, or random numbers."""
+        values = {"shape": shape, "operation": op, "alpha": 0.0, "beta": 1.0, "to_type": output_type}
+        return self._add(IFillLayer, "add_fill", values=values, optional=[None])
+
+    def add_assertion(self, condition: ITensor, message: str) -> IAssertionLayer:
+        """Stops a run where an element of the condition is false."""
+        return self._add(IAssertionLayer, "add_assertion", condition=condition, values={"message": message})

@@ -12,17 +12,18 @@ This file must not know how drafts become final.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 
 from .._core import Size
+from .drafts import Drafts
 from .dtypes import network_name
 from .emit import Emitter, Ref
 from .enums import LayerType
 from .layer import ILayer, ITensor
-from .plugins import _Plugin
+from .plugins import IPluginV2, IPluginV3, _Plugin
 from .values import sizes_of
 
 _CARRIED = {torch.float64: torch.float32, torch.int16: torch.int32, torch.int8: torch.int32, torch.uint8: torch.int32}
@@ -128,3 +129,29 @@ class IPluginV3Layer(_PluginLayer):
 def _dim(size: Size) -> int | str:
     known = size.static_value
     return str(size) if known is None else known
+
+
+class PluginLayers(Drafts):
+    """How these layers are added to the drafts."""
+
+    def add_plugin_v2(self, inputs: Sequence[ITensor], plugin: IPluginV2, outputs: Any = None) -> IPluginV2Layer:
+        """A layer that a plugin implements; `outputs` declares what it makes, by default what the call returns."""
+        values = {
+            "plugin": checked(plugin, IPluginV2, "add_plugin_v2"),
+            "outputs": self._declared_or(outputs),
+        }
+        return self._add_many(IPluginV2Layer, "add_plugin_v2", inputs, values)
+
+    def add_plugin_v3(
+        self, inputs: Sequence[ITensor], shape_inputs: Sequence[ITensor], plugin: IPluginV3, outputs: Any = None
+    ) -> IPluginV3Layer:
+        """A layer that a plugin implements, with shape tensors as further inputs; `outputs` as for `add_plugin_v2`."""
+        values = {
+            "plugin": checked(plugin, IPluginV3, "add_plugin_v3"),
+            "outputs": self._declared_or(outputs),
+        }
+        values["shape_inputs"] = len(shape_inputs)
+        return self._add_many(IPluginV3Layer, "add_plugin_v3", [*inputs, *shape_inputs], values)
+
+    def _declared_or(self, outputs: Any) -> list[Declared]:
+        return declared(self._call_outputs if outputs is None else outputs)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .._core import Size
+from .drafts import Drafts
 from .emit import Emitter, Ref
 from .enums import (
     InterpolationMode,
@@ -23,8 +24,7 @@ from .enums import (
     ResizeRoundMode,
     ResizeSelector,
 )
-from .layer import Attribute, ILayer, choice
-from .layers_compute import WeightsAttribute
+from .layer import Attribute, ILayer, ITensor, WeightsAttribute, choice
 from .layers_move import ints
 from .values import is_dynamic, sizes_of
 
@@ -264,3 +264,74 @@ class IResizeLayer(ILayer):
             cubic_coeff=self.cubic_coeff,
             exclude_outside=self.exclude_outside,
         )
+
+
+_NO_PADDING = {
+    "stride_nd": 1,
+    "pre_padding": 0,
+    "post_padding": 0,
+    "padding_mode": PaddingMode.EXPLICIT_ROUND_DOWN,
+}
+
+
+class WindowLayers(Drafts):
+    """How these layers are added to the drafts."""
+
+    def add_convolution_nd(
+        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any = None, bias: Any = None
+    ) -> IConvolutionLayer:
+        """A convolution."""
+        return self._convolution(
+            IConvolutionLayer, "add_convolution_nd", input, num_output_maps, kernel_shape, kernel, bias
+        )
+
+    add_convolution = add_convolution_nd
+
+    def add_deconvolution_nd(
+        self, input: ITensor, num_output_maps: int, kernel_shape: Any, kernel: Any = None, bias: Any = None
+    ) -> IDeconvolutionLayer:
+        """A transposed convolution."""
+        return self._convolution(
+            IDeconvolutionLayer, "add_deconvolution_nd", input, num_output_maps, kernel_shape, kernel, bias
+        )
+
+    add_deconvolution = add_deconvolution_nd
+
+    def _convolution(
+        self, kind: type, method: str, input: ITensor, maps: int, shape: Any, kernel: Any, bias: Any
+    ) -> Any:
+        values = {
+            **_NO_PADDING,
+            "num_output_maps": maps,
+            "kernel_size_nd": shape,
+            "kernel": kernel,
+            "bias": bias,
+            "dilation_nd": 1,
+            "num_groups": 1,
+        }
+        return self._add(kind, method, input=input, values=values)
+
+    def add_pooling_nd(self, input: ITensor, type: Any, window_size: Any) -> IPoolingLayer:
+        """The maximum or average of a window."""
+        values = {
+            **_NO_PADDING,
+            "type": type,
+            "window_size_nd": window_size,
+            "blend_factor": 0.0,
+            "average_count_excludes_padding": True,
+        }
+        return self._add(IPoolingLayer, "add_pooling_nd", input=input, values=values)
+
+    add_pooling = add_pooling_nd
+
+    def add_resize(self, input: ITensor) -> IResizeLayer:
+        """An image in another size; set `shape` or `scales`."""
+        values = {
+            "resize_mode": InterpolationMode.NEAREST,
+            "coordinate_transformation": ResizeCoordinateTransformation.ASYMMETRIC,
+            "selector_for_single_pixel": ResizeSelector.FORMULA,
+            "nearest_rounding": ResizeRoundMode.FLOOR,
+            "exclude_outside": False,
+            "cubic_coeff": -0.75,
+        }
+        return self._add(IResizeLayer, "add_resize", input=input, values=values)

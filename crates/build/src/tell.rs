@@ -6,7 +6,7 @@
 
 use crate::enums::ToTensorRt;
 use crate::error::{Error, Fault, Place, Result};
-use crate::layers;
+use crate::layers::{self, Emitted};
 use bumpalo::Bump;
 use network::{DType, Dim, Layer, Network, Op, PluginAttributes, TensorId, Weights};
 use nvinfer as trt;
@@ -85,11 +85,10 @@ impl<'n, 'w> Teller<'n, 'w> {
     }
 
     fn layer(&mut self, layer: &'w Layer) -> Result<()> {
-        let told = match layer.op {
-            Op::Recurrent { cell, reverse } => layers::recurrent::emit(self, layer, cell, reverse)
-                .and_then(|outputs| self.finish_each(layer, &outputs)),
-            _ => layers::tell(self, layer).and_then(|told| self.finish(layer, told)),
-        };
+        let told = layers::tell(self, layer).and_then(|emitted| match emitted {
+            Emitted::One(one) => self.finish(layer, one),
+            Emitted::Each(each) => self.finish_each(layer, &each),
+        });
         let told = told.and_then(|()| if takes_weights(&layer.op) { self.name_weights(layer.used()) } else { Ok(()) });
         told.map_err(|e| self.fault(e, Place::layer(self.network, layer)))
     }

@@ -7,6 +7,7 @@
 //! version, or of who will run the network.
 #![forbid(unsafe_code)]
 
+mod attribute;
 mod dtype;
 mod error;
 mod infer;
@@ -17,6 +18,7 @@ mod text;
 mod verify;
 mod weights;
 
+pub use attribute::Attribute;
 pub use dims::{Dim, Dims, Range, format_dims};
 pub use dtype::DType;
 pub use error::{Error, InferError};

@@ -15,6 +15,13 @@ use std::collections::{HashMap, HashSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Value(u32);
 
+/// A layer with one output gives one value.
+impl From<Value> for Vec<Value> {
+    fn from(value: Value) -> Self {
+        vec![value]
+    }
+}
+
 impl Value {
     /// Stands for an optional input that is left out.
     pub const ABSENT: Self = Self(u32::MAX);

@@ -10,7 +10,8 @@ pub(super) fn activation<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
     kind: ActivationType,
-    [alpha, beta]: [f32; 2],
+    alpha: f32,
+    beta: f32,
 ) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
     let told = t.definition.add_activation(x, kind.to_trt())?;
@@ -70,9 +71,11 @@ pub(super) fn scale<'n>(
 pub(super) fn fill<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
-    (op, dtype): (FillOperation, DType),
+    op: FillOperation,
     dims: &[i64],
-    [alpha, beta]: [f64; 2],
+    dtype: DType,
+    alpha: f64,
+    beta: f64,
 ) -> Told<trt::Layer<'n>> {
     let told = t.definition.add_fill(dims, op.to_trt(), dtype.to_trt())?;
     if layer.input(1).is_none() && layer.input(2).is_none() {

@@ -11,7 +11,8 @@ pub(super) fn gather<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
     mode: GatherMode,
-    [axis, elementwise_dims]: [usize; 2],
+    axis: usize,
+    elementwise_dims: usize,
 ) -> Told<trt::Layer<'n>> {
     let (data, indices) = (t.input(layer, 0)?, t.input(layer, 1)?);
     let told = t.definition.add_gather(data, indices, mode.to_trt())?;
@@ -41,7 +42,7 @@ pub(super) fn one_hot<'n>(t: &mut Teller<'n, '_>, layer: &Layer, axis: usize) ->
     Ok(t.definition.add_one_hot(indices, values, depth, count("the axis", axis as i64)?)?)
 }
 
-pub(super) fn non_zero<'n>(t: &mut Teller<'n, '_>, layer: &Layer) -> Told<trt::Layer<'n>> {
+pub(super) fn non_zero<'n>(t: &mut Teller<'n, '_>, layer: &Layer, _count: &str) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
     Ok(t.definition.add_non_zero(x, DataType::Int32)?)
 }
@@ -52,6 +53,7 @@ pub(super) fn nms<'n>(
     layer: &Layer,
     format: BoundingBoxFormat,
     topk_box_limit: i64,
+    _count: &str,
 ) -> Told<trt::Layer<'n>> {
     let (boxes, scores, most) = (t.input(layer, 0)?, t.input(layer, 1)?, t.input(layer, 2)?);
     let told = t.definition.add_nms(boxes, scores, most, DataType::Int32)?;

@@ -45,8 +45,9 @@ fn axes_tensor<'n>(t: &Teller<'n, '_>, axes: &[usize]) -> Told<trt::Tensor<'n>> 
 pub(super) fn shuffle<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
-    [first, second]: [Option<&[usize]>; 2],
+    first: Option<&[usize]>,
     reshape: Option<&[ReshapeDim]>,
+    second: Option<&[usize]>,
 ) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
     let told = t.definition.add_shuffle(x)?;
@@ -77,7 +78,9 @@ pub(super) fn shuffle<'n>(
 pub(super) fn slice<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
-    [start, size, stride]: [&[i64]; 3],
+    start: &[i64],
+    size: &[i64],
+    stride: &[i64],
     mode: SampleMode,
 ) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;

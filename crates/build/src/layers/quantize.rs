@@ -35,11 +35,13 @@ pub(super) fn dequantize<'n>(
     Ok(*told)
 }
 
-pub(super) fn dynamic<'n>(
+pub(super) fn dynamic_quantize<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
-    (axis, block_size): (usize, i64),
-    (to, scale_type): (DType, DType),
+    axis: usize,
+    block_size: i64,
+    to: DType,
+    scale_type: DType,
 ) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
     let out_of_range = |_| trt::Error::OutOfRange { what: "the block size", value: block_size };

@@ -13,7 +13,7 @@ use nvinfer as trt;
 use nvinfer::{ActivationType as A, ElementWiseOperation as E, LoopOutput, MatrixOperation as M, TripLimit};
 
 /// The loop of one recurrent layer. Returns a TensorRT layer for each output.
-pub(crate) fn emit<'n>(
+pub(super) fn recurrent<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
     cell: RecurrentCell,

@@ -23,7 +23,8 @@ pub(super) fn cumulative<'n>(
     layer: &Layer,
     op: CumulativeOperation,
     axis: usize,
-    [exclusive, reverse]: [bool; 2],
+    exclusive: bool,
+    reverse: bool,
 ) -> Told<trt::Layer<'n>> {
     let (x, axis) = (t.input(layer, 0)?, t.integers(&[], &[axis as i64])?);
     Ok(*t.definition.add_cumulative(x, axis, op.to_trt(), exclusive, reverse)?)

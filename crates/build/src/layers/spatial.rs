@@ -85,10 +85,13 @@ pub(super) fn pooling<'n>(t: &mut Teller<'n, '_>, layer: &Layer, a: &PoolingAttr
 pub(super) fn lrn<'n>(
     t: &mut Teller<'n, '_>,
     layer: &Layer,
-    parameters: trt::network::LrnParameters,
+    window: i64,
+    alpha: f32,
+    beta: f32,
+    k: f32,
 ) -> Told<trt::Layer<'n>> {
     let x = t.input(layer, 0)?;
-    Ok(t.definition.add_lrn(x, parameters)?)
+    Ok(t.definition.add_lrn(x, trt::network::LrnParameters { window, alpha, beta, k })?)
 }
 
 pub(super) fn padding<'n>(t: &mut Teller<'n, '_>, layer: &Layer, pre: &[i64], post: &[i64]) -> Told<trt::Layer<'n>> {

@@ -2,63 +2,68 @@
 
 use super::arithmetic::known;
 use super::{Inferred, Inputs, Result, TensorInfo, broadcast_dim, check_axis, fail, one, same_dtype};
-use crate::{DType, Dim, Dims, Op, ReshapeDim, SampleMode, format_dims};
+use crate::{DType, Dim, Dims, ReshapeDim, SampleMode, format_dims};
 
-pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
-    match op {
-        Op::Assertion { .. } => match i.get(0, "condition")? {
-            x if x.dtype == DType::Bool && x.rank() <= 1 => Ok(Vec::new()),
-            x => fail(format!("the condition must be bool of rank 0 or 1, got {}", x.text())),
-        },
-        Op::Concatenation { axis } => concatenation(*axis, i),
-        Op::Shape => {
-            let x = i.get(0, "x")?;
-            one(DType::Int64, vec![Dim::Static(x.rank() as i64)])
-        }
-        Op::Shuffle { first_transpose, reshape, second_transpose } => {
-            let x = i.get(0, "x")?;
-            let dims = transpose(first_transpose.as_deref(), x.dims.to_vec())?;
-            let dims = match (i.optional(1), reshape) {
-                (Some(shape), _) => known(shape, "the shape").and_then(|to| same_count(&dims, to))?,
-                (None, Some(to)) => resolve(to, &dims).and_then(|to| same_count(&dims, to))?,
-                (None, None) => dims,
-            };
-            one(x.dtype, transpose(second_transpose.as_deref(), dims)?)
-        }
-        Op::Slice { start, size, stride, mode } => slice([start, size, stride], *mode, i),
-        Op::Squeeze { axes } => {
-            let x = i.get(0, "x")?;
-            axes.iter().try_for_each(|a| check_axis(*a, x))?;
-            if let Some(axis) = axes.iter().find(|a| x.dims[**a].as_static().is_some_and(|n| n != 1)) {
-                return fail(format!("axis {axis} of {} is not of size 1", x.text()));
-            }
-            let kept = x.dims.iter().enumerate().filter(|(k, _)| !axes.contains(k));
-            one(x.dtype, kept.map(|(_, d)| d.clone()).collect())
-        }
-        Op::Unsqueeze { axes } => {
-            let x = i.get(0, "x")?;
-            let mut sorted = axes.clone();
-            sorted.sort_unstable();
-            let mut dims = x.dims.to_vec();
-            for axis in sorted {
-                if axis > dims.len() {
-                    return fail(format!("axis {axis} is outside the output of {}", x.text()));
-                }
-                dims.insert(axis, Dim::Static(1));
-            }
-            one(x.dtype, dims)
-        }
-        Op::ReverseSequence { batch_axis, sequence_axis } => {
-            let x = i.get(0, "x")?;
-            check_axis(*batch_axis, x)?;
-            check_axis(*sequence_axis, x)?;
-            one(x.dtype, x.dims.to_vec())
-        }
-        _ => fail("not a layout layer"),
+pub(super) fn assertion(i: Inputs<'_>, _message: &str) -> Result<Vec<Inferred>> {
+    match i.get(0, "condition")? {
+        x if x.dtype == DType::Bool && x.rank() <= 1 => Ok(Vec::new()),
+        x => fail(format!("the condition must be bool of rank 0 or 1, got {}", x.text())),
     }
 }
 
-fn concatenation(axis: usize, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+pub(super) fn shape(i: Inputs<'_>) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    one(DType::Int64, vec![Dim::Static(x.rank() as i64)])
+}
+
+pub(super) fn shuffle(
+    i: Inputs<'_>,
+    first_transpose: Option<&[usize]>,
+    reshape: Option<&[ReshapeDim]>,
+    second_transpose: Option<&[usize]>,
+) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    let dims = transpose(first_transpose, x.dims.to_vec())?;
+    let dims = match (i.optional(1), reshape) {
+        (Some(shape), _) => known(shape, "the shape").and_then(|to| same_count(&dims, to))?,
+        (None, Some(to)) => resolve(to, &dims).and_then(|to| same_count(&dims, to))?,
+        (None, None) => dims,
+    };
+    one(x.dtype, transpose(second_transpose, dims)?)
+}
+
+pub(super) fn squeeze(i: Inputs<'_>, axes: &[usize]) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    axes.iter().try_for_each(|a| check_axis(*a, x))?;
+    if let Some(axis) = axes.iter().find(|a| x.dims[**a].as_static().is_some_and(|n| n != 1)) {
+        return fail(format!("axis {axis} of {} is not of size 1", x.text()));
+    }
+    let kept = x.dims.iter().enumerate().filter(|(k, _)| !axes.contains(k));
+    one(x.dtype, kept.map(|(_, d)| d.clone()).collect())
+}
+
+pub(super) fn unsqueeze(i: Inputs<'_>, axes: &[usize]) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    let mut sorted = axes.to_vec();
+    sorted.sort_unstable();
+    let mut dims = x.dims.to_vec();
+    for axis in sorted {
+        if axis > dims.len() {
+            return fail(format!("axis {axis} is outside the output of {}", x.text()));
+        }
+        dims.insert(axis, Dim::Static(1));
+    }
+    one(x.dtype, dims)
+}
+
+pub(super) fn reverse_sequence(i: Inputs<'_>, batch_axis: usize, sequence_axis: usize) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
+    check_axis(batch_axis, x)?;
+    check_axis(sequence_axis, x)?;
+    one(x.dtype, x.dims.to_vec())
+}
+
+pub(super) fn concatenation(i: Inputs<'_>, axis: usize) -> Result<Vec<Inferred>> {
     let first = i.get(0, "the first tensor")?;
     check_axis(axis, first)?;
     let mut dims = first.dims.to_vec();
@@ -126,7 +131,14 @@ fn same_count(from: &[Dim], to: Dims) -> Result<Dims> {
     Ok(to)
 }
 
-fn slice(attributes: [&Vec<i64>; 3], mode: SampleMode, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+pub(super) fn slice(
+    i: Inputs<'_>,
+    start: &[i64],
+    size: &[i64],
+    stride: &[i64],
+    mode: SampleMode,
+) -> Result<Vec<Inferred>> {
+    let attributes = [start, size, stride];
     let x = i.get(0, "x")?;
     let mut lists: Vec<Dims> = Vec::with_capacity(3);
     for (k, name) in ["start", "size", "stride"].into_iter().enumerate() {

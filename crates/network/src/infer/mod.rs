@@ -4,6 +4,7 @@
 //! layer got; the caller adds which layer and where in the model it comes from.
 
 mod arithmetic;
+mod contraction;
 mod indexing;
 mod layout;
 mod recurrent;
@@ -11,6 +12,12 @@ mod spatial;
 mod value;
 
 use crate::{DType, Dim, Dims, InferError, Op, PluginAttributes, Weights, format_dims};
+use arithmetic::*;
+use contraction::*;
+use indexing::*;
+use layout::*;
+use recurrent::*;
+use spatial::*;
 
 /// What inference knows of an input.
 #[derive(Clone, Copy, Debug)]
@@ -128,8 +135,12 @@ fn broadcast(all: &[TensorInfo<'_>]) -> Result<Dims> {
     Ok(dims)
 }
 
+fn constant(_: Inputs<'_>, weights: &Weights) -> Result<Vec<Inferred>> {
+    one(weights.dtype, weights.dims.iter().map(|d| Dim::Static(*d)).collect())
+}
+
 /// The outputs that a plugin layer declares.
-fn declared(attributes: &PluginAttributes, inputs: Inputs<'_>) -> Result<Vec<Inferred>> {
+fn plugin(inputs: Inputs<'_>, attributes: &PluginAttributes) -> Result<Vec<Inferred>> {
     let count = inputs.0.len();
     if let Some(problem) = attributes.problem(count) {
         return fail(problem);
@@ -153,49 +164,7 @@ fn declared(attributes: &PluginAttributes, inputs: Inputs<'_>) -> Result<Vec<Inf
 /// [`InferError`] where TensorRT would refuse the layer.
 pub fn infer(op: &Op, inputs: &[Option<TensorInfo<'_>>]) -> Result<Vec<Inferred>> {
     let i = Inputs(inputs);
-    let mut outputs = match op {
-        Op::Constant(w) => one(w.dtype, w.dims.iter().map(|d| Dim::Static(*d)).collect()),
-        Op::Activation { .. }
-        | Op::Cast { .. }
-        | Op::Cumulative { .. }
-        | Op::ElementWise { .. }
-        | Op::Select
-        | Op::Unary { .. }
-        | Op::ParametricRelu
-        | Op::Scale { .. }
-        | Op::Quantize { .. }
-        | Op::Dequantize { .. }
-        | Op::DynamicQuantize { .. }
-        | Op::Identity
-        | Op::Fill { .. } => arithmetic::infer(op, i),
-        Op::Einsum { .. }
-        | Op::MatrixMultiply { .. }
-        | Op::Normalization { .. }
-        | Op::Reduce { .. }
-        | Op::SoftMax { .. }
-        | Op::RaggedSoftMax
-        | Op::TopK { .. } => arithmetic::infer_contraction(op, i),
-        Op::Convolution(_)
-        | Op::Deconvolution(_)
-        | Op::Pooling(_)
-        | Op::Lrn { .. }
-        | Op::Padding { .. }
-        | Op::Resize(_)
-        | Op::GridSample { .. } => spatial::infer(op, i),
-        Op::Gather { .. } | Op::Scatter { .. } | Op::OneHot { .. } | Op::NonZero { .. } | Op::Nms { .. } => {
-            indexing::infer(op, i)
-        }
-        Op::Plugin(attributes) => declared(attributes, i),
-        Op::Recurrent { cell, .. } => recurrent::infer(*cell, i),
-        Op::Assertion { .. }
-        | Op::Concatenation { .. }
-        | Op::Shape
-        | Op::Shuffle { .. }
-        | Op::Slice { .. }
-        | Op::Squeeze { .. }
-        | Op::Unsqueeze { .. }
-        | Op::ReverseSequence { .. } => layout::infer(op, i),
-    }?;
+    let mut outputs = crate::dispatch!(op, (i))?;
     if let Some(wide) = outputs.iter().find(|o| o.dims.len() > MAX_RANK) {
         return fail(format!("rank {} is above TensorRT's limit of {MAX_RANK}", wide.dims.len()));
     }

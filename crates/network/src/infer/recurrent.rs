@@ -4,7 +4,7 @@ use super::{Inferred, Inputs, Result, TensorInfo, fail, same_dtype};
 use crate::{Dim, RecurrentCell, format_dims};
 
 /// Sizes of the outputs; every input is checked against the hidden weights and x.
-pub(super) fn infer(cell: RecurrentCell, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+pub(super) fn recurrent(i: Inputs<'_>, cell: RecurrentCell, _reverse: bool) -> Result<Vec<Inferred>> {
     let x = i.float(0, "x")?;
     let (input, hidden) = (i.get(1, "the input weights")?, i.get(2, "the hidden weights")?);
     let [time, batch, features] = x.dims else {

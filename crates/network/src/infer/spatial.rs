@@ -2,38 +2,48 @@
 
 use super::arithmetic::known;
 use super::{Inferred, Inputs, Result, TensorInfo, fail, one, same_dtype};
-use crate::{ConvolutionAttributes, Dim, Dims, Op, PaddingMode, PoolingAttributes, ResizeAttributes};
+use crate::{
+    ConvolutionAttributes, Dim, Dims, InterpolationMode, PaddingMode, PoolingAttributes, ResizeAttributes, SampleMode,
+};
 
-pub(super) fn infer(op: &Op, i: Inputs<'_>) -> Result<Vec<Inferred>> {
-    match op {
-        Op::Convolution(a) => convolution(a, i, false),
-        Op::Deconvolution(a) => convolution(a, i, true),
-        Op::Pooling(a) => pooling(a, i.get(0, "x")?),
-        Op::Lrn { .. } => i.float(0, "x").and_then(|x| one(x.dtype, x.dims.to_vec())),
-        Op::Padding { pre, post } => {
-            let x = i.float(0, "x")?;
-            if pre.len() != 2 || post.len() != 2 || x.rank() < 2 {
-                return fail(format!("padding is for the last two axes, got {} for {}", pre.len(), x.text()));
-            }
-            let mut dims = x.dims.to_vec();
-            let first = dims.len() - 2;
-            for (k, dim) in dims[first..].iter_mut().enumerate() {
-                *dim = dim.clone() + Dim::Static(pre[k].saturating_add(post[k]));
-            }
-            one(x.dtype, dims)
-        }
-        Op::Resize(a) => resize(a, i),
-        Op::GridSample { .. } => {
-            let (x, grid) = (i.float(0, "x")?, i.float(1, "grid")?);
-            same_dtype(x, grid, "x and grid")?;
-            if x.rank() != 4 || grid.rank() != 4 {
-                return fail(format!("needs [N,C,H,W] and [N,H,W,2], got {} and {}", x.text(), grid.text()));
-            }
-            let [n, c] = [&x.dims[0], &x.dims[1]];
-            one(x.dtype, vec![n.clone(), c.clone(), grid.dims[1].clone(), grid.dims[2].clone()])
-        }
-        _ => fail("not a spatial layer"),
+pub(super) fn convolution(i: Inputs<'_>, a: &ConvolutionAttributes) -> Result<Vec<Inferred>> {
+    either_convolution(a, i, false)
+}
+
+pub(super) fn deconvolution(i: Inputs<'_>, a: &ConvolutionAttributes) -> Result<Vec<Inferred>> {
+    either_convolution(a, i, true)
+}
+
+pub(super) fn lrn(i: Inputs<'_>, _window: i64, _alpha: f32, _beta: f32, _k: f32) -> Result<Vec<Inferred>> {
+    i.float(0, "x").and_then(|x| one(x.dtype, x.dims.to_vec()))
+}
+
+pub(super) fn padding(i: Inputs<'_>, pre: &[i64], post: &[i64]) -> Result<Vec<Inferred>> {
+    let x = i.float(0, "x")?;
+    if pre.len() != 2 || post.len() != 2 || x.rank() < 2 {
+        return fail(format!("padding is for the last two axes, got {} for {}", pre.len(), x.text()));
     }
+    let mut dims = x.dims.to_vec();
+    let first = dims.len() - 2;
+    for (k, dim) in dims[first..].iter_mut().enumerate() {
+        *dim = dim.clone() + Dim::Static(pre[k].saturating_add(post[k]));
+    }
+    one(x.dtype, dims)
+}
+
+pub(super) fn grid_sample(
+    i: Inputs<'_>,
+    _: InterpolationMode,
+    _: SampleMode,
+    _align_corners: bool,
+) -> Result<Vec<Inferred>> {
+    let (x, grid) = (i.float(0, "x")?, i.float(1, "grid")?);
+    same_dtype(x, grid, "x and grid")?;
+    if x.rank() != 4 || grid.rank() != 4 {
+        return fail(format!("needs [N,C,H,W] and [N,H,W,2], got {} and {}", x.text(), grid.text()));
+    }
+    let [n, c] = [&x.dims[0], &x.dims[1]];
+    one(x.dtype, vec![n.clone(), c.clone(), grid.dims[1].clone(), grid.dims[2].clone()])
 }
 
 fn check_lengths(spatial: usize, lists: &[(&str, &[i64])]) -> Result<()> {
@@ -43,7 +53,7 @@ fn check_lengths(spatial: usize, lists: &[(&str, &[i64])]) -> Result<()> {
     }
 }
 
-fn convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool) -> Result<Vec<Inferred>> {
+fn either_convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool) -> Result<Vec<Inferred>> {
     let (x, kernel) = (i.float(0, "x")?, i.float(1, "kernel")?);
     same_dtype(x, kernel, "x and kernel")?;
     if x.rank() < 4 || x.rank() > 5 || kernel.rank() != x.rank() {
@@ -102,7 +112,8 @@ fn check_sizes(dims: &[Dim]) -> Result<()> {
     }
 }
 
-fn pooling(a: &PoolingAttributes, x: TensorInfo<'_>) -> Result<Vec<Inferred>> {
+pub(super) fn pooling(i: Inputs<'_>, a: &PoolingAttributes) -> Result<Vec<Inferred>> {
+    let x = i.get(0, "x")?;
     if !x.dtype.is_float() {
         return fail(format!("x must be a float tensor, got {}", x.text()));
     }
@@ -130,7 +141,7 @@ fn pooling(a: &PoolingAttributes, x: TensorInfo<'_>) -> Result<Vec<Inferred>> {
     one(x.dtype, dims)
 }
 
-fn resize(a: &ResizeAttributes, i: Inputs<'_>) -> Result<Vec<Inferred>> {
+pub(super) fn resize(i: Inputs<'_>, a: &ResizeAttributes) -> Result<Vec<Inferred>> {
     let x = i.float(0, "x")?;
     let dims = if let Some(size) = i.optional(1) {
         known(size, "the output size")?

@@ -7,7 +7,7 @@ use crate::graph::Value;
 use crate::scope::Scope;
 use network::{ActivationType as A, DType};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, kind: A, alpha: f32, beta: f32) -> Result<Value> {
+pub(super) fn activation(s: &mut Scope<'_, '_>, kind: A, alpha: f32, beta: f32) -> Result<Value> {
     let x = s.input(0)?;
     let dtype = s.tensor(0)?.dtype;
     Ok(match kind {

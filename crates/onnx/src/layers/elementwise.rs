@@ -11,7 +11,7 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use network::{ActivationType, DType, ElementWiseOperation as E, Op, UnaryOperation as U};
 
-pub(super) fn binary(s: &mut Scope<'_, '_>, op: E) -> Result<Value> {
+pub(super) fn elementwise(s: &mut Scope<'_, '_>, op: E) -> Result<Value> {
     let fused = match op {
         E::Sum => match matrix::with_bias(s)? {
             None => scale::affine(s)?,

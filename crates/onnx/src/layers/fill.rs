@@ -10,13 +10,15 @@ use network::{DType, FillOperation, Weights};
 /// Ramps of up to this many elements are made here.
 const CONSTANT: i64 = 1 << 16;
 
-pub(super) fn lower(
+pub(super) fn fill(
     s: &mut Scope<'_, '_>,
     op: FillOperation,
     dims: &[i64],
     dtype: DType,
-    bounds: [f64; 2],
+    alpha: f64,
+    beta: f64,
 ) -> Result<Value> {
+    let bounds = [alpha, beta];
     match op {
         FillOperation::Linspace => ramp(s, dims, dtype, bounds),
         FillOperation::RandomUniform => random(s, "RandomUniformLike", dims, dtype, bounds),

@@ -9,7 +9,7 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use network::{DType, GatherMode};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, mode: GatherMode, axis: usize, batch: usize) -> Result<Value> {
+pub(super) fn gather(s: &mut Scope<'_, '_>, mode: GatherMode, axis: usize, batch: usize) -> Result<Value> {
     let (data, indices) = (s.input(0)?, s.input(1)?);
     Ok(match mode {
         GatherMode::Default if batch == 0 => s.main("Gather", &[data, indices], &[("axis", axis.into())]),
@@ -38,7 +38,7 @@ fn batched(s: &mut Scope<'_, '_>, data: Value, axis: usize, batch: usize) -> Res
     Ok(move_axis(s, value, rank - 1 + picked, batch..batch + picked, axis))
 }
 
-pub(super) fn non_zero(s: &mut Scope<'_, '_>) -> Result<Value> {
+pub(super) fn non_zero(s: &mut Scope<'_, '_>, _count: &str) -> Result<Value> {
     let x = s.input(0)?;
     let found = s.main("NonZero", &[x], &[]);
     Ok(s.cast_to(found, DataType::Int32))

@@ -10,7 +10,7 @@ use crate::scope::Scope;
 use crate::state::Size;
 use network::{Dim, Layer, MatrixOperation as M, Op, Weights};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, op0: M, op1: M) -> Result<Value> {
+pub(super) fn matrix_multiply(s: &mut Scope<'_, '_>, op0: M, op1: M) -> Result<Value> {
     if let Some(value) = linear(s, s.layer, None)? {
         return Ok(value);
     }

@@ -7,7 +7,7 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use network::{BoundingBoxFormat, DType, Dim};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, format: BoundingBoxFormat, limit: i64) -> Result<Vec<Value>> {
+pub(super) fn nms(s: &mut Scope<'_, '_>, format: BoundingBoxFormat, limit: i64, _: &str) -> Result<Vec<Value>> {
     let (boxes, dtype) = (boxes(s)?, s.tensor(0)?.dtype);
     let scores = s.input(1)?;
     let scores = s.op("Transpose", &[scores], &[("perm", vec![0, 2, 1].into())]);

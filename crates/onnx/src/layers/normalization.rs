@@ -8,7 +8,7 @@ use crate::graph::Value;
 use crate::scope::Scope;
 use network::{DType, Dim, Weights};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, axes: &[usize], epsilon: f32, groups: i64) -> Result<Value> {
+pub(super) fn normalization(s: &mut Scope<'_, '_>, axes: &[usize], epsilon: f32, groups: i64) -> Result<Value> {
     let mut axes = axes.to_vec();
     axes.sort_unstable();
     let (rank, scale, bias) = (s.dims(0)?.len(), s.dims(1)?, s.dims(2)?);
@@ -122,7 +122,7 @@ fn spelled_out(s: &mut Scope<'_, '_>, axes: &[usize], epsilon: f32) -> Result<Va
 }
 
 /// Both divide `alpha` by the window.
-pub(super) fn lrn(s: &mut Scope<'_, '_>, window: i64, [alpha, beta, k]: [f32; 3]) -> Result<Value> {
+pub(super) fn lrn(s: &mut Scope<'_, '_>, window: i64, alpha: f32, beta: f32, k: f32) -> Result<Value> {
     let x = s.input(0)?;
     let attributes = [("size", window.into()), ("alpha", alpha.into()), ("beta", beta.into()), ("bias", k.into())];
     Ok(s.main("LRN", &[x], &attributes))

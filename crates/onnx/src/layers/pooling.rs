@@ -9,7 +9,7 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use network::{DType, Dim, Op, PaddingMode, PoolingAttributes, PoolingType};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Value> {
+pub(super) fn pooling(s: &mut Scope<'_, '_>, a: &PoolingAttributes) -> Result<Value> {
     let (x, dims, to) = (s.input(0)?, s.dims(0)?, &s.output()?.dims);
     let first = dims.len() - a.window.len().min(dims.len());
     // ONNX wants [N, C, spatial…]: further leading axes are joined into N.

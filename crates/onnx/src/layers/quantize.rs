@@ -48,7 +48,13 @@ fn zero_point(s: &mut Scope<'_, '_>, dtype: DType) -> Result<Value> {
 }
 
 /// Blocks of an axis share a scale: the largest magnitude over the largest number of the quantized type.
-pub(super) fn dynamic(s: &mut Scope<'_, '_>, axis: usize, block: i64, to: DType, scales: DType) -> Result<Vec<Value>> {
+pub(super) fn dynamic_quantize(
+    s: &mut Scope<'_, '_>,
+    axis: usize,
+    block: i64,
+    to: DType,
+    scales: DType,
+) -> Result<Vec<Value>> {
     let (x, dims, dtype) = (s.input(0)?, s.dims(0)?, s.tensor(0)?.dtype);
     let largest = match to {
         DType::Int8 => 127.0,

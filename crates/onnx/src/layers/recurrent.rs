@@ -8,7 +8,7 @@ use crate::graph::{Attr, Value};
 use crate::scope::Scope;
 use network::{DType, RecurrentCell, Weights};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, cell: RecurrentCell, reverse: bool) -> Result<Vec<Value>> {
+pub(super) fn recurrent(s: &mut Scope<'_, '_>, cell: RecurrentCell, reverse: bool) -> Result<Vec<Value>> {
     let hidden = s.output()?.dims.last().and_then(network::Dim::as_static).unwrap_or(0);
     let (input, recurrent) = (weights(s, 1, cell)?, weights(s, 2, cell)?);
     let bias = biases(s, cell)?;

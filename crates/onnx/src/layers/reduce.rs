@@ -10,9 +10,9 @@ use crate::Result;
 use crate::graph::Value;
 use crate::proto::DataType;
 use crate::scope::Scope;
-use network::{DType, ReduceOperation as R, TopKOperation};
+use network::{CumulativeOperation, DType, ReduceOperation as R, TopKOperation};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, op: R, axes: &[usize], keep_dims: bool) -> Result<Value> {
+pub(super) fn reduce(s: &mut Scope<'_, '_>, op: R, axes: &[usize], keep_dims: bool) -> Result<Value> {
     let (x, from) = (s.input(0)?, s.tensor(0)?);
     if axes.is_empty() {
         return Ok(x);
@@ -63,13 +63,13 @@ fn extreme(s: &mut Scope<'_, '_>, x: Value, op: R, axes: &[i64], keep_dims: bool
     ))
 }
 
-pub(super) fn soft_max(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value> {
+pub(super) fn softmax(s: &mut Scope<'_, '_>, axis: usize) -> Result<Value> {
     let x = s.input(0)?;
     Ok(s.main("Softmax", &[x], &[("axis", axis.into())]))
 }
 
 /// Softmax over the first `bounds[row]` elements of each row; the rest is zero.
-pub(super) fn ragged_soft_max(s: &mut Scope<'_, '_>) -> Result<Value> {
+pub(super) fn ragged_softmax(s: &mut Scope<'_, '_>) -> Result<Value> {
     let (x, bounds, dtype, rank) = (s.input(0)?, s.int64(1)?, s.tensor(0)?.dtype, s.dims(0)?.len());
     let columns = s.axes_of(x, rank - 1, 1);
     let axis = s.ints(&[0]);
@@ -83,7 +83,7 @@ pub(super) fn ragged_soft_max(s: &mut Scope<'_, '_>) -> Result<Value> {
     Ok(s.op("Where", &[within, soft, nothing], &[]))
 }
 
-pub(super) fn top_k(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usize) -> Result<Vec<Value>> {
+pub(super) fn topk(s: &mut Scope<'_, '_>, op: TopKOperation, k: i64, axis: usize) -> Result<Vec<Value>> {
     let x = s.input(0)?;
     if k == 1 && s.optional(1)?.is_none() {
         return top_one(s, x, op, axis);
@@ -128,7 +128,14 @@ fn top_one(s: &mut Scope<'_, '_>, x: Value, op: TopKOperation, axis: usize) -> R
     Ok(vec![value, s.cast_to(index, DataType::Int32)])
 }
 
-pub(super) fn cumulative(s: &mut Scope<'_, '_>, axis: usize, exclusive: bool, reverse: bool) -> Result<Value> {
+/// ONNX has the sum only.
+pub(super) fn cumulative(
+    s: &mut Scope<'_, '_>,
+    CumulativeOperation::Sum: CumulativeOperation,
+    axis: usize,
+    exclusive: bool,
+    reverse: bool,
+) -> Result<Value> {
     let (x, axis) = (s.input(0)?, s.weights(&network::Weights::scalar(DType::Int64, axis as f64)));
     Ok(s.main("CumSum", &[x, axis], &[("exclusive", exclusive.into()), ("reverse", reverse.into())]))
 }

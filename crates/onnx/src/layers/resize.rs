@@ -8,7 +8,7 @@ use network::{
     ResizeSelector, SampleMode, Weights,
 };
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, a: &ResizeAttributes) -> Result<Value> {
+pub(super) fn resize(s: &mut Scope<'_, '_>, a: &ResizeAttributes) -> Result<Value> {
     let mode = match a.mode {
         I::Nearest => "nearest",
         I::Linear => "linear",

@@ -8,7 +8,7 @@ use crate::graph::Value;
 use crate::scope::Scope;
 use network::{DType, ElementWiseOperation, Op, ScaleMode, Weights};
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, mode: ScaleMode, channel_axis: usize) -> Result<Value> {
+pub(super) fn scale(s: &mut Scope<'_, '_>, mode: ScaleMode, channel_axis: usize) -> Result<Value> {
     let mut value = s.input(0)?;
     let rank = s.dims(0)?.len();
     let [shift, scale, power] = [1, 2, 3].map(|k| s.constant(k).filter(|w| w.count() > 0));

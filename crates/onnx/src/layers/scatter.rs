@@ -5,7 +5,7 @@ use crate::graph::Value;
 use crate::scope::Scope;
 use network::ScatterMode;
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, mode: ScatterMode, axis: usize) -> Result<Value> {
+pub(super) fn scatter(s: &mut Scope<'_, '_>, mode: ScatterMode, axis: usize) -> Result<Value> {
     let (data, updates) = (s.input(0)?, s.input(2)?);
     Ok(match mode {
         ScatterMode::Element => {

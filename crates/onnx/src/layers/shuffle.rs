@@ -6,7 +6,7 @@ use crate::scope::Scope;
 use crate::state::Size;
 use network::{DType, Dim, ReshapeDim};
 
-pub(super) fn lower(
+pub(super) fn shuffle(
     s: &mut Scope<'_, '_>,
     first: Option<&[usize]>,
     reshape: Option<&[ReshapeDim]>,

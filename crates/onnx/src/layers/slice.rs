@@ -28,9 +28,15 @@ impl List {
     }
 }
 
-pub(super) fn lower(s: &mut Scope<'_, '_>, attributes: [&Vec<i64>; 3], mode: SampleMode) -> Result<Value> {
+pub(super) fn slice(
+    s: &mut Scope<'_, '_>,
+    start: &[i64],
+    size: &[i64],
+    stride: &[i64],
+    mode: SampleMode,
+) -> Result<Value> {
     let x = s.input(0)?;
-    let [start, mut size, stride] = lists(s, attributes)?;
+    let [start, mut size, stride] = lists(s, [start, size, stride])?;
     // The output's sizes are the sizes, and known as expressions.
     size.known = Some(s.output()?.dims.clone());
     let rank = s.dims(0)?.len();
@@ -43,7 +49,7 @@ pub(super) fn lower(s: &mut Scope<'_, '_>, attributes: [&Vec<i64>; 3], mode: Sam
     plan.expand(s, value)
 }
 
-fn lists(s: &mut Scope<'_, '_>, attributes: [&Vec<i64>; 3]) -> Result<[List; 3]> {
+fn lists(s: &mut Scope<'_, '_>, attributes: [&[i64]; 3]) -> Result<[List; 3]> {
     let mut lists = [0, 1, 2].map(|k| List { known: Some(dims_of(attributes[k])), value: None });
     for (k, list) in lists.iter_mut().enumerate() {
         if s.optional(k + 1)?.is_some() {

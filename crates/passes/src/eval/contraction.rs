@@ -2,22 +2,14 @@
 
 use super::array::{Elements, Shape, broadcast_strides, sizes, strides, walk};
 use super::{Call, EvalError, Result};
-use network::{MatrixOperation, Op, ReduceOperation as R, TopKOperation, Weights};
+use network::{CumulativeOperation, MatrixOperation, ReduceOperation as R, TopKOperation, Weights};
 
-pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
-    let shape = call.shape()?;
-    match op {
-        Op::Reduce { op, axes, .. } => reduce(*op, axes, call.get(0)?, shape),
-        Op::SoftMax { axis } => along(call.get(0)?, *axis, shape, |line| {
-            let top = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = line.iter().map(|v| (v - top).exp()).sum();
-            line.iter_mut().for_each(|v| *v = (*v - top).exp() / sum);
-        }),
-        Op::Cumulative { axis, exclusive, reverse, .. } => cumulative(call.get(0)?, *axis, *exclusive, *reverse, shape),
-        Op::MatrixMultiply { op0, op1 } => matrix_multiply((*op0, call.get(0)?), (*op1, call.get(1)?), shape),
-        Op::Normalization { axes, epsilon, groups: 1 } => normalization(axes, f64::from(*epsilon), call, shape),
-        other => Err(EvalError::Unsupported(other.name())),
-    }
+pub(super) fn softmax(call: &Call<'_>, axis: usize) -> Result<Weights> {
+    along(call.get(0)?, axis, call.shape()?, |line| {
+        let top = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = line.iter().map(|v| (v - top).exp()).sum();
+        line.iter_mut().for_each(|v| *v = (*v - top).exp() / sum);
+    })
 }
 
 fn floats(x: &Weights) -> Result<Vec<f64>> {
@@ -34,7 +26,8 @@ fn reduced(dims: &[usize], axes: &[usize]) -> (usize, Vec<usize>) {
     (kept.iter().product(), strides)
 }
 
-fn reduce(op: R, axes: &[usize], x: &Weights, shape: &Shape) -> Result<Weights> {
+pub(super) fn reduce(call: &Call<'_>, op: R, axes: &[usize], _keep_dims: bool) -> Result<Weights> {
+    let (x, shape) = (call.get(0)?, call.shape()?);
     let dims = sizes(x);
     let (count, to) = reduced(&dims, axes);
     let from = strides(&dims);
@@ -86,7 +79,13 @@ fn line_starts(dims: &[usize], axis: usize) -> Vec<usize> {
     (0..outer).flat_map(|o| (0..step).map(move |i| (o, i))).map(|(o, i)| o * dims[axis] * step + i).collect()
 }
 
-fn cumulative(x: &Weights, axis: usize, exclusive: bool, reverse: bool, shape: &Shape) -> Result<Weights> {
+pub(super) fn cumulative(
+    call: &Call<'_>,
+    CumulativeOperation::Sum: CumulativeOperation,
+    axis: usize,
+    exclusive: bool,
+    reverse: bool,
+) -> Result<Weights> {
     fn run<T: Copy>(line: &mut [T], zero: T, add: impl Fn(T, T) -> T, exclusive: bool, reverse: bool) {
         let mut sum = zero;
         for k in 0..line.len() {
@@ -96,6 +95,7 @@ fn cumulative(x: &Weights, axis: usize, exclusive: bool, reverse: bool, shape: &
             sum = next;
         }
     }
+    let (x, shape) = (call.get(0)?, call.shape()?);
     let Elements::Integer(mut values) = Elements::of(x) else {
         return along(x, axis, shape, |line| run(line, 0.0, |a, b| a + b, exclusive, reverse));
     };
@@ -109,8 +109,9 @@ fn cumulative(x: &Weights, axis: usize, exclusive: bool, reverse: bool, shape: &
     Ok(shape.integers(values))
 }
 
-fn matrix_multiply(a: (MatrixOperation, &Weights), b: (MatrixOperation, &Weights), shape: &Shape) -> Result<Weights> {
-    let (x, y) = (floats(a.1)?, floats(b.1)?);
+pub(super) fn matrix_multiply(call: &Call<'_>, op0: MatrixOperation, op1: MatrixOperation) -> Result<Weights> {
+    let (a, b, shape) = (call.get(0)?, call.get(1)?, call.shape()?);
+    let (x, y) = (floats(a)?, floats(b)?);
     // Distances over batch axes, rows or columns, and what is contracted.
     let layout = |(op, w): (MatrixOperation, &Weights), left: bool| {
         let dims = sizes(w);
@@ -126,8 +127,8 @@ fn matrix_multiply(a: (MatrixOperation, &Weights), b: (MatrixOperation, &Weights
         let free = free.map_or((1, 0), |f| (dims[f], steps[f]));
         (batch_steps, free, (dims[contracted], steps[contracted]))
     };
-    let (a_batch, (rows, a_row), (depth, a_depth)) = layout(a, true);
-    let (b_batch, (columns, b_column), (_, b_depth)) = layout(b, false);
+    let (a_batch, (rows, a_row), (depth, a_depth)) = layout((op0, a), true);
+    let (b_batch, (columns, b_column), (_, b_depth)) = layout((op1, b), false);
     let mut out = Vec::with_capacity(shape.count());
     walk(&shape.dims[..a_batch.len()], [&a_batch, &b_batch], |[i, j]| {
         for row in 0..rows {
@@ -140,7 +141,11 @@ fn matrix_multiply(a: (MatrixOperation, &Weights), b: (MatrixOperation, &Weights
     Ok(shape.floats(out))
 }
 
-fn normalization(axes: &[usize], epsilon: f64, call: &Call<'_>, shape: &Shape) -> Result<Weights> {
+pub(super) fn normalization(call: &Call<'_>, axes: &[usize], epsilon: f32, groups: i64) -> Result<Weights> {
+    if groups != 1 {
+        return Err(EvalError::Unsupported("Normalization"));
+    }
+    let (shape, epsilon) = (call.shape()?, f64::from(epsilon));
     let (x, scale, bias) = (floats(call.get(0)?)?, call.get(1)?, call.get(2)?);
     let (dims, from) = (&shape.dims, strides(&shape.dims));
     let (count, to) = reduced(dims, axes);
@@ -157,7 +162,7 @@ fn normalization(axes: &[usize], epsilon: f64, call: &Call<'_>, shape: &Shape) -
     Ok(shape.floats(out))
 }
 
-pub(super) fn top_k(op: TopKOperation, axis: usize, call: &Call<'_>) -> Result<Vec<Weights>> {
+pub(super) fn topk(call: &Call<'_>, op: TopKOperation, _k: i64, axis: usize) -> Result<Vec<Weights>> {
     let [values, indices] = call.outputs.as_slice() else { return Err(EvalError::Unsupported("TopK")) };
     let x = call.get(0)?;
     let (dims, keys) = (sizes(x), x.to_f64());

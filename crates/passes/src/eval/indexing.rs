@@ -2,62 +2,61 @@
 
 use super::array::{Shape, sizes, strides};
 use super::{Call, EvalError, Result};
-use network::{DType, GatherMode, Op, ScatterMode, Weights};
+use network::{DType, GatherMode, ScatterMode, Weights};
 
-pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
-    let shape = call.shape()?;
-    let integers = |k: usize| call.integers(k)?.ok_or(EvalError::Unsupported("a layer without indices"));
-    match op {
-        Op::Gather { mode, axis, elementwise_dims } => {
-            let (data, indices) = (call.get(0)?, integers(1)?);
-            let index_dims = sizes(call.get(1)?);
-            match mode {
-                GatherMode::Default => gather(data, &indices, &index_dims, (*axis, *elementwise_dims), shape),
-                GatherMode::Element => {
-                    let at = element_offsets(data, &indices, &index_dims, *axis)?;
-                    Ok(copy_blocks(data, at, 1, shape))
-                }
-                GatherMode::Nd => {
-                    let (at, block) = nd_offsets(data, &indices, &index_dims, *elementwise_dims)?;
-                    Ok(copy_blocks(data, at, block, shape))
-                }
-            }
+fn indices(call: &Call<'_>, index: usize) -> Result<Vec<i64>> {
+    call.integers(index)?.ok_or(EvalError::Unsupported("a layer without indices"))
+}
+
+pub(super) fn gather(call: &Call<'_>, mode: GatherMode, axis: usize, elementwise_dims: usize) -> Result<Weights> {
+    let (data, indices, shape) = (call.get(0)?, indices(call, 1)?, call.shape()?);
+    let index_dims = sizes(call.get(1)?);
+    match mode {
+        GatherMode::Default => take(data, &indices, &index_dims, (axis, elementwise_dims), shape),
+        GatherMode::Element => {
+            let at = element_offsets(data, &indices, &index_dims, axis)?;
+            Ok(copy_blocks(data, at, 1, shape))
         }
-        Op::Scatter { mode, axis } => {
-            let (data, indices, updates) = (call.get(0)?, integers(1)?, call.get(2)?);
-            let index_dims = sizes(call.get(1)?);
-            let (at, block) = match mode {
-                ScatterMode::Element => (element_offsets(data, &indices, &index_dims, *axis)?, 1),
-                ScatterMode::Nd => nd_offsets(data, &indices, &index_dims, 0)?,
-            };
-            let bytes = block * data.dtype.size();
-            let mut out = data.data.to_vec();
-            for (k, at) in at.into_iter().enumerate() {
-                let to = at * data.dtype.size();
-                out[to..to + bytes].copy_from_slice(&updates.data[k * bytes..(k + 1) * bytes]);
-            }
-            Ok(shape.with(out))
+        GatherMode::Nd => {
+            let (at, block) = nd_offsets(data, &indices, &index_dims, elementwise_dims)?;
+            Ok(copy_blocks(data, at, block, shape))
         }
-        Op::OneHot { axis } => {
-            let (indices, values) = (integers(0)?, call.get(1)?);
-            let size = values.dtype.size();
-            let depth = shape.dims[*axis];
-            let inner: usize = shape.dims[axis + 1..].iter().product();
-            let mut out = values.data[..size].repeat(shape.count());
-            for (k, index) in indices.into_iter().enumerate() {
-                if let Ok(index) = position(index, depth) {
-                    let at = ((k / inner * depth + index) * inner + k % inner) * size;
-                    out[at..at + size].copy_from_slice(&values.data[size..2 * size]);
-                }
-            }
-            Ok(shape.with(out))
-        }
-        other => Err(EvalError::Unsupported(other.name())),
     }
 }
 
+pub(super) fn scatter(call: &Call<'_>, mode: ScatterMode, axis: usize) -> Result<Weights> {
+    let (data, indices, updates) = (call.get(0)?, indices(call, 1)?, call.get(2)?);
+    let index_dims = sizes(call.get(1)?);
+    let (at, block) = match mode {
+        ScatterMode::Element => (element_offsets(data, &indices, &index_dims, axis)?, 1),
+        ScatterMode::Nd => nd_offsets(data, &indices, &index_dims, 0)?,
+    };
+    let bytes = block * data.dtype.size();
+    let mut out = data.data.to_vec();
+    for (k, at) in at.into_iter().enumerate() {
+        let to = at * data.dtype.size();
+        out[to..to + bytes].copy_from_slice(&updates.data[k * bytes..(k + 1) * bytes]);
+    }
+    Ok(call.shape()?.with(out))
+}
+
+pub(super) fn one_hot(call: &Call<'_>, axis: usize) -> Result<Weights> {
+    let (indices, values, shape) = (indices(call, 0)?, call.get(1)?, call.shape()?);
+    let size = values.dtype.size();
+    let depth = shape.dims[axis];
+    let inner: usize = shape.dims[axis + 1..].iter().product();
+    let mut out = values.data[..size].repeat(shape.count());
+    for (k, index) in indices.into_iter().enumerate() {
+        if let Ok(index) = position(index, depth) {
+            let at = ((k / inner * depth + index) * inner + k % inner) * size;
+            out[at..at + size].copy_from_slice(&values.data[size..2 * size]);
+        }
+    }
+    Ok(shape.with(out))
+}
+
 /// The positions of the elements that are not zero, in row-major order: a row an axis, a column an element.
-pub(super) fn non_zero(x: &Weights) -> Weights {
+pub(super) fn positions(x: &Weights) -> Weights {
     let found = x.to_f64().into_iter().enumerate().filter(|(_, v)| *v != 0.0).map(|(k, _)| k);
     let found: Vec<usize> = found.collect();
     let dims = sizes(x);
@@ -83,7 +82,7 @@ fn copy_blocks(data: &Weights, at: impl IntoIterator<Item = usize>, block: usize
     shape.with(out)
 }
 
-fn gather(
+fn take(
     data: &Weights,
     indices: &[i64],
     index_dims: &[usize],

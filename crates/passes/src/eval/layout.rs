@@ -2,42 +2,61 @@
 
 use super::array::{Shape, copy_strided, sizes, strides};
 use super::{Call, EvalError, Result};
-use network::{FillOperation, Op, SampleMode, Weights};
+use network::{DType, FillOperation, ReshapeDim, SampleMode, Weights};
 
-pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
-    let shape = call.shape()?;
-    match op {
-        Op::Shape => Ok(shape.integers(call.get(0)?.dims.iter().copied())),
-        // Same bytes, shared.
-        Op::Squeeze { .. } | Op::Unsqueeze { .. } => Ok(shape.with(call.get(0)?.data.clone())),
-        Op::Shuffle { first_transpose, second_transpose, .. } => {
-            let x = call.get(0)?;
-            let first = transpose(x, first_transpose.as_deref());
-            // The sizes between reshape and second transpose: the output's, put back in place.
-            let mut between = shape.dims.clone();
-            for (k, from) in second_transpose.iter().flatten().enumerate() {
-                between[*from] = shape.dims[k];
-            }
-            let between = Weights { dims: between.iter().map(|d| *d as i64).collect(), ..first };
-            Ok(transpose(&between, second_transpose.as_deref()))
-        }
-        Op::Concatenation { axis } => concatenation(*axis, call, shape),
-        Op::Padding { pre, .. } => {
-            let x = call.get(0)?;
-            let outer = x.dims.len() - 2;
-            let start: Vec<i64> = (0..x.dims.len()).map(|k| k.checked_sub(outer).map_or(0, |k| -pre[k])).collect();
-            slice(x, shape, (&start, &vec![1; start.len()]), SampleMode::Fill, &[])
-        }
-        Op::Slice { start, stride, mode, .. } => {
-            let (given_start, given_stride) = (call.integers(1)?, call.integers(3)?);
-            let start = given_start.as_deref().unwrap_or(start);
-            let stride = given_stride.as_deref().unwrap_or(stride);
-            let fill = call.optional(4).map_or(&[] as &[u8], |w| &w.data);
-            slice(call.get(0)?, shape, (start, stride), *mode, fill)
-        }
-        Op::Fill { op, alpha, beta, .. } => fill(*op, (*alpha, *beta), call, shape),
-        other => Err(EvalError::Unsupported(other.name())),
+pub(super) fn shape(call: &Call<'_>) -> Result<Weights> {
+    Ok(call.shape()?.integers(call.get(0)?.dims.iter().copied()))
+}
+
+pub(super) fn squeeze(call: &Call<'_>, _axes: &[usize]) -> Result<Weights> {
+    reshaped(call)
+}
+
+pub(super) fn unsqueeze(call: &Call<'_>, _axes: &[usize]) -> Result<Weights> {
+    reshaped(call)
+}
+
+/// Same bytes, shared.
+fn reshaped(call: &Call<'_>) -> Result<Weights> {
+    Ok(call.shape()?.with(call.get(0)?.data.clone()))
+}
+
+pub(super) fn shuffle(
+    call: &Call<'_>,
+    first_transpose: Option<&[usize]>,
+    _reshape: Option<&[ReshapeDim]>,
+    second_transpose: Option<&[usize]>,
+) -> Result<Weights> {
+    let (x, shape) = (call.get(0)?, call.shape()?);
+    let first = transpose(x, first_transpose);
+    // The sizes between reshape and second transpose: the output's, put back in place.
+    let mut between = shape.dims.clone();
+    for (k, from) in second_transpose.iter().copied().flatten().enumerate() {
+        between[*from] = shape.dims[k];
     }
+    let between = Weights { dims: between.iter().map(|d| *d as i64).collect(), ..first };
+    Ok(transpose(&between, second_transpose))
+}
+
+pub(super) fn padding(call: &Call<'_>, pre: &[i64], _post: &[i64]) -> Result<Weights> {
+    let x = call.get(0)?;
+    let outer = x.dims.len() - 2;
+    let start: Vec<i64> = (0..x.dims.len()).map(|k| k.checked_sub(outer).map_or(0, |k| -pre[k])).collect();
+    sliced(x, call.shape()?, (&start, &vec![1; start.len()]), SampleMode::Fill, &[])
+}
+
+pub(super) fn slice(
+    call: &Call<'_>,
+    start: &[i64],
+    _size: &[i64],
+    stride: &[i64],
+    mode: SampleMode,
+) -> Result<Weights> {
+    let (given_start, given_stride) = (call.integers(1)?, call.integers(3)?);
+    let start = given_start.as_deref().unwrap_or(start);
+    let stride = given_stride.as_deref().unwrap_or(stride);
+    let fill = call.optional(4).map_or(&[] as &[u8], |w| &w.data);
+    sliced(call.get(0)?, call.shape()?, (start, stride), mode, fill)
 }
 
 fn transpose(x: &Weights, order: Option<&[usize]>) -> Weights {
@@ -49,7 +68,8 @@ fn transpose(x: &Weights, order: Option<&[usize]>) -> Weights {
     Weights { dtype: x.dtype, dims: to.iter().map(|d| *d as i64).collect(), data: data.into() }
 }
 
-fn concatenation(axis: usize, call: &Call<'_>, shape: &Shape) -> Result<Weights> {
+pub(super) fn concatenation(call: &Call<'_>, axis: usize) -> Result<Weights> {
+    let shape = call.shape()?;
     let parts: Vec<&Weights> = (0..call.inputs.len()).map(|k| call.get(k)).collect::<Result<_>>()?;
     let outer: usize = shape.dims[..axis].iter().product();
     let mut out = Vec::with_capacity(shape.count() * shape.dtype.size());
@@ -82,7 +102,7 @@ fn sample(index: i64, size: i64, mode: SampleMode) -> Result<Option<usize>> {
     Ok(usize::try_from(found).ok())
 }
 
-fn slice(
+fn sliced(
     x: &Weights,
     shape: &Shape,
     (start, stride): (&[i64], &[i64]),
@@ -132,7 +152,15 @@ impl Pick<'_> {
     }
 }
 
-fn fill(op: FillOperation, (alpha, beta): (f64, f64), call: &Call<'_>, shape: &Shape) -> Result<Weights> {
+pub(super) fn fill(
+    call: &Call<'_>,
+    op: FillOperation,
+    _dims: &[i64],
+    _: DType,
+    alpha: f64,
+    beta: f64,
+) -> Result<Weights> {
+    let shape = call.shape()?;
     if op != FillOperation::Linspace {
         return Err(EvalError::Unsupported("a random fill"));
     }

@@ -11,10 +11,17 @@ mod contraction;
 mod indexing;
 mod layout;
 mod pointwise;
+mod refused;
 mod spatial;
 
 use array::Shape;
+use contraction::*;
+use indexing::*;
+use layout::*;
 use network::{Dim, InferError, Network, Op, TensorInfo, Weights, infer};
+use pointwise::*;
+use refused::*;
+use spatial::*;
 
 /// Why a layer has no value here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,41 +75,40 @@ impl<'a> Call<'a> {
 pub fn evaluate(op: &Op, inputs: &[Option<&Weights>]) -> Result<Vec<Weights>> {
     // The one layer whose sizes are a result.
     if let (Op::NonZero { .. }, [Some(x)]) = (op, inputs) {
-        return Ok(vec![indexing::non_zero(x)]);
+        return Ok(vec![positions(x)]);
     }
     let outputs = shapes(op, inputs)?;
     let call = Call { inputs, outputs };
-    let one = |w: Weights| Ok(vec![w]);
-    match op {
-        Op::Constant(w) => one(w.clone()),
-        Op::Assertion { .. } => Ok(Vec::new()),
-        Op::Activation { .. }
-        | Op::Cast { .. }
-        | Op::ElementWise { .. }
-        | Op::Identity
-        | Op::ParametricRelu
-        | Op::Scale { .. }
-        | Op::Select
-        | Op::Unary { .. } => one(pointwise::evaluate(op, &call)?),
-        Op::Concatenation { .. }
-        | Op::Fill { .. }
-        | Op::Padding { .. }
-        | Op::Shape
-        | Op::Shuffle { .. }
-        | Op::Slice { .. }
-        | Op::Squeeze { .. }
-        | Op::Unsqueeze { .. } => one(layout::evaluate(op, &call)?),
-        Op::Gather { .. } | Op::OneHot { .. } | Op::Scatter { .. } => one(indexing::evaluate(op, &call)?),
-        Op::Cumulative { .. }
-        | Op::MatrixMultiply { .. }
-        | Op::Normalization { .. }
-        | Op::Reduce { .. }
-        | Op::SoftMax { .. } => one(contraction::evaluate(op, &call)?),
-        Op::TopK { op, axis, .. } => contraction::top_k(*op, *axis, &call),
-        Op::Convolution(a) => one(spatial::convolution(a, &call)?),
-        Op::Deconvolution(a) => one(spatial::deconvolution(a, &call)?),
-        other => Err(EvalError::Unsupported(other.name())),
+    network::dispatch!(op, (&call), all)
+}
+
+/// The outputs of a layer, as its function returns them.
+trait Outputs {
+    fn all(self) -> Vec<Weights>;
+}
+
+impl Outputs for Weights {
+    fn all(self) -> Vec<Weights> {
+        vec![self]
     }
+}
+
+impl Outputs for Vec<Weights> {
+    fn all(self) -> Vec<Weights> {
+        self
+    }
+}
+
+fn all(made: Result<impl Outputs>) -> Result<Vec<Weights>> {
+    made.map(Outputs::all)
+}
+
+fn constant(_: &Call<'_>, weights: &Weights) -> Result<Weights> {
+    Ok(weights.clone())
+}
+
+fn assertion(_: &Call<'_>, _message: &str) -> Result<Vec<Weights>> {
+    Ok(Vec::new())
 }
 
 /// What inference finds for the outputs; all static, because the inputs are.

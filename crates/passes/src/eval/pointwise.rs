@@ -3,42 +3,38 @@
 use super::array::{Elements, Shape, broadcast_strides, sizes, walk};
 use super::{Call, EvalError, Result};
 use half::{bf16, f16};
-use network::{ActivationType, DType, ElementWiseOperation as E, Op, ScaleMode, UnaryOperation as U, Weights};
+use network::{ActivationType, DType, ElementWiseOperation as E, ScaleMode, UnaryOperation as U, Weights};
 use rayon::prelude::*;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
-pub(super) fn evaluate(op: &Op, call: &Call<'_>) -> Result<Weights> {
+pub(super) fn identity(call: &Call<'_>) -> Result<Weights> {
+    Ok(call.get(0)?.clone())
+}
+
+pub(super) fn activation(call: &Call<'_>, kind: ActivationType, alpha: f32, beta: f32) -> Result<Weights> {
     let shape = call.shape()?;
-    match op {
-        Op::Identity => Ok(call.get(0)?.clone()),
-        Op::Cast { .. } => cast(call.get(0)?, shape),
-        Op::Activation { kind, alpha, beta } => match Elements::of(call.get(0)?) {
-            Elements::Float(x) => {
-                let (a, b) = (f64::from(*alpha), f64::from(*beta));
-                Ok(shape.floats(x.into_iter().map(|x| activation(*kind, f64::from(x), a, b))))
-            }
-            Elements::Integer(x) => {
-                // Of integers there is only Relu.
-                Ok(shape.integers(x.into_iter().map(|x| x.max(0))))
-            }
-        },
-        Op::Unary { op } => unary(*op, call.get(0)?, shape),
-        Op::ElementWise { op } => elementwise(*op, call.get(0)?, call.get(1)?, shape),
-        Op::Select => select(call, shape),
-        Op::ParametricRelu => {
-            let f = |x: f64, slope: f64| if x < 0.0 { x * slope } else { x };
-            zip_floats(call.get(0)?, call.get(1)?, shape, f)
+    match Elements::of(call.get(0)?) {
+        Elements::Float(x) => {
+            let (a, b) = (f64::from(alpha), f64::from(beta));
+            Ok(shape.floats(x.into_iter().map(|x| activate(kind, f64::from(x), a, b))))
         }
-        Op::Scale { mode, channel_axis } => scale(*mode, *channel_axis, call, shape),
-        other => Err(EvalError::Unsupported(other.name())),
+        Elements::Integer(x) => {
+            // Of integers there is only Relu.
+            Ok(shape.integers(x.into_iter().map(|x| x.max(0))))
+        }
     }
 }
 
-fn cast(x: &Weights, shape: &Shape) -> Result<Weights> {
-    if x.dtype == shape.dtype {
+pub(super) fn parametric_relu(call: &Call<'_>) -> Result<Weights> {
+    let f = |x: f64, slope: f64| if x < 0.0 { x * slope } else { x };
+    zip_floats(call.get(0)?, call.get(1)?, call.shape()?, f)
+}
+
+pub(super) fn cast(call: &Call<'_>, to: DType) -> Result<Weights> {
+    let (x, shape) = (call.get(0)?, call.shape()?);
+    if x.dtype == to {
         return Ok(x.clone());
     }
-    let to = shape.dtype;
     if x.dtype == DType::Float32 && matches!(to, DType::Float16 | DType::BFloat16) {
         return Ok(shape.with(halve(&x.data, to)));
     }
@@ -82,7 +78,7 @@ fn halve(data: &[u8], to: DType) -> Vec<u8> {
     halves.into_flattened()
 }
 
-fn activation(kind: ActivationType, x: f64, alpha: f64, beta: f64) -> f64 {
+fn activate(kind: ActivationType, x: f64, alpha: f64, beta: f64) -> f64 {
     // NaN is not below zero, and so stays NaN.
     let by_sign = |below: f64, above: f64| if x < 0.0 { below } else { above };
     match kind {
@@ -107,8 +103,9 @@ fn activation(kind: ActivationType, x: f64, alpha: f64, beta: f64) -> f64 {
     }
 }
 
-fn unary(op: U, x: &Weights, shape: &Shape) -> Result<Weights> {
-    let x = match Elements::of(x) {
+pub(super) fn unary(call: &Call<'_>, op: U) -> Result<Weights> {
+    let shape = call.shape()?;
+    let x = match Elements::of(call.get(0)?) {
         Elements::Float(x) => x,
         Elements::Integer(x) => {
             let f: fn(i64) -> i64 = match op {
@@ -176,7 +173,8 @@ fn zip_floats(a: &Weights, b: &Weights, shape: &Shape, f: impl Fn(f64, f64) -> f
     }
 }
 
-fn elementwise(op: E, a: &Weights, b: &Weights, shape: &Shape) -> Result<Weights> {
+pub(super) fn elementwise(call: &Call<'_>, op: E) -> Result<Weights> {
+    let (a, b, shape) = (call.get(0)?, call.get(1)?, call.shape()?);
     match (Elements::of(a), Elements::of(b)) {
         (Elements::Integer(x), Elements::Integer(y)) => {
             if matches!(op, E::Div | E::FloorDiv) && y.contains(&0) {
@@ -232,8 +230,8 @@ fn float_operation(op: E) -> Result<fn(f64, f64) -> f64> {
     })
 }
 
-fn select(call: &Call<'_>, shape: &Shape) -> Result<Weights> {
-    let (condition, a, b) = (call.get(0)?, call.get(1)?, call.get(2)?);
+pub(super) fn select(call: &Call<'_>) -> Result<Weights> {
+    let (condition, a, b, shape) = (call.get(0)?, call.get(1)?, call.get(2)?, call.shape()?);
     let strides = [condition, a, b].map(|w| broadcast_strides(&sizes(w)));
     let size = shape.dtype.size();
     let mut out = Vec::with_capacity(shape.count() * size);
@@ -244,8 +242,8 @@ fn select(call: &Call<'_>, shape: &Shape) -> Result<Weights> {
     Ok(shape.with(out))
 }
 
-fn scale(mode: ScaleMode, axis: usize, call: &Call<'_>, shape: &Shape) -> Result<Weights> {
-    let x = call.get(0)?;
+pub(super) fn scale(call: &Call<'_>, mode: ScaleMode, axis: usize) -> Result<Weights> {
+    let (x, shape) = (call.get(0)?, call.shape()?);
     let mut strides = vec![0; shape.dims.len()];
     match mode {
         ScaleMode::Uniform => {}

@@ -41,7 +41,7 @@ fn pairings(
     });
 }
 
-pub(super) fn convolution(a: &ConvolutionAttributes, call: &Call<'_>) -> Result<Weights> {
+pub(super) fn convolution(call: &Call<'_>, a: &ConvolutionAttributes) -> Result<Weights> {
     let place = |k: usize, to: usize, tap: usize| {
         usize::try_from(to as i64 * a.stride[k] + tap as i64 * a.dilation[k] - a.pre_padding[k]).ok()
     };
@@ -52,7 +52,7 @@ pub(super) fn convolution(a: &ConvolutionAttributes, call: &Call<'_>) -> Result<
     accumulate(&o, call.shape()?, place, taken, |k, c| (k * taken + c, k / each * taken + c))
 }
 
-pub(super) fn deconvolution(a: &ConvolutionAttributes, call: &Call<'_>) -> Result<Weights> {
+pub(super) fn deconvolution(call: &Call<'_>, a: &ConvolutionAttributes) -> Result<Weights> {
     let place = |k: usize, to: usize, tap: usize| {
         let reach = to as i64 + a.pre_padding[k] - tap as i64 * a.dilation[k];
         (reach % a.stride[k] == 0).then(|| usize::try_from(reach / a.stride[k]).ok().filter(|_| reach >= 0))?

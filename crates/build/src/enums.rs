@@ -1,7 +1,7 @@
-//! The network's enumerations under the names the binding gives them.
+//! The network's enumerations as the binding's.
 //!
-//! Both speak TensorRT's language; the numbers behind the names differ by version and are the binding's business. A
-//! variant added on one side alone does not compile.
+//! Both have TensorRT's names; the numbers behind the names differ by version and belong to the binding. An enumeration
+//! or a value that the binding lacks does not compile.
 
 use nvinfer as trt;
 
@@ -15,51 +15,39 @@ pub(crate) trait ToTensorRt {
 }
 
 macro_rules! same {
-    ($($ours:ident => $theirs:ident { $($variant:ident $(= $other:ident)?),* $(,)? })*) => {$(
-        impl ToTensorRt for network::$ours {
-            type Value = trt::$theirs;
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? })*) => {$(
+        impl ToTensorRt for network::$name {
+            type Value = trt::$name;
 
-            fn to_trt(self) -> trt::$theirs {
-                match self { $(Self::$variant => same!(@ $theirs $variant $($other)?)),* }
+            fn to_trt(self) -> trt::$name {
+                match self { $(Self::$variant => trt::$name::$variant),* }
             }
         }
     )*};
-    (@ $theirs:ident $variant:ident) => { trt::$theirs::$variant };
-    (@ $theirs:ident $variant:ident $other:ident) => { trt::$theirs::$other };
 }
 
+network::each_enumeration!([same]);
+
 same! {
-    DType => DataType {
-        Float32 = Float, Float16 = Half, BFloat16, Int64, Int32, Int8, UInt8, Bool, Float8E4M3 = Fp8,
-    }
-    ActivationType => ActivationType {
-        Relu, Sigmoid, Tanh, LeakyRelu, Elu, Selu, Softsign, Softplus, Clip, HardSigmoid, ScaledTanh,
-        ThresholdedRelu, GeluErf, GeluTanh,
-    }
-    UnaryOperation => UnaryOperation {
-        Exp, Log, Sqrt, Recip, Abs, Neg, Sin, Cos, Tan, Sinh, Cosh, Asin, Acos, Atan, Asinh, Acosh, Atanh, Ceil,
-        Floor, Erf, Not, Sign, Round, Isinf = IsInf, Isnan = IsNan,
-    }
-    ElementWiseOperation => ElementWiseOperation {
-        Sum, Prod, Max, Min, Sub, Div, Pow, FloorDiv, And, Or, Xor, Equal, Greater, Less,
-    }
-    ReduceOperation => ReduceOperation { Sum, Prod, Max, Min, Avg }
-    TopKOperation => TopKOperation { Max, Min }
-    PluginFieldType => PluginFieldType {
+    PluginFieldType {
         Float16, Float32, Float64, Int8, Int16, Int32, Char, Dims, Unknown, Bf16, Int64, Fp8, Int4, Fp4,
     }
-    PoolingType => PoolingType { Max, Average, MaxAverageBlend }
-    PaddingMode => PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
-    MatrixOperation => MatrixOperation { None, Transpose, Vector }
-    GatherMode => GatherMode { Default, Element, Nd }
-    ScatterMode => ScatterMode { Element, Nd }
-    SampleMode => SampleMode { StrictBounds, Wrap, Clamp, Fill, Reflect }
-    InterpolationMode => InterpolationMode { Nearest, Linear, Cubic }
-    ResizeCoordinateTransformation => ResizeCoordinateTransformation { AlignCorners, Asymmetric, HalfPixel }
-    ResizeSelector => ResizeSelector { Formula, Upper }
-    ResizeRoundMode => ResizeRoundMode { HalfUp, HalfDown, Floor, Ceil }
-    FillOperation => FillOperation { Linspace, RandomUniform, RandomNormal }
-    CumulativeOperation => CumulativeOperation { Sum }
-    ScaleMode => ScaleMode { Uniform, Channel, Elementwise = ElementWise }
-    BoundingBoxFormat => BoundingBoxFormat { CornerPairs, CenterSizes }
+}
+
+impl ToTensorRt for network::DType {
+    type Value = trt::DataType;
+
+    fn to_trt(self) -> trt::DataType {
+        match self {
+            Self::Float32 => trt::DataType::Float,
+            Self::Float16 => trt::DataType::Half,
+            Self::BFloat16 => trt::DataType::BFloat16,
+            Self::Int64 => trt::DataType::Int64,
+            Self::Int32 => trt::DataType::Int32,
+            Self::Int8 => trt::DataType::Int8,
+            Self::UInt8 => trt::DataType::UInt8,
+            Self::Bool => trt::DataType::Bool,
+            Self::Float8E4M3 => trt::DataType::Fp8,
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! Everything that may differ from call to call is an input tensor, not an attribute. The doc comment of each
 //! variant lists its inputs in order; `?` marks one that may be absent.
 //!
-//! `each_kind!` is the declaration of the kinds, `enums!` that of the attributes' enumerations. What a kind means is
+//! `each_kind!` is the declaration of the kinds, `each_enumeration!` that of the attributes' enumerations. What a kind means is
 //! written in the stages, one function each: shapes and types in `infer`, and what `dispatch!` calls in other crates.
 
 use crate::{DType, PluginAttributes, Weights};
@@ -32,54 +32,65 @@ macro_rules! enums {
     )* };
 }
 
+/// The one list of TensorRT's enumerations that attributes are of, handed to a macro as [`each_kind!`] is.
+#[macro_export]
+macro_rules! each_enumeration {
+    ([$($declare:tt)+]) => {
+        $($declare)+! {
+            /// TensorRT `ActivationType`. `alpha` and `beta` mean what they mean there.
+            ActivationType {
+                Relu, Sigmoid, Tanh, LeakyRelu, Elu, Selu, Softsign, Softplus, Clip, HardSigmoid, ScaledTanh,
+                ThresholdedRelu, GeluErf, GeluTanh,
+            }
+            /// TensorRT `UnaryOperation`.
+            UnaryOperation {
+                Exp, Log, Sqrt, Recip, Abs, Neg, Sin, Cos, Tan, Sinh, Cosh, Asin, Acos, Atan, Asinh, Acosh, Atanh, Ceil,
+                Floor, Erf, Not, Sign, Round, Isinf, Isnan,
+            }
+            /// TensorRT `ElementWiseOperation`. `Div` of integers truncates toward zero, `FloorDiv` rounds down.
+            ElementWiseOperation { Sum, Prod, Max, Min, Sub, Div, Pow, FloorDiv, And, Or, Xor, Equal, Greater, Less }
+            /// TensorRT `ReduceOperation`.
+            ReduceOperation { Sum, Prod, Max, Min, Avg }
+            /// TensorRT `TopKOperation`.
+            TopKOperation { Max, Min }
+            /// TensorRT `PoolingType`.
+            PoolingType { Max, Average, MaxAverageBlend }
+            /// How a size that the stride does not divide is rounded (TensorRT `PaddingMode`).
+            PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
+            /// TensorRT `MatrixOperation`.
+            MatrixOperation { None, Transpose, Vector }
+            /// TensorRT `GatherMode`: numpy.take, ONNX GatherElements, ONNX GatherND.
+            GatherMode { Default, Element, Nd }
+            /// TensorRT `ScatterMode`: ONNX ScatterElements, ONNX ScatterND.
+            ScatterMode { Element, Nd }
+            /// What a slice reads outside its input (TensorRT `SampleMode`).
+            SampleMode { StrictBounds, Wrap, Clamp, Fill, Reflect }
+            /// TensorRT `InterpolationMode`.
+            InterpolationMode { Nearest, Linear, Cubic }
+            /// TensorRT `ResizeCoordinateTransformation`.
+            ResizeCoordinateTransformation { AlignCorners, Asymmetric, HalfPixel }
+            /// TensorRT `ResizeSelector`.
+            ResizeSelector { Formula, Upper }
+            /// TensorRT `ResizeRoundMode`.
+            ResizeRoundMode { HalfUp, HalfDown, Floor, Ceil }
+            /// TensorRT `FillOperation`.
+            FillOperation { Linspace, RandomUniform, RandomNormal }
+            /// TensorRT `CumulativeOperation`.
+            CumulativeOperation { Sum }
+            /// TensorRT `ScaleMode`.
+            ScaleMode { Uniform, Channel, Elementwise }
+            /// TensorRT `BoundingBoxFormat`.
+            BoundingBoxFormat { CornerPairs, CenterSizes }
+        }
+    };
+}
+
+each_enumeration!([enums]);
+
 enums! {
-    /// TensorRT `ActivationType`. `alpha` and `beta` mean what they mean there.
-    ActivationType {
-        Relu, Sigmoid, Tanh, LeakyRelu, Elu, Selu, Softsign, Softplus, Clip, HardSigmoid, ScaledTanh,
-        ThresholdedRelu, GeluErf, GeluTanh,
-    }
-    /// TensorRT `UnaryOperation`.
-    UnaryOperation {
-        Exp, Log, Sqrt, Recip, Abs, Neg, Sin, Cos, Tan, Sinh, Cosh, Asin, Acos, Atan, Asinh, Acosh, Atanh, Ceil,
-        Floor, Erf, Not, Sign, Round, Isinf, Isnan,
-    }
-    /// TensorRT `ElementWiseOperation`. `Div` of integers truncates toward zero, `FloorDiv` rounds down.
-    ElementWiseOperation { Sum, Prod, Max, Min, Sub, Div, Pow, FloorDiv, And, Or, Xor, Equal, Greater, Less }
-    /// TensorRT `ReduceOperation`.
-    ReduceOperation { Sum, Prod, Max, Min, Avg }
-    /// TensorRT `TopKOperation`.
-    TopKOperation { Max, Min }
-    /// TensorRT `PoolingType`.
-    PoolingType { Max, Average, MaxAverageBlend }
-    /// How a size that the stride does not divide is rounded (TensorRT `PaddingMode`).
-    PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
-    /// TensorRT `MatrixOperation`.
-    MatrixOperation { None, Transpose, Vector }
-    /// TensorRT `GatherMode`: numpy.take, ONNX GatherElements, ONNX GatherND.
-    GatherMode { Default, Element, Nd }
-    /// TensorRT `ScatterMode`: ONNX ScatterElements, ONNX ScatterND.
-    ScatterMode { Element, Nd }
-    /// What a slice reads outside its input (TensorRT `SampleMode`).
-    SampleMode { StrictBounds, Wrap, Clamp, Fill, Reflect }
-    /// TensorRT `InterpolationMode`.
-    InterpolationMode { Nearest, Linear, Cubic }
-    /// TensorRT `ResizeCoordinateTransformation`.
-    ResizeCoordinateTransformation { AlignCorners, Asymmetric, HalfPixel }
-    /// TensorRT `ResizeSelector`.
-    ResizeSelector { Formula, Upper }
-    /// TensorRT `ResizeRoundMode`.
-    ResizeRoundMode { HalfUp, HalfDown, Floor, Ceil }
-    /// TensorRT `FillOperation`.
-    FillOperation { Linspace, RandomUniform, RandomNormal }
-    /// TensorRT `CumulativeOperation`.
-    CumulativeOperation { Sum }
-    /// TensorRT `ScaleMode`.
-    ScaleMode { Uniform, Channel, Elementwise }
     /// What one step of a recurrent layer computes. The rows of its weights hold the gates in PyTorch's order:
     /// input, forget, cell, output for `Lstm`; reset, update, new for `Gru`.
     RecurrentCell { Lstm, Gru, Tanh, Relu }
-    /// TensorRT `BoundingBoxFormat`.
-    BoundingBoxFormat { CornerPairs, CenterSizes }
 }
 
 /// One entry of a shuffle's reshape.
@@ -333,6 +344,57 @@ impl RecurrentCell {
             Self::Lstm => 4,
             Self::Gru => 3,
             Self::Tanh | Self::Relu => 1,
+        }
+    }
+}
+
+impl Op {
+    /// Whether every element of the outputs is one of the inputs', or zero: the layer computes no new numbers.
+    pub fn only_moves(&self) -> bool {
+        match self {
+            Self::Activation { kind, .. } => *kind == ActivationType::Relu,
+            Self::Concatenation { .. }
+            | Self::Constant(_)
+            | Self::Gather { .. }
+            | Self::Identity
+            | Self::OneHot { .. }
+            | Self::Padding { .. }
+            | Self::ReverseSequence { .. }
+            | Self::Scatter { .. }
+            | Self::Select
+            | Self::Shuffle { .. }
+            | Self::Slice { .. }
+            | Self::Squeeze { .. }
+            | Self::TopK { .. }
+            | Self::Unsqueeze { .. } => true,
+            Self::Assertion { .. }
+            | Self::Cast { .. }
+            | Self::Convolution(_)
+            | Self::Cumulative { .. }
+            | Self::Deconvolution(_)
+            | Self::Dequantize { .. }
+            | Self::DynamicQuantize { .. }
+            | Self::Einsum { .. }
+            | Self::ElementWise { .. }
+            | Self::Fill { .. }
+            | Self::GridSample { .. }
+            | Self::Lrn { .. }
+            | Self::MatrixMultiply { .. }
+            | Self::Nms { .. }
+            | Self::NonZero { .. }
+            | Self::Normalization { .. }
+            | Self::ParametricRelu
+            | Self::Plugin(_)
+            | Self::Pooling(_)
+            | Self::Quantize { .. }
+            | Self::RaggedSoftMax
+            | Self::Recurrent { .. }
+            | Self::Reduce { .. }
+            | Self::Resize(_)
+            | Self::Scale { .. }
+            | Self::Shape
+            | Self::SoftMax { .. }
+            | Self::Unary { .. } => false,
         }
     }
 }

@@ -120,7 +120,7 @@ fn pointwise() {
             bench.check(*layer, &expect(LayerType::Activation, &[2, 3, 4], F));
         }
         for operation in UnaryOperation::ALL.iter().filter(|o| **o != UnaryOperation::Not) {
-            let boolean = matches!(operation, UnaryOperation::IsInf | UnaryOperation::IsNan);
+            let boolean = matches!(operation, UnaryOperation::Isinf | UnaryOperation::Isnan);
             let dtype = if boolean { DataType::Bool } else { F };
             bench.check(network.add_unary(x, *operation).unwrap(), &expect(LayerType::Unary, &[2, 3, 4], dtype));
         }

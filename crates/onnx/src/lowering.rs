@@ -7,7 +7,7 @@ use crate::proto::DataType;
 use crate::scope::Scope;
 use crate::state::{Lowering, Size, element_type};
 use crate::{Error, LowerOptions, Result, layers};
-use network::{Dim, Layer, Network, Op, Tensor, Weights};
+use network::{Dim, Layer, Network, Tensor, Weights};
 
 /// Lowers a network to a finished graph.
 pub(crate) fn run(network: &Network, options: &LowerOptions) -> Result<Finished> {
@@ -46,7 +46,8 @@ impl<'n> Lowering<'n> {
         let values = layers::lower(&mut Scope { cx: self, layer }, &layer.op)?;
         for (tensor, value) in layer.outputs.iter().zip(values) {
             let Tensor { dtype, dims, .. } = self.network.tensor(*tensor);
-            let value = if computes(&layer.op) { self.round(layer, value, *dtype) } else { value };
+            // One that only moves elements makes no value that its type cannot hold.
+            let value = if layer.op.only_moves() { value } else { self.round(layer, value, *dtype) };
             self.set(*tensor, value);
             // ONNX Runtime loses track of symbols where a shape is computed, and then fuses less.
             if dims.iter().any(|dim| !dim.is_static()) && self.typed.insert(value) {
@@ -80,27 +81,4 @@ impl<'n> Lowering<'n> {
         }
         Ok(())
     }
-}
-
-/// Whether a layer makes new numbers. One that only moves or selects elements makes no value that its type cannot
-/// hold.
-fn computes(op: &Op) -> bool {
-    !matches!(
-        op,
-        Op::Constant(_)
-            | Op::Concatenation { .. }
-            | Op::Gather { .. }
-            | Op::Identity
-            | Op::OneHot { .. }
-            | Op::Padding { .. }
-            | Op::ReverseSequence { .. }
-            | Op::Scatter { .. }
-            | Op::Select
-            | Op::Shuffle { .. }
-            | Op::Slice { .. }
-            | Op::Squeeze { .. }
-            | Op::TopK { .. }
-            | Op::Unsqueeze { .. }
-            | Op::Activation { kind: network::ActivationType::Relu, .. }
-    )
 }

@@ -116,7 +116,7 @@ impl<'w> Network<'w> {
     /// Adds a function of one tensor (`addUnary`).
     ///
     /// # Errors
-    /// [`Error::NotInThisVersion`] for `IsNan` before 10.3; [`Error::Refused`].
+    /// [`Error::NotInThisVersion`] for `Isnan` before 10.3; [`Error::Refused`].
     pub fn add_unary(&self, input: Tensor<'_>, operation: UnaryOperation) -> Result<Layer<'_>> {
         let (input, operation) = (self.own(input)?, operation.number(self.version())?);
         // SAFETY: the tensor is of this network.

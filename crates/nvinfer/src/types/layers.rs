@@ -120,9 +120,9 @@ numbered! {
         /// To the nearest integer, ties to even.
         Round = ROUND,
         /// Whether x is infinite, as bool.
-        IsInf = ISINF,
+        Isinf = ISINF,
         /// Whether x is not a number, as bool.
-        IsNan = ISNAN,
+        Isnan = ISNAN,
     }
 }
 
@@ -190,7 +190,7 @@ numbered! {
         /// One for each channel.
         Channel = CHANNEL,
         /// One for each element.
-        ElementWise = ELEMENTWISE,
+        Elementwise = ELEMENTWISE,
     }
 }
 

@@ -2,7 +2,7 @@
 //! near the end of float16's range.
 
 use super::rules;
-use network::{DType, Dim, Error, Layer, Network, Op, Origin, ReduceOperation, TensorId, UnaryOperation, Weights};
+use network::{DType, Dim, Error, Network, Op, Origin, ReduceOperation, TensorId, UnaryOperation, Weights};
 use std::sync::Arc;
 
 /// Adds an output for each float32 input, and for each layer that makes new float32 numbers: their largest finite
@@ -24,7 +24,9 @@ pub fn observe(network: &Network) -> Result<(Network, Vec<String>), Error> {
         }
     }
     for layer in network.layers() {
-        if let Some(made) = layer.outputs.first().filter(|id| makes_numbers(layer) && is_observable(network, **id)) {
+        if let Some(made) =
+            layer.outputs.first().filter(|id| rules::enlarges(&layer.op) && is_observable(network, **id))
+        {
             largest(&mut new, *made, &layer.name, &layer.origin)?;
             names.push(layer.name.clone());
         }
@@ -36,28 +38,6 @@ pub fn observe(network: &Network) -> Result<(Network, Vec<String>), Error> {
 fn is_observable(network: &Network, id: TensorId) -> bool {
     let tensor = network.tensor(id);
     tensor.dtype == DType::Float32 && tensor.rank() > 0 && !tensor.dims.contains(&Dim::Static(0))
-}
-
-/// Whether the results can be larger than the operands and what was seen of them.
-fn makes_numbers(layer: &Layer) -> bool {
-    let computes = matches!(
-        layer.op,
-        Op::Activation { .. }
-            | Op::Cumulative { .. }
-            | Op::Deconvolution(_)
-            | Op::Convolution(_)
-            | Op::Einsum { .. }
-            | Op::ElementWise { .. }
-            | Op::Fill { .. }
-            | Op::MatrixMultiply { .. }
-            | Op::Normalization { .. }
-            | Op::ParametricRelu
-            | Op::Reduce { .. }
-            | Op::Scale { .. }
-            | Op::Unary { .. }
-    );
-    let normalizes = matches!(layer.op, Op::Normalization { .. });
-    computes && (normalizes || !rules::is_bounded(&layer.op))
 }
 
 fn largest(new: &mut Network, x: TensorId, name: &str, origin: &Arc<Origin>) -> Result<(), Error> {

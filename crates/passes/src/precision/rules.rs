@@ -132,6 +132,55 @@ pub(super) fn is_bounded(op: &Op) -> bool {
     }
 }
 
+/// Whether the results can be larger than the operands and what was observed of them.
+pub(super) fn enlarges(op: &Op) -> bool {
+    match op {
+        Op::Normalization { .. } => true,
+        Op::Activation { .. }
+        | Op::Convolution(_)
+        | Op::Cumulative { .. }
+        | Op::Deconvolution(_)
+        | Op::Einsum { .. }
+        | Op::ElementWise { .. }
+        | Op::Fill { .. }
+        | Op::MatrixMultiply { .. }
+        | Op::ParametricRelu
+        | Op::Reduce { .. }
+        | Op::Scale { .. }
+        | Op::Unary { .. } => !is_bounded(op),
+        Op::Assertion { .. }
+        | Op::Cast { .. }
+        | Op::Concatenation { .. }
+        | Op::Constant(_)
+        | Op::Dequantize { .. }
+        | Op::DynamicQuantize { .. }
+        | Op::Gather { .. }
+        | Op::GridSample { .. }
+        | Op::Identity
+        | Op::Lrn { .. }
+        | Op::Nms { .. }
+        | Op::NonZero { .. }
+        | Op::OneHot { .. }
+        | Op::Padding { .. }
+        | Op::Plugin(_)
+        | Op::Pooling(_)
+        | Op::Quantize { .. }
+        | Op::RaggedSoftMax
+        | Op::Recurrent { .. }
+        | Op::Resize(_)
+        | Op::ReverseSequence { .. }
+        | Op::Scatter { .. }
+        | Op::Select
+        | Op::Shape
+        | Op::Shuffle { .. }
+        | Op::Slice { .. }
+        | Op::SoftMax { .. }
+        | Op::Squeeze { .. }
+        | Op::TopK { .. }
+        | Op::Unsqueeze { .. } => false,
+    }
+}
+
 /// Whether the results are lost in half precision: ramps count beyond its exact integers, and what was quantized is
 /// for layers that compute with it as it is.
 pub(super) fn is_delicate(op: &Op) -> bool {

@@ -3,10 +3,10 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use super::{Layer, Tensor};
+use super::{Layer, Network, Tensor};
 use crate::error::{Error, Result};
 use crate::raw::Ref;
-use crate::raw::network::{attention, conditional, loops};
+use crate::raw::network::{attention, conditional, loops, network_definition as raw};
 use crate::types::{AttentionIoForm, AttentionNormalizationOp, CausalMaskKind, DataType, LoopOutput, TripLimit};
 use crate::weights::{c_int, c_text};
 
@@ -36,6 +36,28 @@ macro_rules! part {
             }
         }
     };
+}
+
+impl Network<'_> {
+    /// Adds a loop (`addLoop`).
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn add_loop(&self) -> Result<Loop<'_>> {
+        // SAFETY: the network is alive, and keeps its loops for life.
+        let raw = unsafe { Ref::new(raw::add_loop(self.raw())?, self.object.host()) };
+        Ok(Loop { raw, network: self.object.as_ptr() })
+    }
+
+    /// Adds an if-conditional (`addIfConditional`).
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn add_if_conditional(&self) -> Result<Conditional<'_>> {
+        // SAFETY: the network is alive, and keeps its conditionals for life.
+        let raw = unsafe { Ref::new(raw::add_if_conditional(self.raw())?, self.object.host()) };
+        Ok(Conditional { raw, network: self.object.as_ptr() })
+    }
 }
 
 part! {

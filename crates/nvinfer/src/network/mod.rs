@@ -3,33 +3,45 @@
 //! Everything here says to TensorRT what the caller says, by the call that the loaded version has for it. It invents no
 //! layers: what a version lacks is an error, and rewriting the network is the business of whoever planned it.
 
-mod add;
-mod add_moving;
-mod add_newer;
+mod declare;
+
+pub(crate) mod axes;
 mod control;
-mod layers;
-mod layers_newer;
+pub(crate) mod indexing;
+pub(crate) mod moving;
 mod plugins;
-mod setters;
+pub(crate) mod pointwise;
+pub(crate) mod quantize;
 mod tensor;
+pub(crate) mod transformer;
+pub(crate) mod windows;
 
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-pub use add::{LrnParameters, ScaleWeights};
-pub use add_newer::Collective;
+pub use axes::{CumulativeLayer, MatrixMultiplyLayer, NormalizationLayer, ReduceLayer, SoftMaxLayer, TopKLayer};
 pub use control::{Attention, Conditional, Loop};
-pub use layers::*;
-pub use layers_newer::*;
+pub use indexing::{GatherLayer, NmsLayer, ReverseSequenceLayer, ScatterLayer};
+pub use moving::{ConcatenationLayer, FillLayer, ShuffleLayer, SliceLayer};
+pub use pointwise::{ActivationLayer, ScaleLayer, ScaleWeights};
+pub use quantize::{DequantizeLayer, QuantizeLayer};
 pub use tensor::{Layer, Tensor};
+pub use transformer::{Collective, KvCacheUpdateLayer, MoeLayer, RotaryEmbeddingLayer};
+pub use windows::{ConvolutionLayer, DeconvolutionLayer, GridSampleLayer, LrnParameters, PoolingLayer, ResizeLayer};
 
+use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::network::network_definition as raw;
 use crate::raw::{Keep, Owned, Ref};
-use crate::types::DataType;
+use crate::sys::layout::Permutation;
+use crate::sys::tables::network_definition as table;
+use crate::types::*;
 use crate::version::Version;
-use crate::weights::{Weights, c_int, c_text};
+use crate::weights::{Axes, Weights, c_int, c_text};
+pub(crate) use declare::{Argument, Owner};
+use declare::{Typed, adds, answer, layers};
 
 /// A network under construction; `'w` is how long its weights are borrowed.
 ///
@@ -67,20 +79,27 @@ impl<'w> Network<'w> {
     }
 
     /// The tensor's object, once it is known to be of this network.
-    fn own(&self, tensor: Tensor<'_>) -> Result<*mut std::ffi::c_void> {
-        if tensor.network == self.object.as_ptr() {
-            return Ok(tensor.raw.as_ptr());
-        }
-        Err(Error::ForeignTensor { name: tensor.name() })
+    fn own(&self, tensor: Tensor<'_>) -> Result<*mut c_void> {
+        tensor.raw(self.owner())
     }
 
-    fn tensor(&self, tensor: NonNull<std::ffi::c_void>) -> Tensor<'_> {
+    fn owner(&self) -> Owner {
+        Owner { network: self.object.as_ptr(), version: self.version() }
+    }
+
+    fn own_all(&self, tensors: &[Tensor<'_>]) -> Result<(Vec<*mut c_void>, i32)> {
+        let all = tensors.iter().map(|t| self.own(*t)).collect::<Result<Vec<_>>>()?;
+        let count = c_int("the number of inputs", all.len())?;
+        Ok((all, count))
+    }
+
+    fn tensor(&self, tensor: NonNull<c_void>) -> Tensor<'_> {
         // SAFETY: TensorRT's networks keep their tensors for life.
         let raw = unsafe { Ref::new(tensor, self.object.host()) };
         Tensor { raw, network: self.object.as_ptr() }
     }
 
-    fn layer(&self, layer: NonNull<std::ffi::c_void>) -> Layer<'_> {
+    fn layer(&self, layer: NonNull<c_void>) -> Layer<'_> {
         // SAFETY: TensorRT's networks keep their layers for life.
         let raw = unsafe { Ref::new(layer, self.object.host()) };
         Layer { raw, network: self.object.as_ptr() }
@@ -93,7 +112,7 @@ impl<'w> Network<'w> {
     pub fn add_input(&self, name: &str, dtype: DataType, dims: &[i64]) -> Result<Tensor<'_>> {
         let text = c_text("a tensor name", name)?;
         let dtype = dtype.number(self.version())?;
-        let dims = crate::dims::Dims::new(dims)?;
+        let dims = Dims::new(dims)?;
         // SAFETY: TensorRT copies the name.
         let made = unsafe { raw::add_input(self.raw(), text.as_ptr(), dtype, &dims) };
         Ok(self.tensor(made.map_err(|e| e.on(name))?))

@@ -4,6 +4,7 @@
 
 use std::ffi::c_void;
 
+use super::{Argument, Owner};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::Ref;
@@ -133,12 +134,13 @@ impl<'n> Layer<'n> {
         self.raw.host().version()
     }
 
+    pub(super) fn owner(&self) -> Owner {
+        Owner { network: self.network, version: self.version() }
+    }
+
     /// A tensor's object, once it is known to be of this layer's network.
     pub(super) fn own(&self, tensor: Tensor<'_>) -> Result<*mut c_void> {
-        if tensor.network == self.network {
-            return Ok(tensor.raw.as_ptr());
-        }
-        Err(Error::ForeignTensor { name: tensor.name() })
+        tensor.raw(self.owner())
     }
 
     /// Adds the layer's name to a refusal.

@@ -10,7 +10,7 @@ pub mod builder {
     use super::Object;
     use crate::raw::call::{Done, Made};
 
-    calls! { builder at IMPL {
+    crate::raw::calls! { builder at IMPL {
         fn create_builder_config() -> Made = CREATE_BUILDER_CONFIG;
         fn create_network_v2(flags: u32) -> Made = CREATE_NETWORK_V2;
         fn create_optimization_profile() -> Made = CREATE_OPTIMIZATION_PROFILE;
@@ -28,7 +28,7 @@ pub mod config {
     use super::{Name, Object, Stream};
     use crate::raw::call::{Done, Made, Text};
 
-    calls! { builder_config at IMPL {
+    crate::raw::calls! { builder_config at IMPL {
         fn set_avg_timing_iterations(count: i32) -> () = SET_AVG_TIMING_ITERATIONS;
         fn set_engine_capability(capability: i32) -> () = SET_ENGINE_CAPABILITY;
         fn set_int8_calibrator(calibrator: Object) -> () = SET_INT8_CALIBRATOR;
@@ -66,7 +66,7 @@ pub mod profile {
     use super::Name;
     use crate::raw::call::Done;
 
-    calls! { optimization_profile at IMPL {
+    crate::raw::calls! { optimization_profile at IMPL {
         dims fn set_dimensions(name: Name, which: i32; dims;) -> Done = SET_DIMENSIONS;
         shape fn dimensions(name: Name, which: i32) = GET_DIMENSIONS;
         fn set_shape_values(name: Name, which: i32, values: *const i32, count: i32) -> Done = SET_SHAPE_VALUES;
@@ -80,7 +80,7 @@ pub mod timing_cache {
     use super::Object;
     use crate::raw::call::{Done, Made};
 
-    calls! { timing_cache at IMPL {
+    crate::raw::calls! { timing_cache at IMPL {
         fn serialize() -> Made = SERIALIZE;
         fn combine(other: Object, ignore_mismatch: bool) -> Done = COMBINE;
         fn reset() -> Done = RESET;
@@ -90,7 +90,7 @@ pub mod timing_cache {
 pub mod algorithm_context {
     use crate::raw::call::Text;
 
-    calls! { algorithm_context at IMPL {
+    crate::raw::calls! { algorithm_context at IMPL {
         fn name() -> Text = GET_NAME;
     } }
 }
@@ -98,13 +98,13 @@ pub mod algorithm_context {
 pub mod algorithm {
     use crate::raw::call::Made;
 
-    calls! { algorithm at IMPL {
+    crate::raw::calls! { algorithm at IMPL {
         fn variant() -> Made = GET_ALGORITHM_VARIANT;
     } }
 }
 
 pub mod algorithm_variant {
-    calls! { algorithm_variant at IMPL {
+    crate::raw::calls! { algorithm_variant at IMPL {
         fn implementation() -> i64 = GET_IMPLEMENTATION;
         fn tactic() -> i64 = GET_TACTIC;
     } }
@@ -113,7 +113,7 @@ pub mod algorithm_variant {
 pub mod host_memory {
     use crate::raw::call::Maybe;
 
-    calls! { host_memory at IMPL {
+    crate::raw::calls! { host_memory at IMPL {
         fn data() -> Maybe<u8> = DATA;
         fn size() -> i64 = SIZE;
     } }

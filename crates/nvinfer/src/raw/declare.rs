@@ -16,12 +16,12 @@ macro_rules! each {
 /// Declares the calls of one class: `calls! { table at OFFSET { fn …; dims fn …; shape fn …; } }`.
 macro_rules! calls {
     ($table:ident at $offset:ident { $($rest:tt)* }) => {
-        calls!(@one $table $offset $($rest)*);
+        $crate::raw::calls!(@one $table $offset $($rest)*);
         #[cfg(test)]
         #[allow(clippy::vec_init_then_push, reason = "the macro pushes one declaration at a time")]
         pub fn declared() -> Vec<(&'static $crate::sys::Method, String)> {
             let mut all = Vec::new();
-            calls!(@letters all $table $($rest)*);
+            $crate::raw::calls!(@letters all $table $($rest)*);
             all
         }
     };
@@ -53,7 +53,7 @@ macro_rules! calls {
                 <$answer as $crate::raw::call::Answer>::read(answer, &call)
             }
         }
-        calls!(@one $table $offset $($rest)*);
+        $crate::raw::calls!(@one $table $offset $($rest)*);
     };
 
     (@one $table:ident $offset:ident
@@ -74,11 +74,11 @@ macro_rules! calls {
             type This = *mut std::ffi::c_void;
             type Back = <$answer as Answer>::C;
             type Value32 =
-                unsafe extern "C" fn(This, $($before_type,)* $(each!($dims => Dims32),)+ $($after_type),*) -> Back;
+                unsafe extern "C" fn(This, $($before_type,)* $($crate::raw::each!($dims => Dims32),)+ $($after_type),*) -> Back;
             type Reference32 = unsafe extern "C" fn(
-                This, $($before_type,)* $(each!($dims => *const Dims32),)+ $($after_type),*) -> Back;
+                This, $($before_type,)* $($crate::raw::each!($dims => *const Dims32),)+ $($after_type),*) -> Back;
             type Reference64 = unsafe extern "C" fn(
-                This, $($before_type,)* $(each!($dims => *const Dims64),)+ $($after_type),*) -> Back;
+                This, $($before_type,)* $($crate::raw::each!($dims => *const Dims64),)+ $($after_type),*) -> Back;
             // SAFETY: as for the other calls; the three function types differ in how the loaded version takes `Dims`.
             unsafe {
                 let call = Call::new(
@@ -106,7 +106,7 @@ macro_rules! calls {
                 <$answer as Answer>::read(answer, &call)
             }
         }
-        calls!(@one $table $offset $($rest)*);
+        $crate::raw::calls!(@one $table $offset $($rest)*);
     };
 
     (@one $table:ident $offset:ident
@@ -141,7 +141,7 @@ macro_rules! calls {
                 call.shape(returned)
             }
         }
-        calls!(@one $table $offset $($rest)*);
+        $crate::raw::calls!(@one $table $offset $($rest)*);
     };
 
     (@letters $all:ident $table:ident) => {};
@@ -150,7 +150,7 @@ macro_rules! calls {
         $all.push((&$crate::sys::tables::$table::$method, String::from_iter([
             <$answer as $crate::raw::call::Answer>::LETTER, '(',
             $(<$type as $crate::raw::call::Letter>::LETTER,)* ')'])));
-        calls!(@letters $all $table $($rest)*);
+        $crate::raw::calls!(@letters $all $table $($rest)*);
     };
     (@letters $all:ident $table:ident
         dims fn $name:ident($($before:ident: $before_type:ty),*; $($dims:ident),+; $($after:ident: $after_type:ty),*)
@@ -160,12 +160,14 @@ macro_rules! calls {
             $(<$before_type as $crate::raw::call::Letter>::LETTER,)*
             $({ let _ = stringify!($dims); 'D' },)+
             $(<$after_type as $crate::raw::call::Letter>::LETTER,)* ')'])));
-        calls!(@letters $all $table $($rest)*);
+        $crate::raw::calls!(@letters $all $table $($rest)*);
     };
     (@letters $all:ident $table:ident
         shape fn $name:ident($($arg:ident: $type:ty),*) = $method:ident; $($rest:tt)*) => {
         $all.push((&$crate::sys::tables::$table::$method, String::from_iter([
             'D', '(', $(<$type as $crate::raw::call::Letter>::LETTER,)* ')'])));
-        calls!(@letters $all $table $($rest)*);
+        $crate::raw::calls!(@letters $all $table $($rest)*);
     };
 }
+
+pub(crate) use {calls, each};

@@ -12,7 +12,7 @@ pub mod runtime {
     use super::{Name, Object};
     use crate::raw::call::{Done, Made};
 
-    calls! { runtime at IMPL {
+    crate::raw::calls! { runtime at IMPL {
         fn deserialize_cuda_engine(bytes: *const u8, size: usize) -> Made = DESERIALIZE_CUDA_ENGINE;
         fn deserialize_cuda_engine_with_factory(bytes: *const u8, size: usize, factory: Object)
             -> Made = DESERIALIZE_CUDA_ENGINE_WITH_FACTORY;
@@ -32,7 +32,7 @@ pub mod cuda_engine {
     use super::{Name, Object};
     use crate::raw::call::{Made, Text};
 
-    calls! { cuda_engine at IMPL {
+    crate::raw::calls! { cuda_engine at IMPL {
         fn nb_layers() -> i32 = GET_NB_LAYERS;
         fn serialize() -> Made = SERIALIZE;
         fn serialize_with_config(config: Object) -> Made = SERIALIZE_WITH_CONFIG;
@@ -69,7 +69,7 @@ pub mod cuda_engine {
 pub mod serialization_config {
     use crate::raw::call::Done;
 
-    calls! { serialization_config at IMPL {
+    crate::raw::calls! { serialization_config at IMPL {
         fn set_flag(flag: i32) -> Done = SET_FLAG;
     } }
 }
@@ -78,7 +78,7 @@ pub mod runtime_config {
     use super::Object;
     use crate::raw::call::{Done, Made};
 
-    calls! { runtime_config at IMPL {
+    crate::raw::calls! { runtime_config at IMPL {
         fn set_execution_context_allocation_strategy(strategy: i32) -> () = SET_EXECUTION_CONTEXT_ALLOCATION_STRATEGY;
         fn create_runtime_cache() -> Made = CREATE_RUNTIME_CACHE;
         fn set_runtime_cache(cache: Object) -> Done = SET_RUNTIME_CACHE;
@@ -91,7 +91,7 @@ pub mod runtime_config {
 pub mod runtime_cache {
     use crate::raw::call::{Done, Made};
 
-    calls! { runtime_cache at IMPL {
+    crate::raw::calls! { runtime_cache at IMPL {
         fn serialize() -> Made = SERIALIZE;
         fn deserialize(bytes: *const u8, size: usize) -> Done = DESERIALIZE;
     } }
@@ -101,7 +101,7 @@ pub mod context {
     use super::{Name, Object, Stream};
     use crate::raw::call::Done;
 
-    calls! { execution_context at IMPL {
+    crate::raw::calls! { execution_context at IMPL {
         fn set_debug_sync(sync: bool) -> () = SET_DEBUG_SYNC;
         fn set_profiler(profiler: Object) -> () = SET_PROFILER;
         fn set_name(name: Name) -> () = SET_NAME;
@@ -133,7 +133,7 @@ pub mod inspector {
     use super::Object;
     use crate::raw::call::{Done, Text};
 
-    calls! { engine_inspector at IMPL {
+    crate::raw::calls! { engine_inspector at IMPL {
         fn set_execution_context(context: Object) -> Done = SET_EXECUTION_CONTEXT;
         fn layer_information(index: i32, format: i32) -> Text = GET_LAYER_INFORMATION;
         fn engine_information(format: i32) -> Text = GET_ENGINE_INFORMATION;
@@ -145,7 +145,7 @@ pub mod refitter {
     use super::{Name, Object, RawWeights, Stream};
     use crate::raw::call::Done;
 
-    calls! { refitter at IMPL {
+    crate::raw::calls! { refitter at IMPL {
         fn refit_cuda_engine() -> Done = REFIT_CUDA_ENGINE;
         fn refit_cuda_engine_async(stream: Stream) -> Done = REFIT_CUDA_ENGINE_ASYNC;
         fn set_error_recorder(recorder: Object) -> () = SET_ERROR_RECORDER;

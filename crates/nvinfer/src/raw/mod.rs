@@ -6,20 +6,30 @@
 //! class. [`object`] is the way back: C++ objects whose methods are Rust functions. Lifetimes and ownership are the
 //! safe layer's business.
 
-#[macro_use]
 mod declare;
 
 pub mod build;
-mod call;
+pub mod call;
 pub mod engine;
 mod host;
-pub mod layers;
 pub mod network;
 pub mod object;
 pub mod plugins;
 
 pub use call::{Ref, made};
+pub(crate) use declare::{calls, each};
 pub use host::{Entry, Host, Keep, Owned};
+
+/// What declarations of calls next to the safe functions name.
+pub mod arguments {
+    pub use super::call::Made;
+    pub(crate) use super::calls;
+    pub use crate::sys::layout::{Permutation, RawWeights};
+    use std::ffi::{c_char, c_void};
+
+    pub type Tensor = *mut c_void;
+    pub type Name = *const c_char;
+}
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ pub mod registry {
     use crate::raw::call::Maybe;
     use std::ffi::c_void;
 
-    calls! { plugin_registry at DIRECT {
+    crate::raw::calls! { plugin_registry at DIRECT {
         fn register_creator(creator: Object, namespace: Name) -> bool = REGISTER_CREATOR;
         fn register_creator_interface(creator: Object, namespace: Name) -> bool = REGISTER_CREATOR_INTERFACE;
         fn plugin_creator_list(count: *mut i32) -> Maybe<*mut c_void> = GET_PLUGIN_CREATOR_LIST;
@@ -28,7 +28,7 @@ pub mod creator_v2 {
     use super::{InterfaceInfo, Name, RawPluginFieldCollection};
     use crate::raw::call::{Made, Maybe, Text};
 
-    calls! { plugin_creator at DIRECT {
+    crate::raw::calls! { plugin_creator at DIRECT {
         fn interface_info() -> InterfaceInfo = GET_INTERFACE_INFO;
         fn name() -> Text = GET_PLUGIN_NAME;
         fn version() -> Text = GET_PLUGIN_VERSION;
@@ -44,7 +44,7 @@ pub mod creator_v3 {
     use super::{Name, RawPluginFieldCollection};
     use crate::raw::call::{Made, Maybe, Text};
 
-    calls! { plugin_creator_v3_one at DIRECT {
+    crate::raw::calls! { plugin_creator_v3_one at DIRECT {
         fn name() -> Text = GET_PLUGIN_NAME;
         fn version() -> Text = GET_PLUGIN_VERSION;
         fn namespace() -> Text = GET_PLUGIN_NAMESPACE;
@@ -54,13 +54,13 @@ pub mod creator_v3 {
 }
 
 pub mod plugin_v2 {
-    calls! { plugin_v2 at DIRECT {
+    crate::raw::calls! { plugin_v2 at DIRECT {
         fn destroy() -> () = DESTROY;
     }}
 }
 
 pub mod plugin_v3 {
-    calls! { plugin_v3 at DIRECT {
+    crate::raw::calls! { plugin_v3 at DIRECT {
         fn delete() -> () = DELETING_DESTRUCTOR;
     }}
 }

@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 
-use super::{build, engine, layers, made, network, plugins};
+use super::{build, engine, made, network, plugins};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
+use crate::network::{axes, indexing, moving, pointwise, quantize, transformer, windows};
 use crate::sys::layout::{Dims32, Dims64};
 use crate::sys::{Method, tables};
 use crate::testing::{Fake, host, versions};
@@ -31,7 +32,6 @@ fn declared() -> Vec<(&'static Method, String)> {
         engine::context::declared(),
         engine::inspector::declared(),
         engine::refitter::declared(),
-        layers::declared(),
         network::network_definition::declared(),
         network::tensor::declared(),
         network::layer::declared(),
@@ -39,8 +39,26 @@ fn declared() -> Vec<(&'static Method, String)> {
         network::conditional::declared(),
         network::attention::declared(),
         plugins::declared(),
+        layers(),
     ]
     .concat()
+}
+
+/// The declarations of the files of layers.
+fn layers() -> Vec<(&'static Method, String)> {
+    macro_rules! families {
+        ($($family:ident),*) => {
+            [$($family::added::declared(), $family::set::declared(), $family::raw::declared()),*].concat()
+        };
+    }
+    let by_hand = [
+        moving::raw::shuffle::declared(),
+        transformer::raw::rotary_embedding::declared(),
+        windows::raw::convolution::declared(),
+        windows::raw::resize::declared(),
+    ];
+    let families = families!(axes, indexing, moving, pointwise, quantize, transformer, windows);
+    [families, by_hand.concat()].concat()
 }
 
 #[test]
@@ -67,7 +85,7 @@ fn every_way_to_add_a_layer_is_declared() {
         "addRNNv2",
         "addSqueezeV2",
     ]);
-    let declared: BTreeSet<&str> = network::network_definition::declared().iter().map(|(m, _)| m.name).collect();
+    let declared: BTreeSet<&str> = declared().iter().map(|(m, _)| m.name).collect();
     let missing: Vec<&str> = crate::sys::tables::network_definition::ALL
         .iter()
         .map(|m| m.name)
@@ -108,7 +126,7 @@ fn dims_arrive_by_value_in_8_and_by_reference_later() -> Result<()> {
         let slice = |stride: &Dims| {
             let input = std::ptr::null_mut();
             // SAFETY: the fake takes what the call passes.
-            unsafe { network::network_definition::add_slice(fake.handle(&host), input, &start, &size, stride) }
+            unsafe { moving::raw::add_slice(fake.handle(&host), input, &start, &size, stride) }
         };
         assert_eq!(slice(&Dims::new(&[])?)?.as_ptr().addr(), 0x8000);
         assert_eq!(SEEN.take(), [vec![0, 1, 2], vec![3, -1, 5, 6, 7, 8, 9, 10], vec![]], "{version}");
@@ -140,11 +158,11 @@ fn dims_return_with_each_versions_width() -> Result<()> {
         let host = host(version);
         let fake = Fake::new(version, &[(method, if old { stride_32 as *const () } else { stride_64 as *const () })]);
         // SAFETY: the fake returns what the call reads.
-        assert_eq!(unsafe { layers::convolution::stride_nd(fake.handle(&host)) }?, [3, 4], "{version}");
+        assert_eq!(unsafe { windows::raw::convolution::stride_nd(fake.handle(&host)) }?, [3, 4], "{version}");
         if !old {
             let fake = Fake::new(version, &[(method, no_dims_64 as *const ())]);
             // SAFETY: as above.
-            let none = unsafe { layers::convolution::stride_nd(fake.handle(&host)) };
+            let none = unsafe { windows::raw::convolution::stride_nd(fake.handle(&host)) };
             assert!(matches!(none, Err(Error::Refused { .. })), "{none:?}");
         }
     }
@@ -166,7 +184,7 @@ fn a_setter_that_records_an_error_is_refused() {
         RECORDER.set(host.recorder.as_ptr());
         let set = |axis| {
             // SAFETY: the fake takes what the call passes.
-            unsafe { layers::concatenation::set_axis(fake.handle(&host), axis) }
+            unsafe { moving::set::concatenation_layer::set_axis(fake.handle(&host), axis) }
         };
         assert!(set(1).is_ok());
         let error = set(9).unwrap_err().to_string();
@@ -184,7 +202,7 @@ fn a_missing_call_is_not_made() -> Result<()> {
     let host = host(old);
     let (input, handle) = (std::ptr::null_mut(), fake.handle(&host));
     // SAFETY: the call is refused before it is made.
-    let error = unsafe { network::network_definition::add_squeeze(handle, input, input) }.unwrap_err();
+    let error = unsafe { moving::added::add_squeeze(handle, input, input) }.unwrap_err();
     let text = "INetworkDefinition::addSqueeze is not in TensorRT 8.6.1; it is in TensorRT 10.7 and later, \
                 TensorRT-RTX 1.3 and later";
     assert_eq!(error.to_string(), text);

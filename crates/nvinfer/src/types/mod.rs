@@ -106,6 +106,14 @@ macro_rules! numbered {
                 Self::ALL.iter().copied().find(|v| v.entry().of(version) == Some(number))
             }
         }
+
+        impl $crate::network::Argument for $name {
+            type Raw = i32;
+
+            fn raw(self, owner: $crate::network::Owner) -> $crate::Result<i32> {
+                self.number(owner.version)
+            }
+        }
     };
 }
 

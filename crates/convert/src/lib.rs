@@ -13,7 +13,7 @@ mod foreign;
 pub mod ops;
 mod wrap;
 
-pub use builder::Builder;
+pub use builder::{Builder, Matrix, Ranked};
 pub use call::{Call, Scalar};
 pub use error::{Error, Missing};
 pub use foreign::Foreign;

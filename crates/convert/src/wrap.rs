@@ -105,12 +105,25 @@ const WITHIN: &[&str] = &[
     "zeros_like",
 ];
 
+/// The smallest and the largest of some numbers.
+#[derive(Clone, Copy)]
+struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+impl Bounds {
+    const fn new(low: f64, high: f64) -> Self {
+        Self { low, high }
+    }
+}
+
 /// The range of a small integer type; `None` of every other type.
-fn range(dtype: ScalarType) -> Option<(f64, f64)> {
+fn range(dtype: ScalarType) -> Option<Bounds> {
     Some(match dtype {
-        ScalarType::UInt8 => (0.0, 255.0),
-        ScalarType::Int8 => (-128.0, 127.0),
-        ScalarType::Int16 => (-32768.0, 32767.0),
+        ScalarType::UInt8 => Bounds::new(0.0, 255.0),
+        ScalarType::Int8 => Bounds::new(-128.0, 127.0),
+        ScalarType::Int16 => Bounds::new(-32768.0, 32767.0),
         _ => return None,
     })
 }
@@ -120,7 +133,7 @@ const NUMBERS: &[&str] = &["self", "other", "value", "fill_value", "values"];
 
 /// What a call returns, with its elements in the range of their type.
 pub(crate) fn wrapped(b: &mut Builder, node: &Node, dtype: ScalarType, x: TensorId) -> Result<TensorId> {
-    let Some((low, high)) = range(dtype) else { return Ok(x) };
+    let Some(Bounds { low, high }) = range(dtype) else { return Ok(x) };
     let name = node.target.split('.').nth(1).unwrap_or_default();
     // PyTorch stores -1 as 255 in a tensor of uint8.
     let outside = |name: &&str| match node.arguments.get(*name) {
@@ -145,8 +158,8 @@ pub(crate) fn wrapped_number(number: i64, dtype: ScalarType) -> i64 {
 
 /// The elements as those of a small type: modulo the number of its values.
 pub(crate) fn into_range(b: &mut Builder, x: TensorId, dtype: ScalarType) -> Result<TensorId> {
-    let Some((low, high)) = range(dtype) else { return Ok(x) };
-    if bounds(b, x, 12).is_some_and(|(least, most)| low <= least && most <= high) {
+    let Some(Bounds { low, high }) = range(dtype) else { return Ok(x) };
+    if bounds(b, x, 12).is_some_and(|found| low <= found.low && found.high <= high) {
         return Ok(x);
     }
     let count = high - low + 1.0;
@@ -157,26 +170,30 @@ pub(crate) fn into_range(b: &mut Builder, x: TensorId, dtype: ScalarType) -> Res
 }
 
 /// The range that elements are seen to be in. NaN, of which a cast to integers makes anything, does not count.
-fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<(f64, f64)> {
+fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<Bounds> {
     let layer = b.producer(x)?;
     let of = |k: usize| bounds(b, layer.input(k)?, steps.checked_sub(1)?);
     match &layer.op {
         Op::Constant(weights) if weights.count() > 0 && weights.count() <= 4096 => {
-            let fold = |(low, high): (f64, f64), v: f64| (low.min(v), high.max(v));
-            Some(weights.to_f64().into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), fold))
+            let fold = |found: Bounds, v: f64| Bounds::new(found.low.min(v), found.high.max(v));
+            Some(weights.to_f64().into_iter().fold(Bounds::new(f64::INFINITY, f64::NEG_INFINITY), fold))
         }
         Op::Cast { .. } => match b.dtype(layer.input(0)?) {
-            DType::Bool => Some((0.0, 1.0)),
-            DType::UInt8 => Some((0.0, 255.0)),
-            from if from.is_float() && !b.dtype(x).is_float() => of(0).map(|(low, high)| (low.trunc(), high.trunc())),
+            DType::Bool => Some(Bounds::new(0.0, 1.0)),
+            DType::UInt8 => Some(Bounds::new(0.0, 255.0)),
+            from if from.is_float() && !b.dtype(x).is_float() => {
+                of(0).map(|x| Bounds::new(x.low.trunc(), x.high.trunc()))
+            }
             _ => of(0),
         },
-        Op::Activation { kind: ActivationType::Clip, alpha, beta } => Some((f64::from(*alpha), f64::from(*beta))),
-        Op::Activation { kind: ActivationType::Sigmoid, .. } => Some((0.0, 1.0)),
-        Op::Activation { kind: ActivationType::Relu, .. } => {
-            of(0).map_or(Some((0.0, f64::INFINITY)), |(low, high)| Some((low.max(0.0), high.max(0.0))))
+        Op::Activation { kind: ActivationType::Clip, alpha, beta } => {
+            Some(Bounds::new(f64::from(*alpha), f64::from(*beta)))
         }
-        Op::Unary { op: U::Round | U::Floor | U::Ceil } => of(0).map(|(low, high)| (low.floor(), high.ceil())),
+        Op::Activation { kind: ActivationType::Sigmoid, .. } => Some(Bounds::new(0.0, 1.0)),
+        Op::Activation { kind: ActivationType::Relu, .. } => {
+            Some(of(0).map_or(Bounds::new(0.0, f64::INFINITY), |x| Bounds::new(x.low.max(0.0), x.high.max(0.0))))
+        }
+        Op::Unary { op: U::Round | U::Floor | U::Ceil } => of(0).map(|x| Bounds::new(x.low.floor(), x.high.ceil())),
         Op::ElementWise { op } => combined(*op, of(0), of(1)),
         Op::Shuffle { .. } | Op::Squeeze { .. } | Op::Unsqueeze { .. } | Op::Identity | Op::Gather { .. } => of(0),
         _ => None,
@@ -184,15 +201,16 @@ fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<(f64, f64)> {
 }
 
 /// The range of a layer of two operands with these ranges.
-fn combined(op: E, x: Option<(f64, f64)>, y: Option<(f64, f64)>) -> Option<(f64, f64)> {
-    let everything = (f64::NEG_INFINITY, f64::INFINITY);
+fn combined(op: E, x: Option<Bounds>, y: Option<Bounds>) -> Option<Bounds> {
     let either = x.is_some() || y.is_some();
-    let ((a, b), (c, d)) = (x.unwrap_or(everything), y.unwrap_or(everything));
+    let both = x.is_some() && y.is_some();
+    let everything = Bounds::new(f64::NEG_INFINITY, f64::INFINITY);
+    let (x, y) = (x.unwrap_or(everything), y.unwrap_or(everything));
     match op {
-        E::Max if either => Some((a.max(c), b.max(d))),
-        E::Min if either => Some((a.min(c), b.min(d))),
-        E::Sum if x.is_some() && y.is_some() => Some((a + c, b + d)),
-        E::Prod if x.is_some() && y.is_some() && a >= 0.0 && c >= 0.0 => Some((a * c, b * d)),
+        E::Max if either => Some(Bounds::new(x.low.max(y.low), x.high.max(y.high))),
+        E::Min if either => Some(Bounds::new(x.low.min(y.low), x.high.min(y.high))),
+        E::Sum if both => Some(Bounds::new(x.low + y.low, x.high + y.high)),
+        E::Prod if both && x.low >= 0.0 && y.low >= 0.0 => Some(Bounds::new(x.low * y.low, x.high * y.high)),
         _ => None,
     }
 }

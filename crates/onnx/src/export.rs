@@ -111,7 +111,7 @@ fn write_beside(
         }
         let start = offset.next_multiple_of(ALIGNMENT);
         offset = start + initializer.data.len() as u64;
-        placed.push((start, initializer));
+        placed.push(Placed { start, initializer });
         declared.push(external(initializer, &location, start));
     }
     if let Some(graph) = &mut proto.graph {
@@ -125,9 +125,15 @@ fn write_beside(
     write_file(path, |file| file.write_all(&proto.encode_to_vec()))
 }
 
-fn write_data(file: &mut dyn Write, placed: &[(u64, &Initializer)]) -> std::io::Result<()> {
+/// An initializer, and where in the file its data starts.
+struct Placed<'a> {
+    start: u64,
+    initializer: &'a Initializer,
+}
+
+fn write_data(file: &mut dyn Write, placed: &[Placed<'_>]) -> std::io::Result<()> {
     let mut at = 0u64;
-    for (start, initializer) in placed {
+    for Placed { start, initializer } in placed {
         std::io::copy(&mut std::io::Read::take(std::io::repeat(0), start - at), file)?;
         file.write_all(&initializer.data)?;
         at = start + initializer.data.len() as u64;

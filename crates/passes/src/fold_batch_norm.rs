@@ -63,8 +63,15 @@ pub fn fold_batch_norm(network: &Network) -> Result<Network, Error> {
     })
 }
 
-/// The axis and number of output channels of a layer with constant weights, and the weights.
-fn weighted<'a>(network: &'a Network, layer: &Layer) -> Option<(usize, usize, &'a Weights)> {
+/// A layer with constant weights: the axis and number of its output channels, and the weights.
+struct Weighted<'a> {
+    axis: usize,
+    channels: usize,
+    kernel: &'a Weights,
+}
+
+/// The layer, if its weights are constant.
+fn weighted<'a>(network: &'a Network, layer: &Layer) -> Option<Weighted<'a>> {
     let kernel = network.constant(layer.input(1)?)?;
     if !kernel.dtype.is_float() {
         return None;
@@ -82,7 +89,8 @@ fn weighted<'a>(network: &'a Network, layer: &Layer) -> Option<(usize, usize, &'
         }
         _ => return None,
     };
-    Some((axis, usize::try_from(output.dims.get(axis)?.as_static()?).ok()?, kernel))
+    let channels = usize::try_from(output.dims.get(axis)?.as_static()?).ok()?;
+    Some(Weighted { axis, channels, kernel })
 }
 
 fn find(network: &Network) -> Vec<Chain<'_>> {
@@ -92,7 +100,7 @@ fn find(network: &Network) -> Vec<Chain<'_>> {
 
 /// Follows the results of a layer with constant weights as long as they are only scaled, shifted and transposed.
 fn follow<'a>(network: &'a Network, root: &'a Layer, next: &HashMap<TensorId, &'a Layer>) -> Option<Chain<'a>> {
-    let (mut axis, channels, kernel) = weighted(network, root)?;
+    let Weighted { mut axis, channels, kernel } = weighted(network, root)?;
     let mut at = *root.outputs.first()?;
     let mut chain =
         Chain { root, kernel, affine: Affine::identity(channels), transposes: vec![], dropped: vec![], end: at };

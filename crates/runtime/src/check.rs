@@ -43,6 +43,21 @@ enum Expected<'s> {
     Later,
 }
 
+/// An axis whose size more than one open symbol decides.
+#[derive(Clone, Copy)]
+struct OpenAxis {
+    /// Index of the input.
+    input: usize,
+    axis: usize,
+}
+
+/// An input with axes outside a profile's ranges.
+struct Refusal {
+    /// Index of the input.
+    input: usize,
+    faults: Vec<AxisFault>,
+}
+
 impl EngineSpec {
     /// Checks the shapes of a call's inputs, under one profile or under the first that accepts them.
     ///
@@ -70,7 +85,7 @@ impl EngineSpec {
     /// Binds the symbols and compares every axis with its size.
     fn bind(&self, inputs: &[&[i64]]) -> Result<Bound<'_>> {
         let mut bound = Bound::default();
-        let mut later: SmallVec<[(usize, usize); 4]> = SmallVec::new();
+        let mut later: SmallVec<[OpenAxis; 4]> = SmallVec::new();
         for (index, (io, got)) in self.inputs.iter().zip(inputs).enumerate() {
             let mut faults = Vec::new();
             if io.dims.len() != got.len() {
@@ -87,7 +102,7 @@ impl EngineSpec {
                     Expected::Impossible => {
                         faults.push(AxisFault { axis, got: size, reason: Reason::Impossible(dim.to_string()) });
                     }
-                    Expected::Later => later.push((index, axis)),
+                    Expected::Later => later.push(OpenAxis { input: index, axis }),
                 }
             }
             if !faults.is_empty() {
@@ -104,8 +119,8 @@ impl EngineSpec {
 
     /// The axes whose expressions had more than one open symbol when they were first met. One whose symbols
     /// never get a size accepts any.
-    fn check_later(&self, inputs: &[&[i64]], later: &[(usize, usize)], bound: &Bound<'_>) -> Result<()> {
-        for &(index, axis) in later {
+    fn check_later(&self, inputs: &[&[i64]], later: &[OpenAxis], bound: &Bound<'_>) -> Result<()> {
+        for &OpenAxis { input: index, axis } in later {
             let (io, size) = (&self.inputs[index], inputs[index][axis]);
             if let Some(n) = bound.eval(&io.dims[axis])?
                 && n != size
@@ -124,36 +139,31 @@ impl EngineSpec {
             Some(index) if index > 0 => return Err(Error::Profile { asked: index, count: self.profiles.len() }),
             _ => 0..self.profiles.len(),
         };
-        let mut nearest: Option<(usize, usize, Vec<AxisFault>)> = None;
+        let mut nearest: Option<(usize, Refusal)> = None;
         for index in candidates {
             match self.first_refusal(inputs, bound, &self.profiles[index]) {
                 None => return Ok(Some(index)),
-                Some((input, faults)) => {
-                    if nearest.as_ref().is_none_or(|(_, _, best)| faults.len() < best.len()) {
-                        nearest = Some((index, input, faults));
+                Some(refusal) => {
+                    if nearest.as_ref().is_none_or(|(_, best)| refusal.faults.len() < best.faults.len()) {
+                        nearest = Some((index, refusal));
                     }
                 }
             }
         }
         match nearest {
             None => Ok(None),
-            Some((index, input, faults)) => {
+            Some((index, Refusal { input, faults })) => {
                 Err(self.shape_error(&self.inputs[input], inputs[input], Some(index), faults))
             }
         }
     }
 
     /// The first input with axes outside a profile's ranges, and those axes.
-    fn first_refusal(
-        &self,
-        inputs: &[&[i64]],
-        bound: &Bound<'_>,
-        profile: &Profile,
-    ) -> Option<(usize, Vec<AxisFault>)> {
+    fn first_refusal(&self, inputs: &[&[i64]], bound: &Bound<'_>, profile: &Profile) -> Option<Refusal> {
         self.inputs.iter().zip(inputs).enumerate().find_map(|(index, (io, got))| {
             let faults = out_of_range(profile, io, got).chain(bound.outside(io, got, profile)).collect();
             let faults = in_order(faults);
-            (!faults.is_empty()).then_some((index, faults))
+            (!faults.is_empty()).then_some(Refusal { input: index, faults })
         })
     }
 
@@ -302,7 +312,9 @@ impl Checked<'_> {
     /// Compares inputs, whose shapes were checked, with the spec's types and with where the engine wants them.
     pub(crate) fn check_inputs(&self, inputs: &[TensorView<'_>], device: Device) -> Result<()> {
         let mut pairs = self.spec.inputs.iter().zip(inputs);
-        pairs.try_for_each(|(io, view)| check_view(Side::Input, io, (view.dtype(), view.device()), device))
+        pairs.try_for_each(|(io, view)| {
+            check_view(Side::Input, io, Placed { dtype: view.dtype(), device: view.device() }, device)
+        })
     }
 
     /// Compares the caller's buffers with what the call makes, and with what it reads.
@@ -318,7 +330,7 @@ impl Checked<'_> {
         }
         let overlap = overlap::may_overlap(inputs, outputs);
         for (index, (io, view)) in self.spec.outputs.iter().zip(outputs).enumerate() {
-            check_view(Side::Output, io, (view.dtype(), view.device()), device)?;
+            check_view(Side::Output, io, Placed { dtype: view.dtype(), device: view.device() }, device)?;
             match self.output_dims(index)? {
                 None => return Err(Error::OutputDependsOnData { output: io.name.clone() }),
                 Some(dims) if dims.as_slice() == view.dims() => {}
@@ -373,8 +385,15 @@ impl Checked<'_> {
     }
 }
 
+/// The element type of a tensor, and where it is stored.
+#[derive(Clone, Copy)]
+struct Placed {
+    dtype: DataType,
+    device: Device,
+}
+
 /// Compares type and place of one view.
-fn check_view(side: Side, io: &IoSpec, (dtype, device): (DataType, Device), expected: Device) -> Result<()> {
+fn check_view(side: Side, io: &IoSpec, Placed { dtype, device }: Placed, expected: Device) -> Result<()> {
     if dtype != io.dtype {
         return Err(Error::Type { side, name: io.name.clone(), expected: io.dtype, got: dtype });
     }

@@ -1,11 +1,9 @@
 //! Elementwise layers, reductions and products.
 
-use super::Builder;
+use super::{Builder, Matrix};
 use crate::Result;
 use dims::Dim;
-use network::{
-    ActivationType, DType, ElementWiseOperation, MatrixOperation, Op, ReduceOperation, TensorId, UnaryOperation,
-};
+use network::{ActivationType, DType, ElementWiseOperation, Op, ReduceOperation, TensorId, UnaryOperation};
 
 impl Builder {
     /// `op(a, b)` with numpy broadcasting. Both must have one dtype.
@@ -109,11 +107,11 @@ impl Builder {
     ///
     /// # Errors
     /// [`crate::Error::Network`] where dtypes or sizes do not fit.
-    pub fn matmul(&mut self, a: (TensorId, bool), b: (TensorId, bool)) -> Result<TensorId> {
-        let rank = self.rank(a.0).max(self.rank(b.0));
-        let (x, y) = (self.lift(a.0, rank)?, self.lift(b.0, rank)?);
-        let op = |transposed| if transposed { MatrixOperation::Transpose } else { MatrixOperation::None };
-        self.add(Op::MatrixMultiply { op0: op(a.1), op1: op(b.1) }, &[x, y])
+    pub fn matmul(&mut self, a: impl Into<Matrix>, b: impl Into<Matrix>) -> Result<TensorId> {
+        let (a, b) = (a.into(), b.into());
+        let rank = self.rank(a.tensor).max(self.rank(b.tensor));
+        let (x, y) = (self.lift(a.tensor, rank)?, self.lift(b.tensor, rank)?);
+        self.add(Op::MatrixMultiply { op0: a.operation, op1: b.operation }, &[x, y])
     }
 
     /// Multiplies one axis with a matrix `[out, in]`: the axis gets `out` elements.
@@ -123,16 +121,16 @@ impl Builder {
     pub fn contract_axis(&mut self, x: TensorId, axis: usize, matrix: TensorId) -> Result<TensorId> {
         let rank = self.rank(x);
         if axis + 1 == rank && rank > 1 {
-            return self.matmul((x, false), (matrix, true));
+            return self.matmul(x, Matrix::transposed(matrix));
         }
         if axis + 2 == rank {
-            return self.matmul((matrix, false), (x, false));
+            return self.matmul(matrix, x);
         }
         // The axes behind this one are joined, so that it is the last but one.
         let mut dims = self.dims(x);
         let behind = Dim::product(&dims[axis + 1..]);
         let joined = self.reshape(x, &[&dims[..=axis], &[behind]].concat())?;
-        let product = self.matmul((matrix, false), (joined, false))?;
+        let product = self.matmul(matrix, joined)?;
         dims[axis] = self.dims(matrix)[0].clone();
         self.reshape(product, &dims)
     }

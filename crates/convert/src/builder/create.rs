@@ -1,7 +1,7 @@
 //! Constants, ramps and counts whose sizes may be expressions, and the index arithmetic that PyTorch adds to
 //! TensorRT's indexing.
 
-use super::Builder;
+use super::{Builder, Ranked};
 use crate::Result;
 use dims::Dim;
 use network::{
@@ -100,7 +100,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`crate::Error::Unsupported`] where k is a symbol that is the size of no input.
-    pub fn top_k(&mut self, x: TensorId, op: TopKOperation, k: &Dim, axis: usize) -> Result<(TensorId, TensorId)> {
+    pub fn top_k(&mut self, x: TensorId, op: TopKOperation, k: &Dim, axis: usize) -> Result<Ranked> {
         let outputs = match k.as_static() {
             Some(k) => self.add_all(Op::TopK { op, k, axis }, &[Some(x)])?,
             None => {
@@ -109,7 +109,7 @@ impl Builder {
                 self.add_all(Op::TopK { op, k: 0, axis }, &[Some(x), Some(size)])?
             }
         };
-        Ok((outputs[0], outputs[1]))
+        Ok(Ranked { values: outputs[0], positions: outputs[1] })
     }
 
     /// Indices into an axis of this size, negative ones counted from its end.

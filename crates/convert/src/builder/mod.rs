@@ -6,8 +6,11 @@
 mod arithmetic;
 mod create;
 mod layout;
+mod operands;
 mod selection;
 mod sizes;
+
+pub use operands::{Matrix, Ranked};
 
 use crate::{Error, Result, SharedOrigin};
 use dims::{Dim, Dims};

@@ -192,7 +192,7 @@ pub(super) fn add_rows(b: &mut Builder, data: TensorId, index: TensorId, rows: T
     let index = b.unsqueeze(index, &[0])?;
     let hit = b.elementwise(E::Equal, each, index)?;
     let hit = b.cast(hit, b.dtype(data))?;
-    let sums = b.matmul((hit, false), (rows, false))?;
+    let sums = b.matmul(hit, rows)?;
     let sums = b.reshape(sums, &to)?;
     b.sum(data, sums)
 }

@@ -16,7 +16,7 @@
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Matrix, Result};
 use dims::Dim;
 use network::{DType, ElementWiseOperation as E, ReduceOperation, TensorId, UnaryOperation};
 
@@ -53,7 +53,7 @@ fn attention(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         scores = b.sum(scores, mask.bias)?;
     }
     let weights = b.softmax(scores, b.rank(scores) - 1)?;
-    let mut result = b.matmul((weights, false), (value, false))?;
+    let mut result = b.matmul(weights, value)?;
     if let Some(alive) = mask.and_then(|m| m.alive) {
         let zero = b.scalar(b.dtype(result), 0.0, 0)?;
         result = b.select(alive, result, zero)?;
@@ -71,9 +71,9 @@ fn scores(b: &mut Builder, call: &Call<'_>, query: TensorId, key: TensorId) -> R
     let features = b.dims(query).last().cloned();
     if b.dtype(query) == DType::Float16 {
         let query = scaled(b, call, query, features)?;
-        return b.matmul((query, false), (key, true));
+        return b.matmul(query, Matrix::transposed(key));
     }
-    let scores = b.matmul((query, false), (key, true))?;
+    let scores = b.matmul(query, Matrix::transposed(key))?;
     scaled(b, call, scores, features)
 }
 

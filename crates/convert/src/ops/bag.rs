@@ -64,7 +64,7 @@ fn embedding_bag(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
             if let Some(weights) = call.optional_tensor("per_sample_weights")? {
                 share = b.elementwise(E::Prod, share, weights)?;
             }
-            let sums = b.matmul((share, false), (rows, false))?;
+            let sums = b.matmul(share, rows)?;
             let counted = if mode == 1 && ends_given { membership(b, call, indices, true)? } else { inside };
             if mode == 0 { sums } else { mean(b, counted, sums)? }
         }

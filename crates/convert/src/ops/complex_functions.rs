@@ -15,7 +15,7 @@ use super::einsum::einsum_of;
 use super::special::angle_of;
 use super::{Operator, Outputs, join as joining, operator, rearrange, scatter};
 use crate::builder::unsupported;
-use crate::{Builder, Call, Result, Scalar};
+use crate::{Builder, Call, Matrix, Result, Scalar};
 use dims::Dim;
 use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, UnaryOperation as U, Weights};
 use program::Argument;
@@ -155,7 +155,7 @@ fn real_matmul(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
     let (row, column) = (b.rank(x) == 1, b.rank(y) == 1);
     let x = if row { b.unsqueeze(x, &[0])? } else { x };
     let y = if column { b.unsqueeze(y, &[1])? } else { y };
-    let made = b.matmul((x, false), (y, false))?;
+    let made = b.matmul(x, y)?;
     let rank = b.rank(made);
     let axes: Vec<usize> = [(row, rank - 2), (column, rank - 1)].into_iter().filter(|a| a.0).map(|a| a.1).collect();
     if axes.is_empty() { Ok(made) } else { b.squeeze(made, &axes) }
@@ -172,7 +172,7 @@ fn linear(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let y = bilinear(b, (x, weight), |b, x, w| {
         let vector = b.rank(x) == 1;
         let x = if vector { b.unsqueeze(x, &[0])? } else { x };
-        let y = b.matmul((x, false), (w, true))?;
+        let y = b.matmul(x, Matrix::transposed(w))?;
         if vector { b.squeeze(y, &[0]) } else { Ok(y) }
     })?;
     if call.is_none("bias") {

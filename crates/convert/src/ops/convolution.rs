@@ -40,7 +40,7 @@ fn read(call: &Call<'_>, spatial: usize, window: &[i64]) -> Result<Convolution> 
         || call.argument("transposed").is_some_and(|_| call.bool("transposed").unwrap_or(false));
     let stride = call.ints_for("stride", spatial)?;
     let dilation = call.ints_for("dilation", spatial)?;
-    let (pre_padding, mut post_padding) = padding(call, spatial, window, &dilation)?;
+    let Padding { before: pre_padding, after: mut post_padding } = padding(call, spatial, window, &dilation)?;
     if transposed {
         // The padding is cut from a full output; output_padding puts some of it back at the end.
         let back = call.ints_for("output_padding", spatial)?;
@@ -50,14 +50,21 @@ fn read(call: &Call<'_>, spatial: usize, window: &[i64]) -> Result<Convolution> 
     Ok(Convolution { attributes, transposed })
 }
 
-/// Padding before and after each spatial axis. `"same"` puts the odd element at the end.
-fn padding(call: &Call<'_>, spatial: usize, window: &[i64], dilation: &[i64]) -> Result<(Vec<i64>, Vec<i64>)> {
+/// Padding before and after each spatial axis.
+struct Padding {
+    before: Vec<i64>,
+    after: Vec<i64>,
+}
+
+/// The padding of a call. `"same"` puts the odd element at the end.
+fn padding(call: &Call<'_>, spatial: usize, window: &[i64], dilation: &[i64]) -> Result<Padding> {
     match call.string("padding") {
-        Err(_) => call.ints_for("padding", spatial).map(|p| (p.clone(), p)),
-        Ok("valid") => Ok((vec![0; spatial], vec![0; spatial])),
+        Err(_) => call.ints_for("padding", spatial).map(|p| Padding { before: p.clone(), after: p }),
+        Ok("valid") => Ok(Padding { before: vec![0; spatial], after: vec![0; spatial] }),
         Ok("same") => {
             let total: Vec<i64> = window.iter().zip(dilation).map(|(w, d)| (w - 1) * d).collect();
-            Ok((total.iter().map(|t| t / 2).collect(), total.iter().map(|t| t - t / 2).collect()))
+            let before = total.iter().map(|t| t / 2).collect();
+            Ok(Padding { before, after: total.iter().map(|t| t - t / 2).collect() })
         }
         Ok(other) => unsupported(format!("there is no padding `{other}` (valid, same)")),
     }

@@ -292,6 +292,6 @@ fn times_weight(
     let rows = [d.groups, in_group * kh * kw].map(Dim::Static);
     let columns = b.reshape(columns, &[&output[..1], &rows, &[pixels]].concat())?;
     let weight = b.reshape(weight, &[1, d.groups, out / d.groups, in_group * kh * kw].map(Dim::Static))?;
-    let y = b.matmul((weight, false), (columns, false))?;
+    let y = b.matmul(weight, columns)?;
     b.reshape(y, output)
 }

@@ -11,7 +11,7 @@
 
 use super::vector_norm::p_norm;
 use super::{Operator, Outputs, operator};
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Matrix, Result};
 use dims::Dim;
 use network::{DType, ElementWiseOperation as E, ReduceOperation, TensorId, UnaryOperation as U, Weights};
 
@@ -56,7 +56,7 @@ fn euclidean(b: &mut Builder, x: TensorId, y: TensorId) -> Result<TensorId> {
     };
     let (x_size, y_size) = (squared(x)?, squared(y)?);
     let y_size = b.transpose(y_size, rank - 2, rank - 1)?;
-    let product = b.matmul((x, false), (y, true))?;
+    let product = b.matmul(x, Matrix::transposed(y))?;
     let twice = b.with_scalar(E::Prod, product, 2.0)?;
     let sizes = b.sum(x_size, y_size)?;
     let square = b.sub(sizes, twice)?;

@@ -208,7 +208,7 @@ fn tensordot(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     }
     let x = as_matrix(b, x, &left, true)?;
     let y = as_matrix(b, y, &right, false)?;
-    let product = linear::multiply(b, (x, false), (y, false))?;
+    let product = linear::multiply(b, x, y)?;
     Ok(b.reshape(product, call.output_dims(0)?)?.into())
 }
 

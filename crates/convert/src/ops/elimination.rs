@@ -125,7 +125,7 @@ impl Rows {
         let size = b.unary(U::Abs, column)?;
         let taken = b.scalar(b.dtype(column), -1.0, rank)?;
         let size = b.select(self.free, size, taken)?;
-        let (_, number) = b.top_k(size, TopKOperation::Max, &Dim::Static(1), rank - 2)?;
+        let number = b.top_k(size, TopKOperation::Max, &Dim::Static(1), rank - 2)?.positions;
         let here = b.elementwise(E::Equal, self.numbers, number)?;
         self.free = b.elementwise(E::Xor, self.free, here)?;
         Ok((number, here))

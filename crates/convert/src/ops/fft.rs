@@ -141,7 +141,7 @@ fn multiply(b: &mut Builder, x: TensorId, lead: usize, matrix: TensorId, to: &[D
     let flat = b.reshape(x, &[&lead_dims[..], &[row]].concat())?;
     // A single row is a matrix of one row.
     let flat = if lead == 0 { b.unsqueeze(flat, &[0])? } else { flat };
-    let y = b.matmul((flat, false), (matrix, false))?;
+    let y = b.matmul(flat, matrix)?;
     b.reshape(y, &[&lead_dims[..], to].concat())
 }
 

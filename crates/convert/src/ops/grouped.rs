@@ -62,19 +62,19 @@ fn grouped_mm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         (Some(ends), 2, 3) => {
             let x = by_group(b, x, ends, 0)?;
             let (x, y) = (side_by_side(b, x)?, b.flatten(y, 0, 1)?);
-            b.matmul((x, false), (y, false))?
+            b.matmul(x, y)?
         }
         (Some(ends), 3, 2) => {
             let y = by_group(b, y, ends, 1)?;
             let (x, y) = (side_by_side(b, x)?, b.flatten(y, 0, 1)?);
-            b.matmul((x, false), (y, false))?
+            b.matmul(x, y)?
         }
         (Some(ends), 2, 2) => {
             let x = by_group(b, x, ends, 1)?;
             let y = b.unsqueeze(y, &[0])?;
-            b.matmul((x, false), (y, false))?
+            b.matmul(x, y)?
         }
-        _ => b.matmul((x, false), (y, false))?,
+        _ => b.matmul(x, y)?,
     };
     let z = match call.optional_tensor("bias")? {
         Some(bias) => b.sum(z, bias)?,

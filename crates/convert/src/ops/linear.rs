@@ -16,7 +16,7 @@
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
-use crate::{Builder, Call, Error, Result};
+use crate::{Builder, Call, Error, Matrix, Result};
 use dims::Dim;
 use network::{ElementWiseOperation as E, ReduceOperation, TensorId, Weights};
 
@@ -66,19 +66,20 @@ pub(super) fn affine(b: &mut Builder, x: TensorId, weight: TensorId, bias: Optio
 
 fn times_transposed(b: &mut Builder, x: TensorId, weight: TensorId) -> Result<TensorId> {
     if b.rank(x) > 1 {
-        return multiply(b, (x, false), (weight, true));
+        return multiply(b, x, Matrix::transposed(weight));
     }
     let row = b.unsqueeze(x, &[0])?;
-    let y = multiply(b, (row, false), (weight, true))?;
+    let y = multiply(b, row, Matrix::transposed(weight))?;
     b.squeeze(y, &[0])
 }
 
 /// The matrix product in whichever layers the dtype has: integers are multiplied and summed element by element.
-pub(super) fn multiply(b: &mut Builder, x: (TensorId, bool), y: (TensorId, bool)) -> Result<TensorId> {
-    if b.dtype(x.0).is_float() {
+pub(super) fn multiply(b: &mut Builder, x: impl Into<Matrix>, y: impl Into<Matrix>) -> Result<TensorId> {
+    let (x, y) = (x.into(), y.into());
+    if b.dtype(x.tensor).is_float() {
         return b.matmul(x, y);
     }
-    let (left, right) = (matrix(b, x)?, matrix(b, y)?);
+    let (left, right) = (laid_out(b, x)?, laid_out(b, y)?);
     let rank = b.rank(left).max(b.rank(right));
     let (left, right) = (b.lift(left, rank)?, b.lift(right, rank)?);
     // [M, K, 1] * [1, K, N], summed over K.
@@ -87,9 +88,10 @@ pub(super) fn multiply(b: &mut Builder, x: (TensorId, bool), y: (TensorId, bool)
     b.reduce(ReduceOperation::Sum, terms, &[rank - 1], false)
 }
 
-fn matrix(b: &mut Builder, (x, transposed): (TensorId, bool)) -> Result<TensorId> {
-    let rank = b.rank(x);
-    if transposed { b.transpose(x, rank - 2, rank - 1) } else { Ok(x) }
+/// The matrix as a tensor of its own.
+fn laid_out(b: &mut Builder, matrix: Matrix) -> Result<TensorId> {
+    let rank = b.rank(matrix.tensor);
+    if matrix.is_transposed() { b.transpose(matrix.tensor, rank - 2, rank - 1) } else { Ok(matrix.tensor) }
 }
 
 /// `torch.matmul`: vectors are rows on the left and columns on the right, and lose that axis again.
@@ -100,7 +102,7 @@ pub(super) fn product(b: &mut Builder, x: TensorId, y: TensorId) -> Result<Tenso
     }
     let left = if x_rank == 1 { b.unsqueeze(x, &[0])? } else { x };
     let right = if y_rank == 1 { b.unsqueeze(y, &[1])? } else { y };
-    let result = multiply(b, (left, false), (right, false))?;
+    let result = multiply(b, left, right)?;
     let rank = b.rank(result);
     let mut dropped = Vec::new();
     if x_rank == 1 {
@@ -125,7 +127,7 @@ fn operand(b: &mut Builder, call: &Call<'_>, name: &str) -> Result<TensorId> {
 
 fn mm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "self")?, operand(b, call, "mat2")?);
-    Ok(multiply(b, (x, false), (y, false))?.into())
+    Ok(multiply(b, x, y)?.into())
 }
 
 fn mv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -150,7 +152,7 @@ fn inner(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         return Ok(b.prod(x, y)?.into());
     }
     let (left, right) = (rows(b, x)?, rows(b, y)?);
-    let result = multiply(b, (left, false), (right, true))?;
+    let result = multiply(b, left, Matrix::transposed(right))?;
     Ok(b.reshape(result, call.output_dims(0)?)?.into())
 }
 
@@ -182,7 +184,7 @@ fn scale(b: &mut Builder, x: TensorId, factor: f64) -> Result<TensorId> {
 
 fn addmm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "mat1")?, operand(b, call, "mat2")?);
-    let product = multiply(b, (x, false), (y, false))?;
+    let product = multiply(b, x, y)?;
     accumulate(b, call, product)
 }
 
@@ -194,13 +196,13 @@ fn addmv(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 fn baddbmm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "batch1")?, operand(b, call, "batch2")?);
-    let product = multiply(b, (x, false), (y, false))?;
+    let product = multiply(b, x, y)?;
     accumulate(b, call, product)
 }
 
 fn addbmm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = (operand(b, call, "batch1")?, operand(b, call, "batch2")?);
-    let products = multiply(b, (x, false), (y, false))?;
+    let products = multiply(b, x, y)?;
     let product = b.reduce(ReduceOperation::Sum, products, &[0], false)?;
     accumulate(b, call, product)
 }
@@ -254,9 +256,9 @@ fn bilinear(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x1 = b.reshape(x1, &[batch.clone(), in1.clone(), Dim::Static(1)])?;
     let x2 = b.reshape(x2, &[batch.clone(), in2.clone()])?;
     let weight = b.reshape(weight, &[out.clone() * in1.clone(), in2])?;
-    let halves = multiply(b, (x2, false), (weight, true))?;
+    let halves = multiply(b, x2, Matrix::transposed(weight))?;
     let halves = b.reshape(halves, &[batch, out, in1])?;
-    let y = multiply(b, (halves, false), (x1, false))?;
+    let y = multiply(b, halves, x1)?;
     let y = b.reshape(y, call.output_dims(0)?)?;
     Ok(match call.optional_tensor("bias")? {
         Some(bias) => b.sum(y, bias)?,

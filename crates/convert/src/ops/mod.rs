@@ -57,7 +57,7 @@ pub mod vector_norm;
 pub mod volume;
 pub mod window;
 
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Ranked, Result};
 use network::TensorId;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -75,6 +75,12 @@ impl Outputs {
 impl From<TensorId> for Outputs {
     fn from(tensor: TensorId) -> Self {
         Self(vec![Some(tensor)])
+    }
+}
+
+impl From<Ranked> for Outputs {
+    fn from(ranked: Ranked) -> Self {
+        Self(vec![Some(ranked.values), Some(ranked.positions)])
     }
 }
 

@@ -92,7 +92,7 @@ fn batch_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` with known statistics.
 fn running(b: &mut Builder, x: TensorId, p: Channels, mean: TensorId, variance: TensorId) -> Result<TensorId> {
-    if let Some((scale, shift)) = constant_scale(b, p, mean, variance) {
+    if let Some(ScaleShift { scale, shift }) = constant_scale(b, p, mean, variance) {
         let (dtype, count) = (b.dtype(x), scale.len() as i64);
         let shift = b.constant(Weights::from_f64(dtype, &[count], shift))?;
         let scale = b.constant(Weights::from_f64(dtype, &[count], scale))?;
@@ -104,8 +104,14 @@ fn running(b: &mut Builder, x: TensorId, p: Channels, mean: TensorId, variance: 
     standardize(b, x, p, mean, variance)
 }
 
+/// What a normalization with constant statistics multiplies each channel with, and adds to it.
+struct ScaleShift {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
 /// Scale and shift of each channel in float64, where everything that makes them is constant.
-fn constant_scale(b: &Builder, p: Channels, mean: TensorId, variance: TensorId) -> Option<(Vec<f64>, Vec<f64>)> {
+fn constant_scale(b: &Builder, p: Channels, mean: TensorId, variance: TensorId) -> Option<ScaleShift> {
     let read = |id: TensorId| b.weights(id).map(Weights::to_f64);
     let (mean, variance) = (read(mean)?, read(variance)?);
     let optional = |id: Option<TensorId>, default: f64| match id {
@@ -115,7 +121,7 @@ fn constant_scale(b: &Builder, p: Channels, mean: TensorId, variance: TensorId) 
     let (weight, bias) = (optional(p.weight, 1.0)?, optional(p.bias, 0.0)?);
     let scale: Vec<f64> = variance.iter().zip(&weight).map(|(v, w)| w / (v + p.epsilon).sqrt()).collect();
     let shift = mean.iter().zip(&bias).zip(&scale).map(|((m, b), s)| b - m * s).collect();
-    Some((scale, shift))
+    Some(ScaleShift { scale, shift })
 }
 
 /// A vector over the channels, with axes of size 1 around it: `[1, C, 1, …]`.
@@ -181,18 +187,24 @@ fn normalize(b: &mut Builder, x: TensorId, affine: [Option<TensorId>; 2], sizes:
     b.add(op, &inputs)
 }
 
+/// The axes of a layer normalization, and the sizes of its weight for the normalization layer.
+struct NormalizedAxes {
+    axes: Vec<usize>,
+    sizes: Vec<i64>,
+}
+
 /// The last axes, as many as `normalized_shape` has entries, and the sizes with ones in front.
-fn normalized_axes(b: &Builder, call: &Call<'_>, x: TensorId) -> Result<(Vec<usize>, Vec<i64>)> {
+fn normalized_axes(b: &Builder, call: &Call<'_>, x: TensorId) -> Result<NormalizedAxes> {
     let (rank, shape) = (b.rank(x), call.ints("normalized_shape")?);
     let Some(leading) = rank.checked_sub(shape.len()) else {
         return Err(Error::Converter { problem: format!("normalized_shape has more axes than the input's {rank}") });
     };
-    Ok(((leading..rank).collect(), [vec![1; leading], shape].concat()))
+    Ok(NormalizedAxes { axes: (leading..rank).collect(), sizes: [vec![1; leading], shape].concat() })
 }
 
 fn layer_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("input")?;
-    let (axes, sizes) = normalized_axes(b, call, x)?;
+    let NormalizedAxes { axes, sizes } = normalized_axes(b, call, x)?;
     let op = Op::Normalization { axes, epsilon: call.float("eps")? as f32, groups: 1 };
     let affine = [call.optional_tensor("weight")?, call.optional_tensor("bias")?];
     let y = normalize(b, x, affine, &sizes, op)?;
@@ -268,7 +280,7 @@ fn instance_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn rms_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("input")?;
     let dtype = b.dtype(x);
-    let (axes, sizes) = normalized_axes(b, call, x)?;
+    let NormalizedAxes { axes, sizes } = normalized_axes(b, call, x)?;
     // PyTorch takes the resolution of the type it computes in, which is float32 for half precision too.
     let epsilon = call.optional_float("eps")?.unwrap_or(f64::from(f32::EPSILON));
     let wide = b.cast(x, DType::Float32)?;

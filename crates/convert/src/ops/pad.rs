@@ -68,8 +68,14 @@ fn circular(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     padded(b, call, "pad", SampleMode::Wrap)
 }
 
+/// How many elements are added before and after each axis; negative where they are removed.
+struct Amounts {
+    before: Dims,
+    after: Dims,
+}
+
 /// Amounts before and after each axis. PyTorch lists them in pairs, the last axis first.
-fn amounts(call: &Call<'_>, name: &str, rank: usize) -> Result<(Dims, Dims)> {
+fn amounts(call: &Call<'_>, name: &str, rank: usize) -> Result<Amounts> {
     let list = call.sizes(name)?;
     if list.len() % 2 != 0 || list.len() / 2 > rank {
         return Err(Error::Converter { problem: format!("{} padding amounts for {rank} axes", list.len()) });
@@ -79,12 +85,12 @@ fn amounts(call: &Call<'_>, name: &str, rank: usize) -> Result<(Dims, Dims)> {
         before[rank - 1 - k] = pair[0].clone();
         after[rank - 1 - k] = pair[1].clone();
     }
-    Ok((before, after))
+    Ok(Amounts { before, after })
 }
 
 fn padded(b: &mut Builder, call: &Call<'_>, name: &str, mode: SampleMode) -> Result<Outputs> {
     let mut x = call.tensor("self")?;
-    let (mut before, mut after) = amounts(call, name, b.rank(x))?;
+    let mut added = amounts(call, name, b.rank(x))?;
     if mode == SampleMode::Wrap {
         // What is cropped does not come round again.
         let crop = |amounts: &mut Dims| -> Dims {
@@ -92,31 +98,28 @@ fn padded(b: &mut Builder, call: &Call<'_>, name: &str, mode: SampleMode) -> Res
             amounts.iter_mut().for_each(|a| *a = a.larger(&Dim::Static(0)));
             cropped
         };
-        let cropped = (crop(&mut before), crop(&mut after));
-        x = window(b, x, cropped, SampleMode::StrictBounds, None)?;
+        let cropped = Amounts { before: crop(&mut added.before), after: crop(&mut added.after) };
+        x = window(b, x, &cropped, SampleMode::StrictBounds, None)?;
     }
     let value = match call.argument("value") {
         Some(_) => call.optional_float("value")?.unwrap_or(0.0),
         None => 0.0,
     };
-    let inside = before.iter().chain(&after).all(|a| a.as_static().is_some_and(|n| n <= 0));
+    let inside = added.before.iter().chain(&added.after).all(|a| a.as_static().is_some_and(|n| n <= 0));
     let mode = if inside { SampleMode::StrictBounds } else { mode };
     let fill = if mode == SampleMode::Fill { Some(b.scalar(b.dtype(x), value, 0)?) } else { None };
-    Ok(window(b, x, (before, after), mode, fill)?.into())
+    Ok(window(b, x, &added, mode, fill)?.into())
 }
 
 /// A slice from `before` elements ahead of x to `after` elements behind it.
-fn window(
-    b: &mut Builder,
-    x: TensorId,
-    (before, after): (Dims, Dims),
-    mode: SampleMode,
-    fill: Option<TensorId>,
-) -> Result<TensorId> {
+fn window(b: &mut Builder, x: TensorId, added: &Amounts, mode: SampleMode, fill: Option<TensorId>) -> Result<TensorId> {
     let dims = b.dims(x);
-    let start: Dims = before.iter().map(|a| Dim::Static(0) - a.clone()).collect();
-    let size: Dims =
-        dims.iter().zip(before.iter().zip(&after)).map(|(d, (p, q))| d.clone() + p.clone() + q.clone()).collect();
+    let start: Dims = added.before.iter().map(|a| Dim::Static(0) - a.clone()).collect();
+    let size: Dims = dims
+        .iter()
+        .zip(added.before.iter().zip(&added.after))
+        .map(|(d, (p, q))| d.clone() + p.clone() + q.clone())
+        .collect();
     if size == dims && start.iter().all(|s| s.is(0)) {
         return Ok(x);
     }

@@ -104,7 +104,7 @@ fn max_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = image(b, x, spatial)?;
     if call.output_count() > 1 && call.is_used(1) {
         let places = places(b, x)?;
-        let (y, places) = sliced_max_places(b, x, places, &window, &sizes)?;
+        let Maxima { values: y, places } = sliced_max_places(b, x, places, &window, &sizes)?;
         let places = b.reshape(places, call.output_dims(1)?)?;
         return Ok(vec![b.reshape(y, call.output_dims(0)?)?, places].into());
     }
@@ -161,18 +161,25 @@ fn overhang(window: &Window, axis: usize, input: i64, output: i64) -> i64 {
     (reach - input - window.padding[axis]).max(0)
 }
 
+/// An element of a window: its offset along one spatial axis.
+#[derive(Clone, Copy)]
+struct InWindow {
+    axis: usize,
+    offset: i64,
+}
+
 /// What is found at one place of every window along an axis; `fill` stands for the padding.
 fn at_place(
     b: &mut Builder,
     x: TensorId,
     window: &Window,
-    (k, place): (usize, i64),
+    place: InWindow,
     output: &Dim,
     fill: f64,
 ) -> Result<TensorId> {
-    let mut size = b.dims(x);
+    let (mut size, k) = (b.dims(x), place.axis);
     let (mut start, mut stride) = (vec![Dim::Static(0); size.len()], vec![1; size.len()]);
-    start[k + 2] = Dim::Static(place * window.dilation[k] - window.padding[k]);
+    start[k + 2] = Dim::Static(place.offset * window.dilation[k] - window.padding[k]);
     size[k + 2] = output.clone();
     stride[k + 2] = window.stride[k];
     let fill = b.scalar(b.dtype(x), fill, 0)?;
@@ -194,8 +201,8 @@ fn sliced_max(b: &mut Builder, x: TensorId, window: &Window, sizes: &[Dim]) -> R
     let mut y = x;
     for (k, output) in sizes.iter().enumerate() {
         let mut best: Option<TensorId> = None;
-        for place in 0..window.size[k] {
-            let slice = at_place(b, y, window, (k, place), output, fill)?;
+        for offset in 0..window.size[k] {
+            let slice = at_place(b, y, window, InWindow { axis: k, offset }, output, fill)?;
             best = Some(match best {
                 Some(best) => b.elementwise(E::Max, best, slice)?,
                 None => slice,
@@ -214,50 +221,49 @@ fn places(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     b.reshape(ramp, &dims)
 }
 
+/// The largest elements so far, and where each was found.
+#[derive(Clone, Copy)]
+struct Maxima {
+    values: TensorId,
+    places: TensorId,
+}
+
 /// As [`sliced_max`], and where each maximum was found, as in PyTorch: the last NaN, otherwise the first of equals. -1
 /// stands for the padding.
-fn sliced_max_places(
-    b: &mut Builder,
-    x: TensorId,
-    places: TensorId,
-    window: &Window,
-    sizes: &[Dim],
-) -> Result<(TensorId, TensorId)> {
+fn sliced_max_places(b: &mut Builder, x: TensorId, places: TensorId, window: &Window, sizes: &[Dim]) -> Result<Maxima> {
     let fill = lowest(b.dtype(x));
-    let mut best = (x, places);
+    let mut best = Maxima { values: x, places };
     // The last axis first: of equal maxima the first row wins, and in it the first column.
     for (k, output) in sizes.iter().enumerate().rev() {
-        let slices = |b: &mut Builder, place: i64| {
-            let value = at_place(b, best.0, window, (k, place), output, fill)?;
-            Ok::<_, Error>((value, at_place(b, best.1, window, (k, place), output, -1.0)?))
+        let slices = |b: &mut Builder, offset: i64| {
+            let place = InWindow { axis: k, offset };
+            let values = at_place(b, best.values, window, place, output, fill)?;
+            Ok::<_, Error>(Maxima { values, places: at_place(b, best.places, window, place, output, -1.0)? })
         };
         let mut found = slices(b, 0)?;
-        for place in 1..window.size[k] {
-            let (value, at) = slices(b, place)?;
-            let larger = replaces(b, (value, at), found, window.padding[k] > 0)?;
-            found = (b.select(larger, value, found.0)?, b.select(larger, at, found.1)?);
+        for offset in 1..window.size[k] {
+            let next = slices(b, offset)?;
+            let larger = replaces(b, next, found, window.padding[k] > 0)?;
+            let values = b.select(larger, next.values, found.values)?;
+            found = Maxima { values, places: b.select(larger, next.places, found.places)? };
         }
         best = found;
     }
-    let dims = b.dims(best.0);
-    Ok((best.0, b.expand(best.1, &dims)?))
+    let dims = b.dims(best.values);
+    Ok(Maxima { values: best.values, places: b.expand(best.places, &dims)? })
 }
 
 /// Whether an element takes the place of the maximum so far: it is larger or NaN, or the maximum is padding.
-fn replaces(
-    b: &mut Builder,
-    (value, at): (TensorId, TensorId),
-    best: (TensorId, TensorId),
-    padded: bool,
-) -> Result<TensorId> {
-    let mut replaces = b.elementwise(E::Greater, value, best.0)?;
+fn replaces(b: &mut Builder, next: Maxima, best: Maxima, padded: bool) -> Result<TensorId> {
+    let (value, at) = (next.values, next.places);
+    let mut replaces = b.elementwise(E::Greater, value, best.values)?;
     if b.dtype(value).is_float() {
         let nan = b.unary(UnaryOperation::Isnan, value)?;
         replaces = b.elementwise(E::Or, replaces, nan)?;
     }
     if padded {
         let zero = b.scalar(b.dtype(at), 0.0, b.rank(at))?;
-        let (nowhere, somewhere) = (b.elementwise(E::Less, best.1, zero)?, b.elementwise(E::Less, at, zero)?);
+        let (nowhere, somewhere) = (b.elementwise(E::Less, best.places, zero)?, b.elementwise(E::Less, at, zero)?);
         let somewhere = b.not(somewhere)?;
         let first = b.elementwise(E::And, nowhere, somewhere)?;
         replaces = b.elementwise(E::Or, replaces, first)?;

@@ -81,7 +81,7 @@ fn randint(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn randperm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let to = call.output_dims(0)?;
     let x = draw(b, FillOperation::RandomUniform, [0.0, 1.0], to)?;
-    let (_, order) = b.top_k(x, TopKOperation::Min, &to[0], 0)?;
+    let order = b.top_k(x, TopKOperation::Min, &to[0], 0)?.positions;
     Ok(b.cast(order, call.output_dtype(0)?)?.into())
 }
 

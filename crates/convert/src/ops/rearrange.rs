@@ -143,21 +143,28 @@ fn rot90(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     .into())
 }
 
+/// The two axes of the matrices that have a diagonal.
+#[derive(Clone, Copy)]
+struct Plane {
+    rows: usize,
+    columns: usize,
+}
+
 /// The named pair of axes, whatever an overload calls them.
-fn plane(call: &Call<'_>, rank: usize) -> Result<(usize, usize)> {
+fn plane(call: &Call<'_>, rank: usize) -> Result<Plane> {
     let axis = |name: &str, default: i64| match call.argument(name) {
         Some(Argument::Int(_)) => call.axis(name, rank),
         _ => normalize(default, rank),
     };
     match call.argument("dim1") {
-        Some(_) => Ok((axis("dim1", 0)?, axis("dim2", 1)?)),
-        None => Ok((0, 1)),
+        Some(_) => Ok(Plane { rows: axis("dim1", 0)?, columns: axis("dim2", 1)? }),
+        None => Ok(Plane { rows: 0, columns: 1 }),
     }
 }
 
-/// The order that puts two axes last.
-fn last_two(rank: usize, (first, second): (usize, usize)) -> Vec<usize> {
-    (0..rank).filter(|k| *k != first && *k != second).chain([first, second]).collect()
+/// The order that puts the rows and columns last.
+fn last_two(rank: usize, Plane { rows, columns }: Plane) -> Vec<usize> {
+    (0..rank).filter(|k| *k != rows && *k != columns).chain([rows, columns]).collect()
 }
 
 fn inverse(order: &[usize]) -> Vec<usize> {
@@ -219,8 +226,8 @@ fn write_diagonal(b: &mut Builder, vectors: TensorId, into: TensorId, offset: i6
     b.select(on, laid, into)
 }
 
-fn embed(b: &mut Builder, x: TensorId, offset: i64, (first, second): (usize, usize), to: &[Dim]) -> Result<TensorId> {
-    let order = last_two(to.len(), (first, second));
+fn embed(b: &mut Builder, x: TensorId, offset: i64, plane: Plane, to: &[Dim]) -> Result<TensorId> {
+    let order = last_two(to.len(), plane);
     let matrix: Vec<Dim> = order.iter().map(|k| to[*k].clone()).collect();
     let zeros = b.full(b.dtype(x), &matrix, 0.0)?;
     let y = write_diagonal(b, x, zeros, offset)?;
@@ -235,7 +242,12 @@ fn diag_embed(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// Of a vector the matrix, of a matrix the vector.
 fn diag(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, offset, to) = (call.tensor("self")?, call.int("diagonal")?, call.output_dims(0)?);
-    Ok(if b.rank(x) == 1 { embed(b, x, offset, (0, 1), to)? } else { read_diagonal(b, x, offset, &to[0])? }.into())
+    Ok(if b.rank(x) == 1 {
+        embed(b, x, offset, Plane { rows: 0, columns: 1 }, to)?
+    } else {
+        read_diagonal(b, x, offset, &to[0])?
+    }
+    .into())
 }
 
 fn diagonal_scatter(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {

@@ -15,7 +15,7 @@
 
 use super::create::triangle;
 use super::{Operator, Outputs, operator};
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Ranked, Result};
 use dims::Dim;
 use network::{DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation, UnaryOperation as U};
 
@@ -167,7 +167,7 @@ fn aminmax(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 fn best(b: &mut Builder, x: TensorId, op: TopKOperation, axis: usize) -> Result<(TensorId, TensorId)> {
     let dtype = b.dtype(x);
     let number = if dtype == DType::Bool { b.cast(x, DType::Int32)? } else { x };
-    let (values, positions) = b.top_k(number, op, &Dim::Static(1), axis)?;
+    let Ranked { values, positions } = b.top_k(number, op, &Dim::Static(1), axis)?;
     Ok((b.cast(values, dtype)?, b.cast(positions, DType::Int64)?))
 }
 

@@ -168,10 +168,10 @@ fn means(b: &mut Builder, x: TensorId, rois: TensorId, [rows, columns]: [TensorI
     let rows = b.flatten(rows, 0, 1)?;
     let table = b.permute(x, &[0, 2, 3, 1])?;
     let table = b.reshape(table, &[images * height, width.clone() * channels.clone()])?;
-    let y = b.matmul((rows, false), (table, false))?;
+    let y = b.matmul(rows, table)?;
     let y = b.reshape(y, &[b.dims(rois)[0].clone(), count, width, channels])?;
     let columns = b.unsqueeze(columns, &[1])?;
-    let y = b.matmul((columns, false), (y, false))?;
+    let y = b.matmul(columns, y)?;
     b.permute(y, &[0, 3, 1, 2])
 }
 
@@ -189,11 +189,11 @@ fn means_by_bin(b: &mut Builder, x: TensorId, rois: TensorId, [rows, columns]: [
     let table = b.permute(table, &[2, 0, 4, 3, 5, 1])?;
     let table = b.reshape(table, &[down.clone(), images * height, across.clone() * width.clone() * kept.clone()])?;
     let rows = b.transpose(rows, 0, 1)?;
-    let y = b.matmul((rows, false), (table, false))?;
+    let y = b.matmul(rows, table)?;
     let regions = b.dims(rois)[0].clone();
     let y = b.reshape(y, &[down, regions, across, width, kept])?;
     let columns = b.unsqueeze(columns, &[0, 3])?;
-    let y = b.matmul((columns, false), (y, false))?;
+    let y = b.matmul(columns, y)?;
     let y = b.squeeze(y, &[3])?;
     b.permute(y, &[1, 3, 0, 2])
 }

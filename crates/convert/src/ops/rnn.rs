@@ -294,7 +294,7 @@ fn projected(
     let share = b.select(is_first, state.hidden, zero)?;
     let x = b.concat(&[x, share], 2)?;
     let input = b.concat(&[direction.input, direction.hidden], 1)?;
-    let hidden = b.matmul((direction.hidden, false), (projection, false))?;
+    let hidden = b.matmul(direction.hidden, projection)?;
     let size = b.dims(projection)[1].clone();
     let zeros = b.full(dtype, &[Dim::Static(1), dims[1].clone(), size], 0.0)?;
     let plain = Direction { input, hidden, projection: None, ..*direction };

@@ -12,7 +12,7 @@
 
 use super::elementwise::operand;
 use super::{Operator, Outputs, comparison, operator};
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Ranked, Result};
 use dims::Dim;
 use network::{
     DType, ElementWiseOperation as E, ReduceOperation as R, TensorId, TopKOperation as T, UnaryOperation as U,
@@ -35,23 +35,23 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// The first k in order along an axis: values and int64 positions. A 0-D tensor is in order as it is.
-pub(super) fn first(b: &mut Builder, x: TensorId, op: T, k: &Dim, axis: usize) -> Result<(TensorId, TensorId)> {
+pub(super) fn first(b: &mut Builder, x: TensorId, op: T, k: &Dim, axis: usize) -> Result<Ranked> {
     if b.rank(x) == 0 {
-        return Ok((x, b.scalar(DType::Int64, 0.0, 0)?));
+        return Ok(Ranked { values: x, positions: b.scalar(DType::Int64, 0.0, 0)? });
     }
     let dtype = b.dtype(x);
     let number = if dtype == DType::Bool { b.cast(x, DType::Int32)? } else { x };
-    let (values, positions) = if op == T::Min && k.is(1) && dtype.is_float() {
+    let ranked = if op == T::Min && k.is(1) && dtype.is_float() {
         least(b, number, axis)?
     } else {
         b.top_k(number, op, k, axis)?
     };
-    Ok((b.cast(values, dtype)?, b.cast(positions, DType::Int64)?))
+    Ok(Ranked { values: b.cast(ranked.values, dtype)?, positions: b.cast(ranked.positions, DType::Int64)? })
 }
 
 /// The first in ascending order, where NaN comes last. TopK with k = 1 is a minimum, which propagates NaN: the first of
 /// two is taken instead.
-fn least(b: &mut Builder, x: TensorId, axis: usize) -> Result<(TensorId, TensorId)> {
+fn least(b: &mut Builder, x: TensorId, axis: usize) -> Result<Ranked> {
     let (one, two) = (Dim::Static(1), Dim::Static(2));
     let mut dims = b.dims(x);
     if dims[axis].is(1) {
@@ -65,20 +65,19 @@ fn least(b: &mut Builder, x: TensorId, axis: usize) -> Result<(TensorId, TensorI
         let last = b.expand(last, &dims)?;
         padded = b.concat(&[x, last], axis)?;
     }
-    let (values, positions) = b.top_k(padded, T::Min, &two, axis)?;
-    let values = b.slice_axis(values, axis, Dim::Static(0), one.clone(), 1)?;
-    Ok((values, b.slice_axis(positions, axis, Dim::Static(0), one, 1)?))
+    let two = b.top_k(padded, T::Min, &two, axis)?;
+    let values = b.slice_axis(two.values, axis, Dim::Static(0), one.clone(), 1)?;
+    Ok(Ranked { values, positions: b.slice_axis(two.positions, axis, Dim::Static(0), one, 1)? })
 }
 
 fn topk(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
     let op = if call.bool("largest")? { T::Max } else { T::Min };
-    let (values, positions) = first(b, x, op, &call.size("k")?, axis)?;
-    Ok(vec![values, positions].into())
+    Ok(first(b, x, op, &call.size("k")?, axis)?.into())
 }
 
-fn sorted(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
+fn sorted(b: &mut Builder, call: &Call<'_>) -> Result<Ranked> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
     let size = b.dims(x).get(axis).cloned().unwrap_or(Dim::Static(1));
@@ -87,37 +86,40 @@ fn sorted(b: &mut Builder, call: &Call<'_>) -> Result<(TensorId, TensorId)> {
 }
 
 fn sort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    let (values, positions) = sorted(b, call)?;
-    Ok(vec![values, positions].into())
+    Ok(sorted(b, call)?.into())
 }
 
 fn argsort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
-    Ok(sorted(b, call)?.1.into())
+    Ok(sorted(b, call)?.positions.into())
 }
 
 fn msort(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let size = b.dims(x).first().cloned().unwrap_or(Dim::Static(1));
-    Ok(first(b, x, T::Min, &size, 0)?.0.into())
+    Ok(first(b, x, T::Min, &size, 0)?.values.into())
 }
 
 /// The k-th smallest along an axis, k counted from 1: value and position.
-fn kth(b: &mut Builder, x: TensorId, k: &Dim, axis: usize, keep: bool) -> Result<(TensorId, TensorId)> {
-    let (values, positions) = first(b, x, T::Min, k, axis)?;
+fn kth(b: &mut Builder, x: TensorId, k: &Dim, axis: usize, keep: bool) -> Result<Ranked> {
+    let smallest = first(b, x, T::Min, k, axis)?;
     if b.rank(x) == 0 {
-        return Ok((values, positions));
+        return Ok(smallest);
     }
     let last = k.clone() - Dim::Static(1);
-    let value = b.slice_axis(values, axis, last.clone(), Dim::Static(1), 1)?;
-    let position = b.slice_axis(positions, axis, last, Dim::Static(1), 1)?;
-    if keep { Ok((value, position)) } else { Ok((b.squeeze(value, &[axis])?, b.squeeze(position, &[axis])?)) }
+    let values = b.slice_axis(smallest.values, axis, last.clone(), Dim::Static(1), 1)?;
+    let positions = b.slice_axis(smallest.positions, axis, last, Dim::Static(1), 1)?;
+    let kth = Ranked { values, positions };
+    if keep { Ok(kth) } else { squeezed(b, kth, axis) }
+}
+
+fn squeezed(b: &mut Builder, x: Ranked, axis: usize) -> Result<Ranked> {
+    Ok(Ranked { values: b.squeeze(x.values, &[axis])?, positions: b.squeeze(x.positions, &[axis])? })
 }
 
 fn kthvalue(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
-    let (value, position) = kth(b, x, &call.size("k")?, axis, call.bool("keepdim")?)?;
-    Ok(vec![value, position].into())
+    Ok(kth(b, x, &call.size("k")?, axis, call.bool("keepdim")?)?.into())
 }
 
 /// Of an even number of elements, the median is the lower of the two in the middle.
@@ -126,32 +128,32 @@ fn middle(count: &Dim) -> Dim {
 }
 
 /// The median and its position; NaN and the position of the first one where an element is NaN.
-fn median_of(b: &mut Builder, x: TensorId, size: &Dim, axis: usize, keep: bool) -> Result<(TensorId, TensorId)> {
-    let (value, position) = kth(b, x, &middle(size), axis, keep)?;
+fn median_of(b: &mut Builder, x: TensorId, size: &Dim, axis: usize, keep: bool) -> Result<Ranked> {
+    let median = kth(b, x, &middle(size), axis, keep)?;
     if !b.dtype(x).is_float() || b.rank(x) == 0 {
-        return Ok((value, position));
+        return Ok(median);
     }
-    let (mut largest, mut first_nan) = first(b, x, T::Max, &Dim::Static(1), axis)?;
+    let mut largest = first(b, x, T::Max, &Dim::Static(1), axis)?;
     if !keep {
-        (largest, first_nan) = (b.squeeze(largest, &[axis])?, b.squeeze(first_nan, &[axis])?);
+        largest = squeezed(b, largest, axis)?;
     }
-    let nan = b.unary(U::Isnan, largest)?;
-    Ok((b.select(nan, largest, value)?, b.select(nan, first_nan, position)?))
+    let nan = b.unary(U::Isnan, largest.values)?;
+    let values = b.select(nan, largest.values, median.values)?;
+    Ok(Ranked { values, positions: b.select(nan, largest.positions, median.positions)? })
 }
 
 fn median(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let count = Dim::product(&b.dims(x));
     let flat = b.reshape(x, std::slice::from_ref(&count))?;
-    Ok(median_of(b, flat, &count, 0, false)?.0.into())
+    Ok(median_of(b, flat, &count, 0, false)?.values.into())
 }
 
 fn median_dim(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", b.rank(x))?;
     let size = b.dims(x).get(axis).cloned().unwrap_or(Dim::Static(1));
-    let (value, position) = median_of(b, x, &size, axis, call.bool("keepdim")?)?;
-    Ok(vec![value, position].into())
+    Ok(median_of(b, x, &size, axis, call.bool("keepdim")?)?.into())
 }
 
 /// How many boundaries lie before each value: all that are less, or with `right` those that are not greater.

@@ -12,7 +12,7 @@ use super::position::take;
 use super::sort::first;
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
-use crate::{Builder, Call, Result};
+use crate::{Builder, Call, Ranked, Result};
 use dims::Dim;
 use network::{
     CumulativeOperation, DType, ElementWiseOperation as E, Op, ScatterMode, TensorId, TopKOperation, Weights,
@@ -70,7 +70,7 @@ fn flat(b: &mut Builder, call: &Call<'_>) -> Result<TensorId> {
 fn unique(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = flat(b, call)?;
     let n = b.dims(x)[0].clone();
-    let (sorted, order) = first(b, x, TopKOperation::Min, &n, 0)?;
+    let Ranked { values: sorted, positions: order } = first(b, x, TopKOperation::Min, &n, 0)?;
     let count = b.unbound_symbol(call.output_dims(0)?);
     let Runs { starts, run } = runs(b, sorted, count.as_deref())?;
     let values = b.gather(sorted, starts, 0)?;

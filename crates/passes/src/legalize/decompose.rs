@@ -20,6 +20,22 @@ pub(super) struct Site<'a> {
     pub data: &'a HashSet<TensorId>,
 }
 
+/// A Cumulative layer.
+#[derive(Clone, Copy)]
+struct RunningSum {
+    axis: usize,
+    exclusive: bool,
+    reverse: bool,
+}
+
+/// A Normalization layer of groups of channels.
+#[derive(Clone, Copy)]
+struct Groups<'a> {
+    axes: &'a [usize],
+    epsilon: f32,
+    count: i64,
+}
+
 impl Site<'_> {
     /// Puts what the target takes in the layer's place; `false` where the layer can stay.
     pub fn apply(&self, state: &mut Rewrite<'_>) -> Result<bool, Error> {
@@ -45,13 +61,13 @@ impl Site<'_> {
                 self.gelu_tanh(state, x)?
             }
             Op::Cumulative { axis, exclusive, reverse, .. } if lacks(Feature::Cumulative) => {
-                self.cumulative(state, x, (*axis, *exclusive, *reverse))?
+                self.cumulative(state, x, RunningSum { axis: *axis, exclusive: *exclusive, reverse: *reverse })?
             }
             Op::ElementWise { op: E::FloorDiv } if lacks(Feature::ExactIntegerDivision) && self.divides_data(state) => {
                 self.floor_div(state, x)?
             }
             Op::Normalization { axes, epsilon, groups } if *groups > 1 && lacks(Feature::GroupNormalization) => {
-                self.group_normalization(state, x, (axes, *epsilon, *groups))?
+                self.group_normalization(state, x, Groups { axes, epsilon: *epsilon, count: *groups })?
             }
             Op::Squeeze { axes } if lacks(Feature::Squeeze) => {
                 let kept: Vec<usize> = (0..state.tensor(x).rank()).filter(|k| !axes.contains(k)).collect();
@@ -153,7 +169,7 @@ impl Site<'_> {
         &self,
         state: &mut Rewrite<'_>,
         x: TensorId,
-        (axis, exclusive, reverse): (usize, bool, bool),
+        RunningSum { axis, exclusive, reverse }: RunningSum,
     ) -> Result<TensorId, Error> {
         let longest = self.longest(state, &state.tensor(x).dims[axis])?;
         let direction = if reverse { 1 } else { -1 };
@@ -213,7 +229,7 @@ impl Site<'_> {
         &self,
         state: &mut Rewrite<'_>,
         x: TensorId,
-        (axes, epsilon, groups): (&[usize], f32, i64),
+        Groups { axes, epsilon, count: groups }: Groups<'_>,
     ) -> Result<TensorId, Error> {
         let (dims, dtype) = (state.tensor(x).dims.clone(), state.tensor(x).dtype);
         let spatial: Vec<usize> = (2..dims.len()).collect();

@@ -68,7 +68,7 @@ fn check_types(network: &Network, target: Target) -> Result<(), Error> {
 
 fn unsupported_inputs(network: &Network, target: Target) -> impl Iterator<Item = Error> {
     network.inputs().iter().filter_map(move |port| {
-        let (problem, help) = lacks_type(target, network.tensor(port.tensor).dtype)?;
+        let Lack { problem, help } = lacks_type(target, network.tensor(port.tensor).dtype)?;
         let (name, origin, nodes) = (port.name.clone(), Arc::default(), network.nodes_reading(port.tensor));
         Some(Error::Unsupported { target, layer: "Input", name, origin, nodes, problem, help })
     })
@@ -77,37 +77,49 @@ fn unsupported_inputs(network: &Network, target: Target) -> impl Iterator<Item =
 fn unsupported_layers(network: &Network, target: Target) -> impl Iterator<Item = Error> {
     network.layers().iter().filter_map(move |layer| {
         let mut dtypes = layer.outputs.iter().map(|id| network.tensor(*id).dtype);
-        let (problem, help) =
+        let Lack { problem, help } =
             dtypes.find_map(|dtype| lacks_type(target, dtype)).or_else(|| lacks_layer(target, &layer.op))?;
         let (name, origin, nodes) = (layer.name.clone(), layer.origin.clone(), network.nodes_of(layer));
         Some(Error::Unsupported { target, layer: layer.op.name(), name, origin, nodes, problem, help })
     })
 }
 
+/// What a target does not have, and what to do.
+struct Lack {
+    problem: String,
+    help: &'static str,
+}
+
+impl Lack {
+    fn new(problem: impl Into<String>, help: &'static str) -> Self {
+        Self { problem: problem.into(), help }
+    }
+}
+
 /// Why the target has no tensors of a type, and what to do; `None` where it has.
-fn lacks_type(target: Target, dtype: DType) -> Option<(String, &'static str)> {
+fn lacks_type(target: Target, dtype: DType) -> Option<Lack> {
     let has = match dtype {
         DType::BFloat16 => target.has(Feature::BFloat16),
         DType::Float8E4M3 => target.has(Feature::Float8),
         _ => true,
     };
-    (!has).then(|| (format!("it has no {dtype}"), HELP_TYPE))
+    (!has).then(|| Lack { problem: format!("it has no {dtype}"), help: HELP_TYPE })
 }
 
 /// The same for a layer.
-fn lacks_layer(target: Target, op: &Op) -> Option<(String, &'static str)> {
+fn lacks_layer(target: Target, op: &Op) -> Option<Lack> {
     match op {
-        Op::DynamicQuantize { .. } if !target.has(Feature::DynamicQuantize) => Some((
-            "it has no dynamic quantization".to_owned(),
+        Op::DynamicQuantize { .. } if !target.has(Feature::DynamicQuantize) => Some(Lack::new(
+            "it has no dynamic quantization",
             "quantize with calibrated scales, or use TensorRT 10.8 or newer",
         )),
-        Op::NonZero { .. } | Op::Nms { .. } if !target.has(Feature::DataDependentSizes) => Some((
-            "it has no sizes that depend on data".to_owned(),
+        Op::NonZero { .. } | Op::Nms { .. } if !target.has(Feature::DataDependentSizes) => Some(Lack::new(
+            "it has no sizes that depend on data",
             "pass fallback=True: PyTorch then runs this call; or leave what follows out of the model \
              (pad_packed_sequence: pass total_length), or use TensorRT itself",
         )),
         Op::Plugin(plugin) if !target.has(plugin_feature(plugin.api)) => Some(plugin_problem(plugin.api, target)),
-        Op::TopK { k, .. } if *k > target.largest_k() => Some((
+        Op::TopK { k, .. } if *k > target.largest_k() => Some(Lack::new(
             format!("it finds at most {} largest elements, not {k}", target.largest_k()),
             "take fewer elements, or sort outside of the model",
         )),
@@ -122,12 +134,12 @@ fn plugin_feature(api: PluginApi) -> Feature {
     }
 }
 
-fn plugin_problem(api: PluginApi, target: Target) -> (String, &'static str) {
+fn plugin_problem(api: PluginApi, target: Target) -> Lack {
     if api == PluginApi::V3 && target.has(Feature::PluginV2) {
         let help = "add the layer with add_plugin_v2, and a plugin for that interface, or use TensorRT 10 or newer";
-        return ("it has no plugins of version 3".to_owned(), help);
+        return Lack::new("it has no plugins of version 3", help);
     }
-    ("it has no layers of plugins".to_owned(), "use TensorRT itself, or run the model with backend=\"cpu\"")
+    Lack::new("it has no layers of plugins", "use TensorRT itself, or run the model with backend=\"cpu\"")
 }
 
 const HELP_TYPE: &str = "convert with precision float16 or float32, or use TensorRT 10 or newer";

@@ -58,32 +58,42 @@ pub enum Feature {
     SumsOn90,
 }
 
+/// Major and minor.
+type Version = (u32, u32);
+
+/// The first versions that have a feature.
+struct Since {
+    tensorrt: Version,
+    rtx: Version,
+}
+
 impl Feature {
     /// The first TensorRT and the first TensorRT for RTX that have it, as far as the interfaces at hand show and
     /// as building with them has shown.
-    fn since(self) -> ((u32, u32), (u32, u32)) {
-        const EVER: (u32, u32) = (0, 0);
-        const NEVER: (u32, u32) = (u32::MAX, 0);
+    fn since(self) -> Since {
+        const EVER: Version = (0, 0);
+        const NEVER: Version = (u32::MAX, 0);
+        let since = |tensorrt, rtx| Since { tensorrt, rtx };
         match self {
-            Self::BFloat16 => ((9, 0), EVER),
-            Self::Cumulative => ((10, 8), EVER),
-            Self::PluginV2 => (EVER, NEVER),
-            Self::PluginV3 => ((10, 0), NEVER),
-            Self::DataDependentSizes => (EVER, NEVER),
-            Self::DeconvolutionBFloat16 => (EVER, NEVER),
-            Self::DeconvolutionStridedDilated => (EVER, NEVER),
-            Self::DynamicQuantize => ((10, 8), EVER),
-            Self::ExactIntegerDivision => (NEVER, EVER),
-            Self::FillRandomFloat16 => (EVER, (1, 5)),
-            Self::Float8 => ((9, 0), EVER),
-            Self::Float16Sums => ((10, 0), EVER),
-            Self::Gelu => ((10, 0), EVER),
-            Self::GroupNormalization => ((10, 15), EVER),
-            Self::HalfBesideInt8 => ((10, 0), EVER),
-            Self::Int64 => ((10, 0), EVER),
-            Self::IsNan => ((10, 3), EVER),
-            Self::Squeeze => ((10, 7), EVER),
-            Self::SumsOn90 => ((10, 0), EVER),
+            Self::BFloat16 => since((9, 0), EVER),
+            Self::Cumulative => since((10, 8), EVER),
+            Self::PluginV2 => since(EVER, NEVER),
+            Self::PluginV3 => since((10, 0), NEVER),
+            Self::DataDependentSizes => since(EVER, NEVER),
+            Self::DeconvolutionBFloat16 => since(EVER, NEVER),
+            Self::DeconvolutionStridedDilated => since(EVER, NEVER),
+            Self::DynamicQuantize => since((10, 8), EVER),
+            Self::ExactIntegerDivision => since(NEVER, EVER),
+            Self::FillRandomFloat16 => since(EVER, (1, 5)),
+            Self::Float8 => since((9, 0), EVER),
+            Self::Float16Sums => since((10, 0), EVER),
+            Self::Gelu => since((10, 0), EVER),
+            Self::GroupNormalization => since((10, 15), EVER),
+            Self::HalfBesideInt8 => since((10, 0), EVER),
+            Self::Int64 => since((10, 0), EVER),
+            Self::IsNan => since((10, 3), EVER),
+            Self::Squeeze => since((10, 7), EVER),
+            Self::SumsOn90 => since((10, 0), EVER),
         }
     }
 }
@@ -93,8 +103,8 @@ impl Target {
     pub fn has(self, feature: Feature) -> bool {
         match self {
             Self::Cpu => true,
-            Self::TensorRt(major, minor) => (major, minor) >= feature.since().0,
-            Self::Rtx(major, minor) => (major, minor) >= feature.since().1,
+            Self::TensorRt(major, minor) => (major, minor) >= feature.since().tensorrt,
+            Self::Rtx(major, minor) => (major, minor) >= feature.since().rtx,
         }
     }
 

@@ -124,7 +124,7 @@ fn is_moved_next(network: &Network, uses: &Uses<'_>, layer: &Layer) -> bool {
 
 /// A slice of the results themselves.
 fn direct(network: &Network, linear: Linear<'_>, taker: &Layer) -> Option<Digits> {
-    let (axis, start, count) = taken(network, taker)?;
+    let Taken { axis, start, count } = taken(network, taker)?;
     let size = usize::try_from(linear.results()).ok()?;
     let rank = network.tensor(linear.end).dims.len();
     (axis + 1 == rank).then_some(Digits { outer: 1, size, inner: 1, start, count })
@@ -144,7 +144,7 @@ fn through(
     let between = invert(moved.second.as_deref(), to);
     // The last axis was reshaped to these and the following ones.
     let columns = last_axes(between.iter(), linear.results())?;
-    let (axis, start, count) = taken(network, taker)?;
+    let Taken { axis, start, count } = taken(network, taker)?;
     let axis = moved.second.as_ref().map_or(axis, |order| order[axis]);
     let sizes = |dims: &[Dim]| dims.iter().map(|n| usize::try_from(n.as_static()?).ok()).product::<Option<usize>>();
     let digits = Digits {
@@ -169,9 +169,16 @@ fn through(
     Some((digits, (!shuffle.is_identity()).then_some(shuffle)))
 }
 
+/// Positions along an axis.
+struct Taken {
+    axis: usize,
+    start: usize,
+    count: usize,
+}
+
 /// What a layer takes of its first input: a range of positions along one axis. One position of a Gather removes the
 /// axis.
-fn taken(network: &Network, layer: &Layer) -> Option<(usize, usize, usize)> {
+fn taken(network: &Network, layer: &Layer) -> Option<Taken> {
     let (x, y) = (&network.tensor(layer.input(0)?).dims, &network.tensor(*layer.outputs.first()?).dims);
     let (axis, start, count) = match &layer.op {
         Op::Gather { mode: network::GatherMode::Default, axis, .. } => {
@@ -190,5 +197,5 @@ fn taken(network: &Network, layer: &Layer) -> Option<(usize, usize, usize)> {
         _ => return None,
     };
     let size = x[axis].as_static()?;
-    (0 <= start && start + count <= size).then_some((axis, start as usize, count as usize))
+    (0 <= start && start + count <= size).then_some(Taken { axis, start: start as usize, count: count as usize })
 }

@@ -14,17 +14,25 @@ pub(super) fn may_overlap(inputs: &[TensorView<'_>], outputs: &[TensorViewMut<'_
     if outputs.len() <= FEW_OUTPUTS {
         return true;
     }
-    let read = inputs.iter().map(|view| (view.span().bytes, false));
-    let written = outputs.iter().map(|view| (view.span().bytes, true));
+    let read = inputs.iter().map(|view| Access { bytes: view.span().bytes, is_written: false });
+    let written = outputs.iter().map(|view| Access { bytes: view.span().bytes, is_written: true });
     collide(read.chain(written).collect())
 }
 
-/// Whether any bytes that are written belong to two of these, which are addresses and whether they are written.
-pub(super) fn collide(mut spans: Vec<(Range<usize>, bool)>) -> bool {
-    spans.retain(|(bytes, _)| !bytes.is_empty());
-    spans.sort_unstable_by_key(|(bytes, _)| bytes.start);
+/// Memory that a call reads or writes.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    /// The addresses.
+    pub(super) bytes: Range<usize>,
+    pub(super) is_written: bool,
+}
+
+/// Whether any bytes that are written belong to two of these.
+pub(super) fn collide(mut accesses: Vec<Access>) -> bool {
+    accesses.retain(|access| !access.bytes.is_empty());
+    accesses.sort_unstable_by_key(|access| access.bytes.start);
     let (mut read_end, mut written_end) = (0, 0);
-    for (bytes, is_written) in spans {
+    for Access { bytes, is_written } in accesses {
         if bytes.start < written_end || (is_written && bytes.start < read_end) {
             return true;
         }

@@ -1,5 +1,6 @@
 //! Tests of the shape check, written as calls against small interfaces.
 
+use super::overlap::{Access, collide};
 use crate::{DataType, Dim, EngineSpec, Error, IoSpec, Profile, RunOptions, SizeRange};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -193,12 +194,13 @@ proptest! {
     fn overlaps_are_found_by_sorting_as_by_comparing_all_pairs(
         spans in prop::collection::vec((0usize..120, 0usize..8, any::<bool>()), 0..14),
     ) {
-        let spans: Vec<_> = spans.into_iter().map(|(at, len, is_written)| (at..at + len, is_written)).collect();
+        let access = |(at, len, is_written): (usize, usize, bool)| Access { bytes: at..at + len, is_written };
+        let spans: Vec<_> = spans.into_iter().map(access).collect();
         let overlap = |(a, b): (usize, usize)| {
-            let ((x, x_is_written), (y, y_is_written)) = (&spans[a], &spans[b]);
-            (*x_is_written || *y_is_written) && x.start.max(y.start) < x.end.min(y.end)
+            let (x, y) = (&spans[a], &spans[b]);
+            (x.is_written || y.is_written) && x.bytes.start.max(y.bytes.start) < x.bytes.end.min(y.bytes.end)
         };
         let expected = (0..spans.len()).flat_map(|b| (0..b).map(move |a| (a, b))).any(overlap);
-        prop_assert_eq!(super::overlap::collide(spans.clone()), expected);
+        prop_assert_eq!(collide(spans.clone()), expected);
     }
 }

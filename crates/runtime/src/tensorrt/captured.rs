@@ -71,16 +71,30 @@ type Spans = SmallVec<[(*mut c_void, usize); 4]>;
 // SAFETY: the addresses are those of `memory`, which may be used from any thread.
 unsafe impl Send for Buffers {}
 
+/// What a call runs with: the engine's contexts and their scratch memory.
+#[derive(Clone, Copy)]
+pub(super) struct Resources<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) scratch: &'a DeviceMemory,
+}
+
+/// The stream of the caller, and the one on which graphs are captured.
+#[derive(Clone, Copy)]
+pub(super) struct Streams<'a> {
+    pub(super) caller: Stream,
+    pub(super) own: &'a OwnedStream,
+}
+
 impl Captured {
     /// Runs the call in buffers of a graph's own, then captures the same for the calls to come.
     ///
     /// # Safety
     /// As for [`Runner::enqueue`], with this scratch memory; the streams are not being captured.
     pub(super) unsafe fn new(
-        (parts, scratch): (&Parts, &DeviceMemory),
+        Resources { parts, scratch }: Resources<'_>,
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
-        (stream, own): (Stream, &OwnedStream),
+        Streams { caller: stream, own }: Streams<'_>,
     ) -> Result<Self> {
         let _relaxed = RelaxedCapture::begin()?;
         let mut runner = Runner::new(parts, scratch)?;
@@ -113,20 +127,20 @@ impl Captured {
     /// As for [`Self::new`].
     pub(super) unsafe fn replay(
         &mut self,
-        made_of: (&Parts, &DeviceMemory),
+        resources: Resources<'_>,
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
-        (stream, own): (Stream, &OwnedStream),
+        streams: Streams<'_>,
     ) -> Result<()> {
         self.calls += 1;
         // SAFETY: the caller's promise; buffers and contexts live as long as the graphs.
         unsafe {
             if let Some(bound) = self.bound.iter_mut().find(|bound| bound.place.is(addresses)) {
                 bound.used = self.calls;
-                return bound.graph.launch(std::iter::empty(), stream);
+                return bound.graph.launch(std::iter::empty(), streams.caller);
             }
             if self.is_worth_binding(addresses) {
-                match self.bind(made_of, shapes, addresses, (stream, own)) {
+                match self.bind(resources, shapes, addresses, streams) {
                     Ok(()) => return Ok(()),
                     Err(error) => {
                         tracing::debug!(target: "torch2trt::runtime", %error, "no CUDA graph is bound to addresses");
@@ -135,7 +149,7 @@ impl Captured {
                 }
             }
             let copies = self.buffers.reading(addresses).chain(self.buffers.writing(addresses));
-            self.copying.launch(copies, stream)
+            self.copying.launch(copies, streams.caller)
         }
     }
 
@@ -154,10 +168,10 @@ impl Captured {
     /// As for [`Self::new`].
     unsafe fn bind(
         &mut self,
-        (parts, scratch): (&Parts, &DeviceMemory),
+        Resources { parts, scratch }: Resources<'_>,
         shapes: Shapes<'_>,
         addresses: Addresses<'_>,
-        (stream, own): (Stream, &OwnedStream),
+        Streams { caller: stream, own }: Streams<'_>,
     ) -> Result<()> {
         let _relaxed = RelaxedCapture::begin()?;
         let mut runner = Runner::new(parts, scratch)?;

@@ -4,7 +4,7 @@
 //! A slot goes from call to call and from stream to stream; the event at the end of its last work keeps the order
 //! on the GPU. It must not know how slots are shared out.
 
-use super::captured::{Buffers, Captured, total_bytes};
+use super::captured::{Buffers, Captured, Resources, Streams, total_bytes};
 use super::cuda::{DeviceMemory, Event, OwnedStream, RelaxedCapture, Stream};
 use super::pool::Fit;
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
@@ -129,8 +129,10 @@ impl Slot {
     ) -> Result<()> {
         if let Some(kept) = self.graphs.iter_mut().find(|kept| kept.graphs.is_for(shapes)) {
             kept.used = self.calls;
+            let resources = Resources { parts, scratch: &self.scratch };
+            let streams = Streams { caller: stream, own: &self.own };
             // SAFETY: the caller's promise.
-            return unsafe { kept.graphs.replay((parts, &self.scratch), shapes, addresses, (stream, &self.own)) };
+            return unsafe { kept.graphs.replay(resources, shapes, addresses, streams) };
         }
         if self.wants_capture(parts, shapes, mode)? {
             // SAFETY: the caller's promise.
@@ -195,8 +197,10 @@ impl Slot {
         addresses: Addresses<'_>,
         stream: Stream,
     ) -> Result<()> {
+        let resources = Resources { parts, scratch: &self.scratch };
+        let streams = Streams { caller: stream, own: &self.own };
         // SAFETY: the caller's promise; the scratch memory is this slot's, whose turn it is on the stream.
-        let graphs = unsafe { Captured::new((parts, &self.scratch), shapes, addresses, (stream, &self.own)) }?;
+        let graphs = unsafe { Captured::new(resources, shapes, addresses, streams) }?;
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
         }

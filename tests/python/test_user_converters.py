@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import logging
 import sys
 import types
@@ -572,7 +573,10 @@ def test_axes_of_a_slice_must_be_known():
         layer.axes = (0,)
         ctx.method_return._trt = layer.get_output(0)
 
-    for wrong, words in ((5, "the axes must be a constant"), (1, "where axes are given, start must be sizes, not data")):
+    for wrong, words in (
+        (5, "the axes must be a constant"),
+        (1, "where axes are given, start must be sizes, not data"),
+    ):
         with pytest.raises(Error, match="E0108") as caught:
             convert(nn.Sequential(nn.Identity()).eval(), torch.ones(1))
         assert words in str(caught.value)
@@ -1132,3 +1136,21 @@ def test_the_alias_of_tensorrt(monkeypatch):
     assert not package.install_trt_alias()
     with pytest.raises(AttributeError, match="torch2trt.. builds and runs engines"):
         trt.Builder  # noqa: B018
+
+
+def test_enumerations_have_every_value_of_every_version():
+    # What networks of converters have no use for: layers that TensorRT dropped, several devices, layouts of inputs.
+    unused = {
+        "LayerType": {"RNN_V2", "DIST_COLLECTIVE"},
+        "ReduceOperation": {"NONE"},
+        "TensorFormat": {"DLA_LINEAR", "DLA_HWC4", "CDHW32", "DHWC", "DHWC8", "HWC16"},
+    }
+    facts = sorted((ROOT / "crates/nvinfer/facts").glob("*.json"))
+    assert facts
+    for path in facts:
+        enumerations = json.loads(path.read_text())["enums"]
+        for kind in trt.enums.ALL:
+            names = enumerations.get(kind.__name__, {})
+            known = {*kind.__members__, *unused.get(kind.__name__, ())}
+            missing = {name[1:].upper() for name in names} - known
+            assert not missing, (path.name, kind.__name__, missing)

@@ -5,10 +5,11 @@
 //! - nothing names a path of the machine it was written on;
 //! - sibling modules of a crate need each other in no circle (`circles.rs`);
 //! - no error's text is split to get at its fields;
+//! - a layer kind is named by few files (`kinds.rs`);
 //! - generated documents are what would be generated now;
 //! - every error code has a section of its own in docs/errors.md.
 
-use crate::{circles, docs, licenses};
+use crate::{circles, docs, kinds, licenses};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -32,6 +33,7 @@ pub fn run() -> Result<(), String> {
     let mut findings = Vec::new();
     let files = files()?;
     findings.extend(circles::findings(&files));
+    findings.extend(kinds::findings(&files));
     for file in files {
         // A file that git lists but that is deleted in the working tree.
         let Ok(text) = fs::read_to_string(&file) else { continue };

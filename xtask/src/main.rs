@@ -6,6 +6,7 @@ mod abi;
 mod check;
 mod circles;
 mod docs;
+mod kinds;
 mod licenses;
 
 use std::process::ExitCode;

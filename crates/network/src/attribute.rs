@@ -1,7 +1,7 @@
 //! How an attribute is given to the function of its kind: numbers and enumerations by value, lists, text and structs
 //! borrowed. It knows of no kind.
 
-use crate::{ConvolutionAttributes, DType, PluginAttributes, PoolingAttributes, ResizeAttributes, Weights};
+use crate::{DType, PluginAttributes, Weights};
 
 /// An attribute of a layer.
 pub trait Attribute {
@@ -28,7 +28,7 @@ macro_rules! by_value {
 
 macro_rules! borrowed {
     ($($type:ty),* $(,)?) => {$(
-        impl Attribute for $type {
+        impl $crate::Attribute for $type {
             type Given<'a> = &'a Self;
 
             fn given(&self) -> &Self {
@@ -39,7 +39,9 @@ macro_rules! borrowed {
 }
 
 by_value!(bool, i64, usize, f32, f64, Option<usize>, DType);
-borrowed!(ConvolutionAttributes, PluginAttributes, PoolingAttributes, ResizeAttributes, Weights);
+borrowed!(PluginAttributes, Weights);
+
+pub(crate) use borrowed;
 
 impl Attribute for String {
     type Given<'a> = &'a str;

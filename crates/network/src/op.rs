@@ -162,6 +162,8 @@ pub struct ResizeAttributes {
     pub exclude_outside: bool,
 }
 
+crate::attribute::borrowed!(ConvolutionAttributes, PoolingAttributes, ResizeAttributes);
+
 /// The one list of the kinds of layers, handed to a macro: `each_kind!([declare])` becomes `declare! { … }` with it.
 ///
 /// A row is a kind's name, the name of its function in every stage, which is also TensorRT's (`add_reverse_sequence`),

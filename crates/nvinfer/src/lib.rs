@@ -32,6 +32,7 @@
 
 mod algorithms;
 mod allocator;
+mod argument;
 mod builder;
 mod calibrator;
 mod config;

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::marker::PhantomData;
 
+use crate::argument::{Argument, Owner};
 use crate::error::{Error, Result};
 use crate::sys::layout::RawWeights;
 use crate::types::DataType;
@@ -112,6 +113,22 @@ pub(crate) fn c_text(what: &'static str, text: &str) -> Result<CString> {
 /// A count or index for C++.
 pub(crate) fn c_int(what: &'static str, value: usize) -> Result<i32> {
     i32::try_from(value).map_err(|_| Error::OutOfRange { what, value: i64::try_from(value).unwrap_or(i64::MAX) })
+}
+
+impl Argument for usize {
+    type Raw = i32;
+
+    fn raw(self, _: Owner) -> Result<i32> {
+        c_int("an axis or count", self)
+    }
+}
+
+impl Argument for Axes {
+    type Raw = u32;
+
+    fn raw(self, _: Owner) -> Result<u32> {
+        Ok(self.mask())
+    }
 }
 
 #[cfg(test)]

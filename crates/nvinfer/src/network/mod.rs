@@ -21,16 +21,17 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-pub use axes::{CumulativeLayer, MatrixMultiplyLayer, NormalizationLayer, ReduceLayer, SoftMaxLayer, TopKLayer};
+pub use axes::*;
 pub use control::{Attention, Conditional, Loop};
-pub use indexing::{GatherLayer, NmsLayer, ReverseSequenceLayer, ScatterLayer};
-pub use moving::{ConcatenationLayer, FillLayer, ShuffleLayer, SliceLayer};
-pub use pointwise::{ActivationLayer, ScaleLayer, ScaleWeights};
-pub use quantize::{DequantizeLayer, QuantizeLayer};
+pub use indexing::*;
+pub use moving::*;
+pub use pointwise::*;
+pub use quantize::*;
 pub use tensor::{Layer, Tensor};
-pub use transformer::{Collective, KvCacheUpdateLayer, MoeLayer, RotaryEmbeddingLayer};
-pub use windows::{ConvolutionLayer, DeconvolutionLayer, GridSampleLayer, LrnParameters, PoolingLayer, ResizeLayer};
+pub use transformer::*;
+pub use windows::*;
 
+use crate::argument::{Argument, Owner};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::network::network_definition as raw;
@@ -40,8 +41,8 @@ use crate::sys::tables::network_definition as table;
 use crate::types::*;
 use crate::version::Version;
 use crate::weights::{Axes, Weights, c_int, c_text};
-pub(crate) use declare::{Argument, Owner};
-use declare::{Typed, adds, answer, layers};
+use declare::{adds, answer, layers};
+use tensor::Typed;
 
 /// A network under construction; `'w` is how long its weights are borrowed.
 ///

@@ -4,7 +4,7 @@
 
 use std::ffi::c_void;
 
-use super::{Argument, Owner};
+use crate::argument::{Argument, Owner};
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::Ref;
@@ -119,6 +119,29 @@ impl<'n> Tensor<'n> {
     pub fn is_shape_tensor(&self) -> bool {
         // SAFETY: the handle borrows the network.
         unsafe { raw::is_shape_tensor(self.raw) }.unwrap_or_default()
+    }
+}
+
+impl Argument for Tensor<'_> {
+    type Raw = *mut c_void;
+
+    fn raw(self, owner: Owner) -> Result<*mut c_void> {
+        if self.network == owner.network {
+            return Ok(self.raw.as_ptr());
+        }
+        Err(Error::ForeignTensor { name: self.name() })
+    }
+}
+
+/// A layer as the type that the method which adds it returns.
+pub(super) trait Typed<'n> {
+    /// The layer, known to be of the type's class.
+    fn of(layer: Layer<'n>) -> Self;
+}
+
+impl<'n> Typed<'n> for Layer<'n> {
+    fn of(layer: Self) -> Self {
+        layer
     }
 }
 

@@ -73,6 +73,15 @@ macro_rules! numbered {
                 }
             }
 
+            /// TensorRT's values that are not declared here.
+            #[cfg(test)]
+            #[allow(dead_code, reason = "only the enumerations of layers have to be complete")]
+            pub(crate) fn undeclared() -> Vec<String> {
+                let declared = |number: &$crate::sys::Number| Self::ALL.iter().any(|v| v.entry().name == number.name);
+                let all = $crate::sys::enums::$table::ALL.iter();
+                all.filter(|number| !declared(number)).map($crate::sys::Number::full_name).collect()
+            }
+
             /// Whether `version` has this value.
             pub fn is_in(self, version: $crate::Version) -> bool {
                 self.entry().of(version).is_some()
@@ -107,10 +116,10 @@ macro_rules! numbered {
             }
         }
 
-        impl $crate::network::Argument for $name {
+        impl $crate::argument::Argument for $name {
             type Raw = i32;
 
-            fn raw(self, owner: $crate::network::Owner) -> $crate::Result<i32> {
+            fn raw(self, owner: $crate::argument::Owner) -> $crate::Result<i32> {
                 self.number(owner.version)
             }
         }
@@ -118,3 +127,60 @@ macro_rules! numbered {
 }
 
 use numbered;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layer kind that a known version has needs no new value here.
+    #[test]
+    fn enumerations_of_layers_have_every_value_of_every_version() {
+        macro_rules! undeclared {
+            ($($name:ident),* $(,)?) => { [$($name::undeclared()),*].concat() };
+        }
+        let missing = undeclared!(
+            ActivationType,
+            AttentionIoForm,
+            AttentionNormalizationOp,
+            BoundingBoxFormat,
+            CausalMaskKind,
+            CollectiveOperation,
+            CumulativeOperation,
+            DataType,
+            ElementWiseOperation,
+            FillOperation,
+            GatherMode,
+            InterpolationMode,
+            KvCacheMode,
+            LayerType,
+            LoopOutput,
+            MatrixOperation,
+            MoeActType,
+            PaddingMode,
+            PoolingType,
+            ReduceOperation,
+            ResizeCoordinateTransformation,
+            ResizeRoundMode,
+            ResizeSelector,
+            SampleMode,
+            ScaleMode,
+            ScatterMode,
+            TopKOperation,
+            TripLimit,
+            UnaryOperation,
+        );
+        // Older names, and what no layer that the binding adds is or takes.
+        let dropped = [
+            "kDEFAULT",
+            "kFULLY_CONNECTED",
+            "kPLUGIN",
+            "kPLUGIN_V2",
+            "kPLUGIN_V3",
+            "kRNN_V2",
+            "kCAFFE_ROUND_DOWN",
+            "kCAFFE_ROUND_UP",
+        ];
+        let missing: Vec<_> = missing.iter().filter(|name| !dropped.iter().any(|old| name.ends_with(old))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

@@ -1,8 +1,8 @@
 //! The files that adding a layer kind touches: a kind that no pass and no other layer uses is named by its declaration
 //! and by one function in every stage, and nowhere else.
 //!
-//! Tests name what they test, and `crates/convert` the layers that operators become: both are left out. So is what lists
-//! a TensorRT version as a whole and is compared with the facts about it: slots, enumerations, types of layers.
+//! Tests name what they test, and `crates/convert` the layers that operators become: both are left out. So is what
+//! lists a TensorRT version as a whole and is compared with the facts about it: slots, enumerations, types of layers.
 
 use std::fs;
 

@@ -4,8 +4,9 @@
 //! Everything that may differ from call to call is an input tensor, not an attribute. The doc comment of each
 //! variant lists its inputs in order; `?` marks one that may be absent.
 //!
-//! `each_kind!` is the declaration of the kinds, `each_enumeration!` that of the attributes' enumerations. What a kind means is
-//! written in the stages, one function each: shapes and types in `infer`, and what `dispatch!` calls in other crates.
+//! `each_kind!` is the declaration of the kinds, `each_enumeration!` that of the attributes' enumerations. What a kind
+//! means is written in the stages, one function each: shapes and types in `infer`, and what `dispatch!` calls in other
+//! crates.
 
 use crate::{DType, PluginAttributes, Weights};
 use serde::{Deserialize, Serialize};
@@ -305,7 +306,8 @@ macro_rules! declare {
 
 each_kind!([declare]);
 
-/// Calls the function of a layer's kind with its attributes, each as [`Attribute::given`](crate::Attribute::given) gives it.
+/// Calls the function of a layer's kind with its attributes, each as [`Attribute::given`](crate::Attribute::given)
+/// gives it.
 ///
 /// `network::dispatch!(op, (t, layer))` is a match without a catch-all; for a reverse sequence it calls
 /// `reverse_sequence(t, layer, batch_axis, sequence_axis)`, whatever function of this name is in scope. A new kind does

@@ -1,7 +1,6 @@
 //! `IBuilder`: from a network and a configuration to a plan.
 
 use std::ffi::c_void;
-use std::io::Write;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -14,7 +13,6 @@ use crate::network::Network;
 use crate::profile::OptimizationProfile;
 use crate::raw::build::builder as raw;
 use crate::raw::{Host, Keep, Owned, Ref};
-use crate::stream::Writer;
 use crate::types::NetworkDefinitionCreationFlag;
 use crate::version::Version;
 
@@ -150,28 +148,6 @@ impl Builder {
         let made = unsafe { raw::build_serialized_network(self.raw(), network.object().as_ptr(), config.as_ptr()) };
         let made = made.map_err(|e| config.finish(e))?;
         HostMemory::new(self.own(made))
-    }
-
-    /// Builds a plan into a stream, without holding all of it in memory (`buildSerializedNetworkToStream`, from 10.13).
-    ///
-    /// # Errors
-    /// As for [`Self::build`]; [`Error::Stream`] when writing failed.
-    pub fn build_to(&self, network: &Network<'_>, config: &BuilderConfig, out: &mut (dyn Write + Send)) -> Result<()> {
-        let writer = Writer::new(self.version(), out);
-        config.start();
-        // SAFETY: as for `build`; the writer lives until the call returns.
-        let done = unsafe {
-            raw::build_serialized_network_to_stream(
-                self.raw(),
-                network.object().as_ptr(),
-                config.as_ptr(),
-                writer.as_ptr(),
-            )
-        };
-        match writer.finish() {
-            Some(error) => Err(error),
-            None => done.map_err(|e| config.finish(e)),
-        }
     }
 
     /// Whether TensorRT takes the network with this configuration, without building it (`isNetworkSupported`).

@@ -1,13 +1,12 @@
 //! `IBuilderConfig`: how a plan is to be built.
 //!
 //! What the versions call differently has one name here; what a version lacks is an error, so a caller learns that a
-//! wish was not met. The objects a configuration points to (progress, timing cache, calibrator) are kept by it.
+//! wish was not met. The objects a configuration points to (progress, timing cache) are kept by it.
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use crate::algorithms::{AlgorithmSelector, Selector};
-use crate::calibrator::{Calibrator, Int8Calibrator};
 use crate::error::{Error, Result};
 use crate::profile::OptimizationProfile;
 use crate::progress::{Monitor, Progress};
@@ -29,7 +28,6 @@ pub struct BuilderConfig {
     object: Owned,
     progress: Option<Monitor>,
     timing_cache: Option<TimingCache>,
-    calibrator: Option<Calibrator>,
     selector: Option<Selector>,
     /// The builder must be deleted after what it made.
     _builder: Keep,
@@ -37,7 +35,7 @@ pub struct BuilderConfig {
 
 impl BuilderConfig {
     pub(crate) fn new(object: Owned, builder: Keep) -> Self {
-        Self { object, progress: None, timing_cache: None, calibrator: None, selector: None, _builder: builder }
+        Self { object, progress: None, timing_cache: None, selector: None, _builder: builder }
     }
 
     fn raw(&self) -> Ref<'_> {
@@ -282,27 +280,6 @@ impl BuilderConfig {
         // SAFETY: the profile lives as long as the builder, which outlives the configuration.
         let index = unsafe { raw::add_optimization_profile(self.raw(), profile.as_ptr()) }?;
         usize::try_from(index).map_err(|_| self.object.host().refused(&table::ADD_OPTIMIZATION_PROFILE, mark))
-    }
-
-    /// Sets the profile to calibrate with (`setCalibrationProfile`, 8.6 and 10).
-    ///
-    /// # Errors
-    /// [`Error::NotInThisVersion`] from 11 on; [`Error::Refused`].
-    pub fn set_calibration_profile(&mut self, profile: &OptimizationProfile<'_>) -> Result<()> {
-        // SAFETY: the profile lives as long as the builder, which outlives the configuration.
-        unsafe { raw::set_calibration_profile(self.raw(), profile.as_ptr()) }
-    }
-
-    /// Sets what measures the ranges of tensors for int8 (`setInt8Calibrator`, 8.6 and 10).
-    ///
-    /// # Errors
-    /// [`Error::NotInThisVersion`] from 11 on and in TensorRT-RTX: quantize explicitly.
-    pub fn set_int8_calibrator(&mut self, calibrator: Box<dyn Int8Calibrator>) -> Result<()> {
-        let calibrator = Calibrator::new(self.version(), calibrator);
-        // SAFETY: the calibrator lives as long as the configuration, or until another takes its place.
-        unsafe { raw::set_int8_calibrator(self.raw(), calibrator.as_ptr())? };
-        self.calibrator = Some(calibrator);
-        Ok(())
     }
 
     /// Sets who has a say in which kernels are tried (`setAlgorithmSelector`, 8.6 and 10).

@@ -114,15 +114,6 @@ pub enum Error {
         bits: usize,
     },
 
-    /// A stream that a plan is read from or written to failed.
-    #[error("{what} failed: {source}")]
-    Stream {
-        /// What was being done.
-        what: &'static str,
-        /// Why it failed.
-        source: std::io::Error,
-    },
-
     /// A tensor of another network.
     #[error("tensor `{name}` belongs to another network")]
     ForeignTensor {

@@ -1,6 +1,5 @@
 //! `IRuntime`: from a plan to an engine, and whether a plan suits this machine.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::raw::engine::runtime as raw;
 use crate::raw::{Host, Keep, Owned, Ref};
-use crate::stream::{CopyToDevice, ReadSeek, Reader, ReaderV2};
 use crate::sys::enums::engine_invalidity_diagnostics as reasons;
 use crate::sys::tables::runtime as table;
 use crate::types::EngineValidity;
@@ -123,36 +121,6 @@ impl Runtime {
                 raw::deserialize_cuda_engine_with_factory(self.raw(), plan.as_ptr(), plan.len(), factory)
             }
         };
-        self.engine(made?)
-    }
-
-    /// Makes an engine from a stream, read once from its beginning (`IStreamReader`; TensorRT 10, RTX 1.3 to 1.4).
-    ///
-    /// # Errors
-    /// [`Error::NotInThisVersion`], [`Error::Stream`], or [`Error::Refused`].
-    pub fn deserialize_from(&self, plan: &mut (dyn Read + Send)) -> Result<Engine> {
-        self.host.slot(&table::DESERIALIZE_CUDA_ENGINE_FROM_READER)?;
-        let reader = Reader::new(self.version(), plan);
-        // SAFETY: the reader lives until the call returns.
-        let made = unsafe { raw::deserialize_cuda_engine_from_reader(self.raw(), reader.as_ptr()) };
-        if let Some(error) = reader.finish() {
-            return Err(error);
-        }
-        self.engine(made?)
-    }
-
-    /// Makes an engine from a stream read in pieces, partly straight to the GPU (`IStreamReaderV2`, from 10.7).
-    ///
-    /// # Errors
-    /// [`Error::NotInThisVersion`], [`Error::Stream`], or [`Error::Refused`].
-    pub fn deserialize_seeking(&self, plan: &mut dyn ReadSeek, copy: &dyn CopyToDevice) -> Result<Engine> {
-        self.host.slot(&table::DESERIALIZE_CUDA_ENGINE_V2)?;
-        let reader = ReaderV2::new(self.version(), plan, copy);
-        // SAFETY: the reader lives until the call returns.
-        let made = unsafe { raw::deserialize_cuda_engine_v2(self.raw(), reader.as_ptr()) };
-        if let Some(error) = reader.finish() {
-            return Err(error);
-        }
         self.engine(made?)
     }
 

@@ -48,10 +48,6 @@ fn a_damaged_plan_is_refused_in_tensorrts_own_words() {
         assert!(error.to_string().starts_with("TensorRT refused IRuntime::deserializeCudaEngine\n"), "{error}");
         assert!(error.said().unwrap().messages[0].severity <= Severity::Error);
         assert!(runtime.engine_header_size().unwrap_err().is_not_in_this_version());
-        let streamed = runtime.deserialize_from(&mut &[0x5a; 4096][..]).unwrap_err();
-        let is_10 = library.version().family() == Family::Trt10;
-        assert_eq!(streamed.is_not_in_this_version(), !is_10, "{streamed}");
-        println!("{streamed}");
     }
 }
 

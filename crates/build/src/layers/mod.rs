@@ -1,8 +1,8 @@
 //! The calls that make up each layer, one file a family.
 //!
-//! [`tell`] calls the function of the layer's kind; `network::each_kind!` lists their names. A function adds one TensorRT
-//! layer and sets its attributes. Names, checks and the places of errors are added by the caller of [`tell`]. Nothing
-//! here rewrites: what the loaded version lacks was rewritten before, or is refused.
+//! [`tell`] calls the function of the layer's kind; `network::each_kind!` lists their names. A function adds one
+//! TensorRT layer and sets its attributes. Names, checks and the places of errors are added by the caller of
+//! [`tell`]. Nothing here rewrites: what the loaded version lacks was rewritten before, or is refused.
 
 mod elementwise;
 mod indexing;

@@ -128,7 +128,8 @@ pub(crate) mod raw {
     use crate::raw::arguments::*;
 
     calls! { network_definition at IMPL {
-        fn add_attention(query: Tensor, key: Tensor, value: Tensor, normalization: i32, causal: bool) -> Made = ADD_ATTENTION;
+        fn add_attention(query: Tensor, key: Tensor, value: Tensor, normalization: i32, causal: bool)
+            -> Made = ADD_ATTENTION;
         fn add_attention_v2(query: Tensor, key: Tensor, value: Tensor, normalization: i32, causal: i32)
             -> Made = ADD_ATTENTION_V2;
         fn add_dist_collective(input: Tensor, operation: i32, reduce: i32, root: i64, groups: *mut i64, count: i64)

@@ -88,7 +88,9 @@ layers! {
         /// Sets how to interpolate; the default is nearest.
         fn set_mode(mode: InterpolationMode) = SET_RESIZE_MODE;
         /// Sets which input coordinate an output coordinate means.
-        fn set_coordinate_transformation(transformation: ResizeCoordinateTransformation) = SET_COORDINATE_TRANSFORMATION;
+        fn set_coordinate_transformation(
+            transformation: ResizeCoordinateTransformation
+        ) = SET_COORDINATE_TRANSFORMATION;
         /// Sets what happens when the output has a single pixel.
         fn set_selector_for_single_pixel(selector: ResizeSelector) = SET_SELECTOR_FOR_SINGLE_PIXEL;
         /// Sets how nearest rounds.

@@ -16,8 +16,6 @@ pub mod builder {
         fn create_optimization_profile() -> Made = CREATE_OPTIMIZATION_PROFILE;
         fn set_error_recorder(recorder: Object) -> () = SET_ERROR_RECORDER;
         fn build_serialized_network(network: Object, config: Object) -> Made = BUILD_SERIALIZED_NETWORK;
-        fn build_serialized_network_to_stream(network: Object, config: Object, writer: Object)
-            -> Done = BUILD_SERIALIZED_NETWORK_TO_STREAM;
         fn is_network_supported(network: Object, config: Object) -> bool = IS_NETWORK_SUPPORTED;
         fn set_max_threads(threads: i32) -> Done = SET_MAX_THREADS;
         fn platform_has_fast_fp16() -> bool = PLATFORM_HAS_FAST_FP16;
@@ -31,9 +29,7 @@ pub mod config {
     crate::raw::calls! { builder_config at IMPL {
         fn set_avg_timing_iterations(count: i32) -> () = SET_AVG_TIMING_ITERATIONS;
         fn set_engine_capability(capability: i32) -> () = SET_ENGINE_CAPABILITY;
-        fn set_int8_calibrator(calibrator: Object) -> () = SET_INT8_CALIBRATOR;
         fn set_algorithm_selector(selector: Object) -> () = SET_ALGORITHM_SELECTOR;
-        fn set_calibration_profile(profile: Object) -> Done = SET_CALIBRATION_PROFILE;
         fn clear_flag(flag: i32) -> () = CLEAR_FLAG;
         fn set_flag(flag: i32) -> () = SET_FLAG;
         fn flag(flag: i32) -> bool = GET_FLAG;

@@ -16,8 +16,6 @@ pub mod runtime {
         fn deserialize_cuda_engine(bytes: *const u8, size: usize) -> Made = DESERIALIZE_CUDA_ENGINE;
         fn deserialize_cuda_engine_with_factory(bytes: *const u8, size: usize, factory: Object)
             -> Made = DESERIALIZE_CUDA_ENGINE_WITH_FACTORY;
-        fn deserialize_cuda_engine_from_reader(reader: Object) -> Made = DESERIALIZE_CUDA_ENGINE_FROM_READER;
-        fn deserialize_cuda_engine_v2(reader: Object) -> Made = DESERIALIZE_CUDA_ENGINE_V2;
         fn set_error_recorder(recorder: Object) -> () = SET_ERROR_RECORDER;
         fn set_max_threads(threads: i32) -> Done = SET_MAX_THREADS;
         fn set_temporary_directory(path: Name) -> () = SET_TEMPORARY_DIRECTORY;

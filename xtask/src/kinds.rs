@@ -1,5 +1,6 @@
 //! The files that adding a layer kind touches: a kind that no pass and no other layer uses is named by its declaration
-//! and by one function in every stage, and nowhere else.
+//! and by one function in every stage, and nowhere else. The compiler names the functions that a new kind lacks; that
+//! converters in Python can add it is checked here.
 //!
 //! Tests name what they test, and `crates/convert` the layers that operators become: both are left out. So is what
 //! lists a TensorRT version as a whole and is compared with the facts about it: slots, enumerations, types of layers.
@@ -22,7 +23,10 @@ const ELSEWHERE: &[&str] = &[
     "python/torch2trt/trt/enums.py",
 ];
 
-/// Kinds that more files name than [`MOST`], with the files.
+/// Kinds that Python's network has under another name: a loop, and a plugin of either interface.
+const OTHERWISE_IN_PYTHON: [&str; 2] = ["recurrent", "plugin"];
+
+/// Kinds that more files name than [`MOST`], with the files, and those without a method in Python.
 pub fn findings(files: &[String]) -> Vec<String> {
     let sources = files.iter().filter(|file| {
         let is_code = file.ends_with(".rs") || file.ends_with(".py");
@@ -34,7 +38,16 @@ pub fn findings(files: &[String]) -> Vec<String> {
         sources.filter_map(|file| Some((file, fs::read_to_string(file).ok()?))).collect();
     let naming =
         |kind: &str| texts.iter().filter(|(_, text)| names(text, kind)).map(|(file, _)| file.as_str()).collect();
-    KINDS.iter().filter_map(|kind| too_many(kind, naming(kind))).collect()
+    let in_python = |method: &str| {
+        let defined = [format!("def {method}("), format!("    {method} = ")];
+        let api = texts.iter().filter(|(file, _)| file.starts_with("python/torch2trt/trt/"));
+        api.into_iter().any(|(_, text)| defined.iter().any(|definition| text.contains(definition)))
+    };
+    let others = network::KINDS.iter().filter(|(_, function)| !OTHERWISE_IN_PYTHON.contains(function));
+    let missing = others.filter(|(_, function)| !in_python(&format!("add_{function}")));
+    let missing =
+        missing.map(|(kind, function)| format!("layer kind {kind}: no `add_{function}` in python/torch2trt/trt"));
+    KINDS.iter().filter_map(|kind| too_many(kind, naming(kind))).chain(missing).collect()
 }
 
 fn too_many(kind: &str, files: Vec<&str>) -> Option<String> {

@@ -154,5 +154,7 @@ fn no_kind_of_layer_is_left_out() {
             n.network.layers().iter().map(|layer| layer.op.name()).collect::<Vec<_>>()
         })
         .collect();
-    assert_eq!(kinds.len(), 42, "the table has {kinds:?}");
+    let missing: Vec<_> = network::KINDS.iter().map(|(kind, _)| *kind).filter(|kind| !kinds.contains(kind)).collect();
+    // TensorRT-RTX has no plugins.
+    assert_eq!(missing, ["Plugin"]);
 }

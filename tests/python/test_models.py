@@ -6,6 +6,7 @@ to the exact result, which PyTorch computes in float64: in the deepest models Py
 
 import copy
 import importlib.util
+import os
 import time
 
 import pytest
@@ -38,8 +39,18 @@ def outputs(value):
     return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
+IS_LONG_RUN = "TORCH2TRT_TEST_CASES" in os.environ
+BETWEEN = {
+    *("vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19_bn", "densenet169", "densenet201"),
+    *("resnet34", "resnet101"),
+}
+"""Models between a smaller and a larger one of the same family, which `make test-all` runs: they are minutes together."""
+
+
 @pytest.mark.parametrize("name", list(MODELS))
 def test_model(name):
+    if name in BETWEEN and not IS_LONG_RUN:
+        pytest.skip("slow: TORCH2TRT_TEST_CASES")
     seed = int(time.time())
     print(f"seed {seed}")
     model, args, kwargs = build(name, seed)

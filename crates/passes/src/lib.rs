@@ -36,7 +36,7 @@ pub use linear::linear;
 pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
-pub use tuning::differences;
+pub use tuning::{differences, recurrences};
 
 use network::Network;
 use std::time::{Duration, Instant};
@@ -62,6 +62,8 @@ pub enum Pass {
     Legalize(Target),
     /// [`differences`]: sums that keep long convolutions from the kernels of their GPU become differences.
     Differences,
+    /// [`recurrences`]: unrolled recurrences of one row get a second one.
+    Recurrences,
 }
 
 /// What every network goes through before a target's own passes, in order.
@@ -86,7 +88,11 @@ pub const STANDARD: [Pass; 14] = [
 
 /// What a network goes through on its way to a target, after [`STANDARD`]: [`legalize`] and a clean-up.
 pub fn for_target(target: Target) -> Vec<Pass> {
-    vec![Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce]
+    let mut passes = vec![Pass::Legalize(target), Pass::Fold, Pass::Cse, Pass::Dce];
+    if let Target::Rtx(..) = target {
+        passes.insert(1, Pass::Recurrences);
+    }
+    passes
 }
 
 /// [`for_target`], and what makes it faster on a GPU of this compute capability.
@@ -111,6 +117,7 @@ impl Pass {
             Self::Dce => "dce",
             Self::Legalize(_) => "legalize",
             Self::Differences => "differences",
+            Self::Recurrences => "recurrences",
         }
     }
 
@@ -129,6 +136,7 @@ impl Pass {
             Self::Cse => cse(network),
             Self::Dce => dce(network),
             Self::Differences => differences(network),
+            Self::Recurrences => recurrences(network),
             Self::Legalize(target) => return legalize(network, *target).map_err(|e| e.in_pass(self.name())),
         };
         made.map_err(|source| Error::Pass { pass: self.name(), source })

@@ -3,6 +3,7 @@
 //! One subcommand per task, one module per subcommand. Nothing here is shipped.
 
 mod abi;
+mod additions;
 mod check;
 mod circles;
 mod docs;

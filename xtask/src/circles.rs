@@ -22,7 +22,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("crates/runtime", "check cpu engine tensor tensorrt"),
     ("crates/runtime/tensorrt", "cuda graph"),
     ("crates/simulator", "driver graphs world"),
-    ("crates/torch2trt/conversion", "calibration precision"),
     ("python", "engine file"),
 ];
 

@@ -4,10 +4,12 @@
 //! an input are reported together. Pure arithmetic: it must not know any engine.
 
 mod overlap;
+mod placed;
 
 use crate::error::{AxisFault, Error, Reason, Result, ShapeError, Side};
-use crate::{DataType, Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, TensorView, TensorViewMut};
+use crate::{Device, Dim, EngineSpec, IoSpec, Profile, SizeRange, TensorView, TensorViewMut};
 use dims::{Atom, EvalError, Expr};
+use placed::{Placed, check_view};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -383,24 +385,6 @@ impl Checked<'_> {
         }
         Ok(Some(dims))
     }
-}
-
-/// The element type of a tensor, and where it is stored.
-#[derive(Clone, Copy)]
-struct Placed {
-    dtype: DataType,
-    device: Device,
-}
-
-/// Compares type and place of one view.
-fn check_view(side: Side, io: &IoSpec, Placed { dtype, device }: Placed, expected: Device) -> Result<()> {
-    if dtype != io.dtype {
-        return Err(Error::Type { side, name: io.name.clone(), expected: io.dtype, got: dtype });
-    }
-    if device != expected {
-        return Err(Error::Device { side, name: io.name.clone(), expected, got: device });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use super::batches::Batches;
 use super::histogram::Histogram;
-use super::precision::Samples;
+use super::samples::Samples;
 use crate::{CalibrationAlgorithm, Code, Error, Options, Result, pipeline};
 use network::Network;
 use runtime::{Tensor, TensorView};

@@ -6,9 +6,11 @@ mod calibration;
 mod computed;
 mod histogram;
 mod precision;
+mod samples;
 mod verify;
 
 pub use backend::{Chosen, choose_backend};
 pub use computed::computed_in;
-pub use precision::{Int8Report, Precise, Samples, precision};
+pub use precision::{Int8Report, Precise, precision};
+pub use samples::Samples;
 pub use verify::{Comparison, Reference, Tolerance, difference, verify};

@@ -3,27 +3,12 @@
 //! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from
 //! is the caller's: tensors of PyTorch, or of a file.
 
-use super::{Tolerance, calibration};
+use super::{Samples, Tolerance, calibration};
 use crate::{Backend, Error, Options, Result, discovery, pipeline};
 use network::Network;
 use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Target};
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
-
-/// Inputs to observe a network on: tensors in host memory, in the order of the network's inputs and in its types.
-pub trait Samples {
-    /// The sample inputs, for the range of float16; `None` where there are none.
-    ///
-    /// # Errors
-    /// Those of the source.
-    fn sample(&mut self) -> Result<Option<Vec<Tensor>>>;
-
-    /// The next inputs to calibrate int8 on; `None` after the last.
-    ///
-    /// # Errors
-    /// Those of the source.
-    fn next_calibration(&mut self) -> Result<Option<Vec<Tensor>>>;
-}
 
 /// A network in the precision that was asked for.
 #[derive(Clone, Debug)]

@@ -70,8 +70,9 @@ rust-test: $(VENV)/.installed
 	TORCH2TRT_SKIPPED=$(SKIPPED) $(RUST_TEST)
 	@if [ -e $(SKIPPED) ]; then sort -u $(SKIPPED); fi
 
+# A thread for each of two processes: with more, they wait for each other on two cores.
 python-test: develop
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 # The documentation site, in target/site. Links and the structure of the navigation are checked.
 docs: develop $(VENV)/.docs

@@ -38,6 +38,7 @@ from .torch2trt import (
 )
 from ._convert import torch2trt  # after the submodule of that name, so that the attribute is the function
 from .alias import install_trt_alias
+from .archive import export as export
 from .building import keep_builder
 from .file import inspect as inspect
 from .loading import load as load

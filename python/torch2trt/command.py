@@ -1,4 +1,4 @@
-"""What the command line asks of PyTorch: models with parts in PyTorch are built, described, run and timed here.
+"""What the command line asks of PyTorch: exports, and all commands for models with parts in PyTorch.
 
 This file must not know how models are cut.
 """
@@ -6,6 +6,7 @@ This file must not know how models are cut.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from typing import Any
 
 import torch
 
+from . import command_export
 from ._convert import torch2trt
 from ._core import Error, write_file
 from .capture.errors import one_line
+from .capture.exported import number_functions
 from .capture.preserve import module_of
 from .command_inputs import Call, random_inputs, safetensors, tensors_of
 from .covered import coverage
@@ -48,6 +51,10 @@ def _build(request: dict[str, Any]) -> None:
     print(made.report)
     made.save(request["output"])
     print(f"{request['output']}: {made.report.engine}")
+
+
+def _export(request: dict[str, Any]) -> None:
+    command_export.run(request, _program(request["model"]) if os.path.isfile(request["model"]) else None)
 
 
 def _coverage(request: dict[str, Any]) -> None:
@@ -137,7 +144,8 @@ def _program(path: str) -> torch.export.ExportedProgram:
         torch2trt.Error: E0608 for what PyTorch does not read.
     """
     try:
-        return torch.export.load(path)
+        with number_functions():
+            return torch.export.load(path)
     except Exception as refused:
         raise error(
             "E0608", f"{path} cannot be read by this PyTorch: {one_line(refused)}", "give what torch.export.save wrote"
@@ -148,6 +156,7 @@ _COMMANDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "bench": _bench,
     "build --fallback": _build,
     "coverage --fallback": _coverage,
+    "export": _export,
     "run": _run,
 }
 

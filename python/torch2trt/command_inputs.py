@@ -104,7 +104,7 @@ def _invented(inputs: list[Any], nodes: dict[str, Any], spec: pytree.TreeSpec) -
         value = nodes[argument.name].meta["val"]
         if not isinstance(value, torch.Tensor):
             return value if isinstance(value, (bool, int, float)) else value.node.hint
-        return _drawn(
+        return drawn(
             [size if isinstance(size, int) else size.node.hint for size in value.shape], value.dtype, generator
         )
 
@@ -160,11 +160,11 @@ def random_inputs(engine: Any, shapes: dict[str, list[int]], seed: int) -> list[
             symbols.get(text, max(low, 1) if low != high else low)
             for text, (low, high) in zip(texts, axes, strict=True)
         ]
-        made.append(_drawn(shapes.get(name, known), getattr(torch, dtype), generator).to(engine.device))
+        made.append(drawn(shapes.get(name, known), getattr(torch, dtype), generator).to(engine.device))
     return made
 
 
-def _drawn(shape: Sequence[int], dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
+def drawn(shape: Sequence[int], dtype: torch.dtype, generator: torch.Generator) -> torch.Tensor:
     """Random numbers between -1 and 1; 0 or 1 where they are integers or truth values."""
     values = torch.rand(shape, generator=generator) * 2 - 1
     return (values if dtype.is_floating_point or dtype.is_complex else values > 0).to(dtype)

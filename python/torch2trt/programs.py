@@ -20,10 +20,13 @@ from .samples import Samples
 
 
 def captured_program(
-    module: Any, sampled: Samples, bar: _core.ProgressBar, to_cut: bool = False
+    module: Any, sampled: Samples, bar: _core.ProgressBar, to_cut: bool = False, converters: bool = True
 ) -> tuple[Captured, _core.Program]:
-    """What is captured of a model, and its program; with `to_cut`, past calls that have no form in a program."""
-    keep = [registered.method for registered in CONVERTERS.values()]
+    """What is captured of a model, and its program; with `to_cut`, past calls that have no form in a program.
+
+    Without `converters`, calls that a user's converters take stay operators.
+    """
+    keep = [registered.method for registered in CONVERTERS.values()] if converters else []
     known = known_operators()
 
     def take(args: tuple[Any, ...], kwargs: dict[str, Any], others: Others | None = None) -> Captured:

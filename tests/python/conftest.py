@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import replay  # noqa: F401  (finds torch2trt)
 from skips import (  # noqa: F401  (hooks)
@@ -10,7 +12,19 @@ from skips import (  # noqa: F401  (hooks)
     pytest_runtest_makereport,
     pytest_sessionstart,
 )
+from archived import both_ways, share
 from torch2trt import _core
+
+
+@pytest.fixture(autouse=True)
+def archives(request, monkeypatch, tmp_path_factory):
+    """Sends the conversions of a drawn share of the tests through archives, too."""
+    if random.SystemRandom().random() >= share(request.module.__name__):
+        yield
+        return
+    with both_ways(monkeypatch, tmp_path_factory.mktemp("archive", numbered=True)) as different:
+        yield
+    assert not different, "\n".join(["the archive differs from memory:", *different])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-//! Archives of exported programs: what `torch.export.save` writes, read without Python.
+//! Archives of exported programs: what `torch.export.save` and `torch2trt.export` write, read without Python.
 //!
 //! An archive (`.pt2`) is a zip file with the graph as JSON and the weights as raw bytes, which are lent to the program
 //! as they lie in the file. What [`open`] makes of it is what the capture of the Python half makes of the same exported
@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bindings;
+mod captured;
 mod error;
 mod expression;
 mod graph;
@@ -26,6 +28,7 @@ mod values;
 mod weights;
 mod zip;
 
+pub use captured::{Captured, Ranges};
 pub use error::{Error, Result};
 pub use open::open;
 pub use schema::returns_view;
@@ -47,8 +50,25 @@ pub struct Archive {
     /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same
     /// outputs, and leaves these as they are.
     pub written: Vec<String>,
+    /// What `torch2trt.export` recorded of the model; `None` of an archive that `torch.export.save` wrote.
+    pub captured: Option<Captured>,
     /// The PyTorch that wrote the archive, as it calls itself.
     pub torch_version: String,
+}
+
+impl Archive {
+    /// The names of the engine's inputs and outputs: those that were recorded, or the model's own.
+    pub fn names(&self) -> (Vec<String>, Vec<String>) {
+        let inputs = self.program.inputs().iter().map(|id| self.program.value(*id).name.clone()).collect();
+        let computed = self.outputs.iter().filter(|leaf| leaf.constant.is_none());
+        let outputs = computed.map(|leaf| leaf.name.clone()).collect();
+        let recorded = self.captured.as_ref().map(|captured| (&captured.input_names, &captured.output_names));
+        let given = |given: Option<&Vec<String>>, own: Vec<String>| match given {
+            Some(given) if given.len() == own.len() => given.clone(),
+            _ => own,
+        };
+        (given(recorded.map(|(names, _)| names), inputs), given(recorded.map(|(_, names)| names), outputs))
+    }
 }
 
 /// A leaf of what goes in or comes out.

@@ -1,5 +1,6 @@
 //! From a path to an archive: which layout it has, and whether that is read here.
 
+use crate::captured::Captured;
 use crate::model::{ExportedProgram, Versioned};
 use crate::weights::Weights;
 use crate::zip::Entries;
@@ -42,7 +43,8 @@ pub fn open(path: &Path) -> Result<Archive> {
     let exported: ExportedProgram = serde_json::from_slice(&text).map_err(wrong)?;
     drop(text);
     let mut weights = Weights::new(&entries, &root, &model)?;
-    read::read(exported, &mut weights, version.torch_version)
+    let captured = Captured::read(&entries, &root)?;
+    read::read(exported, captured, &mut weights, version.torch_version)
 }
 
 fn newer() -> String {

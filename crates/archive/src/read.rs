@@ -5,13 +5,12 @@
 //! `python/torch2trt/capture/walk.py` does with the graph in memory.
 
 use crate::arguments::{self, Values};
-use crate::model::{
-    Argument as Given, Constant, ExportedProgram, Graph, InputSpec, Node, NumberArgument, OutputSpec, TensorMeta,
-};
+use crate::captured::Captured;
+use crate::model::{Argument as Given, Constant, ExportedProgram, Graph, Node, NumberArgument, OutputSpec, TensorMeta};
 use crate::strided::Layout;
 use crate::values::Symbols;
 use crate::weights::Weights;
-use crate::{Archive, Error, Leaf, Result, Signature, graph, model, origin, schema};
+use crate::{Archive, Error, Result, Signature, graph, model, origin, schema};
 use bytes::Bytes;
 use dims::Dim;
 use indexmap::IndexMap;
@@ -19,7 +18,12 @@ use program::{Argument, Program, ScalarType, Source, Value, ValueId, WeightKind}
 use std::collections::{HashMap, HashSet};
 
 /// The program of an exported one.
-pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_version: String) -> Result<Archive> {
+pub(crate) fn read(
+    exported: ExportedProgram,
+    captured: Option<Captured>,
+    weights: &mut Weights<'_>,
+    torch_version: String,
+) -> Result<Archive> {
     let ExportedProgram { graph_module: module, range_constraints } = exported;
     let mut graph = module.graph;
     graph::inline_grad_modes(&mut graph)?;
@@ -28,20 +32,38 @@ pub(crate) fn read(exported: ExportedProgram, weights: &mut Weights<'_>, torch_v
         module.module_call_graph.iter().find(|call| call.fqn.is_empty()).and_then(|call| call.signature.as_ref());
     let signature = call.and_then(|call| Signature::read(call, &module.treespec_namedtuple_fields));
     let written = written(&module.signature.output_specs);
-    let outputs: Vec<&Given> = module.signature.output_specs.iter().filter_map(OutputSpec::returned).collect();
-    let symbols = Symbols::new(&graph, range_constraints);
+    let mut outputs: Vec<Given> =
+        module.signature.output_specs.iter().filter_map(OutputSpec::returned).cloned().collect();
+    for (place, name) in captured.iter().flat_map(|captured| &captured.unreturned) {
+        if let Some(output) = outputs.get_mut(*place) {
+            *output = Given::Number(NumberArgument::Name(name.clone()));
+        }
+    }
+    let outputs: Vec<&Given> = outputs.iter().collect();
+    let given = captured.as_ref().map(|captured| captured.symbols.clone()).unwrap_or_default();
+    let symbols = Symbols::new(&graph, range_constraints, given);
     let live = graph::live(&graph, &outputs, &symbols.numbers);
     let program = Program::new();
     let (ids, computed) = (HashMap::new(), HashMap::new());
     let mut reader = Reader { graph: &graph, live, program, ids, computed, symbols, source: Source::default() };
-    let inputs = reader.bind_inputs(&module.signature.input_specs, signature.as_ref())?;
+    let names = match &captured {
+        Some(captured) => Some(captured.inputs().iter().map(|leaf| leaf.name.clone()).collect()),
+        None => signature.as_ref().map(Signature::input_names),
+    };
+    let inputs = reader.bind_inputs(&module.signature.input_specs, names)?;
     reader.bind_weights(&module.signature.input_specs, weights)?;
     for node in &graph.nodes {
         reader.record(node)?;
     }
-    let outputs = reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?;
+    let outputs = match &captured {
+        Some(captured) => reader.bind_described(&outputs, captured.outputs())?,
+        None => reader.bind_outputs(&outputs, signature.as_ref(), &inputs)?,
+    };
     reader.symbols.narrow(&mut reader.program);
-    Ok(Archive { program: reader.program, inputs, outputs, signature, written, torch_version })
+    if let Some(captured) = &captured {
+        captured.check(&inputs, &outputs)?;
+    }
+    Ok(Archive { program: reader.program, inputs, outputs, signature, written, captured, torch_version })
 }
 
 /// The names of what the model writes to.
@@ -70,7 +92,7 @@ impl OutputSpec {
 /// The state of one walk: values seen so far, and the place of the node that is read, which errors are about.
 pub(crate) struct Reader<'g> {
     graph: &'g Graph,
-    live: HashSet<&'g str>,
+    pub(crate) live: HashSet<&'g str>,
     pub(crate) program: Program,
     pub(crate) ids: HashMap<&'g str, ValueId>,
     /// Integers computed from data, and the symbol of each.
@@ -80,110 +102,14 @@ pub(crate) struct Reader<'g> {
 }
 
 impl<'g> Reader<'g> {
-    // Bindings
-
-    fn bind_inputs(&mut self, specs: &'g [InputSpec], signature: Option<&Signature>) -> Result<Vec<Leaf>> {
-        let given: Vec<&InputSpec> = specs
-            .iter()
-            .filter(|spec| matches!(spec, InputSpec::UserInput { .. } | InputSpec::ConstantInput { .. }))
-            .collect();
-        let names = signature.map(Signature::input_names).filter(|names| names.len() == given.len());
-        let mut leaves = Vec::with_capacity(given.len());
-        for (k, spec) in given.into_iter().enumerate() {
-            let name = |own: &str| names.as_ref().and_then(|names| names.get(k)).map_or(own, String::as_str).to_owned();
-            leaves.push(match spec {
-                InputSpec::UserInput { arg: Given::Tensor(own) } => self.bind_input(own, name(own))?,
-                InputSpec::ConstantInput { name: own, value } => {
-                    Leaf { name: name(own), constant: Some(constant(value)), is_number: false }
-                }
-                _ => {
-                    let problem = format!("argument {k} of the model is neither a tensor nor a constant");
-                    return Err(
-                        self.error(problem, "dynamic_shapes may only make dimensions of tensors dynamic, not numbers")
-                    );
-                }
-            });
-        }
-        Ok(leaves)
-    }
-
-    fn bind_input(&mut self, own: &'g str, name: String) -> Result<Leaf> {
-        let meta = self.meta(own)?;
-        let read = self.symbols.tensor(&name, meta, Some(&name), &mut self.program);
-        let (dtype, dims) = read.map_err(|problem| self.error(problem, STATIC))?;
-        let id = self.program.add_input(Value { name: name.clone(), dtype, dims });
-        self.define(own, id)?;
-        Ok(Leaf { name, constant: None, is_number: false })
-    }
-
-    fn bind_weights(&mut self, specs: &'g [InputSpec], weights: &mut Weights<'_>) -> Result<()> {
-        for spec in specs {
-            let (own, name, kind) = match spec {
-                InputSpec::Parameter { arg, parameter_name } => (arg, parameter_name, WeightKind::Parameter),
-                InputSpec::Buffer { arg, buffer_name } => (arg, buffer_name, WeightKind::Buffer),
-                InputSpec::TensorConstant { arg, tensor_constant_name } => {
-                    (arg, tensor_constant_name, WeightKind::Constant)
-                }
-                _ => continue,
-            };
-            if !self.live.contains(own.name.as_str()) {
-                continue;
-            }
-            let tensor = weights.get(name)?;
-            let dims = tensor.dims.into_iter().map(Dim::Static).collect();
-            let value = Value { name: name.clone(), dtype: tensor.dtype, dims };
-            let id = self.program.add_weight(value, kind, tensor.data)?;
-            self.define(&own.name, id)?;
-        }
-        Ok(())
-    }
-
-    fn bind_outputs(
-        &mut self,
-        outputs: &[&Given],
-        signature: Option<&Signature>,
-        inputs: &[Leaf],
-    ) -> Result<Vec<Leaf>> {
-        self.source = Source::default();
-        let taken: Vec<String> =
-            inputs.iter().filter(|leaf| leaf.constant.is_none()).map(|leaf| leaf.name.clone()).collect();
-        let names =
-            signature.map(|signature| signature.output_names(&taken)).filter(|names| names.len() == outputs.len());
-        let mut leaves = Vec::with_capacity(outputs.len());
-        for (k, output) in outputs.iter().enumerate() {
-            let name = names.as_ref().and_then(|names| names.get(k)).cloned().unwrap_or_else(|| format!("output_{k}"));
-            let value = match output {
-                Given::None => Argument::None,
-                Given::Tensor(value) => Argument::Value(self.tensor(value)?),
-                Given::Int(value) => Argument::Int(Dim::Static(*value)),
-                Given::Float(value) => Argument::Float(*value),
-                Given::Bool(value) => Argument::Bool(*value),
-                Given::Text(value) => Argument::String(value.clone()),
-                Given::Complex(value) => Argument::Complex(value.real.0, value.imag.0),
-                Given::Number(NumberArgument::Name(value)) => self.number_output(value)?,
-                _ => {
-                    return Err(
-                        self.error(format!("output `{name}` is no tensor, and no plain value"), "return tensors")
-                    );
-                }
-            };
-            let runs =
-                matches!(&value, Argument::Value(_)) || matches!(&value, Argument::Int(size) if !size.is_static());
-            let is_number = runs && matches!(output, Given::Number(_));
-            leaves.push(Leaf { name, constant: (!runs).then(|| value.clone()), is_number });
-            self.program.add_output(value)?;
-        }
-        Ok(leaves)
-    }
-
-    fn define(&mut self, name: &'g str, id: ValueId) -> Result<()> {
+    pub(crate) fn define(&mut self, name: &'g str, id: ValueId) -> Result<()> {
         match self.ids.insert(name, id) {
             None => Ok(()),
             Some(_) => Err(Error::inconsistent(format!("`{name}` is defined twice"))),
         }
     }
 
-    fn meta(&self, name: &str) -> Result<&'g TensorMeta> {
+    pub(crate) fn meta(&self, name: &str) -> Result<&'g TensorMeta> {
         let found = self.graph.tensor_values.get(name);
         found.ok_or_else(|| Error::inconsistent(format!("nothing is said of the tensor `{name}`")))
     }
@@ -336,7 +262,7 @@ impl<'g> Reader<'g> {
     }
 }
 
-const STATIC: &str = "make that dimension static: leave it out of dynamic_shapes";
+pub(crate) const STATIC: &str = "make that dimension static: leave it out of dynamic_shapes";
 
 impl Values for Reader<'_> {
     fn tensor(&self, name: &str) -> Result<ValueId> {
@@ -384,7 +310,7 @@ fn first_name(node: &Node) -> String {
     names.first().copied().unwrap_or_default().to_owned()
 }
 
-fn constant(value: &Constant) -> Argument {
+pub(crate) fn constant(value: &Constant) -> Argument {
     match value {
         Constant::None(_) => Argument::None,
         Constant::Int(value) => Argument::Int(Dim::Static(*value)),

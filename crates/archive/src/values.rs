@@ -79,6 +79,8 @@ pub(crate) struct Symbols<'g> {
     bound: HashSet<String>,
     /// Those that the program calls otherwise.
     names: HashMap<String, String>,
+    /// The names that the archive gives to symbols.
+    given: HashMap<String, String>,
     /// Sizes by the text of their expression.
     known: HashMap<String, Dim>,
     /// The ranges of the symbols that the program has.
@@ -86,13 +88,18 @@ pub(crate) struct Symbols<'g> {
 }
 
 impl<'g> Symbols<'g> {
-    pub(crate) fn new(graph: &'g Graph, ranges: HashMap<String, RangeConstraint>) -> Self {
+    pub(crate) fn new(
+        graph: &'g Graph,
+        ranges: HashMap<String, RangeConstraint>,
+        given: HashMap<String, String>,
+    ) -> Self {
         let numbers = Numbers::new(graph);
         Self {
             numbers,
             ranges,
             bound: HashSet::new(),
             names: HashMap::new(),
+            given,
             known: HashMap::new(),
             rounded: Known::default(),
         }
@@ -142,7 +149,7 @@ impl<'g> Symbols<'g> {
             },
             _ => -1,
         };
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = self.given.get(symbol).map(String::as_str).or(wanted) {
             let name = sizes::free_name(wanted, &|name| program.symbols().contains_key(name));
             self.names.insert(symbol.clone(), name);
             self.known.clear();

@@ -40,13 +40,13 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     let (output, onnx) = arguments.outputs()?;
     let archive = torch2trt::read_archive(&arguments.file)?;
     screen.line(read(&arguments.file, &archive))?;
-    for name in &archive.written {
-        screen.line(format!("note: the model writes to `{name}` when it runs; the engine leaves it as it is"))?;
+    for note in notes(&archive) {
+        screen.line(format!("note: {note}"))?;
     }
     let mut options = arguments.options(&archive, site_packages)?;
     let torch2trt::Chosen { backend, reason } = torch2trt::choose_backend(&options, None);
     options.convert.backend = backend;
-    options.profiles = arguments.ranges.profile(&archive.program, &options.convert)?.into_iter().collect();
+    options.profiles = arguments.ranges.profiles(&archive, &options.convert)?;
     let network =
         torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
     let made = arguments.samples.precise(&network, &options, screen)?;
@@ -78,6 +78,15 @@ fn read(path: &Path, archive: &Archive) -> String {
     let bytes: usize = program.weights().map(|weight| weight.data.len()).sum();
     let (calls, size) = (program.nodes().len(), megabytes(bytes as u64));
     format!("{}: {calls} operator calls, {size} of weights, from PyTorch {}", path.display(), archive.torch_version)
+}
+
+/// How the network differs from the model: the warnings of the capture, or what the graph shows.
+fn notes(archive: &Archive) -> Vec<String> {
+    let written = |name| format!("the model writes to `{name}` when it runs; the engine leaves it as it is");
+    match &archive.captured {
+        Some(captured) => captured.notes.clone(),
+        None => archive.written.iter().map(written).collect(),
+    }
 }
 
 /// What an engine file is written from, and what runs it where that can be run here.

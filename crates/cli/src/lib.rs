@@ -10,6 +10,7 @@ mod build;
 mod coverage;
 mod doctor;
 mod engine;
+mod export;
 mod info;
 mod machine;
 mod parts;
@@ -39,8 +40,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Convert a model that torch.export.save wrote
+    /// Convert a model that `export` or torch.export.save wrote
     Build(Box<build::Arguments>),
+    /// Write a model of Python into an archive that `build` converts (needs the Python package)
+    Export(Box<export::Arguments>),
     /// The operators of a model that torch.export.save wrote, and which of them convert
     Coverage(coverage::Arguments),
     /// What an engine file holds: inputs, outputs, sizes, parts, what it was built by and for
@@ -60,6 +63,7 @@ impl Command {
     fn for_pytorch(&self) -> Result<Option<serde_json::Value>, Failure> {
         match self {
             Self::Build(arguments) => arguments.for_pytorch(),
+            Self::Export(arguments) => Ok(Some(arguments.for_pytorch())),
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
             Self::Bench(arguments) => Ok(arguments.for_pytorch()),
@@ -119,7 +123,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, site_packages: Vec<Pa
     main_with(arguments, site_packages, None)
 }
 
-/// As [`main`]; `pytorch` runs what only PyTorch can: models with parts in PyTorch.
+/// As [`main`]; `pytorch` runs what only PyTorch can: models of Python, and models with parts in PyTorch.
 pub fn main_with(
     arguments: impl IntoIterator<Item = OsString>,
     site_packages: Vec<PathBuf>,
@@ -143,6 +147,7 @@ pub fn main_with(
     let screen = &mut Screen(&mut out);
     let done = match arguments.command {
         Command::Build(arguments) => build::run(&arguments, site_packages, screen),
+        Command::Export(_) => Ok(()), // PyTorch ran it
         Command::Coverage(arguments) => coverage::run(&arguments, screen),
         Command::Info(arguments) => info::run(&arguments, screen),
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),

@@ -1,4 +1,5 @@
-//! What only PyTorch can do: cut a model around calls that do not convert, and run the parts that stay in PyTorch.
+//! What only PyTorch can do: capture a model, cut one around calls that do not convert, and run the parts that stay in
+//! PyTorch.
 //!
 //! A command becomes a request, a JSON object with the arguments under Python's names, which the Python package
 //! answers. The program that is built without Python has nobody to ask, and reports what to install.
@@ -38,7 +39,10 @@ pub(crate) fn run(request: &Value, pytorch: Option<&dyn PyTorch>) -> u8 {
 }
 
 fn missing(command: &str) -> Error {
-    let message = format!("`{command}` needs PyTorch for a model with parts in PyTorch; this program has none");
+    let message = match command {
+        "export" => "`export` runs a model's Python code with the Python package; this program has none".to_owned(),
+        _ => format!("`{command}` needs PyTorch for a model with parts in PyTorch; this program has none"),
+    };
     Error::new(Code::Requirement, message)
         .with_help("pip install torch2trt torch, and use the `torch2trt` that it installs, or python -m torch2trt")
 }
@@ -72,6 +76,7 @@ mod tests {
         let error = missing("build --fallback");
         assert_eq!(error.code(), Code::Requirement);
         assert!(error.to_string().contains("python -m torch2trt"));
+        assert!(missing("export").to_string().contains("`export` runs a model's Python code"));
     }
 
     #[test]

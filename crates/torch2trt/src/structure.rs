@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 /// The structure of the arguments and of the return value.
 pub fn call_structure(archive: &Archive) -> Value {
+    if let Some(captured) = &archive.captured {
+        return captured.model.clone();
+    }
     let signature = archive.signature.as_ref();
     let inputs = signature.and_then(|signature| inputs(signature, &archive.inputs));
     let outputs = signature.and_then(|signature| outputs(&signature.returns, &archive.outputs));
@@ -174,7 +177,7 @@ mod tests {
 
     fn archive(signature: Option<Signature>, inputs: Vec<Leaf>, outputs: Vec<Leaf>) -> Value {
         let (program, written, torch_version) = (program::Program::new(), Vec::new(), String::new());
-        call_structure(&Archive { program, inputs, outputs, signature, written, torch_version })
+        call_structure(&Archive { program, inputs, outputs, signature, written, captured: None, torch_version })
     }
 
     #[test]

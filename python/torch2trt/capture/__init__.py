@@ -92,7 +92,7 @@ class Captured:
     fixed: list[str] = field(default_factory=list)
     """Numbers that a traced run read out of the sample inputs, as `AtenGraph.fixed` has it."""
     graph: AtenGraph | None = None
-    """The graph itself, where calls were kept whole or it was captured to be cut into parts."""
+    """The graph itself; None of a model that was not captured as a whole."""
     whole: Whole | None = None
     """The graph with its program, where it was captured to be cut into parts."""
     computed_in: list[list[str]] = field(default_factory=list)
@@ -220,8 +220,7 @@ def capture(
         "fixed": graph.fixed,
         "whole": walked and Whole(graph, walked),
     }
-    held = graph if kept or to_cut else None
-    return Captured(program, inputs, graph.tree, reason, kept, constants, graph=held, **found)
+    return Captured(program, inputs, graph.tree, reason, kept, constants, graph=graph, **found)
 
 
 def _graph(

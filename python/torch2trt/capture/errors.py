@@ -9,7 +9,9 @@ This file must not know how capturing works.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from .._core import Error
 from ..errors import body, outside
@@ -76,7 +78,23 @@ class CaptureWarning(UserWarning):
 
 def warn(message: str) -> None:
     """A CaptureWarning at the user's call: the first line outside of this package."""
+    if (noted := _noted.get()) is not None:
+        noted.append(message)
     warnings.warn_explicit(message, CaptureWarning, *outside())
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Lists every CaptureWarning that is given inside."""
+    found: list[str] = []
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
+
+
+_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:

@@ -67,6 +67,8 @@ class AtenGraph:
     """Decisions that the model took by values of its inputs in a traced run: one line each."""
     kept: dict[int, Kept] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
+    exported: torch.export.ExportedProgram | None = None
+    """What torch.export returned, whose graph it is; None of a traced graph."""
 
 
 class ExportRefused(Exception):
@@ -185,6 +187,7 @@ def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> At
         outputs=outputs,
         tree=OutputTree(program.call_spec.out_spec, constants, inputs.names),
         ranges={symbol: _bounds(str(symbol), bounds) for symbol, bounds in program.range_constraints.items()},
+        exported=program,
     )
 
 

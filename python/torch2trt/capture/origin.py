@@ -78,6 +78,13 @@ def _clean(path: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def model_trace(trace: str) -> str:
+    """The frames of the model's code in a trace, or the innermost frame where all of it is PyTorch's."""
+    frames = [frame for frame in re.split(r'(?m)^(?= *File ")', trace) if _FRAME.search(frame)]
+    return "".join([frame for frame in frames if is_user_code(_FRAME.findall(frame)[0][0])] or frames[-1:])
+
+
+@lru_cache(maxsize=4096)
 def _innermost(trace: str) -> tuple[str, int, str]:
     frames = _FRAME.findall(trace)
     for file, line, function in reversed(frames):

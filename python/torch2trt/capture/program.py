@@ -98,6 +98,8 @@ class Program:
     weights: list[Weight] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     outputs: list[Arg] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """The names of symbols in the graph, and in the program where that has another."""
 
     def emit(self, builder: Any) -> None:
         """Replays the program into `builder`, in the order of the fields above."""

@@ -317,6 +317,7 @@ class _Walker(ReadNumbers, SizedFloats):
             if name:
                 taken = {known.name for known in self.program.symbols}
                 self.symbols[symbol] = renamed(symbol, name, taken)
+                self.program.renamed[symbol.name] = self.symbols[symbol].name
             name = self.symbols.get(symbol, symbol).name
             self.program.symbols.append(Symbol(name, lower, upper, -1 if is_unbacked(symbol) else size))
 

@@ -63,12 +63,10 @@ impl Arguments {
     /// The options for this archive; the outputs are those that the model computes.
     pub(super) fn options(&self, archive: &Archive, site_packages: Vec<PathBuf>) -> Result<Options, Failure> {
         let mut options = Options { site_packages, ..self.options.clone() };
-        let computed = archive.outputs.iter().filter(|leaf| leaf.constant.is_none());
-        let own: Vec<String> = computed.map(|leaf| leaf.name.clone()).collect();
-        let inputs = archive.program.inputs().iter().map(|id| archive.program.value(*id).name.clone()).collect();
+        let (inputs, outputs) = archive.names();
         let convert = &mut options.convert;
         convert.input_names = completed("--input-name", &convert.input_names, inputs)?;
-        convert.output_names = completed("--output-name", &convert.output_names, own)?;
+        convert.output_names = completed("--output-name", &convert.output_names, outputs)?;
         if self.options.convert.input_names.is_empty() && self.options.convert.output_names.is_empty() {
             return Ok(options);
         }

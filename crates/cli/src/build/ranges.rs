@@ -4,10 +4,10 @@ use crate::Failure;
 use crate::tensors::shape;
 use clap::Args;
 use dims::{Dim, Range};
-use program::Program;
+use program::{Program, Value};
 use runtime::{Profile, SizeRange};
 use std::collections::BTreeMap;
-use torch2trt::{Backend, Code, ConvertOptions, Error};
+use torch2trt::{Archive, Backend, Code, ConvertOptions, Error};
 
 /// Sizes of dynamic axes.
 #[derive(Args)]
@@ -33,12 +33,40 @@ impl Arguments {
         serde_json::json!({ "min": of(&self.min), "opt": of(&self.opt), "max": of(&self.max) })
     }
 
+    /// The profiles: those that the archive records, or one of the sizes that are asked for.
+    ///
+    /// # Errors
+    /// As [`Self::profile_within`].
+    pub(super) fn profiles(&self, archive: &Archive, options: &ConvertOptions) -> Result<Vec<Profile>, Failure> {
+        let program = &archive.program;
+        let recorded = archive.captured.as_ref().map_or(&[][..], |captured| captured.profiles.as_slice());
+        let mut ranges = exported(program);
+        for (number, recorded) in recorded.iter().enumerate() {
+            narrow(program, &mut ranges, recorded, number == 0);
+        }
+        let asks = self.given().next().is_some() || options.max_batch_size.is_some();
+        if asks || recorded.is_empty() {
+            return Ok(self.profile_within(ranges, program, options)?.into_iter().collect());
+        }
+        let size = |(min, opt, max): &(i64, i64, i64)| SizeRange { min: *min, opt: *opt, max: *max };
+        let profile = |axes: &torch2trt::RecordedRanges| {
+            let axes = named(program, options)
+                .filter_map(|(input, name)| Some((name, axes.get(&input.name)?.iter().map(size).collect())));
+            Profile { symbols: BTreeMap::new(), axes: axes.collect() }
+        };
+        Ok(recorded.iter().map(profile).collect())
+    }
+
     /// The ranges of every axis; `None` for a model of fixed sizes, and for the CPU engine where a size has no end.
     ///
     /// # Errors
     /// E0307 for shapes that do not fit the model or each other, and for TensorRT where a size has no end.
-    pub(super) fn profile(&self, program: &Program, options: &ConvertOptions) -> Result<Option<Profile>, Failure> {
-        let mut ranges = exported(program);
+    fn profile_within(
+        &self,
+        mut ranges: Ranges,
+        program: &Program,
+        options: &ConvertOptions,
+    ) -> Result<Option<Profile>, Failure> {
         let limits = ranges.clone();
         for (end, name, sizes) in self.given() {
             set(program, &mut ranges, end, name, sizes)?;
@@ -61,11 +89,8 @@ impl Arguments {
             return Ok(None);
         }
         let axes = |dims: &[Dim]| dims.iter().map(|dim| axis(dim, &ranges)).collect::<Option<Vec<SizeRange>>>();
-        let inputs = program.inputs().iter().map(|id| program.value(*id));
-        let own = inputs.clone().map(|input| &input.name).skip(options.input_names.len());
-        let names = options.input_names.iter().chain(own).cloned();
         let axes: Option<BTreeMap<String, Vec<SizeRange>>> =
-            inputs.zip(names).map(|(input, name)| Some((name, axes(&input.dims)?))).collect();
+            named(program, options).map(|(input, name)| Some((name, axes(&input.dims)?))).collect();
         Ok(axes.map(|axes| Profile { symbols: BTreeMap::new(), axes }))
     }
 
@@ -92,6 +117,13 @@ impl Arguments {
         let shapes = ends.into_iter().flat_map(|(end, shapes)| shapes.iter().map(move |shape| (end, shape)));
         shapes.map(|(end, (name, sizes))| (end, name.as_str(), sizes.as_slice()))
     }
+}
+
+/// The inputs of a program, and the names that the engine gives them.
+fn named<'p>(program: &'p Program, options: &'p ConvertOptions) -> impl Iterator<Item = (&'p Value, String)> {
+    let inputs = program.inputs().iter().map(|id| program.value(*id));
+    let own = inputs.clone().map(|input| &input.name).skip(options.input_names.len());
+    inputs.zip(options.input_names.iter().chain(own).cloned())
 }
 
 /// What of a range an option is about.
@@ -137,6 +169,21 @@ fn exported(program: &Program) -> Ranges {
         Some((symbol.to_string(), SizeRange { min, opt: known.hint.clamp(min, max.max(min)), max }))
     };
     inputs.filter_map(range).collect()
+}
+
+/// Limits the ranges of symbols to those of a recorded profile; the first one replaces them, others widen it.
+fn narrow(program: &Program, ranges: &mut Ranges, recorded: &torch2trt::RecordedRanges, is_first: bool) {
+    let inputs = program.inputs().iter().map(|id| program.value(*id));
+    let axes = inputs.flat_map(|input| input.dims.iter().zip(recorded.get(&input.name).into_iter().flatten()));
+    for (dim, (min, opt, max)) in axes {
+        if let [symbol] = dim.symbols().as_slice()
+            && *dim == Dim::symbol(symbol)
+            && let Some(range) = ranges.get_mut(&**symbol)
+        {
+            let wide = SizeRange { min: range.min.min(*min), opt: range.opt, max: range.max.max(*max) };
+            *range = if is_first { SizeRange { min: *min, opt: *opt, max: *max } } else { wide };
+        }
+    }
 }
 
 /// The range of the batch: axis 0 of the first input.
@@ -278,7 +325,7 @@ fn wrong(message: String, help: impl Into<String>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use program::{ScalarType, Symbol, Value};
+    use program::{ScalarType, Symbol};
 
     fn program(max: Option<i64>) -> Program {
         let mut program = Program::new();
@@ -293,6 +340,12 @@ mod tests {
     fn asked(min: &[&str], opt: &[&str], max: &[&str]) -> Arguments {
         let read = |shapes: &[&str]| shapes.iter().map(|text| shape(text).unwrap()).collect();
         Arguments { min: read(min), opt: read(opt), max: read(max) }
+    }
+
+    impl Arguments {
+        fn profile(&self, program: &Program, options: &ConvertOptions) -> Result<Option<Profile>, Failure> {
+            self.profile_within(exported(program), program, options)
+        }
     }
 
     fn on(backend: Backend) -> ConvertOptions {

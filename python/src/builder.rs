@@ -229,7 +229,8 @@ impl Program {
     /// Every operator of the program: (overload, number of calls, whether it converts). A call that a user's converter
     /// takes is listed as `torch2trt.call.default`.
     fn coverage(&self) -> Vec<(String, usize, bool)> {
-        torch2trt::coverage(&self.program, Some(&Known))
+        let found = torch2trt::coverage(&self.program, Some(&Known));
+        found.into_iter().map(|operator| (operator.target, operator.calls, operator.converts)).collect()
     }
 
     /// The calls that a user's converters take: the index of each node, and the key of capture's record.

@@ -1,7 +1,7 @@
 //! Engines: torch tensors in, torch tensors out.
 
 use crate::error::OrRaise;
-use crate::out::Out;
+use crate::out::{Made, Out};
 use crate::tensor::{Maker, TorchTensor, current_stream};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -74,7 +74,7 @@ impl Engine {
         let device = self.engine().device();
         let mut tensors = Vec::with_capacity(dims.len());
         for (index, (maker, dims)) in self.makers(py)?.iter().zip(dims).enumerate() {
-            let own = (self.engine().spec().outputs[index].dtype, device);
+            let own = Made { dtype: self.engine().spec().outputs[index].dtype, device };
             let others = inputs.iter().chain(&tensors);
             let given = out.map(|out| out.direct(index, &dims, own, others)).transpose()?;
             tensors.push(given.flatten().map_or_else(|| maker.make(py, dims), Ok)?);

@@ -11,6 +11,13 @@ use pyo3::types::PyList;
 use runtime::{DataType, Device, IoSpec};
 use std::collections::HashMap;
 
+/// What an engine makes for an output: the element type, and where it is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Made {
+    pub(crate) dtype: DataType,
+    pub(crate) device: Device,
+}
+
 pub(crate) struct Out<'s, 'py> {
     tensors: Vec<Bound<'py, PyAny>>,
     outputs: &'s [IoSpec],
@@ -54,14 +61,14 @@ impl<'s, 'py> Out<'s, 'py> {
         &self,
         index: usize,
         dims: &[i64],
-        (dtype, device): (DataType, Device),
+        made: Made,
         mut others: impl Iterator<Item = &'t TorchTensor>,
     ) -> PyResult<Option<TorchTensor>> {
         self.check(index, dims)?;
         let given = &self.tensors[index];
         let tensor = TorchTensor::new(given)?;
         let is_itself = tensor.bind(given.py()).is(given);
-        let same = [tensor.dtype, self.outputs[index].dtype] == [dtype; 2] && tensor.device == device;
+        let same = [tensor.dtype, self.outputs[index].dtype] == [made.dtype; 2] && tensor.device == made.device;
         Ok((is_itself && same && !others.any(|other| tensor.overlaps(other))).then_some(tensor))
     }
 

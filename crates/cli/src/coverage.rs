@@ -30,15 +30,15 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
     let archive = torch2trt::read_archive(&arguments.file)?;
     let found = torch2trt::coverage(&archive.program, None);
-    let row = |(operator, calls, converts): &(String, usize, bool)| {
+    let row = |operator: &torch2trt::Coverage| {
         vec![
-            operator.clone(),
-            format!("x{calls}"),
-            if *converts { String::new() } else { "does not convert".to_owned() },
+            operator.target.clone(),
+            format!("x{}", operator.calls),
+            if operator.converts { String::new() } else { "does not convert".to_owned() },
         ]
     };
     screen.columns(&found.iter().map(row).collect::<Vec<_>>())?;
-    let missing = found.iter().filter(|(.., converts)| !converts).count();
+    let missing = found.iter().filter(|operator| !operator.converts).count();
     screen.line(format!("{} of {} operators convert", found.len() - missing, found.len()))?;
     if missing == 0 { Ok(()) } else { Err(Failure::Said) }
 }

@@ -301,12 +301,25 @@ fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
     })
 }
 
-/// Every operator that occurs in the program: how often, and whether it converts.
-pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<(String, usize, bool)> {
+/// An operator that occurs in a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// The overload.
+    pub target: String,
+    /// How often it is called.
+    pub calls: usize,
+    /// Whether every call converts.
+    pub converts: bool,
+}
+
+/// Every operator that occurs in the program, most frequent first.
+pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<Coverage> {
     let lacking = program.nodes().iter().filter(|node| converter(program, node).is_none());
     let lacking: HashSet<&str> = lacking.map(|node| node.target.as_str()).collect();
     let converts = |target: &str| !lacking.contains(target) || foreign.is_some_and(|f| f.converts(target));
-    program.operator_counts().into_iter().map(|(t, n)| (t.to_owned(), n, converts(t))).collect()
+    let entry =
+        |(target, calls): (&str, usize)| Coverage { target: target.to_owned(), calls, converts: converts(target) };
+    program.operator_counts().into_iter().map(entry).collect()
 }
 
 /// Shared handle for origins.

@@ -102,6 +102,6 @@ fn what_it_says_of_itself_is_passed_on_and_other_errors_get_their_place() {
 #[test]
 fn coverage_counts_it() {
     let program = program();
-    assert!(coverage(&program, Some(&MINE)).iter().all(|(_, _, converts)| *converts));
-    assert_eq!(coverage(&program, None).iter().filter(|(_, _, converts)| !converts).count(), 1);
+    assert!(coverage(&program, Some(&MINE)).iter().all(|operator| operator.converts));
+    assert_eq!(coverage(&program, None).iter().filter(|operator| !operator.converts).count(), 1);
 }

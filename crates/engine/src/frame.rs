@@ -105,13 +105,14 @@ impl EngineFile {
     pub fn write(&self, to: &mut dyn Write) -> Result<u64> {
         let manifest = Bytes::from(serde_json::to_vec(&self.manifest).map_err(|source| Error::Manifest { source })?);
         let first = vec![manifest];
-        let kinds = self.sections.iter().map(|(kind, parts)| (*kind as u32, parts));
-        let sections: Vec<(u32, &Vec<Bytes>)> = std::iter::once((MANIFEST, &first)).chain(kinds).collect();
+        let kinds = self.sections.iter().map(|(kind, parts)| Section { kind: *kind as u32, parts });
+        let sections: Vec<Section<'_>> =
+            std::iter::once(Section { kind: MANIFEST, parts: &first }).chain(kinds).collect();
         let head = head(&sections);
         let io = |source| Error::Io { doing: "written", path: Default::default(), source };
         let mut at = head.len() as u64;
         to.write_all(&head).map_err(io)?;
-        for (_, parts) in &sections {
+        for Section { parts, .. } in &sections {
             at += pad(to, at).map_err(io)?;
             for part in *parts {
                 to.write_all(part).map_err(io)?;
@@ -199,11 +200,17 @@ impl EngineFile {
     }
 }
 
+/// A part of the file: its number in the table, and its content.
+struct Section<'a> {
+    kind: u32,
+    parts: &'a [Bytes],
+}
+
 /// Header and table.
-fn head(sections: &[(u32, &Vec<Bytes>)]) -> Vec<u8> {
+fn head(sections: &[Section<'_>]) -> Vec<u8> {
     let mut table = Vec::with_capacity(sections.len() * ENTRY);
     let mut offset = (HEADER + sections.len() * ENTRY) as u64;
-    for (kind, parts) in sections {
+    for Section { kind, parts } in sections {
         offset = offset.next_multiple_of(ALIGNMENT);
         let length: u64 = parts.iter().map(|part| part.len() as u64).sum();
         let mut checksum = Xxh3::new();

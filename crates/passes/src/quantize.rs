@@ -78,14 +78,17 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
             Some(quantized) => *quantized,
             None => {
                 let plain = state.get(*x)?;
-                through_int8(state, layer, (plain, None), Weights::scalar(dtype, scale))?
+                through_int8(state, layer, plain, Scales { axis: None, values: Weights::scalar(dtype, scale) })?
             }
         };
         done.insert(*x, quantized);
         let old = state.inputs(layer)?.into_iter().flatten().zip(layer.used());
         let mut inputs: Vec<TensorId> = old.map(|(new, old)| if old == *x { quantized } else { new }).collect();
         if let Some((weights, channel)) = weights {
-            inputs[1] = through_int8(state, layer, (inputs[1], Some(*channel)), scales(weights, *channel))?;
+            inputs[1] = {
+                let scales = Scales { axis: Some(*channel), values: scales(weights, *channel) };
+                through_int8(state, layer, inputs[1], scales)?
+            };
             layers += 1;
         }
         let made = state.add(layer.op.clone(), &inputs, &layer.origin)?;
@@ -95,15 +98,16 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
     Ok(Quantized { network: made, layers, unmatched: keep.unmatched() })
 }
 
+/// The scale of a tensor, or one for each position along an axis.
+struct Scales {
+    axis: Option<usize>,
+    values: Weights,
+}
+
 /// Quantizes and dequantizes a tensor.
-fn through_int8(
-    state: &mut Rewrite<'_>,
-    layer: &Layer,
-    (x, axis): (TensorId, Option<usize>),
-    scales: Weights,
-) -> Result<TensorId, Error> {
-    let to = state.tensor(x).dtype;
-    let scales = state.add(Op::Constant(scales), &[], &layer.origin)?;
+fn through_int8(state: &mut Rewrite<'_>, layer: &Layer, x: TensorId, scales: Scales) -> Result<TensorId, Error> {
+    let (to, axis) = (state.tensor(x).dtype, scales.axis);
+    let scales = state.add(Op::Constant(scales.values), &[], &layer.origin)?;
     let codes = state.add(Op::Quantize { axis, to: DType::Int8 }, &[x, scales], &layer.origin)?;
     state.add(Op::Dequantize { axis, to }, &[codes, scales], &layer.origin)
 }

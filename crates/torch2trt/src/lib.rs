@@ -29,7 +29,7 @@ pub use conversion::{
     Chosen, Comparison, Int8Report, Precise, Reference, Samples, Tolerance, choose_backend, computed_in, difference,
     precision, verify,
 };
-pub use convert::Foreign;
+pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, KeptBuilder, find_tensorrt, keep_builder, tensorrt};
 pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};

@@ -4,7 +4,7 @@ use crate::engines::run_options;
 use crate::plan_cache::PlanCache;
 use crate::{Artifact, Error, Executable, Options, Payload, Plan, Progress, Result, discovery, interface, plugins};
 use archive::Archive;
-use convert::Foreign;
+use convert::{Coverage, Foreign};
 use engine::Built;
 use network::Network;
 use program::Program;
@@ -170,7 +170,7 @@ pub fn save_onnx(network: &Network, path: &Path) -> Result<()> {
 }
 
 /// Every operator of a program: overload, number of calls, and whether it converts.
-pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<(String, usize, bool)> {
+pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<Coverage> {
     convert::coverage(program, foreign)
 }
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
+from ._core import Error
 from .archive import export
 from .capture.errors import one_line
 from .capture.preserve import module_of
-from .command_inputs import Call, drawn, safetensors
+from .command_inputs import Call, drawn, file_tensors
 from .errors import error
 
 _EXAMPLE = "give module:name, such as torchvision.models:resnet18, or mypackage.nets:build(depth=4)"
@@ -33,7 +34,7 @@ def run(request: dict[str, Any], program: torch.export.ExportedProgram | None) -
         module = _model(request["model"])
         args, kwargs = _samples(request)
     if request["weights"]:
-        module.load_state_dict(_weights(request["weights"]))
+        _load(module, request["weights"])
     path = request["output"]
     export(module, args, path, kwargs=kwargs, **asked, **request["arguments"])
     print(f"{path}: {os.path.getsize(path) / 1e6:.3g} MB; `torch2trt build {path} --output net.trt2` builds an engine")
@@ -76,7 +77,7 @@ def _samples(request: dict[str, Any]) -> tuple[list[torch.Tensor], dict[str, tor
         torch2trt.Error: E0602 without any, E0607 for a file that cannot be read, E0701 for an unknown dtype.
     """
     if request["inputs"]:
-        return [], _tensors(request["inputs"])
+        return [], file_tensors(request["inputs"])
     if not request["samples"]:
         raise error("E0602", "there are no sample inputs", "give --input 1x3x224x224 for each input, or --inputs FILE")
     generator = torch.Generator().manual_seed(request["seed"])
@@ -93,22 +94,29 @@ def _samples(request: dict[str, Any]) -> tuple[list[torch.Tensor], dict[str, tor
     return args, kwargs
 
 
-def _weights(path: str) -> dict[str, torch.Tensor]:
-    if path.endswith(".safetensors"):
-        return _tensors(path)
+def _load(module: torch.nn.Module, path: str) -> None:
+    """Gives a model the weights of a file.
+
+    Raises:
+        torch2trt.Error: E0607 for a file that cannot be read, or that has other weights than the model.
+    """
+    help = "give the state dict of this model: torch.save(model.state_dict(), path), or a safetensors file of it"
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        weights = file_tensors(path) if path.endswith(".safetensors") else torch.load(path, "cpu", weights_only=True)
+        missing, unexpected = module.load_state_dict(weights, strict=False)
+    except Error:
+        raise
     except Exception as refused:  # whatever the file holds
-        raise error("E0607", f"{path} cannot be read: {one_line(refused)}", "give a state dict") from refused
-    return found
+        reason = " ".join(str(refused).split())
+        raise error("E0607", f"{path} has no weights for the model: {reason[:300]}", help) from refused
+    wrong = [f"{verb} {_listed(names)}" for verb, names in (("lacks", missing), ("also has", unexpected)) if names]
+    if wrong:
+        raise error("E0607", f"{path} has other weights than the model: it {' and '.join(wrong)}", help)
 
 
-def _tensors(path: str) -> dict[str, torch.Tensor]:
-    try:
-        tensors: dict[str, torch.Tensor] = safetensors().load_file(path)
-    except OSError as refused:
-        raise error("E0607", f"{path} cannot be read: {one_line(refused)}", "give a safetensors file") from refused
-    return tensors
+def _listed(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    return f"`{names[0]}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 __all__ = ["run"]

@@ -187,11 +187,7 @@ def tensors_of(path: str, names: Sequence[str]) -> list[torch.Tensor]:
     Raises:
         torch2trt.Error: E0602 where one is missing, E0607 for what is no such file, E0801 without safetensors.
     """
-    library = safetensors()
-    try:
-        given = library.load_file(path)
-    except Exception as refused:
-        raise error("E0607", f"{path} cannot be read: {one_line(refused)}", "give a safetensors file") from refused
+    given = file_tensors(path)
     missing = [name for name in names if name not in given]
     if missing:
         listed = ", ".join(given)
@@ -201,6 +197,20 @@ def tensors_of(path: str, names: Sequence[str]) -> list[torch.Tensor]:
             f"its tensors need the names of the inputs: {', '.join(names)}",
         )
     return [given[name] for name in names]
+
+
+def file_tensors(path: str) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, by name.
+
+    Raises:
+        torch2trt.Error: E0607 for what is no such file, E0801 without safetensors.
+    """
+    library = safetensors()
+    try:
+        given: dict[str, torch.Tensor] = library.load_file(path)
+    except Exception as refused:  # of the system, and of the package
+        raise error("E0607", f"{path} cannot be read: {one_line(refused)}", "give a safetensors file") from refused
+    return given
 
 
 def safetensors() -> Any:

@@ -373,11 +373,20 @@ def test_the_command_repairs_archives_of_pytorch(command: Any, tmp_path: Path) -
         (("{nets}:net", "--input", "2x3:float31"), "E0701", "no dtype `float31`"),
         (("{nets}:net", "--inputs", "nowhere.safetensors"), "E0607", "nowhere"),
         (("{nets}:net", "--input", "2x3", "--weights", "nowhere.pth"), "E0607", "nowhere"),
+        (("{nets}:net", "--input", "2x3", "--weights", __file__), "E0607", "no weights for the model"),
+        (("{nets}:net", "--input", "2x3", "--weights", "{file}.safetensors"), "E0607", "cannot be read"),
+        (("{nets}:net", "--input", "2x3", "--weights", "{file}.pth"), "E0607", "lacks `"),
+        (("{nets}:net", "--inputs", "{file}.safetensors"), "E0607", "cannot be read"),
         (("{nets}:net", "--input", "2x4"), "E0601", "fails on the sample inputs"),
     ],
 )
-def test_commands_that_name_no_model(arguments: tuple[str, ...], code: str, part: str, nets: str, command: Any) -> None:
-    given = [text.replace("{nets}", nets) for text in arguments]
+def test_commands_that_name_no_model(
+    arguments: tuple[str, ...], code: str, part: str, nets: str, command: Any, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "wrong")
+    Path(file + ".safetensors").write_bytes(b"not tensors")
+    torch.save({"other": torch.zeros(1)}, file + ".pth")
+    given = [text.replace("{nets}", nets).replace("{file}", file) for text in arguments]
     status, printed, complaint = command("export", *given, "-o", "model.pt2")
     assert (status, printed) == (1, ""), complaint
     assert complaint.startswith(f"error[{code}]: "), complaint

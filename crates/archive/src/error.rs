@@ -84,7 +84,9 @@ impl Error {
         Some(match self {
             Self::NotAnArchive { .. } => format!("save the model with {SAVE}"),
             Self::Version { help, .. } => (*help).to_owned(),
-            Self::NotFunctional { .. } => format!("save it with {SAVE}"),
+            Self::NotFunctional { .. } => {
+                format!("write it with torch2trt.export(model, inputs, \"model.pt2\"), or save it with {SAVE}")
+            }
             Self::Inexpressible { help, .. } => (*help).to_owned(),
             other => other.fixed_help()?.to_owned(),
         })

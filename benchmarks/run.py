@@ -97,7 +97,7 @@ def speed(models: list[str], seconds: float) -> results.Rows:
 
 
 def conversion(models: list[str], _: float) -> results.Rows:
-    from torch2trt._convert import capture
+    from torch2trt.capture import capture
 
     print("\nConversion: milliseconds; ours is everything between torch.export and the engine's builder\n")
     print(f"| model | torch.export | walk | convert and passes | ours / export |\n|{'---|' * 5}")
@@ -157,7 +157,7 @@ gc.collect()
 before = resident()
 watch = Peak(); watch.start()
 if {path!r} == "tensorrt":
-    captured = torch2trt._convert.capture(model, [x])
+    captured = torch2trt.capture.capture(model, (x,))
     builder = _core.ProgramBuilder(); captured.walk(builder)
     network = builder.finish().convert({{}})
 else:

@@ -21,11 +21,13 @@ class Deferred(ModuleType):
 
 if TYPE_CHECKING:
     import sympy
+    from torch._export.serde import serialize
     from torch.fx.experimental import symbolic_shapes
     from torch.utils._sympy import value_ranges
 else:
     sympy = Deferred("sympy")
+    serialize = Deferred("torch._export.serde.serialize")
     symbolic_shapes = Deferred("torch.fx.experimental.symbolic_shapes")
     value_ranges = Deferred("torch.utils._sympy.value_ranges")
 
-__all__ = ["symbolic_shapes", "sympy", "value_ranges"]
+__all__ = ["serialize", "symbolic_shapes", "sympy", "value_ranges"]

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from torch2trt import _core
-from torch2trt._convert import captured_program
 from torch2trt.partition.engine import with_shapes
 from torch2trt.partition.nodes import inputs_of, is_size
 from torch2trt.partition.parts import Values, split
+from torch2trt.programs import captured_program
 from torch2trt.samples import ShapeOptions, collect
 
 CASES = 8 * int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))

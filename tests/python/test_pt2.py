@@ -38,6 +38,7 @@ from torch2trt.capture.walk import walk
 SEED, TIMES = (int(os.environ.get(f"TORCH2TRT_TEST_{name}", "1")) for name in ("SEED", "CASES"))
 SCHEMAS = Path(__file__).parents[2] / "crates" / "archive" / "src" / "schemas.txt"
 SAVE = 'torch.export.save(torch.export.export(model, args).run_decompositions({}), "model.pt2")'
+HELP = f'write it with torch2trt.export(model, inputs, "model.pt2"), or save it with {SAVE}'
 needs_rtx = pytest.mark.skipif(importlib.util.find_spec("tensorrt_rtx_libs") is None, reason="no TensorRT-RTX")
 
 Command = Callable[..., tuple[int, str, str]]
@@ -375,7 +376,7 @@ def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> N
     path = saved(exported(pt2_models.CASES["convolutional"](), functional=False), tmp_path)
     status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2")
     assert status == 1 and complaint.startswith("error[E0610]: the archive's program is not functional"), complaint
-    assert "aten.relu_.default" in complaint and complaint.splitlines()[-1] == f"help: save it with {SAVE}"
+    assert "aten.relu_.default" in complaint and complaint.splitlines()[-1] == f"help: {HELP}"
 
 
 def test_a_plain_export_that_is_functional_converts(command: Command, tmp_path: Path) -> None:

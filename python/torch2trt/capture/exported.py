@@ -15,7 +15,6 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch._export.serde import serialize
 from torch._export.verifier import load_verifier
 from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -33,6 +32,7 @@ from torch.export.graph_signature import (
 from torch.fx import Node as FxNode
 from torch.utils import _pytree as pytree
 
+from ..deferred import serialize
 from .export import AtenGraph
 from .live import is_number
 from .origin import model_trace

@@ -16,6 +16,7 @@ between two CUDA events around a call. Columns:
     again s     with --again: seconds of a second build, with the timings of the first
     cached s    seconds until the engine is there when the same model is converted again: the engine cache has its plan
     onnx diff   the difference of that
+    onnx s      seconds of its build, in a process of its own, with the loading of TensorRT's kernels
     diff        largest difference to float32 PyTorch (TF32 off), relative to the largest output
     torch diff  the same for PyTorch in that type
     host us     host time of a call of ours above a bare graph launch: microseconds
@@ -299,6 +300,7 @@ COLUMNS = {
     "diff": ("diff", ".1e"),
     "torch diff": ("torch diff", ".1e"),
     "onnx diff": ("onnx diff", ".1e"),
+    "onnx s": ("onnx build s", ".0f"),
     "host us": ("host µs", ".1f"),
 }
 """What a row may have: its heading, and how it is written."""

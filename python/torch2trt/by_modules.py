@@ -102,6 +102,7 @@ def by_modules(
         [[(low, high) for low, _, high in _axes(profiles, inputs, k)] for k in range(len(inputs.names))],
         device,
         sum(part.kind == "engine" for part in parts),
+        inputs.host,
     )
     name = type(as_module(module)).__name__
     parts.append(Partition("pytorch", 0, reasons={brief(refused): [f"{name}.forward", *reasons]}))

@@ -107,8 +107,9 @@ class TRTModule(torch.nn.Module):
         self._cast_inputs = inputs is not None and boundary.differs(inputs.dtypes)
         self._cast_outputs = outputs is not None and boundary.differs(outputs.dtypes)
         self._cuda = engine.device_index if engine else None
-        # Inputs that are copied to the GPU in each call.
-        self._host = inputs.host if inputs is not None and self._cuda is not None else ()
+        # Inputs that are copied to the GPU in each call. Parts in PyTorch read them in host memory.
+        is_copied = self._cuda is not None and not isinstance(engine, PartitionedEngine)
+        self._host = inputs.host if inputs is not None and is_copied else ()
         self._borrowed: list[tuple[torch.Tensor, int]] = []
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
         self.run_options: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from torch.fx import Node as FxNode
 
 from .. import _core
 from .._core import Error
-from ..boundary import to_engine, to_model
+from ..boundary import to_device, to_engine, to_model
 from ..capture import Whole
 from ..capture.size import Size
 from ..capture.symbols import is_unbacked
@@ -111,7 +111,10 @@ def assembled(
     interface = (_interface(names[0], inputs), _interface(names[1], computed))
     limits = limits_of(graph, profiles)
     is_ahead = any(item.plan is not None for item in parts)
-    engine = PartitionedEngine(*interface, steps, outputs, limits, torch.device("cpu") if is_ahead else device)
+    on_host = [k for k, node in enumerate(inputs) if values[node].device.type == "cpu"]
+    host = on_host if len(on_host) < len(inputs) else []
+    runs_on = torch.device("cpu") if is_ahead else device
+    engine = PartitionedEngine(*interface, steps, outputs, limits, runs_on, host=host)
     made = Made(engine, partitions, [item.network for item in parts if item.network])
     made.weights = [weight for item in parts for weight in item.weights]
     if is_ahead:
@@ -166,9 +169,10 @@ def _example(part: Part, values: dict[FxNode, torch.Tensor], sizes: list[float])
     ]
     read = [_with(node.meta["val"], int(size), found) for node, size in zip(part.sizes, sizes, strict=True)]
     dtypes = [getattr(torch, dtype) for dtype in dtypes_of(part.inputs)]
-    devices = [values[node].device for node in part.inputs if isinstance(values[node], torch.Tensor)]
-    device = devices[0] if devices else torch.device("cpu")
-    return Example(shapes, dynamic, dtypes, read, device, _numbers(part.inputs), _numbers(part.outputs))
+    devices = {node: values[node].device for node in part.inputs if isinstance(values[node], torch.Tensor)}
+    of_numbers = next(iter(devices.values()), torch.device("cpu"))
+    places = [devices.get(node, of_numbers) for node in part.inputs]
+    return Example(shapes, dynamic, dtypes, read, places, _numbers(part.inputs), _numbers(part.outputs))
 
 
 def _numbers(nodes: list[FxNode]) -> list[int]:
@@ -203,9 +207,12 @@ def _interface(names: list[str], nodes: list[FxNode]) -> list[tuple[str, str, li
 
 def _difference(step: Step, part: Part, values: dict[FxNode, torch.Tensor]) -> float:
     """The max abs error / max abs reference of an engine on the inputs that PyTorch gives it."""
-    tensors = to_engine([values[node].contiguous() for node in part.inputs], step.input_dtypes)
-    stream = torch.cuda.current_stream().cuda_stream if tensors and tensors[0].is_cuda else None
     assert step.engine is not None
+    tensors = [values[node].contiguous() for node in part.inputs]
+    if step.engine.device_index is not None:
+        tensors = to_device(tensors, range(len(tensors)), step.engine.device)
+    tensors = to_engine(tensors, step.input_dtypes)
+    stream = torch.cuda.current_stream().cuda_stream if tensors and tensors[0].is_cuda else None
     got = to_model(step.engine.run(tensors, stream, None), step.output_dtypes)
     expected = [torch.as_tensor(values[node]) for node in part.outputs]
     return max(map(difference, expected, got), default=0.0)

@@ -69,23 +69,31 @@ class Step:
     example: Any = None
     source: bytes | None = None
 
-    def prepared(self, keeps_shape: Container[int]) -> _Prepared:
-        """What the run needs of it; the shapes of the values in `keeps_shape` are read after their release."""
+    def prepared(self, keeps_shape: Container[int], host: Container[int]) -> _Prepared:
+        """What the run needs of it.
+
+        Args:
+            keeps_shape: values whose shapes are read after their release.
+            host: values that are in host memory although engines run on a GPU.
+        """
         call: Callable[..., Sequence[torch.Tensor]]
+        in_host_memory = [position for position, index in enumerate(self.reads) if index in host]
         if self.engine is None:
             call = bound(self.in_pytorch)
-        elif boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes):
-            call = self._run_cast
+        elif in_host_memory or boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes):
+            call = functools.partial(self._run_cast, in_host_memory)
         else:
             call = self.engine.run
         kept = [index for index in self.last if index in keeps_shape]
         dropped = [index for index in self.last if index not in keeps_shape]
         return _Prepared(self.engine is not None, call, self.reads, self.sizes, kept, dropped)
 
-    def _run_cast(self, tensors: list[torch.Tensor], stream: int | None, out: None) -> list[torch.Tensor]:
-        """The outputs of an engine that lacks some of the model's dtypes."""
+    def _run_cast(
+        self, host: Sequence[int], tensors: list[torch.Tensor], stream: int | None, out: None
+    ) -> list[torch.Tensor]:
+        """The outputs of an engine that lacks some of the model's dtypes, or reads tensors from host memory."""
         assert self.engine is not None
-        tensors = boundary.to_engine(tensors, self.input_dtypes)
+        tensors = boundary.to_engine(boundary.to_device(tensors, host, self.engine.device), self.input_dtypes)
         return boundary.to_model(self.engine.run(tensors, stream, out), self.output_dtypes)
 
 
@@ -123,6 +131,8 @@ class PartitionedEngine:
         inputs, outputs: (name, dtype, sizes) of each tensor.
         steps: the parts in the order in which they run.
         ranges: the smallest and the largest size of each axis of each input.
+        host: the inputs, by position, that stay in host memory while the others are on a GPU, such as lengths of
+            sequences. Parts in PyTorch read them there; engines read copies.
         partitions: what the report shows of the parts.
         whole: replays whole calls from CUDA graphs; None where that was not asked for.
     """
@@ -138,18 +148,22 @@ class PartitionedEngine:
         ranges: list[list[tuple[int, int]]],
         device: torch.device,
         nested: int = 0,
+        host: Sequence[int] = (),
     ) -> None:
         """An engine of these steps.
 
         `results` are the outputs: indices among the values of a run, sizes over their shapes, or weights of the model.
-        `ranges` are the smallest and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call.
+        `ranges` are the smallest and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call. `host` are inputs in host memory.
         """
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
-        self.ranges, self._device, self._nested = ranges, device, nested
+        self.ranges, self._device, self._nested, self.host = ranges, device, nested, list(host)
         self.partitions: list[Partition] = []
         self.whole: WholeCall | None = None
         named = zip(inputs, ranges, strict=True)
-        self._takes = [(name, getattr(torch, dtype), axes, _fixed(axes)) for (name, dtype, _), axes in named]
+        self._takes = [
+            (name, getattr(torch, dtype), torch.device("cpu") if index in self.host else device, axes, _fixed(axes))
+            for index, ((name, dtype, _), axes) in enumerate(named)
+        ]
 
     @property
     def input_names(self) -> list[str]:
@@ -205,7 +219,8 @@ class PartitionedEngine:
         def run(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
             return self._run_parts(inputs, torch.cuda.current_stream(index).cuda_stream)
 
-        self.whole = WholeCall(run, obstacle(parts, self._device))
+        reason = "an input is in host memory" if self.host else obstacle(parts, self._device)
+        self.whole = WholeCall(run, reason)
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
         """Writes a file to a path, or returns its bytes, which copies and state dicts hold.
@@ -262,7 +277,7 @@ class PartitionedEngine:
         sizes = [size for step in self.steps for size in step.sizes]
         sizes += [result for result in self.results if isinstance(result, Size)]
         keeps_shape = {k for size in sizes for _, k, _ in size.reads}
-        return [step.prepared(keeps_shape) for step in self.steps]
+        return [step.prepared(keeps_shape, self.host) for step in self.steps]
 
     def _run_parts(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
         if not torch.is_grad_enabled():
@@ -294,14 +309,16 @@ class PartitionedEngine:
                 f"{len(inputs)} inputs were given, the model has {len(self.inputs)}",
                 "pass one tensor for each input",
             )
-        for tensor, (name, dtype, axes, fixed) in zip(inputs, self._takes, strict=True):
+        for tensor, (name, dtype, device, axes, fixed) in zip(inputs, self._takes, strict=True):
             if tensor.dtype != dtype:
                 raise error(
                     "E0403", f"input `{name}` is {tensor.dtype}, the model takes {dtype}", f"pass {name}.to({dtype})"
                 )
-            if tensor.device != self._device:
+            if tensor.device != device:
                 raise error(
-                    "E0404", f"input `{name}` is on {tensor.device}, the model on {self._device}", "move it there first"
+                    "E0404",
+                    f"input `{name}` is on {tensor.device}, the model takes it on {device}",
+                    "move it there first",
                 )
             if fixed is not None and tensor.shape == fixed:
                 continue

@@ -15,7 +15,7 @@ import math
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch.export.passes import move_to_device_pass
@@ -37,6 +37,11 @@ FORMAT_OF_PYTHON = 2
 _DESCRIPTION = "torch2trt.json"
 _CONSTANTS = "constants.pt"
 _LARGEST_DESCRIPTION = 64 << 20
+_MOST_GPUS = 64
+"""GPUs of a machine on which a part may have been exported."""
+
+_Moves: TypeAlias = torch.device | dict[str, str] | None
+"""A device for all tensors, or one for each that they have; None: they stay."""
 
 
 LoadPython = Callable[[dict[str, Any], dict[str, Any], Callable[[str], bytes]], PythonPart]
@@ -52,7 +57,7 @@ class Example:
         dynamic: the axes of each that are dynamic.
         dtypes: the dtype of each.
         sizes: the sizes that it reads.
-        device: where the tensors are.
+        devices: where each is.
         numbers: the positions of those that are numbers, which are 0-D tensors in a file.
         made_numbers: the positions of numbers among the results.
     """
@@ -61,7 +66,7 @@ class Example:
     dynamic: list[list[int]]
     dtypes: list[torch.dtype]
     sizes: list[int]
-    device: torch.device
+    devices: list[torch.device]
     numbers: list[int]
     made_numbers: list[int]
 
@@ -120,6 +125,7 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
             "ranges": engine.ranges,
             "results": results,
             "steps": steps,
+            "host": engine.host,
             "partitions": [_described(part) for part in partitions],
             "description": json.loads(description),
         }
@@ -156,8 +162,8 @@ def _exported(step: Step) -> bytes:
     example = step.example
     assert example is not None  # Python code is saved in another way
     tensors = [
-        torch.zeros(shape, dtype=dtype, device=example.device)
-        for shape, dtype in zip(example.shapes, example.dtypes, strict=True)
+        torch.zeros(shape, dtype=dtype, device=device)
+        for shape, dtype, device in zip(example.shapes, example.dtypes, example.devices, strict=True)
     ]
     auto = torch.export.Dim.AUTO
     dims = [dict.fromkeys(axes, auto) for axes in example.dynamic]
@@ -226,7 +232,9 @@ def _read(
     constants = []
     if _CONSTANTS in archive.namelist():
         constants = torch.load(io.BytesIO(archive.read(_CONSTANTS)), weights_only=True, map_location=device)
-    steps = [_step(one, archive, about["description"], device, options, python) for one in about["steps"]]
+    host = [index for index in about.get("host", []) if isinstance(index, int)] if device.type == "cuda" else []
+    moves = _moves(device, host)
+    steps = [_step(one, archive, about["description"], moves, options, python) for one in about["steps"]]
     named = [[(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs")]
     ranges = [[(low, high) for low, high in axes] for axes in about["ranges"]]
     results = [
@@ -239,7 +247,7 @@ def _read(
     ]
     partitions = [Partition(**part) for part in about["partitions"]]
     nested = sum(part.kind == "engine" for part in partitions) if about["format"] == FORMAT_OF_PYTHON else 0
-    made = PartitionedEngine(*named, steps, results, ranges, device, nested)
+    made = PartitionedEngine(*named, steps, results, ranges, device, nested, host)
     if options.get("use_cuda_graph") is True and device.type == "cuda":
         made.replay_whole_calls()
     return made, about["description"], partitions
@@ -249,7 +257,7 @@ def _step(
     one: dict[str, Any],
     archive: zipfile.ZipFile,
     description: dict[str, Any],
-    device: torch.device,
+    moves: _Moves,
     options: dict[str, Any],
     python: LoadPython,
 ) -> Step:
@@ -265,7 +273,8 @@ def _step(
     else:
         check_program(data)
         check_operators(data)
-        program = _module(_loaded(data, device))
+        program = torch.export.load(io.BytesIO(data))
+        program = _module(program if moves is None else move_to_device_pass(program, moves))
     weights = [] if program is None else list(program.state_dict().values())
     return Step(engine, program, one["reads"], sizes, *dtypes, one["last"], weights, source=data)
 
@@ -278,10 +287,16 @@ def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
     return module
 
 
-def _loaded(data: bytes, device: torch.device) -> torch.export.ExportedProgram:
-    """A part in PyTorch, on the device where the model runs: it may have been exported on another."""
-    program = torch.export.load(io.BytesIO(data))
-    return program if device.type == "cpu" else move_to_device_pass(program, device)
+def _moves(device: torch.device, host: list[int]) -> _Moves:
+    """Where the tensors of the parts in PyTorch go: a part may have been exported on another device.
+
+    With inputs in host memory, what was exported on the CPU stays there.
+    """
+    if device.type == "cpu":
+        return None
+    if not host:
+        return device
+    return {name: str(device) for name in ("cuda", *(f"cuda:{index}" for index in range(_MOST_GPUS)))}
 
 
 def describe(path: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Case:
         tolerance: largest error relative to the largest output; by default the operator table's.
         refused: a pattern that the error has to match, for a case that must not convert.
         unbuilt: a pattern that the error has to match where TensorRT-RTX cannot build what converts.
+        exact: whether to compare with PyTorch's values in float64, where those in float32 are off by the tolerance.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     tolerance: float | None = None
     refused: str | None = None
     unbuilt: str | None = None
+    exact: bool = False
 
 
 class Function(torch.nn.Module):

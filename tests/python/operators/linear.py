@@ -41,7 +41,7 @@ CASES = [
     Case("mv", torch.mv, random((3, 4), (4,))),
     Case("dot", torch.dot, positive((9,), (9,))),
     Case("vdot", torch.vdot, positive((9,), (9,))),
-    Case("matmul vectors", torch.matmul, random((9,), (9,))),
+    Case("matmul vectors", torch.matmul, positive((9,), (9,))),
     Case("matmul matrix vector", torch.matmul, random((4, 9), (9,))),
     Case("matmul vector matrix", torch.matmul, random((9,), (9, 4))),
     Case("matmul vector batch", torch.matmul, random((9,), (2, 3, 9, 4))),

@@ -19,7 +19,7 @@ BINARY = ("add", "atan2", "div", "eq", "fmax", "ge", "lt", "maximum", "minimum",
 
 FORMS = {
     "sum": lambda x: P.sum(x, [1]),
-    "sum of all": lambda x: P.sum(x, [0, 1]),
+    "sum of all": lambda x: P.sum(x.abs(), [0, 1]),
     "amax": lambda x: P.amax(x, [0]),
     "prod": lambda x: P.prod(x, [0, 1]),
     "var": lambda x: P.var(x, [1], 1.0),

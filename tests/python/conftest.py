@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 
 import pytest
 import replay  # noqa: F401  (finds torch2trt)
+import torch
 from skips import (  # noqa: F401  (hooks)
     pytest_make_collect_report,
     pytest_report_header,
@@ -14,6 +16,12 @@ from skips import (  # noqa: F401  (hooks)
 )
 from archived import both_ways, share
 from torch2trt import _core
+
+
+@pytest.fixture(autouse=True)
+def drawn_alike():
+    """Each test draws the same values in every run, whatever ran before it. The operator cases draw new ones."""
+    torch.manual_seed(int(os.environ.get("TORCH2TRT_TEST_SEED", "0")))
 
 
 @pytest.fixture(autouse=True)

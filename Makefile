@@ -89,7 +89,7 @@ chart: $(VENV)/.installed
 
 # Models of other packages, which are installed beside .venv, and the tests that draw cases with many of them.
 CASES ?= 20
-DRAWN := $(shell grep -l TORCH2TRT_TEST_CASES tests/python/test_*.py) tests/python/test_operators.py
+DRAWN := $(shell grep -l TORCH2TRT_TEST_CASES tests/python/test_*.py)
 ALL := target/test-all
 
 $(ALL)/.installed: Makefile $(VENV)/.installed

@@ -29,6 +29,17 @@ def milliseconds(call: Callable[[], Any], calls: int = 200, warm_ups: int = 20) 
     return statistics.median(times)
 
 
+def returns_after(call: Callable[[], Any], calls: int) -> float:
+    """Microseconds of host time until a call returns: the mean of calls too few to fill the queue of kernels."""
+    import torch
+
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - start) / calls * 1e6
+
+
 def host_microseconds(call: Callable[[], Any], bare: Callable[[], Any], calls: int = 50, repeats: int = 20) -> float:
     """How much longer a call takes to return than a bare one: the least of some rounds of each.
 
@@ -36,14 +47,7 @@ def host_microseconds(call: Callable[[], Any], bare: Callable[[], Any], calls: i
     """
     import torch
 
-    def round_of(one: Callable[[], Any]) -> float:
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(calls):
-            one()
-        return (time.perf_counter() - start) / calls * 1e6
-
-    rounds = [(round_of(call), round_of(bare)) for _ in range(repeats)]
+    rounds = [(returns_after(call, calls), returns_after(bare, calls)) for _ in range(repeats)]
     torch.cuda.synchronize()
     return min(ours for ours, _ in rounds) - min(theirs for _, theirs in rounds)
 

@@ -11,28 +11,19 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
+
+from gpu_time import returns_after
 
 COUNTS = (0, 1, 2, 4, 8)
 WIDTH, BATCH = 64, 8
 
 
-def host_microseconds(call: Callable[[], Any], calls: int = 8, rounds: int = 200) -> float:
-    """Host time until a call returns: the median of the rounds, which are too short to fill the queue of kernels."""
-    import torch
-
-    times = []
-    for _ in range(rounds):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(calls):
-            call()
-        times.append((time.perf_counter() - start) / calls * 1e6)
-    torch.cuda.synchronize()
-    return statistics.median(times)
+def host_time(call: Callable[[], Any]) -> float:
+    """Microseconds until a call returns: the median of 200 rounds of a few calls."""
+    return statistics.median(returns_after(call, 8) for _ in range(200))
 
 
 def chain(count: int) -> Any:
@@ -67,7 +58,7 @@ def measure(tensorrt: str | None) -> None:
     x, rows = torch.randn(BATCH, WIDTH, device="cuda"), list[list[float]]()
     options = {"backend": "tensorrt", "tensorrt": tensorrt, "progress": False, "min_layers": 1, "optimization_level": 1}
     with torch.no_grad(), keep_builder(tensorrt=tensorrt):
-        copy = host_microseconds(x.clone)
+        copy = host_time(x.clone)
         for count in COUNTS:
             model = chain(count)
             ways = [model]
@@ -80,7 +71,7 @@ def measure(tensorrt: str | None) -> None:
                         )
                     )
             assert len(ways[1].partitions) == (2 * count + 1 if count else 0)
-            rows.append([host_microseconds(lambda way=way: way(x)) for way in ways])
+            rows.append([host_time(lambda way=way: way(x)) for way in ways])
             print(
                 f"{count} parts: eager {rows[-1][0]:.1f} us, ours {rows[-1][1]:.1f}, in a graph {rows[-1][2]:.1f}",
                 flush=True,

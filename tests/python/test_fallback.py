@@ -59,9 +59,9 @@ def agrees(model, model_trt, *inputs):
 class Layers(nn.Module):
     """Linear layers, and what a test puts between them."""
 
-    def __init__(self, count=2):
+    def __init__(self, count=2, width=8):
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(count))
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(count))
 
     def forward(self, x):
         return self.layers[1](self.between(self.layers[0](x).relu()))

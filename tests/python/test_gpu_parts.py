@@ -14,7 +14,8 @@ import pytest
 import test_gpu
 import torch
 import torchvision
-from test_fallback import bend, kinds
+from test_fallback import Adjoining, Layers, Scattered, Sizes, bend, kinds
+from test_fallback_models import Flexible, Mixtral, Packed
 from torch import nn
 from torch.utils import _pytree as pytree
 
@@ -64,20 +65,6 @@ def worst(expected, got) -> float:
     return found
 
 
-class Layers(nn.Module):
-    """Linear layers, and what a model puts between them."""
-
-    def __init__(self, count=2, width=16):
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(count))
-
-    def between(self, x):
-        raise NotImplementedError
-
-    def forward(self, x):
-        return self.layers[1](self.between(self.layers[0](x).relu()))
-
-
 class Operator(Layers):
     def between(self, x):
         return torch.matrix_exp(torch.diag_embed(x.tanh())).sum(-1)
@@ -86,34 +73,6 @@ class Operator(Layers):
 class Custom(Layers):
     def between(self, x):
         return bend(x, 2) * 0.1
-
-
-class Scattered(Layers):
-    def __init__(self):
-        super().__init__(13)
-
-    def forward(self, x):
-        for index, layer in enumerate(self.layers):
-            x = layer(x).relu()
-            x = bend(x * 0.1, 1) if index < 12 else x
-        return x
-
-
-class Adjoining(Layers):
-    def between(self, x):
-        for _ in range(12):
-            x = bend(x * 0.5, 1).tanh()
-        return x
-
-
-class Sizes(Layers):
-    """Sizes cross."""
-
-    def forward(self, x):
-        batch = x.shape[0]
-        y = bend(torch.cat([self.layers[0](x), x]), 2)
-        y = y.view(2, batch, 16).sum(0) * (1 / batch**0.5)
-        return self.layers[1](y), y.shape[0] * 2, bend(y.reshape(batch * 4, 4), batch)
 
 
 class Dtypes(Layers):
@@ -128,52 +87,14 @@ class Mean(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.hot, self.cold = (nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16)) for _ in range(2))
+        self.hot, self.cold = (nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)) for _ in range(2))
 
     def forward(self, x):
         return self.hot(x) if x.mean() > 0 else self.cold(x)
 
 
-class Flexible(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.last = nn.Linear(16, 48), nn.Linear(16, 16)
-
-    def forward(self, x):
-        from torch.nn.attention.flex_attention import flex_attention
-
-        q, k, v = (part.unflatten(-1, (2, 8)).transpose(1, 2) for part in self.first(x).chunk(3, -1))
-        y = flex_attention(q, k, v, score_mod=lambda score, b, h, i, j: score - (i - j).abs() * 0.1)
-        return self.last(bend(y.transpose(1, 2).flatten(2), 1))
-
-
-class Packed(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.layers, self.last = nn.Linear(4, 8), nn.LSTM(8, 8, batch_first=True), nn.Linear(8, 8)
-
-    def forward(self, x, lengths):
-        packed = nn.utils.rnn.pack_padded_sequence(self.first(x), lengths, batch_first=True, enforce_sorted=False)
-        y, _ = nn.utils.rnn.pad_packed_sequence(self.layers(packed)[0], batch_first=True)
-        return self.last(torch.matrix_exp(torch.diag_embed(y.tanh())).sum(-1))
-
-
-class Mixtral(nn.Module):
-    def __init__(self):
-        super().__init__()
-        transformers = pytest.importorskip("transformers")
-        config = transformers.MixtralConfig(
-            vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
-            num_key_value_heads=1, num_local_experts=4, num_experts_per_tok=2, max_position_embeddings=64,
-        )  # fmt: skip
-        self.model, self.last = transformers.MixtralModel(config), nn.Linear(16, 16)
-
-    def forward(self, tokens):
-        return self.last(bend(self.model(input_ids=tokens, use_cache=False).last_hidden_state, 1))
-
-
 def rows(batch):
-    return (torch.randn(batch, 16, device="cuda"),)
+    return (torch.randn(batch, 8, device="cuda"),)
 
 
 def sentences(batch):
@@ -337,26 +258,6 @@ def test_captures_of_the_caller():
         graph.replay()
         with torch.no_grad():
             assert worst(model(x), made) < EXACT
-
-
-def test_tensors_cross_without_a_copy():
-    """A view of what PyTorch's allocator holds shows copies: the peak of a call is the sum of what the parts make."""
-    model = Between(4, width=256).eval().cuda()
-    model_trt = convert(model, rows_of(1024), min_layers=1, use_cuda_graph=False)
-    inputs = rows_of(1024)
-    model_trt(*inputs)
-    torch.cuda.synchronize()
-    before = torch.cuda.memory_allocated()
-    torch.cuda.reset_peak_memory_stats()
-    made = model_trt(*inputs)
-    torch.cuda.synchronize()
-    size = made.numel() * made.element_size()
-    # An engine's output and the two tensors of a part in PyTorch, at most.
-    assert torch.cuda.max_memory_allocated() - before <= 4 * size
-
-
-def rows_of(count):
-    return (torch.randn(count, 256, device="cuda"),)
 
 
 def test_errors_of_calls():

@@ -32,7 +32,7 @@ def parts_of(conversion: Conversion, refused: dict[FxNode, str]) -> Made:
     arguments, profiles, backend = conversion.arguments, conversion.sampled.profiles, _backend(conversion)
     # Where nothing but plugins sends calls to PyTorch, nobody asked how large an engine is worth having.
     least = arguments.min_layers if arguments.is_cut else 0
-    return make(captured.to_cut(), refused, captured.inputs.samples, profiles, backend, least, names)
+    return make(captured.to_cut(), refused, captured.inputs, profiles, backend, least, names)
 
 
 def check_parts(arguments: Arguments, samples: Sequence[torch.Tensor]) -> None:

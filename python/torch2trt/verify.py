@@ -335,8 +335,8 @@ def _differences(
     """
     if expected.wrong:
         raise error("E0702", expected.wrong + _at(label), "pass verify=False to skip the comparison, and please report this")
-    host = getattr(made.engine, "host", ())  # of a partitioned model, whose parts in PyTorch read them there
-    got = made.run([tensor if k in host else tensor.to(made.engine.device) for k, tensor in enumerate(tensors)])
+    host, device = captured.inputs.host, made.engine.device
+    got = made.run([tensor if k in host else tensor.to(device) for k, tensor in enumerate(tensors)])
     found: dict[str, float] = {}
     report, on_gpu = made.report, made.engine.device_index is not None
     rows = zip(made.output_names, expected, got, captured.computed_in, strict=True)

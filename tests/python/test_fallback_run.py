@@ -15,9 +15,9 @@ import torch
 from test_fallback import CASES, SEED, Layers, bend, convert, kinds
 from torch import nn
 
-from torch2trt import load
+from torch2trt import Error, load
 from torch2trt.capture.size import Size
-from torch2trt.partition.engine import bound
+from torch2trt.partition.engine import PartitionedEngine, Step, bound
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -103,6 +103,40 @@ def test_tensors_cross_without_a_copy(is_loaded, tmp_path):
             values += made
         results = [values[result] for result in model_trt.engine.results]
         assert [tensor.data_ptr() for tensor in got] == results
+
+
+class OnMeta:
+    """An engine on another device than the CPU: that of tensors without data."""
+
+    device = "meta"
+
+    def run(self, tensors, stream, out):
+        assert [tensor.device.type for tensor in tensors] == ["meta", "meta"]
+        return [tensors[0] * 2]
+
+
+def test_inputs_in_host_memory_stay_there_for_parts_in_pytorch():
+    def in_pytorch(x, lengths, y):
+        assert (x.device.type, lengths.device.type, y.device.type) == ("meta", "cpu", "meta")
+        return [y + lengths.sum().item()]  # a value of a tensor that was not copied
+
+    dtypes = ["float32", "int64"]
+    steps = [
+        Step(OnMeta(), None, [0, 1], [], dtypes, ["float32"], [], []),
+        Step(None, in_pytorch, [0, 1, 2], [], [], [], [], []),
+    ]
+    inputs = [("x", "float32", ["2", "3"]), ("lengths", "int64", ["2"])]
+    ranges = [[(2, 2), (3, 3)], [(2, 2)]]
+    engine = PartitionedEngine(inputs, [("y", "float32", [])], steps, [3], ranges, torch.device("meta"), host=[1])
+    x, lengths = torch.empty(2, 3, device="meta"), torch.tensor([1, 3])
+    (made,) = engine.run([x, lengths])
+    assert made.shape == (2, 3)
+    for given, place in (([x, lengths.to("meta")], "takes it on cpu"), ([torch.empty(2, 3), lengths], "on meta")):
+        with pytest.raises(Error, match=place) as raised:
+            engine.run(given)
+        assert raised.value.code == "E0404"
+    engine.replay_whole_calls()
+    assert engine.whole.obstacle == "an input is in host memory"
 
 
 def test_tensors_are_released_after_the_last_part_that_reads_them():

@@ -81,6 +81,7 @@ def assembled(
     names: tuple[list[str], list[str]],
     profiles: Sequence[Ranges],
     device: torch.device,
+    host: Sequence[int],
 ) -> Made:
     """What runs these parts.
 
@@ -91,6 +92,7 @@ def assembled(
         names: names of the inputs and outputs.
         profiles: the ranges of dynamic sizes.
         device: where the model runs.
+        host: the inputs, by position, that are in host memory while the others are on a GPU.
     """
     graph, (values, sizes) = whole.graph, run
     order = inputs_of(graph)
@@ -111,8 +113,6 @@ def assembled(
     interface = (_interface(names[0], inputs), _interface(names[1], computed))
     limits = limits_of(graph, profiles)
     is_ahead = any(item.plan is not None for item in parts)
-    on_host = [k for k, node in enumerate(inputs) if values[node].device.type == "cpu"]
-    host = on_host if len(on_host) < len(inputs) else []
     runs_on = torch.device("cpu") if is_ahead else device
     engine = PartitionedEngine(*interface, steps, outputs, limits, runs_on, host=host)
     made = Made(engine, partitions, [item.network for item in parts if item.network])

@@ -20,6 +20,7 @@ from ..capture import Whole
 from ..capture.export import AtenGraph
 from ..capture.lenient import walk_all
 from ..capture.size import Size
+from ..capture.tree import InputTree
 from ..dynamic import Ranges
 from ..errors import error
 from .assembly import BuiltPart, Made, assembled, described
@@ -61,7 +62,7 @@ class _RefusedError(Exception):
 def make(
     whole: Whole,
     refused: dict[FxNode, str],
-    samples: list[torch.Tensor],
+    inputs: InputTree,
     profiles: Sequence[Ranges],
     backend: Backend,
     least: int,
@@ -72,7 +73,7 @@ def make(
     Args:
         whole: the captured graph.
         refused: calls that run in PyTorch, with the reason.
-        samples: the sample inputs.
+        inputs: the sample inputs, and which of them are in host memory.
         profiles: the ranges of dynamic sizes.
         backend: what turns a part into an engine.
         least: calls of the smallest engine; 0 where a model without an engine will do, too.
@@ -81,6 +82,7 @@ def make(
     Raises:
         torch2trt.Error: E0101 where nothing is left for an engine; what `backend` raises about no call.
     """
+    samples = inputs.samples
     maker = _Maker(whole, samples, profiles, backend)
     refused = dict(refused)
     while True:
@@ -93,7 +95,7 @@ def make(
             built = [maker.made(part) for part in parts]
             if backend.build is None:
                 return Made(None, [described(part) for part in built], [])
-            return assembled(whole, built, (values, sizes), names, profiles, backend.device)
+            return assembled(whole, built, (values, sizes), names, profiles, backend.device, inputs.host)
         refused.update(found)
 
 

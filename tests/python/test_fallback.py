@@ -271,6 +271,24 @@ def test_weights_are_shared_and_writes_to_them_are_noticed():
     assert raised.value.code == "E0603"
 
 
+class Tied(Layers):
+    """A weight that is computed from another one, and read in two engines and in PyTorch between them."""
+
+    def forward(self, x):
+        weight, bias = (self.layers[0].weight * 2).t().split([7, 1], 1)
+        y = bend(x @ weight, 2) @ weight.t() + bias.t()
+        return self.layers[1](y), bias
+
+
+def test_what_depends_on_weights_alone_does_not_cross():
+    model = Tied().eval()
+    x = torch.randn(4, 8)
+    model_trt = convert(model, [x])
+    agrees(model, model_trt, x)
+    assert kinds(model_trt) == "epe"
+    assert [part.bytes for part in model_trt.partitions] == [4 * 8 * 4, 4 * 7 * 4, 4 * 7 * 4]
+
+
 @pytest.mark.parametrize("mode", ["fp16_mode", "bf16_mode"])
 def test_engines_compute_in_half_precision(mode):
     torch.manual_seed(1)

@@ -19,6 +19,7 @@ from torch.fx import Graph, GraphModule
 from torch.fx import Node as FxNode
 from torch.utils import _pytree as pytree
 
+from ..capture.constants import Values as Constants
 from ..capture.export import AtenGraph
 from ..capture.intercept import Kept
 from ..capture.kept import key_of, with_originals
@@ -106,7 +107,8 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
         least: an engine of fewer calls (views do not count, convolutions and matrix multiplications do as this many)
             joins the parts around it.
     """
-    calls, owner, before = _calls(graph)
+    copied = _constant_calls(graph, refused)
+    calls, owner, before = _calls(graph, copied)
     in_engine = [call not in refused for call in calls]
     while True:
         parts, sides, moved = without_small_engines(before, in_engine, lambda k: _weight(calls[k], least), least)
@@ -122,7 +124,7 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
     for number, indices in sorted(members.items()):
         chosen = [calls[k] for k in indices]
         later = [call for call, part in zip(calls, parts, strict=True) if part > number]
-        part = _Cut(graph, owner).part(sides[indices[0]], chosen, values, later)
+        part = _Cut(graph, owner, copied).part(sides[indices[0]], chosen, values, later)
         if not part.is_engine:
             part.reasons = _reasons(chosen, refused, {calls[k] for k in moved}, graph.kept)
         values = [*values, *part.outputs]
@@ -130,19 +132,49 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
     return made
 
 
-def _calls(graph: AtenGraph) -> tuple[list[FxNode], dict[FxNode, FxNode], list[list[int]]]:
-    """The operator calls that outputs need, the call that makes each value, and the calls that each call reads."""
+def _constant_calls(graph: AtenGraph, refused: Mapping[FxNode, str]) -> set[FxNode]:
+    """Calls that depend on weights alone, such as a transposed weight.
+
+    Each part that reads one has a copy of it, so that no weight crosses from part to part. An engine computes it once,
+    when it is built.
+    """
+    weights, found = Constants(graph), set[FxNode]()
+    for node in graph.module.graph.nodes:
+        if node.op != "call_function" or node in refused or not _gives_tensors(node):
+            continue
+        copied = all(operand.op != "call_function" or operand in found for operand in node.all_input_nodes)
+        if copied and weights.constant(node):
+            found.add(node)
+    return found
+
+
+def _gives_tensors(node: FxNode) -> bool:
+    """Whether a call does nothing but make tensors, of sizes that no data decides."""
+    if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable:
+        return False
+    value = node.meta.get("val")
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return all(isinstance(part, torch.Tensor) for part in values) and not symbols_of(node)
+
+
+def _calls(graph: AtenGraph, copied: set[FxNode]) -> tuple[list[FxNode], dict[FxNode, FxNode], list[list[int]]]:
+    """The operator calls that outputs need, the call that makes each value, and the calls that each call reads.
+
+    Calls that are `copied` to where they are read are only among them where they make an output.
+    """
     live, calls, before = _needed(graph), list[FxNode](), list[list[int]]()
     owner, place = dict[FxNode, FxNode](), dict[FxNode, int]()
     for node in graph.module.graph.nodes:
         if node not in live or node.op != "call_function" or is_size(node):
+            continue
+        if node in copied and node not in graph.outputs:
             continue
         if node.target is operator.getitem and node.args[0] in owner:
             owner[node] = owner[node.args[0]]
             continue
         owner[node], place[node] = node, len(calls)
         calls.append(node)
-        before.append(sorted({place[owner[read]] for read in _reads(node) if read in owner}))
+        before.append(sorted({place[owner[read]] for read in _reads(node) if read in owner and read not in copied}))
     return calls, owner, before
 
 
@@ -211,9 +243,10 @@ def _reasons(
 class _Cut:
     """Copies calls of a captured graph into a graph of their own."""
 
-    def __init__(self, graph: AtenGraph, owner: Mapping[FxNode, FxNode]) -> None:
+    def __init__(self, graph: AtenGraph, owner: Mapping[FxNode, FxNode], copied: set[FxNode]) -> None:
         self.source = graph
         self.owner = owner
+        self.copied = copied
         self.graph = Graph()
         self.copies: dict[FxNode, FxNode] = {}
         self.weights: dict[str, tuple[str, torch.Tensor, str]] = {}
@@ -255,9 +288,10 @@ class _Cut:
         return Part(is_engine, calls, inputs, sizes, outputs, graph, sources)
 
     def _read_outside(self, own: list[FxNode], found: set[Any]) -> tuple[list[FxNode], list[FxNode], list[FxNode]]:
-        """Tensors and sizes that come from elsewhere, and arithmetic on sizes that is copied.
+        """Tensors and sizes that come from elsewhere, and what is computed in this part again.
 
-        That gives floats, or sizes that depend on data and are `found` in this part.
+        That is calls on weights alone, and arithmetic on sizes that gives floats, or sizes that depend on data and are
+        `found` in this part.
         """
         inside = set(own)
         inputs, sizes, computed = (dict[FxNode, None]() for _ in range(3))
@@ -265,11 +299,9 @@ class _Cut:
         def read(node: FxNode) -> None:
             if node in inside or node.op == "get_attr" or node.name in self.source.weights:
                 return
-            if not is_size(node):
+            if not is_size(node) and node not in self.copied:
                 inputs[node] = None
-            elif node.op == "placeholder" or (
-                isinstance(node.meta["val"], torch.SymInt) and not symbols_of(node) & found
-            ):
+            elif is_size(node) and _crosses(node, found):
                 sizes[node] = None
             elif node not in computed:
                 for operand in node.all_input_nodes:
@@ -313,6 +345,11 @@ class _Cut:
         if node in self.results:
             return True
         return any(user in self.owner and self.owner[user] not in inside for user in node.users)
+
+
+def _crosses(size: FxNode, found: set[Any]) -> bool:
+    """Whether a part takes a size from outside: an integer that does not depend on data `found` in the part."""
+    return size.op == "placeholder" or (isinstance(size.meta["val"], torch.SymInt) and not symbols_of(size) & found)
 
 
 def _attribute(module: Any, path: str) -> Any:

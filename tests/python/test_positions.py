@@ -5,9 +5,11 @@ Random programs are drawn with a printed seed; TORCH2TRT_TEST_CASES multiplies t
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 
+import numpy as np
 import pytest
 import test_operators
 import torch
@@ -179,7 +181,9 @@ def test_random_indexing(number: int, seed: int) -> None:
         module.writes, module.value = True, torch.randn([size if draw.random() < 0.6 else 1 for size in written.shape])
     print(shape, index, module.writes, module.reads_numbers, None if module.value is None else module.value.shape)
     inputs = (torch.randn(shape), *numbers)
-    converted = torch2trt.torch2trt(module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False)
+    converted = torch2trt.torch2trt(
+        module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False
+    )
     other = [torch.tensor(draw.choice([int(n), 0, -1])) for n in numbers]
     for given in (inputs, (torch.randn(shape), *other)):
         try:
@@ -202,7 +206,9 @@ class Slicing(torch.nn.Module):
 
     def forward(self, x):
         size = x.shape[1]
-        start, end = (None if bound is None else bound[0] * size // bound[2] + bound[1] for bound in (self.start, self.end))
+        start, end = (
+            None if bound is None else bound[0] * size // bound[2] + bound[1] for bound in (self.start, self.end)
+        )
         if not self.writes:
             return x[:, start : end : self.step] * 2
         y = x.clone()
@@ -219,7 +225,9 @@ def test_random_slices_by_sizes(number: int, seed: int) -> None:
     print(bounds, module.step, module.writes)
     options = {"backend": "cpu", "target": test_operators.TARGET, "progress": False}
     try:
-        converted = torch2trt.torch2trt(module, (torch.randn(2, 12),), dynamic_shapes={"x": {1: (9, 12, 16)}}, **options)
+        converted = torch2trt.torch2trt(
+            module, (torch.randn(2, 12),), dynamic_shapes={"x": {1: (9, 12, 16)}}, **options
+        )
     except torch2trt.Error as error:
         assert "E0307" in str(error) or "E0601" in str(error), error
         return
@@ -246,3 +254,34 @@ def test_int_and_float_remain_classes_while_they_read_tensors() -> None:
     converted = torch2trt.torch2trt(module, given, backend="cpu", target=test_operators.TARGET, progress=False)
     test_operators.compare(converted(given[0], torch.tensor(-0.5)), module(given[0], torch.tensor(-0.5)), 1e-5)
     assert "int" not in globals() and "float" not in globals()
+
+
+class Rows(torch.nn.Module):
+    def forward(self, x, i):
+        return x[i] + 1
+
+
+@pytest.mark.parametrize("overridden", [False, True])
+def test_tensors_are_no_sequences_after_a_conversion(overridden) -> None:
+    """C code would take tensors for sequences if `Tensor.__getitem__` had been an attribute once."""
+    before = dict(vars(torch.Tensor))
+    module = Rows().eval()
+    given = (torch.randn(3, 2), torch.tensor(1))
+    added = torch2trt.tensorrt_converter("torch.Tensor.__getitem__")(convert_subscript) if overridden else None
+    try:
+        converted = torch2trt.torch2trt(module, given, backend="cpu", progress=False)
+    finally:
+        if added:
+            del torch2trt.CONVERTERS["torch.Tensor.__getitem__"]
+    torch.testing.assert_close(converted(given[0], torch.tensor(2)), module(given[0], torch.tensor(2 - overridden)))
+    assert dict(vars(torch.Tensor)) == before
+    assert not ctypes.pythonapi.PySequence_Check(ctypes.py_object(given[0]))
+    assert torch.tensor([torch.tensor(3), 4]).tolist() == [3, 4]
+
+
+def convert_subscript(ctx) -> None:
+    """The row of the sample, whatever the input."""
+    layer = ctx.network.add_gather(
+        ctx.method_args[0]._trt, ctx.network.add_constant((), np.array(1, np.int32)).get_output(0), 0
+    )
+    ctx.method_return._trt = layer.get_output(0)

@@ -484,6 +484,24 @@ def test_models_that_cannot_be_exported_are_traced_with_converters():
     assert "torch.Tensor.mul_" in str(model_trt.network)
 
 
+def test_views_that_a_converter_takes_are_traced():
+    class Decides(nn.Module):
+        def forward(self, x):
+            y = x.select(0, 1)
+            return y if y.sum() < 1e6 else -y
+
+    def row(ctx):
+        x, axis, index = (*ctx.method_args, None)[:3]
+        index = ctx.network.add_constant((), np.array(index, np.int32)).get_output(0)
+        ctx.method_return._trt = ctx.network.add_gather(x._trt, index, axis).get_output(0)
+
+    tensorrt_converter("torch.Tensor.select")(row)
+    x = torch.randn(2, 4)
+    with pytest.warns(UserWarning, match="traced"):
+        model_trt = convert(Decides(), x)
+    assert torch.equal(model_trt(x), Decides()(x))
+
+
 def test_a_second_conversion_starts_anew():
     linear = nn.Linear(4, 3)
 

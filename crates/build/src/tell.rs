@@ -13,6 +13,9 @@ use nvinfer as trt;
 use std::collections::HashSet;
 use std::ops::Range;
 
+/// How TensorRT's own names of layers begin.
+const UNNAMED: &str = "(Unnamed Layer";
+
 /// Result of the calls of one layer.
 pub(crate) type Told<T> = Result<T, Fault>;
 
@@ -85,12 +88,25 @@ impl<'n, 'w> Teller<'n, 'w> {
     }
 
     fn layer(&mut self, layer: &'w Layer) -> Result<()> {
-        let told = layers::tell(self, layer).and_then(|emitted| match emitted {
-            Emitted::One(one) => self.finish(layer, one),
-            Emitted::Each(each) => self.finish_each(layer, &each),
-        });
+        let told = self.layer_with_helpers(layer);
         let told = told.and_then(|()| if takes_weights(&layer.op) { self.name_weights(layer.used()) } else { Ok(()) });
         told.map_err(|e| self.fault(e, Place::layer(self.network, layer)))
+    }
+
+    /// Adds a layer, and names those that TensorRT needs beside it after it: its messages then lead to the layer.
+    fn layer_with_helpers(&mut self, layer: &'w Layer) -> Told<()> {
+        let first = self.definition.num_layers()?;
+        match layers::tell(self, layer)? {
+            Emitted::One(one) => self.finish(layer, one)?,
+            Emitted::Each(each) => self.finish_each(layer, &each)?,
+        }
+        for index in first..self.definition.num_layers()? {
+            let helper = self.definition.get_layer(index)?;
+            if helper.name().starts_with(UNNAMED) {
+                helper.set_name(&format!("{}/{}", layer.name, index - first))?;
+            }
+        }
+        Ok(())
     }
 
     /// Names a layer and takes its outputs, each checked.
@@ -191,7 +207,9 @@ impl<'n, 'w> Teller<'n, 'w> {
     fn told_output(&mut self, name: &str, id: TensorId, copy: bool) -> Told<()> {
         let mut tensor = self.tensor(id)?;
         if copy {
-            tensor = self.definition.add_identity(tensor)?.output(0)?;
+            let identity = self.definition.add_identity(tensor)?;
+            identity.set_name(&format!("{name}/copy"))?;
+            tensor = identity.output(0)?;
         }
         tensor.set_name(name)?;
         self.definition.mark_output(tensor)?;

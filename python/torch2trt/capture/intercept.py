@@ -307,6 +307,9 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor that kernels see."""
     if isinstance(tensor, FunctionalTensor):
         tensor = tensor.from_functional()
+    elif torch._is_functional_tensor(tensor):  # of a trace by functorch: it must not outlive its transform
+        torch._sync(tensor)
+        tensor = torch._from_functional_tensor(tensor)
     return tensor if isinstance(tensor, FakeTensor) else tensor.detach()
 
 

@@ -31,6 +31,8 @@ from torch.fx import _symbolic_trace as fx
 from torch.fx import traceback as fx_traceback
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
+from . import subscripts
+
 _LOCK = threading.RLock()
 _DEPTH = 0
 _OWNER: int | None = None
@@ -70,12 +72,21 @@ class Patches:
 
     def set(self, owner: Any, attribute: str, value: Any) -> None:
         """Sets an attribute. How to put it back is noted first: an interrupt may come between the two."""
+        if owner is torch.Tensor and getattr(owner, attribute) is subscripts.SUBSCRIPT:
+            self._set_subscript(value)
+            return
         own = vars(owner)
         if attribute in own:
             self._undo.append(functools.partial(setattr, owner, attribute, own[attribute]))
         else:
             self._undo.append(functools.partial(_delete, owner, attribute))
         setattr(owner, attribute, value)
+
+    def _set_subscript(self, value: subscripts.Subscript) -> None:
+        self._undo.append(functools.partial(subscripts.restore, value))
+        subscripts.replace(value)
+        if in_export := subscripts.before_export():
+            self.set(*in_export)
 
     def set_code(self, function: types.FunctionType, code: types.CodeType) -> None:
         """Sets the code of a function, which reaches whoever imported the function by its name, in every thread."""

@@ -108,8 +108,12 @@ class CudaGraph:
                 run(self._inputs)
         torch.cuda.current_stream(device).wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-            self._outputs = run(self._inputs)
+        try:
+            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+                self._outputs = run(self._inputs)
+        except BaseException:
+            _clean_up(self._graph, device)
+            raise
         self._done = torch.cuda.Event()
         self._device = device
 
@@ -123,6 +127,20 @@ class CudaGraph:
             made = [output.clone() for output in self._outputs]
         self._done.record(stream)
         return made
+
+
+_FAILED: list[torch.cuda.CUDAGraph] = []
+"""Captures that failed. PyTorch's allocator goes on asking them which allocations are theirs: they must stay."""
+
+
+def _clean_up(graph: torch.cuda.CUDAGraph, device: torch.device) -> None:
+    """After a capture that failed, PyTorch takes its random generator for one that is being captured, and refuses it.
+
+    A copy of the generator's state, with its seed and position, takes the place of the one that the capture used.
+    """
+    _FAILED.append(graph)
+    generator = torch.cuda.default_generators[torch.cuda._utils._get_device_index(device, optional=True)]
+    generator.graphsafe_set_state(generator.clone_state())
 
 
 def obstacle(parts: Sequence[Any], device: torch.device) -> str | None:

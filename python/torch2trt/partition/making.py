@@ -124,7 +124,10 @@ class _Maker:
         return found
 
     def build(self, parts: list[Part]) -> dict[FxNode, str]:
-        """Builds the engines. Returns the calls of the first that cannot be built, with the reason."""
+        """Builds the engines. Returns the calls of the first that cannot be built, with the reason.
+
+        Those are the calls that the error names, or all of the engine's where it names none.
+        """
         build, rehearse = self.backend.build, self.backend.rehearse
         for made in map(self.made, parts):
             if build is None or made.network is None or made.engine is not None:
@@ -133,11 +136,17 @@ class _Maker:
                 built = build(made.network)
                 made.engine, made.plan = (rehearse(made.network), built) if rehearse else (built, None)
             except Error as refused:
-                found = made.calls_of(refused)
-                if refused.code not in REFUSED or not found:
+                if refused.code not in REFUSED:
                     raise
-                logger.warning("an engine cannot be built; the calls that the error names run in PyTorch: %s", refused)
-                return found
+                if found := made.calls_of(refused):
+                    logger.warning(
+                        "an engine cannot be built; the calls that the error names run in PyTorch: %s", refused
+                    )
+                    return found
+                if sum(part.is_engine for part in parts) == 1:
+                    raise  # nothing would be left for an engine
+                logger.warning("an engine cannot be built, and the error names no call; PyTorch runs it: %s", refused)
+                return dict.fromkeys(made.part.calls, brief(refused))
         return {}
 
     def _converted(self, part: Part, values: dict[FxNode, torch.Tensor]) -> BuiltPart:

@@ -61,8 +61,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(options::options, module)?)?;
     module.add_function(wrap_pyfunction!(options::recorded_options, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
-    module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;
-    module.add_function(wrap_pyfunction!(file::load_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::load_engine, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::load_plan, module)?)?;
     module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
     module.add_function(wrap_pyfunction!(file::write_file, module)?)?;
     module.add("Error", module.py().get_type::<error::Exception>())?;

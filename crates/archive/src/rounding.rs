@@ -42,8 +42,23 @@ pub(crate) struct Rounded {
     pub(crate) limits: Vec<(String, i64)>,
 }
 
+/// The expression with the simplest fraction for each float, except for floats inside a rounding.
+pub(crate) fn with_fractions(expression: &Expression) -> Sized<Expression> {
+    match expression {
+        Expression::Float(value) => Ok(match simple(*value)? {
+            (numerator, 1) => Expression::Integer(numerator),
+            (numerator, denominator) => Expression::Rational(numerator, denominator),
+        }),
+        Expression::Call(name, parts) if Rounding::of(name).is_none() => {
+            let parts = parts.iter().map(with_fractions).collect::<Sized<Vec<_>>>()?;
+            Ok(Expression::Call(name.clone(), parts))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
 /// The fraction with the smallest denominator that rounds to this float, or the closest with one up to 2**20.
-pub(crate) fn simple(value: f64) -> Sized<(i64, i64)> {
+fn simple(value: f64) -> Sized<(i64, i64)> {
     let wrong = || format!("{value:?} is no fraction");
     let (mut numerator, mut denominator) = (value, 1_i128);
     while numerator.fract() != 0.0 && denominator < 1 << 90 {

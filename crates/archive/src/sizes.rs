@@ -134,7 +134,8 @@ impl Writer<'_> {
             .collect();
         spans.sort_by(|a, b| a.name.cmp(&b.name));
         spans.dedup_by(|a, b| a.name == b.name);
-        let quotient = argument.with_fractions().and_then(|value| Writer { known: None, ..*self }.fraction(&value));
+        let quotient =
+            rounding::with_fractions(argument).and_then(|value| Writer { known: None, ..*self }.fraction(&value));
         rounding::fitted(rounding, whole, quotient, &spans)
     }
 

@@ -9,7 +9,7 @@ mod ranges;
 mod reference;
 mod samples;
 
-use crate::info::megabytes;
+use crate::facts::megabytes;
 use crate::{Done, Failure, Screen, row};
 use clap::Args;
 use std::collections::BTreeMap;

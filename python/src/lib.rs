@@ -19,6 +19,7 @@ mod network;
 mod options;
 mod out;
 mod path;
+mod profiles;
 mod progress;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;
@@ -65,6 +66,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine::load_plan, module)?)?;
     module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
     module.add_function(wrap_pyfunction!(file::write_file, module)?)?;
+    module.add_function(wrap_pyfunction!(profiles::shape_profiles, module)?)?;
     module.add("Error", module.py().get_type::<error::Exception>())?;
     Ok(())
 }

@@ -96,6 +96,9 @@ def recorded_options(options: dict[str, Any]) -> str:
 def choose_backend(options: dict[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""
 
+def shape_profiles(shapes: Any) -> list[tuple[list[list[int]], list[list[int]], list[list[int]]]]:
+    """The smallest, best and largest shapes of the inputs in each profile that a call asks for."""
+
 class Plan:
     """A serialized TensorRT engine."""
 

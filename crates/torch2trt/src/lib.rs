@@ -26,8 +26,8 @@ pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
 pub use conversion::{
-    Chosen, Comparison, Int8Report, Precise, Reference, Samples, Tolerance, choose_backend, computed_in, difference,
-    precision, verify,
+    Asked, AxisRanges, Chosen, Comparison, End, Int8Report, Precise, Reference, Requested, Samples, Shape, Tolerance,
+    choose_backend, computed_in, difference, exported_profiles, precision, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, KeptBuilder, find_tensorrt, keep_builder, tensorrt};

@@ -1,6 +1,6 @@
 """Types of the compiled half. Its users are the package's own files; people use what `torch2trt` exports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -93,7 +93,7 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
 
-def choose_backend(options: dict[str, Any], on_host: str | None) -> tuple[str, str]:
+def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""
 
 def shape_profiles(shapes: Any) -> list[tuple[list[list[int]], list[list[int]], list[list[int]]]]:
@@ -239,7 +239,7 @@ def write_file(path: str | PathLike[str], content: bytes) -> None:
     """Writes a file atomically, through links, into devices and FIFOs."""
 
 def is_engine_file(bytes: bytes) -> bool: ...
-def load_engine(source: Any, options: dict[str, Any]) -> tuple[Engine, str]: ...
-def load_plan(plan: Any, options: dict[str, Any]) -> Engine: ...
+def load_engine(source: Any, options: Mapping[str, Any]) -> tuple[Engine, str]: ...
+def load_plan(plan: Any, options: Mapping[str, Any]) -> Engine: ...
 def read_manifest(source: Any) -> str: ...
 def __getattr__(name: str) -> Any: ...

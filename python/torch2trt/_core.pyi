@@ -96,8 +96,17 @@ def recorded_options(options: dict[str, Any]) -> str:
 def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""
 
-def shape_profiles(shapes: Any) -> list[tuple[list[list[int]], list[list[int]], list[list[int]]]]:
+def shape_profiles(shapes: Any) -> list[list[list[list[int]]]]:
     """The smallest, best and largest shapes of the inputs in each profile that a call asks for."""
+
+def symbolic_size(
+    text: str, ranges: dict[str, tuple[int, int | None]] | None
+) -> tuple[int | str, list[tuple[str, int]]]:
+    """The size of a sympy expression, from its `srepr`, and the largest values of symbols for which it is right.
+
+    Raises:
+        ValueError: it has no form.
+    """
 
 class Plan:
     """A serialized TensorRT engine."""

@@ -21,7 +21,7 @@ mod plan_cache;
 mod plugins;
 mod structure;
 
-pub use archive::{Archive, Ranges as RecordedRanges};
+pub use archive::{Archive, Ranges as RecordedRanges, SymbolRanges, SymbolicSize, symbolic_size};
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;

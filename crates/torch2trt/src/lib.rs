@@ -44,7 +44,8 @@ pub use options::{
 };
 pub use passes::{Half, Kept, PrecisionReport, Reason};
 pub use pipeline::{
-    build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt_engine,
+    SupportedOperator, build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit,
+    save_onnx, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};

@@ -271,5 +271,5 @@ pub(crate) fn read_archive(py: Python<'_>, path: PathBuf) -> PyResult<Program> {
 /// Every operator that converts: (family, overload, TensorRT layers, tolerance).
 #[pyfunction]
 pub(crate) fn operators() -> Vec<(&'static str, &'static str, &'static str, f64)> {
-    torch2trt::operators()
+    torch2trt::operators().into_iter().map(|op| (op.family, op.overload, op.layers, op.tolerance)).collect()
 }

@@ -1,10 +1,14 @@
-//! Engines: torch tensors in, torch tensors out.
+//! Engines: loaded from files and plans; torch tensors in, torch tensors out.
 
 use crate::error::OrRaise;
+use crate::file;
+use crate::options::read_options;
 use crate::out::{Made, Out};
 use crate::tensor::{Maker, TorchTensor, current_stream};
+use bytes::Bytes;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use runtime::{DataType, Device, IoSpec, RunOptions, Side};
@@ -181,7 +185,7 @@ impl Engine {
         description: &str,
         path: Option<std::path::PathBuf>,
     ) -> PyResult<Option<Bound<'py, pyo3::types::PyBytes>>> {
-        crate::file::write(py, &self.executable.artifact, description, path)
+        file::write(py, &self.executable.artifact, description, path)
     }
 
     /// One line: what runs, its version, threads or device.
@@ -189,6 +193,27 @@ impl Engine {
     fn description(&self) -> String {
         self.engine().description()
     }
+}
+
+/// Makes the engine of an engine file: (engine, manifest as JSON).
+#[pyfunction]
+pub(crate) fn load_engine(
+    py: Python<'_>,
+    source: file::Source,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<(Engine, String)> {
+    let options = read_options(options)?;
+    let file = source.open(py)?;
+    let (executable, manifest) = py.detach(|| torch2trt::load(file, &options)).or_raise(py)?;
+    Ok((Engine::new(executable), file::json(py, &manifest)?))
+}
+
+/// Makes the engine of a plain TensorRT plan.
+#[pyfunction]
+pub(crate) fn load_plan(py: Python<'_>, plan: PyBackedBytes, options: &Bound<'_, PyDict>) -> PyResult<Engine> {
+    let options = read_options(options)?;
+    let plan = Bytes::from_owner(plan);
+    Ok(Engine::new(py.detach(|| torch2trt::load_plan(plan, &options)).or_raise(py)?))
 }
 
 fn describe(io: &IoSpec) -> (String, String, Vec<String>) {

@@ -1,14 +1,12 @@
-//! Engine files: written from engines and plans, read into engines.
+//! Engine files: written from engines and plans, opened, and their manifests.
 //!
 //! The manifest's `model` part is the Python half's own: how calls are taken apart and return values put together.
 
-use crate::engine::Engine;
 use crate::error::{OrRaise, bad_option};
-use crate::options::read_options;
 use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyBytes;
 use std::path::PathBuf;
 use torch2trt::{Artifact, Description, EngineFile};
 
@@ -38,30 +36,13 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn open(self, py: Python<'_>) -> PyResult<EngineFile> {
+    pub(crate) fn open(self, py: Python<'_>) -> PyResult<EngineFile> {
         match self {
             Self::Bytes(bytes) => EngineFile::parse(Bytes::from_owner(bytes)),
             Self::Path(path) => py.detach(|| EngineFile::open(&path)),
         }
         .or_raise(py)
     }
-}
-
-/// Makes the engine of an engine file: (engine, manifest as JSON).
-#[pyfunction]
-pub(crate) fn load_engine(py: Python<'_>, source: Source, options: &Bound<'_, PyDict>) -> PyResult<(Engine, String)> {
-    let options = read_options(options)?;
-    let file = source.open(py)?;
-    let (executable, manifest) = py.detach(|| torch2trt::load(file, &options)).or_raise(py)?;
-    Ok((Engine::new(executable), json(py, &manifest)?))
-}
-
-/// Makes the engine of a plain TensorRT plan.
-#[pyfunction]
-pub(crate) fn load_plan(py: Python<'_>, plan: PyBackedBytes, options: &Bound<'_, PyDict>) -> PyResult<Engine> {
-    let options = read_options(options)?;
-    let plan = Bytes::from_owner(plan);
-    Ok(Engine::new(py.detach(|| torch2trt::load_plan(plan, &options)).or_raise(py)?))
 }
 
 /// The manifest of an engine file, as JSON; neither TensorRT nor a GPU is needed.
@@ -87,6 +68,7 @@ pub(crate) fn is_engine_file(bytes: PyBackedBytes) -> bool {
     torch2trt::is_engine_file(&bytes)
 }
 
-fn json(py: Python<'_>, manifest: &torch2trt::Manifest) -> PyResult<String> {
+/// A manifest as JSON.
+pub(crate) fn json(py: Python<'_>, manifest: &torch2trt::Manifest) -> PyResult<String> {
     serde_json::to_string(manifest).map_err(|error| bad_option(py, format!("the manifest: {error}")))
 }

@@ -19,7 +19,9 @@ mod network;
 mod options;
 mod out;
 mod path;
+mod profiles;
 mod progress;
+mod size;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;
 mod user_network;
@@ -61,10 +63,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(options::options, module)?)?;
     module.add_function(wrap_pyfunction!(options::recorded_options, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
-    module.add_function(wrap_pyfunction!(file::load_engine, module)?)?;
-    module.add_function(wrap_pyfunction!(file::load_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::load_engine, module)?)?;
+    module.add_function(wrap_pyfunction!(engine::load_plan, module)?)?;
     module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
     module.add_function(wrap_pyfunction!(file::write_file, module)?)?;
+    module.add_function(wrap_pyfunction!(profiles::shape_profiles, module)?)?;
+    module.add_function(wrap_pyfunction!(size::symbolic_size, module)?)?;
     module.add("Error", module.py().get_type::<error::Exception>())?;
     Ok(())
 }

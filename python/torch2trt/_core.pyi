@@ -1,6 +1,6 @@
 """Types of the compiled half. Its users are the package's own files; people use what `torch2trt` exports."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -93,8 +93,20 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
 
-def choose_backend(options: dict[str, Any], on_host: str | None) -> tuple[str, str]:
+def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""
+
+def shape_profiles(shapes: Any) -> list[list[list[list[int]]]]:
+    """The smallest, best and largest shapes of the inputs in each profile that a call asks for."""
+
+def symbolic_size(
+    text: str, ranges: dict[str, tuple[int, int | None]] | None
+) -> tuple[int | str, list[tuple[str, int]]]:
+    """The size of a sympy expression, from its `srepr`, and the largest values of symbols for which it is right.
+
+    Raises:
+        ValueError: it has no form.
+    """
 
 class Plan:
     """A serialized TensorRT engine."""
@@ -236,7 +248,7 @@ def write_file(path: str | PathLike[str], content: bytes) -> None:
     """Writes a file atomically, through links, into devices and FIFOs."""
 
 def is_engine_file(bytes: bytes) -> bool: ...
-def load_engine(source: Any, options: dict[str, Any]) -> tuple[Engine, str]: ...
-def load_plan(plan: Any, options: dict[str, Any]) -> Engine: ...
+def load_engine(source: Any, options: Mapping[str, Any]) -> tuple[Engine, str]: ...
+def load_plan(plan: Any, options: Mapping[str, Any]) -> Engine: ...
 def read_manifest(source: Any) -> str: ...
 def __getattr__(name: str) -> Any: ...

@@ -55,6 +55,19 @@ RUN_OPTIONS = [option.name for option in OPTIONS if option.group == "The machine
 """The options that running an engine again needs: in a copy, after new weights."""
 
 
+class LoadOptions(TypedDict):
+    """The options of loading an engine, as the Rust half reads them."""
+
+    device: int
+    use_cuda_graph: bool | str
+    trusted: bool
+    threads: int | None
+    tensorrt: str | None
+    plugins: list[str]
+    onnxruntime: str | None
+    site_packages: list[str]
+
+
 class Legacy(TypedDict, total=False):
     """The arguments of NVIDIA's torch2trt that have no effect here, for type checkers."""
 
@@ -102,6 +115,8 @@ class Arguments:
     dynamic_shapes: Any
     backend: str
     target: str | None
+    use_cuda_graph: bool | str
+    version_compatible: bool
     tensorrt: str | None
     plugins: list[str]
     fp16_mode: bool

@@ -6,7 +6,7 @@ model on the CPU gets an engine that takes CPU tensors. It must not know how eng
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from . import _core
 
 
 def choose(
-    backend: str, target: str | None, options: dict[str, Any], samples: list[torch.Tensor], module: Any
+    backend: str, target: str | None, options: Mapping[str, Any], samples: list[torch.Tensor], module: Any
 ) -> tuple[str, str]:
     """The backend, "tensorrt" or "cpu", and why."""
     on_gpu = any(tensor.is_cuda for tensor in _tensors(samples, module))

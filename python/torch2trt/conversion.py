@@ -42,7 +42,10 @@ class Conversion:
         to_build: whether engines are built; otherwise parts are described only.
         captured: what was captured of the model.
         operators: of each operator of the model, the overload, the number of calls and whether it converts.
-        options: the options, as the Rust half reads them.
+        options: the options for the Rust half, which alone reads them.
+        device_index: the GPU of the model and its inputs.
+        input_names: the names of the engine's inputs.
+        output_names: those of its outputs.
         network: the TensorRT-level network; None where there are parts.
         weights: the model's tensors that the network may borrow.
         calls: the user's converters; None of a model whose Python code decides by values.
@@ -57,6 +60,9 @@ class Conversion:
     captured: Captured = field(init=False)
     operators: list[tuple[str, int, bool]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    device_index: int = 0
+    input_names: list[str] = field(default_factory=list)
+    output_names: list[str] = field(default_factory=list)
     network: Any = None
     weights: list[torch.Tensor] = field(default_factory=list)
     calls: Calls | None = None

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 import numbers
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
+from . import _core
 from .accepted import brief
+from .arguments import Arguments
 from .capture.program import Program, Symbol
 from .errors import error
 
@@ -39,94 +40,73 @@ class Ranges:
         return list(zip(self.minimum[index], self.best[index], self.maximum[index]))
 
 
-def profiles_from(names: list[str], samples: list[torch.Tensor], minimum: Any, best: Any, maximum: Any) -> list[Ranges]:
-    """The profiles that a call asks for; none where every size is that of the samples.
+@dataclass(frozen=True)
+class ShapeOptions:
+    """The arguments of `torch2trt` that determine which sizes the engine accepts.
 
-    Each argument is None; one shape an input, nested as the inputs are or flat; a dict of shapes by input name, where
-    those left out keep the sample's; or a list of such for several profiles. Left-out smallest and largest shapes are
-    the samples'; so are left-out best ones, as far as the range allows.
+    `min_shapes`, `opt_shapes` and `max_shapes` are each None; one shape an input, nested as the inputs are or flat; a dict
+    of shapes by input name, where those left out keep the sample's; or a list of such for several profiles.
+    """
+
+    min_shapes: Any = None
+    opt_shapes: Any = None
+    max_shapes: Any = None
+    max_batch_size: int | None = None
+    dynamic_shapes: Any = None
+    input_names: Any = None
+    """The names that the call gives the inputs; shapes can be given by these, too."""
+
+    @classmethod
+    def of(cls, arguments: Arguments) -> ShapeOptions:
+        """Those of a call."""
+        return cls(**{name: getattr(arguments, name) for name in cls.__dataclass_fields__})
+
+    def by_own_names(self, own: list[str]) -> ShapeOptions:
+        """The same with shapes by the model's own names."""
+        renamed = {name: mine for name, mine in zip(self.input_names or [], own) if name not in own}
+
+        def translated(given: Any) -> Any:
+            if isinstance(given, dict):
+                return {renamed.get(name, name): shape for name, shape in given.items()}
+            if isinstance(given, list) and all(isinstance(profile, dict) for profile in given):
+                return [translated(profile) for profile in given]
+            return given
+
+        shapes = {name: translated(getattr(self, name)) for name in ("min_shapes", "opt_shapes", "max_shapes")}
+        return replace(self, **shapes) if renamed else self
+
+
+@dataclass(frozen=True)
+class _Requested:
+    """What profiles are computed from: names and shapes of the inputs, and the shapes of each profile."""
+
+    names: list[str]
+    own: list[Shape]
+    min: list[list[Shape]] | None
+    opt: list[list[Shape]] | None
+    max: list[list[Shape]] | None
+    data_set: Sequence[list[Shape]]
+    max_batch_size: int | None
+
+
+def profiles_from(
+    names: list[str], own: list[Shape], options: ShapeOptions, data_set: Sequence[list[Shape]] = ()
+) -> list[Ranges]:
+    """The profiles that a call asks for; none where every size is that of the sample inputs.
+
+    Args:
+        names: the names of the input tensors.
+        own: their shapes in the sample inputs.
+        options: what the call asks for.
+        data_set: the shapes of the inputs in each sample of a data set, which are the ranges left out of `options`.
 
     Raises:
         torch2trt.Error: E0307 where ranges do not fit the samples or are out of order.
     """
-    if minimum is None and best is None and maximum is None:
-        return []
-    own = [tuple(sample.shape) for sample in samples]
-    asked = (("min_shapes", minimum), ("opt_shapes", best), ("max_shapes", maximum))
-    given = [_profiles(label, shapes, names, own) for label, shapes in asked]
-    count = max(len(profiles) for profiles in given)
-    for label, profiles in zip(("min_shapes", "opt_shapes", "max_shapes"), given):
-        if len(profiles) not in (1, count):
-            raise error(
-                "E0307",
-                f"{label} has {len(profiles)} profiles, another argument has {count}",
-                "give min, opt and max shapes for every profile, or once for all of them",
-            )
-    low, middle, high = ([*profiles] * (count // len(profiles)) for profiles in given)
-    if best is None:
-        middle = [_clamped(own, *ends) for ends in zip(low, high)]
-    return [_checked(names, Ranges(*row)) for row in zip(low, middle, high)]
-
-
-def profiles_of(rows: list[list[Shape]]) -> tuple[list[Shape], list[Shape], list[Shape]]:
-    """(min, opt, max) shapes over samples, each given as its tensors' shapes.
-
-    The best shapes are those of one sample, the one with the median number of elements: shapes of several samples
-    need not fit together.
-    """
-    columns = list(zip(*rows))
-    for index, shapes in enumerate(columns):
-        ranks = sorted({len(shape) for shape in shapes})
-        if len(ranks) > 1:
-            raise error("E0307", f"tensor {index} of the samples has {ranks} dimensions", "an engine's input has one rank: convert once for each")
-    low = [tuple(map(min, zip(*shapes))) for shapes in columns]
-    high = [tuple(map(max, zip(*shapes))) for shapes in columns]
-    middle = sorted(rows, key=lambda row: sum(map(math.prod, row)))[len(rows) // 2]
-    return low, middle, high
-
-
-def with_batch(
-    names: list[str], samples: list[torch.Tensor], profiles: list[Ranges], largest: int, asked: bool = False
-) -> list[Ranges]:
-    """The profiles with any batch from 1 to `largest`.
-
-    The batch is the first axis of the first input, and of every other input whose first axis has the same size:
-    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger. `asked` says that the
-    caller gave the profiles' largest shapes, which must not contradict `largest` then.
-
-    Raises:
-        torch2trt.Error: E0307 where they do, or where there is no batch.
-    """
-    own = [tuple(sample.shape) for sample in samples]
-    batch = next((shape[0] for shape in own if shape), None)
-    if largest < 1 or batch is None:
-        why = "no input has an axis" if largest >= 1 else f"it is {largest}"
-        raise error("E0307", f"max_batch_size cannot be met: {why}", "give the largest batch, 1 or more, or leave it out")
-
-    for ranges in profiles if asked else []:
-        for name, shape, sample in zip(names, ranges.maximum, own):
-            if sample and sample[0] == batch and shape[0] not in (batch, largest):
-                raise error(
-                    "E0307",
-                    f"max_batch_size is {largest}, and max_shapes has {shape[0]} on the first axis of `{name}`",
-                    "give one of the two",
-                )
-
-    def resize(shapes: list[Shape], size: Callable[[int], int]) -> list[Shape]:
-        pairs = zip(shapes, own)
-        return [(size(shape[0]), *shape[1:]) if sample and sample[0] == batch else shape for shape, sample in pairs]
-
-    return [
-        _checked(
-            names,
-            Ranges(
-                resize(ranges.minimum, lambda _: 1),
-                resize(ranges.best, lambda size: min(max(size, 1), largest)),
-                resize(ranges.maximum, lambda _: largest),
-            ),
-        )
-        for ranges in profiles or [Ranges(own, own, own)]
-    ]
+    given = {end: _profiles(f"{end}_shapes", getattr(options, f"{end}_shapes"), names, own) for end in ("min", "opt", "max")}
+    batch = None if options.max_batch_size is None else _size(options.max_batch_size)
+    made = _core.shape_profiles(_Requested(names, own, **given, data_set=data_set, max_batch_size=batch))
+    return [Ranges(*([tuple(shape) for shape in end] for end in ends)) for ends in made]
 
 
 def _is_shape(given: Any) -> bool:
@@ -149,13 +129,18 @@ def _leaves(given: Any, names: list[str], own: list[Shape]) -> list[Shape] | Non
 
 
 def _shape(given: Any) -> Shape:
-    return tuple(int(size) for size in given)
+    return tuple(map(_size, given))
 
 
-def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]]:
+def _size(given: Any) -> int:
+    """A size as 64 bits hold it; no engine accepts the sizes beyond."""
+    return max(-(2**63), min(int(given), 2**63 - 1))
+
+
+def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]] | None:
     """The shapes of every profile that an argument gives."""
     if given is None:
-        return [own]
+        return None
     try:
         return _given_profiles(label, given, names, own)
     except RecursionError:
@@ -175,28 +160,6 @@ def _given_profiles(label: str, given: Any, names: list[str], own: list[Shape]) 
             f"give one shape for each of them, in order, such as {label}={own}",
         )
     return profiles
-
-
-def _clamped(own: list[Shape], low: list[Shape], high: list[Shape]) -> list[Shape]:
-    """The samples' shapes, moved into the range."""
-    if any(len(shape) != len(sample) for ends in (low, high) for shape, sample in zip(ends, own)):
-        return own  # of the wrong rank, which is reported for all three together
-    return [tuple(min(max(s, a), b) for s, a, b in zip(*shapes)) for shapes in zip(own, low, high)]
-
-
-def _checked(names: list[str], ranges: Ranges) -> Ranges:
-    for index, name in enumerate(names):
-        low, best, high = ranges.minimum[index], ranges.best[index], ranges.maximum[index]
-        if not len(low) == len(best) == len(high):
-            raise error("E0307", f"input `{name}` has min shape {low}, opt shape {best} and max shape {high}", "give one size for each axis")
-        for axis, (smallest, middle, largest) in enumerate(ranges.axes(index)):
-            if not 0 <= smallest <= middle <= largest:
-                raise error(
-                    "E0307",
-                    f"input `{name}`, axis {axis}: the range is {smallest} to {largest} with {middle} as the best size",
-                    "min must not exceed opt, nor opt max; what is left out is the sample's size",
-                )
-    return ranges
 
 
 def _listed(names: list[str]) -> str:

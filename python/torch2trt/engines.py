@@ -23,7 +23,7 @@ from .replaced import replaced
 def engine_of(conversion: Conversion) -> TRTModule:
     """Network → module: makes the engine, compares."""
     network, captured, report = conversion.network, conversion.captured, conversion.report
-    options, target = conversion.options, conversion.arguments.target
+    arguments, target = conversion.arguments, conversion.arguments.target
     engine: Any = None
     plan: Any = None
     with timed(report, "engine"):
@@ -31,7 +31,7 @@ def engine_of(conversion: Conversion) -> TRTModule:
             engine, plan = _built(conversion)
         if (parts := conversion.parts) is not None:
             engine, plan = (None, parts.plan) if parts.plan else (parts.engine, None)
-            if engine is not None and options["use_cuda_graph"] is True and engine.device_index is not None:
+            if engine is not None and arguments.use_cuda_graph is True and engine.device_index is not None:
                 engine.replay_whole_calls()
             report.engine = parts.plan.description_for(target or "") if parts.plan else engine.description
     if plan is not None and target is None:
@@ -40,15 +40,15 @@ def engine_of(conversion: Conversion) -> TRTModule:
             report.engine = engine.description
     # Where nothing but plugins sends calls to PyTorch, the network is that of the whole model.
     is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
-    kept = network if conversion.arguments.keep_network and is_whole else None
-    report.options = json.loads(_core.recorded_options(options))
+    kept = network if arguments.keep_network and is_whole else None
+    report.options = json.loads(_core.recorded_options(conversion.options))
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
-    made.run_options = {name: options[name] for name in RUN_OPTIONS}
-    made.run_options["trusted"] = bool(options["version_compatible"])  # a plan of this process
+    made.run_options = {name: conversion.options[name] for name in RUN_OPTIONS}
+    made.run_options["trusted"] = arguments.version_compatible  # a plan of this process
     made._replaced = replaced(as_module(conversion.module))
-    if conversion.arguments.refittable:
-        made.conversion_arguments = conversion.arguments.given()
-    if conversion.arguments.verify:
+    if arguments.refittable:
+        made.conversion_arguments = arguments.given()
+    if arguments.verify:
         if engine is not None:
             conversion.verify(made)
         else:

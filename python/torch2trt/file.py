@@ -13,6 +13,7 @@ import torch
 
 from . import _core, tree_file
 from .accepted import Path, checked, path as checked_path, rejected
+from .arguments import LoadOptions
 from .capture.tree import InputTree, OutputTree
 from .errors import error
 from .partition import PartitionedEngine
@@ -42,7 +43,7 @@ def load_options(
     tensorrt: str | None = None,
     plugins: Sequence[str] = (),
     onnxruntime: str | None = None,
-) -> dict[str, Any]:
+) -> LoadOptions:
     """The options of loading, as the Rust half reads them.
 
     Raises:
@@ -54,21 +55,26 @@ def load_options(
         "threads": threads,
         "tensorrt": tensorrt,
         "onnxruntime": onnxruntime,
+        "plugins": plugins,
     }
-    libraries: list[str] = checked({"plugins": plugins})["plugins"]
-    return {
-        **checked(given),
-        "plugins": named_plugins(libraries),
-        "device": _index(device),
-        "site_packages": _core.site_packages(),
-    }
+    taken = checked(given)
+    return LoadOptions(
+        device=_index(device),
+        use_cuda_graph=taken["use_cuda_graph"],
+        trusted=taken["trusted"],
+        threads=taken["threads"],
+        tensorrt=taken["tensorrt"],
+        plugins=named_plugins(taken["plugins"]),
+        onnxruntime=taken["onnxruntime"],
+        site_packages=_core.site_packages(),
+    )
 
 
 def engine_from(
     source: bytes | str,
     input_names: list[str] | None,
     output_names: list[str] | None,
-    options: dict[str, Any] | None = None,
+    options: LoadOptions | None = None,
     python: LoadPython | None = None,
 ) -> Parts:
     """An engine from an engine file (bytes or path), or from the bytes of a plain plan.
@@ -112,7 +118,7 @@ def _without_module(about: dict[str, Any], model: dict[str, Any], data: Any) -> 
     )
 
 
-def _from_parts(source: bytes | str, options: dict[str, Any], python: LoadPython) -> Parts:
+def _from_parts(source: bytes | str, options: LoadOptions, python: LoadPython) -> Parts:
     engine, description, partitions = read(source, options, python)
     inputs, outputs = tree_file.from_json(description.get("model") or {})
     report = Report(
@@ -128,7 +134,7 @@ def _from_parts(source: bytes | str, options: dict[str, Any], python: LoadPython
 
 
 def _from_plan(
-    plan: bytes, input_names: list[str] | None, output_names: list[str] | None, options: dict[str, Any]
+    plan: bytes, input_names: list[str] | None, output_names: list[str] | None, options: LoadOptions
 ) -> Parts:
     engine = _core.load_plan(plan, options)
     for side, given, ios in (("inputs", input_names, engine.inputs), ("outputs", output_names, engine.outputs)):

@@ -26,9 +26,9 @@ from .samples import calibration_samples
 
 def parts_of(conversion: Conversion, refused: dict[FxNode, str]) -> Made:
     """The parts of a model of which some calls run in PyTorch."""
-    captured, options = conversion.captured, conversion.options
+    captured = conversion.captured
     check_parts(conversion.arguments, captured.inputs.samples)
-    names = (options["input_names"], options["output_names"])
+    names = (conversion.input_names, conversion.output_names)
     arguments, profiles, backend = conversion.arguments, conversion.sampled.profiles, _backend(conversion)
     # Where nothing but plugins sends calls to PyTorch, nobody asked how large an engine is worth having.
     least = arguments.min_layers if arguments.is_cut else 0
@@ -53,14 +53,12 @@ def check_parts(arguments: Arguments, samples: Sequence[torch.Tensor]) -> None:
 
 def _backend(conversion: Conversion) -> Backend:
     """What turns parts into engines of the backend that was chosen."""
-    arguments, options, bar = conversion.arguments, conversion.options, conversion.bar
-    on_cpu, is_ahead = conversion.report.backend == "cpu", options["target"] is not None
+    on_cpu, is_ahead = conversion.report.backend == "cpu", conversion.arguments.target is not None
 
     def convert(
         program: _core.Program, own: dict[str, Any], samples: list[torch.Tensor], dtypes: list[str]
     ) -> _core.Network:
-        assert conversion.calls is not None
-        network = network_of(program, {**options, **own}, conversion.calls, arguments, samples, dtypes, None)
+        network = network_of(program, {**conversion.options, **own}, conversion, samples, dtypes, None)
         if not on_cpu:
             network.check_target()
         return network
@@ -68,10 +66,10 @@ def _backend(conversion: Conversion) -> Backend:
     def build(network: _core.Network) -> _core.Engine | _core.Plan:
         if on_cpu:
             return network.cpu_engine()
-        plan = network.build(bar)
+        plan = network.build(conversion.bar)
         return plan if is_ahead else plan.engine()
 
-    device = torch.device("cpu") if on_cpu else torch.device("cuda", options["device"])
+    device = torch.device("cpu") if on_cpu else torch.device("cuda", conversion.device_index)
     if not conversion.to_build:
         return Backend(convert, None, None, device, not on_cpu)
 
@@ -84,8 +82,7 @@ def _backend(conversion: Conversion) -> Backend:
 def network_of(
     program: _core.Program,
     options: dict[str, Any],
-    calls: Calls,
-    arguments: Arguments,
+    conversion: Conversion,
     samples: list[torch.Tensor],
     dtypes: Sequence[str | None],
     captured: Captured | None,
@@ -94,8 +91,10 @@ def network_of(
 
     `captured` is the whole model, whose calibration samples are read; the ranges of a part are those of its samples.
     """
+    arguments, calls = conversion.arguments, conversion.calls
+    assert calls is not None
     network = program.convert(options, calls)
-    if calls.plugins and options["backend"] == "cpu":
+    if calls.plugins and conversion.report.backend == "cpu":
         if captured:
             return network  # it is cut into parts, each of which gets its precision
         _reject_plugins(program, calls)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,51 +26,19 @@ from .capture.tree import InputTree
 from .dataset import Dataset
 from .dynamic import (
     Ranges,
+    Shape,
+    ShapeOptions,
     dynamic_axes,
     export_dims,
     export_samples,
     other_shapes,
     profiles_from,
-    profiles_of,
     resized,
-    with_batch,
     with_room,
 )
 from .errors import Error, body, error
 from .footprint import cut_inputs
 from .module import TRTModule
-
-
-@dataclass(frozen=True)
-class ShapeOptions:
-    """The arguments of `torch2trt` that say which sizes the engine takes."""
-
-    min_shapes: Any = None
-    opt_shapes: Any = None
-    max_shapes: Any = None
-    max_batch_size: int | None = None
-    dynamic_shapes: Any = None
-    input_names: Any = None
-    """The names that the call gives the inputs; shapes may be told by these, too."""
-
-    @classmethod
-    def of(cls, arguments: Arguments) -> ShapeOptions:
-        """Those of a call."""
-        return cls(**{name: getattr(arguments, name) for name in cls.__dataclass_fields__})
-
-    def by_own_names(self, own: list[str]) -> ShapeOptions:
-        """The same with shapes told by the model's own names."""
-        renamed = {name: mine for name, mine in zip(self.input_names or [], own) if name not in own}
-
-        def translated(given: Any) -> Any:
-            if isinstance(given, dict):
-                return {renamed.get(name, name): shape for name, shape in given.items()}
-            if isinstance(given, list) and all(isinstance(profile, dict) for profile in given):
-                return [translated(profile) for profile in given]
-            return given
-
-        shapes = {name: translated(getattr(self, name)) for name in ("min_shapes", "opt_shapes", "max_shapes")}
-        return replace(self, **shapes) if renamed else self
 
 
 @dataclass
@@ -188,12 +156,9 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
         inputs = dataset[0]
     tree = InputTree(signature, *normalized(inputs, kwargs))
     options = options.by_own_names(tree.names)
-    asked = options.max_shapes is not None
-    if dataset is not None:
-        options = _with_dataset(tree, dataset, kwargs, options)
-    profiles = profiles_from(tree.names, tree.samples, options.min_shapes, options.opt_shapes, options.max_shapes)
-    if options.max_batch_size is not None:
-        profiles = with_batch(tree.names, tree.samples, profiles, options.max_batch_size, asked)
+    observed = [] if dataset is None else _shapes_of(tree, dataset, kwargs)
+    own = [tuple(sample.shape) for sample in tree.samples]
+    profiles = profiles_from(tree.names, own, options, observed)
     if options.dynamic_shapes is not None:
         try:
             return _with_dims(module, tree, profiles, options.dynamic_shapes)
@@ -294,17 +259,10 @@ def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges],
     return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree, inspect.signature(module.forward))
 
 
-def _with_dataset(
-    tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None, options: ShapeOptions
-) -> ShapeOptions:
-    """The ranges of the samples, where the call gives none."""
-    rows = [
-        [tuple(tensor.shape) for tensor in tree.flatten(*normalized(dataset[index], kwargs))]
-        for index in range(len(dataset))
-    ]
-    given = (options.min_shapes, options.opt_shapes, options.max_shapes)
-    found = [own if asked is None else asked for asked, own in zip(given, profiles_of(rows))]
-    return replace(options, min_shapes=found[0], opt_shapes=found[1], max_shapes=found[2])
+def _shapes_of(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None) -> list[list[Shape]]:
+    """The shapes of the inputs in each sample."""
+    samples = (tree.flatten(*normalized(dataset[index], kwargs)) for index in range(len(dataset)))
+    return [[tuple(tensor.shape) for tensor in sample] for sample in samples]
 
 
 def _from_dims(captured: Captured, own: list[tuple[int, ...]]) -> list[Ranges]:

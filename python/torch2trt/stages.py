@@ -50,7 +50,7 @@ def convert(arguments: Arguments, to_build: bool = True) -> Conversion:
         except ValuesDecideError as refused:
             program = None
             _by_modules(conversion, refused)
-    conversion.options = _options(conversion)
+    _settle_options(conversion)
     if program is not None:
         _convert_program(conversion, program)
     describe(conversion)
@@ -83,7 +83,7 @@ def _choose(conversion: Conversion, tensors: list[torch.Tensor]) -> None:
 
 def _convert_program(conversion: Conversion, program: _core.Program) -> None:
     """Program → network, or parts."""
-    arguments, captured, options = conversion.arguments, conversion.captured, conversion.options
+    arguments, captured = conversion.arguments, conversion.captured
     calls = Calls(captured, CONVERTERS, arguments.given())
     conversion.calls = calls
     conversion.weights = [*(weight.tensor for weight in captured.program.weights), *calls.tensors()]
@@ -93,7 +93,7 @@ def _convert_program(conversion: Conversion, program: _core.Program) -> None:
             try:
                 inputs = captured.inputs
                 conversion.network = network_of(
-                    program, options, calls, arguments, inputs.samples, inputs.dtypes, captured
+                    program, conversion.options, conversion, inputs.samples, inputs.dtypes, captured
                 )
                 if conversion.report.backend == "cpu" and calls.plugins:
                     refused = captured.in_pytorch(calls.plugins)
@@ -141,18 +141,20 @@ _OF_A_PART: dict[str, Any] = {
 """Arguments of the conversion of a sub-module that differ from those of the whole model."""
 
 
-def _options(conversion: Conversion) -> dict[str, Any]:
-    """The options as the Rust half reads them: those that are declared there, and what it cannot know."""
+def _settle_options(conversion: Conversion) -> None:
+    """Completes the options: those that are declared in the Rust half, and what it cannot know."""
     arguments, captured = conversion.arguments, conversion.captured
     inputs, outputs = tensor_names(arguments, captured.input_names, captured.output_names)
-    return {
+    conversion.input_names, conversion.output_names = inputs, outputs
+    conversion.device_index = cuda_index(captured.inputs.samples, conversion.module)
+    conversion.options = {
         **arguments.declared(),
         "backend": conversion.report.backend,
         "input_names": inputs,
         "output_names": outputs,
         "verbose": arguments.log_level < logging.DEBUG,
         "plugins": named_plugins(arguments.plugins),
-        "device": cuda_index(captured.inputs.samples, conversion.module),
+        "device": conversion.device_index,
         "site_packages": _core.site_packages(),
         "profiles": conversion.sampled.ranges(inputs, captured.inputs.dtypes),
     }

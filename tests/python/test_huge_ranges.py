@@ -15,7 +15,7 @@ from torch import nn
 
 from torch2trt import Error, torch2trt
 from torch2trt.capture import capture
-from torch2trt.dynamic import Ranges, profiles_from
+from torch2trt.dynamic import Ranges, ShapeOptions, profiles_from
 from torch2trt.footprint import Footprint, check_ranges, cut
 from torch2trt.verify import difference
 
@@ -85,7 +85,7 @@ def test_limits_are_exact_over_random_models():
         model, largest = drawn(draw)
         sample = torch.randn(2, 3, 16)
         captured = capture(model, (sample,), dynamic_shapes=({0: torch.export.Dim.AUTO, 2: torch.export.Dim.AUTO},))
-        (profile,) = profiles_from(["input"], [sample[:1]], [(1, 3, 16)], None, [largest])
+        (profile,) = profiles_from(["input"], [(1, 3, 16)], ShapeOptions([(1, 3, 16)], None, [largest]))
         footprint, small = Footprint(captured.program), [(3, 3, 34)]
 
         def count(shapes):

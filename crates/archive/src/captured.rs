@@ -5,6 +5,7 @@
 
 use crate::zip::Entries;
 use crate::{Error, Leaf, Result};
+use dims::SizeRange;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -15,8 +16,8 @@ const NAME: &str = "extra/torch2trt_export.json";
 /// The only version that there is.
 const VERSION: u64 = 1;
 
-/// The range of each axis as (min, opt, max), by the model's own names of its inputs.
-pub type Ranges = BTreeMap<String, Vec<(i64, i64, i64)>>;
+/// The range of each axis, by the model's own names of its inputs; the file has it as `[min, opt, max]`.
+pub type Ranges = BTreeMap<String, Vec<SizeRange>>;
 
 /// What `torch2trt.export` recorded of the model.
 #[derive(Clone, Debug, Deserialize, PartialEq)]

@@ -3,7 +3,6 @@
 //! `Add(Mul(Integer(2), Symbol('s77', positive=True, integer=True)), Integer(1))` is `2*s77 + 1`. This file must not know
 //! which of them can be written as sizes.
 
-use crate::rounding::{self, Rounding};
 use dims::Cursor;
 use std::collections::HashMap;
 
@@ -45,21 +44,6 @@ impl Expression {
             Self::Symbol(name, _) => f(name),
             Self::Call(_, parts) => parts.iter().for_each(|part| part.each_symbol(f)),
             _ => {}
-        }
-    }
-
-    /// The same with the simplest fraction for each float, but for those of sizes that are rounded inside.
-    pub(crate) fn with_fractions(&self) -> Sized<Self> {
-        match self {
-            Self::Float(value) => Ok(match rounding::simple(*value)? {
-                (numerator, 1) => Self::Integer(numerator),
-                (numerator, denominator) => Self::Rational(numerator, denominator),
-            }),
-            Self::Call(name, parts) if Rounding::of(name).is_none() => {
-                let parts = parts.iter().map(Self::with_fractions).collect::<Sized<Vec<_>>>()?;
-                Ok(Self::Call(name.clone(), parts))
-            }
-            other => Ok(other.clone()),
         }
     }
 

@@ -13,6 +13,7 @@ mod bindings;
 mod captured;
 mod error;
 mod expression;
+mod fraction;
 mod graph;
 mod model;
 mod numbers;
@@ -32,6 +33,7 @@ pub use captured::{Captured, Ranges};
 pub use error::{Error, Result};
 pub use open::open;
 pub use schema::returns_view;
+pub use sizes::{SymbolRanges, SymbolicSize, symbolic_size};
 pub use tree::{Signature, Spec};
 
 use program::{Argument, Program};

@@ -2,10 +2,12 @@
 //!
 //! `int(1.7 * s)` multiplies by the float nearest to 17/10, and `floordiv(17*s, 10)` gives the same for almost every size.
 //! So the float expression is evaluated for every size of the range (up to [`LARGEST`] where the range is open), and
-//! sizes that differ are corrected by steps. The rules are those of `python/torch2trt/capture/rounding.py`; this file
-//! must not know of graphs.
+//! sizes that differ are corrected by steps: `min(max(s - 99, 0), 1)` is 1 from 100 on. A function without a simple
+//! fraction (a square root) is a sum of such steps, as far as [`STEPS`] of them reach: the range of the symbol ends there.
+//! This file must not know of graphs.
 
 use crate::expression::{Expression, Sized};
+use crate::fraction::Fraction;
 use dims::Dim;
 
 /// Sizes that are checked where a range has no end.
@@ -42,8 +44,23 @@ pub(crate) struct Rounded {
     pub(crate) limits: Vec<(String, i64)>,
 }
 
+/// The expression with the simplest fraction for each float, except for floats inside a rounding.
+pub(crate) fn with_fractions(expression: &Expression) -> Sized<Expression> {
+    match expression {
+        Expression::Float(value) => Ok(match simple(*value)? {
+            (numerator, 1) => Expression::Integer(numerator),
+            (numerator, denominator) => Expression::Rational(numerator, denominator),
+        }),
+        Expression::Call(name, parts) if Rounding::of(name).is_none() => {
+            let parts = parts.iter().map(with_fractions).collect::<Sized<Vec<_>>>()?;
+            Ok(Expression::Call(name.clone(), parts))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
 /// The fraction with the smallest denominator that rounds to this float, or the closest with one up to 2**20.
-pub(crate) fn simple(value: f64) -> Sized<(i64, i64)> {
+fn simple(value: f64) -> Sized<(i64, i64)> {
     let wrong = || format!("{value:?} is no fraction");
     let (mut numerator, mut denominator) = (value, 1_i128);
     while numerator.fract() != 0.0 && denominator < 1 << 90 {
@@ -86,7 +103,7 @@ pub(crate) struct Span {
 pub(crate) fn fitted(
     rounding: Rounding,
     expression: &Expression,
-    quotient: Sized<(Dim, Dim)>,
+    quotient: Sized<Fraction>,
     spans: &[Span],
 ) -> Sized<Rounded> {
     let grid = Grid::new(spans)?;
@@ -96,7 +113,7 @@ pub(crate) fn fitted(
         let value = number(expression, &at)?.float();
         if value.is_finite() { Ok(value) } else { Err("it is not a number for every size".to_owned()) }
     })?;
-    let found = quotient.and_then(|(numerator, denominator)| {
+    let found = quotient.and_then(|Fraction { numerator, denominator }| {
         let under = grid.sizes(&denominator, spans)?;
         Fit { rounding, grid: &grid, spans, wanted: &wanted }.quotient(&numerator, &denominator, &under)
     });
@@ -243,8 +260,14 @@ fn stairs(span: &Span, sizes: &[i64], wanted: &[f64]) -> Sized<Rounded> {
     Ok(Rounded { text: stepped(&span.name, first, &steps), limits: vec![(span.name.clone(), end)] })
 }
 
-/// (size, change) wherever the wanted value changes, and the last size for which these are all.
-fn steps(sizes: &[i64], wanted: &[f64], first: i64, end: i64) -> (Vec<(i64, i64)>, i64) {
+/// A change of a value from one size on.
+struct Step {
+    size: i64,
+    change: i64,
+}
+
+/// A step wherever the wanted value changes, and the last size for which these are all.
+fn steps(sizes: &[i64], wanted: &[f64], first: i64, end: i64) -> (Vec<Step>, i64) {
     let mut before = first;
     let mut found = Vec::new();
     for (size, value) in sizes.iter().zip(wanted) {
@@ -253,16 +276,16 @@ fn steps(sizes: &[i64], wanted: &[f64], first: i64, end: i64) -> (Vec<(i64, i64)
             if found.len() == STEPS {
                 return (found, size - 1);
             }
-            found.push((*size, value - before));
+            found.push(Step { size: *size, change: value - before });
             before = value;
         }
     }
     (found, end)
 }
 
-fn stepped(symbol: &str, first: i64, steps: &[(i64, i64)]) -> String {
+fn stepped(symbol: &str, first: i64, steps: &[Step]) -> String {
     let mut text = if first >= 0 { first.to_string() } else { format!("0 - {}", first.unsigned_abs()) };
-    for (size, change) in steps {
+    for Step { size, change } in steps {
         let step =
             if *size > 1 { format!("min(max({symbol} - {}, 0), 1)", size - 1) } else { format!("min({symbol}, 1)") };
         text.push_str(if *change > 0 { " + " } else { " - " });

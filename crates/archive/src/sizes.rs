@@ -3,17 +3,42 @@
 //! PyTorch also computes sizes through floats: the output of a resize by 1.5 is `TruncToInt(1.5*ToFloat(s))`. Those are
 //! exact fractions where the float is a dyadic number, and are written as one division; others are checked for every
 //! size of the range (`rounding.rs`). What cannot be written exactly is an error: a wrong size is worse than none. The
-//! rules are those of `python/torch2trt/capture/symbols.py`; this file must not know of graphs.
+//! capture of the Python half has its sizes from here, too: [`symbolic_size`]. This file must not know of graphs.
 
 pub(crate) use crate::expression::{Expression, Sized, parse};
+use crate::fraction::{Fraction, join};
 use crate::rounding::{self, Rounded, Rounding, Span};
 use dims::{Dim, Range};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// A scale such as 0.3 is, as a float, a fraction over 2**54; multiplying by it rounds, so that the division would not
-/// give the size that PyTorch computes. Denominators up to this bound are exact for every size below 2**32.
-const LARGEST_DENOMINATOR: f64 = 1_048_576.0;
+/// A size that PyTorch writes as a sympy expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SymbolicSize {
+    /// The size.
+    pub dim: Dim,
+    /// The largest value of each symbol for which it is right, where there is a largest.
+    pub limits: Vec<(String, i64)>,
+}
+
+/// The smallest and largest value of each symbol.
+pub type SymbolRanges = HashMap<String, (i64, Option<i64>)>;
+
+/// Reads a size from the text of its sympy expression (`srepr`).
+///
+/// A size that is computed through floats gets a form that is right for all values within `ranges`; without them only
+/// exact sizes are read.
+///
+/// # Errors
+/// What has no form, or none that is right for every value.
+pub fn symbolic_size(text: &str, ranges: Option<SymbolRanges>) -> Result<SymbolicSize, String> {
+    let expression = parse(text)?;
+    let known = ranges.map(|ranges| Known { ranges, ..Known::default() });
+    let dim = Writer { names: &HashMap::new(), known: known.as_ref() }.integer(&expression)?;
+    let mut limits: Vec<_> = known.into_iter().flat_map(|known| known.limits.into_inner()).collect();
+    limits.sort();
+    Ok(SymbolicSize { dim, limits })
+}
 
 /// The size of an expression; `names` has other names for some of its symbols.
 ///
@@ -26,7 +51,7 @@ pub(crate) fn size(expression: &Expression, names: &HashMap<String, String>, kno
 /// The ranges of symbols, by their names in the program, and what is known of sizes that are computed through floats.
 #[derive(Default)]
 pub(crate) struct Known {
-    pub(crate) ranges: HashMap<String, (i64, Option<i64>)>,
+    pub(crate) ranges: SymbolRanges,
     /// The largest value of a symbol for which every such size is right.
     pub(crate) limits: RefCell<HashMap<String, i64>>,
     forms: RefCell<HashMap<String, Sized<Rounded>>>,
@@ -134,7 +159,8 @@ impl Writer<'_> {
             .collect();
         spans.sort_by(|a, b| a.name.cmp(&b.name));
         spans.dedup_by(|a, b| a.name == b.name);
-        let quotient = argument.with_fractions().and_then(|value| Writer { known: None, ..*self }.fraction(&value));
+        let quotient =
+            rounding::with_fractions(argument).and_then(|value| Writer { known: None, ..*self }.fraction(&value));
         rounding::fitted(rounding, whole, quotient, &spans)
     }
 
@@ -165,13 +191,13 @@ impl Writer<'_> {
     }
 
     fn divide(&self, function: &str, expression: &Expression) -> Sized<Dim> {
-        let (numerator, denominator) = self.fraction(expression)?;
+        let Fraction { numerator, denominator } = self.fraction(expression)?;
         if denominator.is(1) { Ok(numerator) } else { join(&format!("{function}({numerator}, {denominator})")) }
     }
 
     /// Rounding towards zero is rounding down where nothing is negative.
     fn truncate(&self, expression: &Expression) -> Sized<Dim> {
-        let (numerator, denominator) = self.fraction(expression)?;
+        let Fraction { numerator, denominator } = self.fraction(expression)?;
         let mut least = HashMap::new();
         expression.lower_bounds(&mut least);
         let least: HashMap<&str, i64> =
@@ -184,66 +210,30 @@ impl Writer<'_> {
     }
 
     /// A real-valued expression as an exact quotient of two integer-valued ones.
-    fn fraction(&self, expression: &Expression) -> Sized<(Dim, Dim)> {
-        let one = Dim::Static(1);
+    fn fraction(&self, expression: &Expression) -> Sized<Fraction> {
         let (name, parts) = match expression {
-            Expression::Integer(n) => return Ok((Dim::Static(*n), one)),
-            Expression::Rational(p, q) => return Ok((Dim::Static(*p), Dim::Static(*q))),
-            Expression::Float(value) => return dyadic(*value),
-            Expression::Symbol(..) => return Ok((self.integer(expression)?, one)),
+            Expression::Integer(n) => return Ok(Fraction::of(Dim::Static(*n))),
+            Expression::Rational(p, q) => {
+                return Ok(Fraction { numerator: Dim::Static(*p), denominator: Dim::Static(*q) });
+            }
+            Expression::Float(value) => return Fraction::dyadic(*value),
+            Expression::Symbol(..) => return Ok(Fraction::of(self.integer(expression)?)),
             Expression::Call(name, parts) => (name.as_str(), parts.as_slice()),
         };
         match (name, parts) {
             ("ToFloat", [inner]) => self.fraction(inner),
-            ("IntTrueDiv" | "FloatTrueDiv", [a, b]) => {
-                let ((a, b), (c, d)) = (self.fraction(a)?, self.fraction(b)?);
-                Ok((product(&a, &d)?, product(&b, &c)?))
+            ("IntTrueDiv" | "FloatTrueDiv", [a, b]) => self.fraction(a)?.times(&self.fraction(b)?.inverse()),
+            ("Mul", parts) => parts
+                .iter()
+                .try_fold(Fraction::of(Dim::Static(1)), |product, part| product.times(&self.fraction(part)?)),
+            ("Add", [first, rest @ ..]) => {
+                rest.iter().try_fold(self.fraction(first)?, |sum, part| sum.plus(&self.fraction(part)?))
             }
-            ("Mul", parts) => parts.iter().try_fold((Dim::Static(1), one), |(a, b), part| {
-                let (c, d) = self.fraction(part)?;
-                Ok((product(&a, &c)?, product(&b, &d)?))
-            }),
-            ("Add", [first, rest @ ..]) => rest.iter().try_fold(self.fraction(first)?, |(a, b), part| {
-                let (c, d) = self.fraction(part)?;
-                if b == d {
-                    return Ok((join(&format!("({a}) + ({c})"))?, b));
-                }
-                let sum = join(&format!("({}) + ({})", product(&a, &d)?, product(&c, &b)?))?;
-                Ok((sum, product(&b, &d)?))
-            }),
-            ("Pow", [base, Expression::Integer(exponent)]) => {
-                let (a, b) = self.fraction(base)?;
-                let times = usize::try_from(exponent.unsigned_abs()).ok().filter(|times| (1..=8).contains(times));
-                let times = times.ok_or_else(|| format!("a power of {exponent}"))?;
-                let power = |base: &Dim| join(&vec![format!("({base})"); times].join("*"));
-                if *exponent > 0 { Ok((power(&a)?, power(&b)?)) } else { Ok((power(&b)?, power(&a)?)) }
-            }
+            ("Pow", [base, Expression::Integer(exponent)]) => self.fraction(base)?.power(*exponent),
             (name, _) if name.starts_with("Float") && name != "FloorToInt" => Err(format!("{name} rounds")),
-            _ => Ok((self.integer(expression)?, one)),
+            _ => Ok(Fraction::of(self.integer(expression)?)),
         }
     }
-}
-
-/// Parses text in the grammar of sizes, which keeps expressions from growing without end.
-fn join(text: &str) -> Sized<Dim> {
-    Dim::parse(text).map_err(|error| error.to_string())
-}
-
-fn product(a: &Dim, b: &Dim) -> Sized<Dim> {
-    join(&format!("({a})*({b})"))
-}
-
-/// A float as a fraction over a power of two.
-fn dyadic(value: f64) -> Sized<(Dim, Dim)> {
-    let mut denominator = 1.0;
-    while denominator <= LARGEST_DENOMINATOR {
-        let numerator = value * denominator;
-        if numerator.fract() == 0.0 && numerator.abs() < 9.0e15 {
-            return Ok((Dim::Static(numerator as i64), Dim::Static(denominator as i64)));
-        }
-        denominator *= 2.0;
-    }
-    Err(format!("{value:?} is not an exact binary fraction"))
 }
 
 #[cfg(test)]

@@ -40,19 +40,25 @@ impl<'g> Numbers<'g> {
 
     /// Whether the number of that name is a float that follows from sizes of the inputs alone.
     pub(crate) fn is_sized_float(&self, name: &str) -> bool {
-        self.graph.sym_float_values.get(name).is_some_and(|number| self.symbols_of(number) == (true, false))
+        self.graph.sym_float_values.get(name).is_some_and(|number| matches!(self.source_of(number), Source::Sizes))
     }
 
     /// Whether data decides a number.
     pub(crate) fn is_data_dependent(&self, number: &Number) -> bool {
-        self.symbols_of(number).1
+        matches!(self.source_of(number), Source::Data)
     }
 
-    /// Whether a number has symbols, and whether any of them stands for something found in data.
-    fn symbols_of(&self, number: &Number) -> (bool, bool) {
-        let mut found = (false, false);
+    /// What decides a number.
+    fn source_of(&self, number: &Number) -> Source {
+        let mut found = Source::Nothing;
         if let Ok(Some(expression)) = self.expression(number) {
-            expression.each_symbol(&mut |symbol| found = (true, found.1 || sizes::is_unbacked(symbol)));
+            expression.each_symbol(&mut |symbol| {
+                found = if sizes::is_unbacked(symbol) || matches!(found, Source::Data) {
+                    Source::Data
+                } else {
+                    Source::Sizes
+                };
+            });
         }
         found
     }
@@ -69,6 +75,16 @@ impl<'g> Numbers<'g> {
         self.parsed.borrow_mut().insert(written.expr_str.clone(), read.clone());
         Ok(Some(read))
     }
+}
+
+/// What decides a number.
+enum Source {
+    /// It is known.
+    Nothing,
+    /// Sizes of the inputs alone.
+    Sizes,
+    /// Something found in data.
+    Data,
 }
 
 /// The symbols seen so far.

@@ -18,6 +18,7 @@ const TERMS: &[(&str, &str)] = &[
     ("convert with precision float16 or float32", "build with --fp16, or in float32"),
     ("max_shapes", "--max-shape"),
     ("min_shapes", "--min-shape"),
+    ("opt_shapes", "--opt-shape"),
     ("(dynamic_shapes)", "(dynamic_shapes of torch.export.export)"),
     ("convert the module around it yourself", "convert in Python with a converter for the module around it"),
     ("`model_trt.save(path)`", "`model_trt.save(path)` in Python and by `torch2trt build`"),

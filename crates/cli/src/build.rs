@@ -9,7 +9,7 @@ mod ranges;
 mod reference;
 mod samples;
 
-use crate::info::megabytes;
+use crate::facts::megabytes;
 use crate::{Done, Failure, Screen, row};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
     let started = Instant::now();
-    let (output, onnx) = arguments.outputs()?;
+    let arguments::Outputs { engine: output, onnx } = arguments.outputs()?;
     let archive = torch2trt::read_archive(&arguments.file)?;
     screen.line(read(&arguments.file, &archive))?;
     for note in notes(&archive) {

@@ -1,8 +1,9 @@
 //! `torch2trt info`: what an engine file holds. Needs neither TensorRT nor a GPU, nor PyTorch.
 
+use crate::facts::{accuracy, megabytes, port};
 use crate::{Done, Screen, parts, pytorch, row};
 use clap::Args;
-use runtime::{IoSpec, Profile, SizeRange};
+use runtime::{Profile, SizeRange};
 use std::path::PathBuf;
 use torch2trt::{EngineFile, Manifest};
 
@@ -48,26 +49,6 @@ fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
     rows.extend(manifest.accuracy.iter().map(accuracy));
     rows.extend(manifest.source.iter().map(|source| row("network", source.clone())));
     rows
-}
-
-/// The largest error of an output.
-pub(crate) fn accuracy((name, error): (&String, &f64)) -> Vec<String> {
-    match *error {
-        0.0 => row("accuracy", format!("{name}: no difference")),
-        error => row("accuracy", format!("{name}: max relative error {error:.1e}")),
-    }
-}
-
-/// `12.3 MB`; more digits of little.
-pub(crate) fn megabytes(bytes: u64) -> String {
-    let digits = if bytes < 100_000 { 3 } else { 1 };
-    format!("{:.digits$} MB", bytes as f64 / 1e6)
-}
-
-/// `x: float32[batch, 3, 224, 224]`.
-pub(crate) fn port(io: &IoSpec) -> String {
-    let dims: Vec<String> = io.dims.iter().map(ToString::to_string).collect();
-    format!("{}: {}[{}]", io.name, io.dtype, dims.join(", "))
 }
 
 /// `batch 1 to 8, best at 4`.

@@ -1,7 +1,7 @@
 //! The command line, without Python: models become engine files, and engine files run.
 //!
-//! One file a command, and a folder for the parts of `build`; `engine.rs`, `machine.rs` and `tensors.rs` are what
-//! several of them need. It calls the stages of the facade in order, and must not know how any of them is done.
+//! One file a command, and a folder for the parts of `build`; `engine.rs`, `facts.rs`, `machine.rs` and `tensors.rs`
+//! are what several of them need. It calls the stages of the facade in order, and must not know how any of them is done.
 #![forbid(unsafe_code)]
 
 mod advice;
@@ -11,6 +11,7 @@ mod coverage;
 mod doctor;
 mod engine;
 mod export;
+mod facts;
 mod info;
 mod machine;
 mod parts;

@@ -2,7 +2,7 @@
 //!
 //! The words are those of the report in Python (`partition/partition.py`).
 
-use crate::info::{accuracy, megabytes};
+use crate::facts::{accuracy, megabytes};
 use crate::{Done, Screen, row};
 use serde_json::Value;
 use std::path::Path;

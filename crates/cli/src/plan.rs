@@ -1,6 +1,6 @@
 //! `torch2trt plan`: the plain TensorRT plan of an engine file.
 
-use crate::info::megabytes;
+use crate::facts::megabytes;
 use crate::{Done, Screen};
 use clap::Args;
 use std::path::PathBuf;

@@ -63,7 +63,7 @@ impl Arguments {
     fn sizes(&self, spec: &EngineSpec, input: &IoSpec, told: &BTreeMap<String, i64>) -> Result<Vec<i64>, Failure> {
         let asked = self.shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, sizes)| sizes.clone());
         asked.or_else(|| best(spec, input, told)).ok_or_else(|| {
-            let message = format!("no sizes are known for input {}", crate::info::port(input));
+            let message = format!("no sizes are known for input {}", crate::facts::port(input));
             Error::new(Code::BadInputs, message).with_help(format!("give them: --shape {}=1x2x3", input.name)).into()
         })
     }

@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Result;
+use crate::object::{Object, guarded};
 use crate::raw::build::{algorithm as raw, algorithm_context, algorithm_variant};
-use crate::raw::object::{Object, guarded};
 use crate::raw::{Host, Ref};
 use crate::sys::tables::algorithm_selector as table;
 

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dims::Dims;
-use crate::raw::object::{Object, guarded, text};
+use crate::object::{Object, guarded, text};
 use crate::sys::layout::{Dims32, Dims64};
 use crate::sys::tables::output_allocator as table;
 use crate::version::{Family, Version};

@@ -1,7 +1,6 @@
 //! `IBuilder`: from a network and a configuration to a plan.
 
 use std::ffi::c_void;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -135,7 +134,7 @@ impl Builder {
     pub fn create_profile(&self) -> Result<OptimizationProfile<'_>> {
         // SAFETY: the builder is alive, and keeps its profiles for life.
         let raw = unsafe { Ref::new(raw::create_optimization_profile(self.raw())?, &self.host) };
-        Ok(OptimizationProfile { raw, builder: PhantomData })
+        Ok(OptimizationProfile { raw })
     }
 
     /// Builds a plan (`buildSerializedNetwork`).

@@ -4,7 +4,8 @@
 //! | layer | what it is | unsafe |
 //! |---|---|---|
 //! | `sys` | memory layouts; slots of virtual methods and numbers of enums, by version (generated from `facts/`) | no calls |
-//! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words; C++ objects made in Rust for callbacks | every function |
+//! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words | every function |
+//! | `object` | C++ objects made in Rust, for callbacks | pointers from TensorRT |
 //! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], [`Engine`], … | inside only |
 //!
 //! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call
@@ -45,6 +46,7 @@ mod library;
 mod logger;
 mod memory;
 pub mod network;
+mod object;
 mod onnx;
 mod plugins;
 mod profile;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Message;
-use crate::raw::object::{Object, guarded, text};
+use crate::object::{Object, guarded, text};
 use crate::sys::tables::logger;
 use crate::types::Severity;
 use crate::version::Version;

@@ -1,9 +1,7 @@
 //! Optimization profiles: which shapes an engine takes, and at which it is to be fast (`IOptimizationProfile`).
 
 use std::ffi::c_void;
-use std::marker::PhantomData;
 
-use crate::builder::Builder;
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::raw::Ref;
@@ -12,11 +10,10 @@ use crate::sys::tables::optimization_profile as table;
 use crate::types::OptProfileSelector;
 use crate::weights::{c_int, c_text};
 
-/// Ranges of the run-time extents of network inputs. The builder owns it.
+/// Ranges of the run-time extents of network inputs. The builder owns it, and is borrowed for `'b`.
 #[derive(Debug)]
 pub struct OptimizationProfile<'b> {
     pub(crate) raw: Ref<'b>,
-    pub(crate) builder: PhantomData<&'b Builder>,
 }
 
 /// Shapes or shape values: the least, the one to be fast at, the greatest.

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::raw::object::{Object, guarded, text};
+use crate::object::{Object, guarded, text};
 use crate::sys::tables::profiler as table;
 use crate::version::Version;
 

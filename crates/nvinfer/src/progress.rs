@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::raw::object::{Object, guarded, text};
+use crate::object::{Object, guarded, text};
 use crate::sys::tables::progress_monitor as table;
 use crate::version::Version;
 

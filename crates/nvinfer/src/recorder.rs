@@ -7,7 +7,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Message;
-use crate::raw::object::{Object, guarded, text};
+use crate::object::{Object, guarded, text};
 use crate::sys::tables::error_recorder as table;
 use crate::types::Severity;
 use crate::version::Version;

@@ -10,7 +10,6 @@
 mod affine;
 mod cse;
 mod dce;
-mod digits;
 mod error;
 pub mod eval;
 mod fold;
@@ -21,7 +20,7 @@ mod linear;
 mod named;
 mod precision;
 mod quantize;
-mod reshape;
+mod shuffle;
 mod simplify;
 mod tuning;
 

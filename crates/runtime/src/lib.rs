@@ -15,12 +15,14 @@
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
 //! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`], [`refit`] | the TensorRT engine |
 //!
-//! `unsafe` is confined to `tensor/` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime) and `tensorrt/`
-//! (device addresses and streams).
+//! `unsafe` is confined to `tensor/` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime), `cuda/` (the CUDA
+//! driver) and `tensorrt/` (device addresses and streams).
 #![deny(unsafe_code)]
 
 mod check;
 mod cpu;
+#[allow(unsafe_code)]
+mod cuda;
 mod dtype;
 mod engine;
 mod error;
@@ -31,6 +33,7 @@ mod tensorrt;
 
 pub use check::Checked;
 pub use cpu::{CpuEngine, CpuOptions, Library, MIN_VERSION, OnnxRuntime, Weight};
+pub use cuda::{CudaDevice, Entered};
 pub use dims::{Dim, Dims, Profile, SizeRange};
 pub use dtype::DataType;
 pub use engine::{CallerStream, Engine, RunOptions};
@@ -39,4 +42,4 @@ pub use error::{
 };
 pub use spec::{EngineSpec, IoSpec};
 pub use tensor::{Device, Span, Tensor, TensorView, TensorViewMut};
-pub use tensorrt::{CudaDevice, CudaGraph, Entered, TensorRtEngine, TensorRtOptions, refit};
+pub use tensorrt::{CudaGraph, TensorRtEngine, TensorRtOptions, refit};

@@ -1,6 +1,7 @@
 //! The functions of the CUDA driver, as far as the engine and its tests call them. One device, one context.
 #![allow(non_snake_case, reason = "the driver's own names")]
 
+use crate::declare::{answer, driver};
 use crate::graphs::{prohibit, swap_mode};
 use crate::world::{Code, INVALID_HANDLE, INVALID_VALUE, OUT_OF_MEMORY, Op, SUCCESS, Stream, call};
 use std::cell::Cell;
@@ -13,32 +14,6 @@ thread_local! {
     /// How often this thread entered the context.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
-
-/// Writes an answer where the caller wants it.
-///
-/// # Safety
-/// `to` is null or may be written.
-pub(crate) unsafe fn answer<T>(to: *mut T, value: T) -> Code {
-    if to.is_null() {
-        return INVALID_VALUE;
-    }
-    // SAFETY: the caller's promise.
-    unsafe { to.write(value) };
-    SUCCESS
-}
-
-macro_rules! driver {
-    ($($(#[$about:meta])* fn $name:ident($($argument:ident: $type:ty),*) $body:block)*) => {$(
-        $(#[$about])*
-        ///
-        /// # Safety
-        /// As the driver's function of that name: pointers may be written, or read, as their types say.
-        // SAFETY: no other function of this name is in a process that loads this library.
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $name($($argument: $type),*) -> Code $body
-    )*};
-}
-pub(crate) use driver;
 
 driver! {
     /// Starts the driver.

@@ -1,9 +1,10 @@
 //! Captures and graphs, and which calls CUDA forbids meanwhile.
 #![allow(non_snake_case, reason = "the driver's own names")]
 
-use crate::driver::{answer, driver};
+use crate::declare::{answer, driver};
 use crate::world::{
-    CAPTURE_INVALIDATED, CAPTURE_UNSUPPORTED, Capture, Code, INVALID_HANDLE, INVALID_VALUE, Op, SUCCESS, World, call,
+    CAPTURE_INVALIDATED, CAPTURE_UNSUPPORTED, Capture, Code, INVALID_HANDLE, INVALID_VALUE, Node, Op, SUCCESS, World,
+    call,
 };
 use cudarc::driver::sys::CUDA_MEMCPY3D;
 use std::cell::Cell;
@@ -14,13 +15,6 @@ const RELAXED: c_uint = 2;
 
 thread_local! {
     static MODE: Cell<c_uint> = const { Cell::new(GLOBAL) };
-}
-
-/// One node of a graph; an executable has nodes of the same handles.
-#[derive(Clone)]
-pub(crate) struct Node {
-    handle: usize,
-    ops: Vec<Op>,
 }
 
 /// Sets the capture mode of this thread, and tells the former one.

@@ -8,7 +8,8 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `world.rs` | memory, streams, events and what is enqueued: who may run next |
+//! | `world.rs` | memory, streams, events, graphs and what is enqueued: who may run next |
+//! | `declare.rs` | how a function of the driver is declared |
 //! | `driver.rs` | the driver's functions |
 //! | `graphs.rs` | the driver's functions about graphs and captures |
 //! | `plan.rs` | what a plan says |
@@ -21,6 +22,7 @@
 //! of the order in which things run (another one each time without).
 
 mod context;
+mod declare;
 mod driver;
 mod graphs;
 mod object;

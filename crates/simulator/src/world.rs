@@ -52,6 +52,13 @@ pub(crate) struct Capture {
     pub(crate) invalid: bool,
 }
 
+/// One node of a graph; an executable has nodes of the same handles.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) handle: usize,
+    pub(crate) ops: Vec<Op>,
+}
+
 #[derive(Default)]
 struct Event {
     recorded: u64,
@@ -80,7 +87,7 @@ pub(crate) struct World {
     pub(crate) live_bytes: usize,
     pub(crate) streams: BTreeMap<usize, Stream>,
     events: BTreeMap<usize, Event>,
-    pub(crate) graphs: BTreeMap<usize, Vec<crate::graphs::Node>>,
+    pub(crate) graphs: BTreeMap<usize, Vec<Node>>,
     next: usize,
     pub(crate) counts: Counts,
     /// Bytes of memory that there are.

@@ -21,13 +21,13 @@ mod plan_cache;
 mod plugins;
 mod structure;
 
-pub use archive::{Archive, Ranges as RecordedRanges};
+pub use archive::{Archive, Ranges as RecordedRanges, SymbolRanges, SymbolicSize, symbolic_size};
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
 pub use conversion::{
-    Chosen, Comparison, Int8Report, Precise, Reference, Samples, Tolerance, choose_backend, computed_in, difference,
-    precision, verify,
+    Asked, AxisRanges, Chosen, Comparison, End, Int8Report, Precise, Reference, Requested, Samples, Shape, Tolerance,
+    choose_backend, computed_in, difference, exported_profiles, precision, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, KeptBuilder, find_tensorrt, keep_builder, tensorrt};
@@ -44,7 +44,8 @@ pub use options::{
 };
 pub use passes::{Half, Kept, PrecisionReport, Reason};
 pub use pipeline::{
-    build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit, save_onnx, tensorrt_engine,
+    SupportedOperator, build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit,
+    save_onnx, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};

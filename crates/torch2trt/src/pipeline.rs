@@ -174,11 +174,29 @@ pub fn coverage(program: &Program, foreign: Option<&dyn Foreign>) -> Vec<Coverag
     convert::coverage(program, foreign)
 }
 
-/// Every operator that converts: family, overload, TensorRT layers, tolerance of its tests.
-pub fn operators() -> Vec<(&'static str, &'static str, &'static str, f64)> {
+/// An operator that converts.
+#[derive(Clone, Copy, Debug)]
+pub struct SupportedOperator {
+    /// The family that its converter belongs to.
+    pub family: &'static str,
+    /// The overload, such as `aten.relu.default`.
+    pub overload: &'static str,
+    /// The TensorRT layers that it becomes.
+    pub layers: &'static str,
+    /// The largest relative error that its tests accept.
+    pub tolerance: f64,
+}
+
+/// Every operator that converts, family by family.
+pub fn operators() -> Vec<SupportedOperator> {
     let family = |(family, operators): &(&'static str, &'static [convert::Operator])| {
         let family = *family;
-        operators.iter().map(move |op| (family, op.target, op.layers, op.tolerance))
+        operators.iter().map(move |op| SupportedOperator {
+            family,
+            overload: op.target,
+            layers: op.layers,
+            tolerance: op.tolerance,
+        })
     };
     convert::ops::FAMILIES.iter().flat_map(family).collect()
 }

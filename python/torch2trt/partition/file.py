@@ -22,6 +22,7 @@ from torch.export.passes import move_to_device_pass
 
 from .. import _core
 from .._core import Error
+from ..arguments import LoadOptions
 from ..capture.errors import one_line
 from ..capture.preserve import without_guards
 from ..capture.size import Size
@@ -199,7 +200,7 @@ def _arguments(part: Any, dims: list[Any], sizes: list[Any]) -> tuple[Any, ...]:
 
 
 def read(
-    source: bytes | str, options: dict[str, Any], python: LoadPython
+    source: bytes | str, options: LoadOptions, python: LoadPython
 ) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     """The engine, the description that `write` was given, and the parts.
 
@@ -218,7 +219,7 @@ def read(
 
 
 def _read(
-    archive: zipfile.ZipFile, options: dict[str, Any], python: LoadPython
+    archive: zipfile.ZipFile, options: LoadOptions, python: LoadPython
 ) -> tuple[PartitionedEngine, dict[str, Any], list[Partition]]:
     if archive.getinfo(_DESCRIPTION).file_size > _LARGEST_DESCRIPTION or archive.testzip() is not None:
         raise error("E0605", "the file of a partitioned model is damaged", HELP)
@@ -248,7 +249,7 @@ def _read(
     partitions = [Partition(**part) for part in about["partitions"]]
     nested = sum(part.kind == "engine" for part in partitions) if about["format"] == FORMAT_OF_PYTHON else 0
     made = PartitionedEngine(*named, steps, results, ranges, device, nested, host)
-    if options.get("use_cuda_graph") is True and device.type == "cuda":
+    if options["use_cuda_graph"] is True and device.type == "cuda":
         made.replay_whole_calls()
     return made, about["description"], partitions
 
@@ -258,7 +259,7 @@ def _step(
     archive: zipfile.ZipFile,
     description: dict[str, Any],
     moves: _Moves,
-    options: dict[str, Any],
+    options: LoadOptions,
     python: LoadPython,
 ) -> Step:
     """A part of a file."""

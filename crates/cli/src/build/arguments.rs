@@ -7,6 +7,12 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use torch2trt::{Archive, Code, Error, Options};
 
+/// The files to write.
+pub(super) struct Outputs<'a> {
+    pub(super) engine: Option<&'a Path>,
+    pub(super) onnx: Option<&'a Path>,
+}
+
 impl Arguments {
     /// What it asks of PyTorch, with --fallback.
     pub(crate) fn for_pytorch(&self) -> Result<Option<Value>, Failure> {
@@ -14,7 +20,7 @@ impl Arguments {
         if !parts.fallback && parts.run_in_pytorch.is_empty() {
             return Ok(None);
         }
-        let (Some(output), None) = self.outputs()? else {
+        let Outputs { engine: Some(output), onnx: None } = self.outputs()? else {
             return Err(wrong(
                 "a model with parts in PyTorch has no ONNX model".to_owned(),
                 "give --output the name of an engine file, such as net.trt2, and leave out --onnx",
@@ -37,7 +43,7 @@ impl Arguments {
     }
 
     /// Where the engine file and the ONNX model are written to: the name of a file decides its format.
-    pub(super) fn outputs(&self) -> Result<(Option<&Path>, Option<&Path>), Failure> {
+    pub(super) fn outputs(&self) -> Result<Outputs<'_>, Failure> {
         let (output, onnx) = (self.output.as_deref(), self.onnx.as_deref());
         for path in [output, onnx].into_iter().flatten() {
             if std::fs::canonicalize(path).is_ok_and(|path| std::fs::canonicalize(&self.file).is_ok_and(|f| f == path))
@@ -55,8 +61,8 @@ impl Arguments {
                     "give --output the name of an engine file, such as net.trt2, or leave one of them out",
                 ))
             }
-            (Some(output), None) if named_onnx(output) => Ok((None, Some(output))),
-            other => Ok(other),
+            (Some(output), None) if named_onnx(output) => Ok(Outputs { engine: None, onnx: Some(output) }),
+            (engine, onnx) => Ok(Outputs { engine, onnx }),
         }
     }
 

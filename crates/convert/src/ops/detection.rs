@@ -122,13 +122,14 @@ fn roi_align(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         return super::region::adaptive_roi_align(b, call);
     }
     let bins = [call.int("pooled_height")?, call.int("pooled_width")?];
-    let (scale, offset) = (call.float("spatial_scale")?, if call.bool("aligned")? { 0.5 } else { 0.0 });
+    let offset = if call.bool("aligned")? { 0.5 } else { 0.0 };
+    let sampling = Sampling { scale: call.float("spatial_scale")?, offset, ratio };
     let pixels = pixels(b, x)?;
     let rois = b.in_float32(rois)?;
     let column = |b: &mut Builder, k: i64| b.slice_axis(rois, 1, Dim::Static(k), Dim::Static(1), 1);
     let axis = |b: &mut Builder, first: i64, bins: i64| {
         let (start, end) = (column(b, first)?, column(b, first + 2)?);
-        region_points(b, [start, end], [scale, offset], [bins, ratio])
+        region_points(b, [start, end], sampling, bins)
     };
     let (y, x) = (axis(b, 2, bins[0])?, axis(b, 1, bins[1])?);
     // Regions, rows of samples, columns of samples.
@@ -165,12 +166,23 @@ fn near(b: &mut Builder, point: TensorId, size: &Dim) -> Result<(TensorId, Tenso
     Ok((on, b.elementwise(E::Min, point, last)?))
 }
 
+/// How `roi_align` samples a region along an axis.
+#[derive(Clone, Copy)]
+struct Sampling {
+    /// Pixels for each unit of the region's coordinates.
+    scale: f64,
+    /// What is subtracted from a coordinate in pixels.
+    offset: f64,
+    /// Samples in each bin.
+    ratio: i64,
+}
+
 /// Sampling points of each region along an axis: `[regions, bins · ratio]`.
 fn region_points(
     b: &mut Builder,
     [start, end]: [TensorId; 2],
-    [scale, offset]: [f64; 2],
-    [bins, ratio]: [i64; 2],
+    Sampling { scale, offset, ratio }: Sampling,
+    bins: i64,
 ) -> Result<TensorId> {
     let dtype = b.dtype(start);
     let (start, end) = (b.with_scalar(E::Prod, start, scale)?, b.with_scalar(E::Prod, end, scale)?);

@@ -96,7 +96,7 @@ fn bins(b: &mut Builder, ends: [TensorId; 2], count: i64, size: i64) -> Result<B
 }
 
 /// The bins of regions `[regions, 5]` along an axis: their first pixel is in column `first`, the last two columns on.
-fn bins_of(b: &mut Builder, rois: TensorId, scale: f64, first: i64, [count, size]: [i64; 2]) -> Result<Bins> {
+fn bins_of(b: &mut Builder, rois: TensorId, scale: f64, first: i64, count: i64, size: i64) -> Result<Bins> {
     let mut end = |column: i64| {
         let end = b.slice_axis(rois, 1, Dim::Static(column), Dim::Static(1), 1)?;
         let end = b.with_scalar(E::Prod, end, scale)?;
@@ -138,8 +138,8 @@ fn roi_pool(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let image = b.permute(x, &[0, 2, 3, 1])?;
     let table = table(b, image, [h, w])?;
     let rois = b.in_float32(rois)?;
-    let rows = bins_of(b, rois, scale, 2, [call.int("pooled_height")?, h])?;
-    let columns = bins_of(b, rois, scale, 1, [call.int("pooled_width")?, w])?;
+    let rows = bins_of(b, rois, scale, 2, call.int("pooled_height")?, h)?;
+    let columns = bins_of(b, rois, scale, 1, call.int("pooled_width")?, w)?;
     let number = b.slice_axis(rois, 1, Dim::Static(0), Dim::Static(1), 1)?;
     let number = b.cast(number, DType::Int64)?;
     // Regions, rows of bins, columns of bins.

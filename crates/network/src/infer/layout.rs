@@ -156,7 +156,7 @@ pub(super) fn slice(
         && mode == SampleMode::StrictBounds
     {
         for (k, dim) in x.dims.iter().enumerate() {
-            check_bounds(dim, (&start[k], &size[k], &stride[k]), k, x)?;
+            check_bounds(dim, &AxisSlice { start: &start[k], size: &size[k], stride: &stride[k] }, k, x)?;
         }
     }
     if let Some(fill) = i.optional(4) {
@@ -173,7 +173,15 @@ pub(super) fn slice(
     one(x.dtype, size)
 }
 
-fn check_bounds(dim: &Dim, (start, size, stride): (&Dim, &Dim, &Dim), axis: usize, x: TensorInfo<'_>) -> Result<()> {
+/// The part of one axis that a slice takes.
+struct AxisSlice<'d> {
+    start: &'d Dim,
+    size: &'d Dim,
+    stride: &'d Dim,
+}
+
+fn check_bounds(dim: &Dim, slice: &AxisSlice<'_>, axis: usize, x: TensorInfo<'_>) -> Result<()> {
+    let AxisSlice { start, size, stride } = slice;
     let all = (dim.as_static(), start.as_static(), size.as_static(), stride.as_static());
     let (Some(dim), Some(start), Some(size), Some(stride)) = all else { return Ok(()) };
     let last = size.saturating_sub(1).saturating_mul(stride).saturating_add(start);

@@ -52,7 +52,7 @@ impl PluginCreator {
             Err(_) => PluginApi::V2,
             Ok(info) => {
                 // SAFETY: the kind is static text.
-                let kind = unsafe { crate::raw::object::text(info.kind) };
+                let kind = unsafe { crate::object::text(info.kind) };
                 match kind.as_str() {
                     "PLUGIN CREATOR_V1" => PluginApi::V2,
                     "PLUGIN CREATOR_V3ONE" => PluginApi::V3,

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use crate::dims::Dims;
 use crate::error::{Error, Result};
-use crate::raw::object::text;
+use crate::object::text;
 use crate::sys::layout::{Dims32, Dims64, MAX_DIMS, RawPluginField, RawPluginFieldCollection};
 use crate::types::PluginFieldType;
 use crate::version::{Family, Version};

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::error::{Error, Result};
+use crate::object::Object;
 use crate::raw::network::network_definition;
-use crate::raw::object::Object;
 use crate::sys::layout::{Dims32, Dims64, RawPluginField, RawPluginFieldCollection};
 use crate::sys::tables::{self, plugin_creator, plugin_creator_v3_one, plugin_registry, plugin_v2, plugin_v3};
 use crate::testing::{Fake, host, versions};

@@ -4,40 +4,13 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::Host;
+use super::handle::Ref;
 use super::host::Mark;
 use crate::dims::Dims;
 use crate::error::{Error, Result};
 use crate::sys::layout::{Dims32, Dims64, InterfaceInfo};
 use crate::sys::{Method, Slot};
 use crate::version::Family;
-
-/// A borrowed TensorRT object with what is needed to call it.
-#[derive(Clone, Copy, Debug)]
-pub struct Ref<'a> {
-    ptr: NonNull<c_void>,
-    host: &'a Host,
-}
-
-impl<'a> Ref<'a> {
-    /// Borrows an object.
-    ///
-    /// # Safety
-    /// `ptr` is a public object of the host's library that stays alive for `'a`.
-    pub unsafe fn new(ptr: NonNull<c_void>, host: &'a Host) -> Self {
-        Self { ptr, host }
-    }
-
-    /// The object, for passing it to a call.
-    pub fn as_ptr(self) -> *mut c_void {
-        self.ptr.as_ptr()
-    }
-
-    /// The host.
-    pub fn host(self) -> &'a Host {
-        self.host
-    }
-}
 
 /// A call under way.
 pub struct Call<'a> {
@@ -66,13 +39,13 @@ impl<'a> Call<'a> {
     /// `object` is of the class of `method`, and its implementation pointer lies at byte `offset`; without an offset,
     /// the object is the implementation.
     pub unsafe fn new(object: Ref<'a>, method: &'static Method, offset: Option<usize>) -> Result<Self> {
-        let slot = object.host.slot(method)?;
-        let mark = object.host.mark();
+        let slot = object.host().slot(method)?;
+        let mark = object.host().mark();
         // SAFETY: a live public object holds its implementation pointer at `offset` (the caller's promise), and the
         // implementation begins with its vtable pointer. The slot comes from the loaded version's own table.
         let (this, function) = unsafe {
             let this = match offset {
-                Some(offset) => *object.ptr.byte_add(offset).cast::<*mut c_void>().as_ptr(),
+                Some(offset) => *object.as_ptr().byte_add(offset).cast::<*mut c_void>(),
                 None => object.as_ptr(),
             };
             let vtable = *this.cast::<*const *const ()>();
@@ -83,7 +56,7 @@ impl<'a> Call<'a> {
 
     /// How this call takes its `Dims`.
     pub fn passing(&self) -> Passing {
-        match (self.object.host.version().family(), self.slot.by_value) {
+        match (self.object.host().version().family(), self.slot.by_value) {
             (Family::Trt8, true) => Passing::Value32,
             (Family::Trt8, false) => Passing::Reference32,
             _ => Passing::Reference64,
@@ -92,11 +65,11 @@ impl<'a> Call<'a> {
 
     /// `dims` with 32 bits each.
     pub fn dims32(&self, dims: &Dims) -> Result<Dims32> {
-        dims.to_32().ok_or_else(|| Error::DimsTooLarge { dims: dims.to_vec(), version: self.object.host.version() })
+        dims.to_32().ok_or_else(|| Error::DimsTooLarge { dims: dims.to_vec(), version: self.object.host().version() })
     }
 
     fn refused(&self) -> Error {
-        self.object.host.refused(self.method, self.mark)
+        self.object.host().refused(self.method, self.mark)
     }
 }
 
@@ -159,7 +132,7 @@ impl Answer for () {
     #[cfg(test)]
     const LETTER: char = 'v';
     fn read((): (), call: &Call<'_>) -> Result<()> {
-        if call.object.host.erred_since(call.mark) { Err(call.refused()) } else { Ok(()) }
+        if call.object.host().erred_since(call.mark) { Err(call.refused()) } else { Ok(()) }
     }
 }
 

@@ -3,22 +3,22 @@
 //! The middle layer. [`call`] makes a call through a table slot and reads its answer: null or false becomes
 //! [`Error::Refused`](crate::Error::Refused) with what TensorRT said meanwhile, a slot that the loaded version lacks
 //! becomes [`Error::NotInThisVersion`](crate::Error::NotInThisVersion). The other modules declare the calls, class by
-//! class. [`object`] is the way back: C++ objects whose methods are Rust functions. Lifetimes and ownership are the
-//! safe layer's business.
+//! class. Lifetimes and ownership are the safe layer's business.
 
 mod declare;
 
 pub mod build;
 pub mod call;
 pub mod engine;
+mod handle;
 mod host;
 pub mod network;
-pub mod object;
 pub mod plugins;
 
-pub use call::{Ref, made};
+pub use call::made;
 pub(crate) use declare::{calls, each};
-pub use host::{Entry, Host, Keep, Owned};
+pub use handle::{Keep, Owned, Ref};
+pub use host::{Entry, Host};
 
 /// What declarations of calls next to the safe functions name.
 pub mod arguments {

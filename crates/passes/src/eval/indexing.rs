@@ -12,7 +12,7 @@ pub(super) fn gather(call: &Call<'_>, mode: GatherMode, axis: usize, elementwise
     let (data, indices, shape) = (call.get(0)?, indices(call, 1)?, call.shape()?);
     let index_dims = sizes(call.get(1)?);
     match mode {
-        GatherMode::Default => take(data, &indices, &index_dims, (axis, elementwise_dims), shape),
+        GatherMode::Default => take(data, &indices, &index_dims, axis, elementwise_dims, shape),
         GatherMode::Element => {
             let at = element_offsets(data, &indices, &index_dims, axis)?;
             Ok(copy_blocks(data, at, 1, shape))
@@ -86,7 +86,8 @@ fn take(
     data: &Weights,
     indices: &[i64],
     index_dims: &[usize],
-    (axis, batch): (usize, usize),
+    axis: usize,
+    batch: usize,
     shape: &Shape,
 ) -> Result<Weights> {
     let dims = sizes(data);

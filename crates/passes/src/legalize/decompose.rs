@@ -2,7 +2,7 @@
 
 use super::{Feature, Target};
 use crate::Error;
-use crate::reshape::Shuffle;
+use crate::shuffle::Shuffle;
 use network::{
     ActivationType, DType, Dim, Dims, ElementWiseOperation as E, GatherMode, Layer, Op, Rewrite, SampleMode, TensorId,
     UnaryOperation as U, Weights,

@@ -13,7 +13,7 @@
 mod rows;
 mod split;
 
-use crate::reshape::Shuffle;
+use crate::shuffle::Shuffle;
 use crate::{dce, simplify};
 use network::{ElementWiseOperation, Error, Layer, MatrixOperation, Network, Op, TensorId, Weights};
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! Transposes of rows come after the linear layer.
 
 use super::{Linear, Uses, shuffle};
-use crate::reshape::{Shuffle, express, last_axes, permuted};
+use crate::shuffle::{Shuffle, express, last_axes, permuted};
 use network::{Dim, Error, Network, Op, TensorId, Weights, rewrite};
 use std::collections::HashMap;
 

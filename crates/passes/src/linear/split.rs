@@ -1,7 +1,7 @@
 //! A linear layer whose results are taken apart becomes one for each part.
 
 use super::{Linear, Uses, shuffle};
-use crate::reshape::{Shuffle, express, invert, last_axes};
+use crate::shuffle::{Shuffle, express, invert, last_axes};
 use network::{Dim, Error, Layer, Network, Op, TensorId, Weights, rewrite};
 use std::collections::HashMap;
 

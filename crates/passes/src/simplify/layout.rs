@@ -1,7 +1,7 @@
 //! Shuffles, slices, concatenations, and sizes given as tensors.
 
 use super::{Change, Site};
-use crate::reshape::{Shuffle, express};
+use crate::shuffle::{Shuffle, express};
 use network::{Op, ResizeAttributes};
 
 pub(super) fn change(site: &Site<'_, '_>) -> Option<Change> {

@@ -1,6 +1,7 @@
-//! Tensors that own their memory: outputs that an engine allocated, and copies.
+//! Tensors that own their memory: outputs that an engine allocated, and copies, in host memory or on a GPU.
 
 use super::{Device, Raw, TensorView, TensorViewMut, byte_len};
+use crate::cuda::{CudaDevice, DeviceMemory};
 use crate::{DataType, Error, Result};
 use std::any::Any;
 use std::fmt;
@@ -85,15 +86,37 @@ impl Tensor {
     pub fn copy_of(tensor: &TensorView<'_>, device: Device) -> Result<Self> {
         match (tensor.bytes(), device) {
             (Some(bytes), Device::Cpu) => Self::from_bytes(tensor.dtype(), tensor.dims(), bytes),
-            (Some(bytes), Device::Cuda(index)) => {
-                crate::tensorrt::upload(tensor.dtype(), tensor.dims().to_vec(), bytes, index)
-            }
+            (Some(bytes), Device::Cuda(index)) => Self::uploaded(tensor.dtype(), tensor.dims().to_vec(), bytes, index),
             (None, _) => {
-                let host =
-                    Self::in_host(tensor.dtype(), tensor.dims(), |room| crate::tensorrt::download(tensor, room))?;
+                let host = Self::in_host(tensor.dtype(), tensor.dims(), |room| download(tensor, room))?;
                 if device == Device::Cpu { Ok(host) } else { Self::copy_of(&host.view(), device) }
             }
         }
+    }
+
+    /// A tensor over device memory of our own, which nothing enqueued writes to any more; no memory for an empty one.
+    pub(crate) fn in_device_memory(
+        dtype: DataType,
+        dims: Vec<i64>,
+        memory: Option<DeviceMemory>,
+        device: Device,
+    ) -> Result<Self> {
+        let pointer = memory.as_ref().map_or(std::ptr::null_mut(), |memory| memory.as_ptr().cast());
+        let needed = byte_len(dtype, &dims).ok_or_else(|| Error::BadDims { dims: dims.clone() })?;
+        let got = memory.as_ref().map_or(0, DeviceMemory::len);
+        if got < needed {
+            return Err(Error::BufferLength { dtype, dims, needed, got });
+        }
+        // SAFETY: `memory` is at least as long as the shape needs, is owned by the tensor, and nothing is enqueued that
+        // writes to it any more: callers pass outputs of runs that are over.
+        unsafe { Self::from_raw(dtype, dims, pointer, device, Box::new(memory)) }
+    }
+
+    /// A tensor on the GPU of this index with these bytes.
+    fn uploaded(dtype: DataType, dims: Vec<i64>, bytes: &[u8], index: u32) -> Result<Self> {
+        let device = CudaDevice::new(index)?;
+        let memory = if bytes.is_empty() { device.allocate(0)? } else { device.upload(bytes)? };
+        Self::in_device_memory(dtype, dims, Some(memory), Device::Cuda(index))
     }
 
     /// Element type.
@@ -138,6 +161,17 @@ impl Tensor {
     /// The bytes, where they lie in host memory.
     pub fn bytes(&self) -> Option<&[u8]> {
         self.view().bytes()
+    }
+}
+
+/// Writes the bytes of a tensor on a GPU to `room`, which is as long; nothing of one in host memory.
+fn download(tensor: &TensorView<'_>, room: &mut [u8]) -> Result<()> {
+    match tensor.device() {
+        Device::Cuda(index) if !room.is_empty() && room.len() == tensor.byte_len() => {
+            // SAFETY: who made the view vouched for as many readable bytes at its address on its device.
+            unsafe { CudaDevice::new(index)?.download(tensor.as_ptr(), room) }
+        }
+        _ => Ok(()),
     }
 }
 

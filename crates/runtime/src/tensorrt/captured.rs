@@ -4,10 +4,9 @@
 //! addresses of calls tend to come again, since callers keep buffers and PyTorch's allocator gives freed memory out
 //! anew: those that keep coming get a graph that reads and writes right there. It must not know whose turn it is.
 
-use super::cuda::{DeviceMemory, OwnedStream, RelaxedCapture, Stream};
-use super::graph::{Copy, Graph};
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
 use super::tally::Tally;
+use crate::cuda::{Copy, DeviceMemory, Graph, OwnedStream, RelaxedCapture, Stream};
 use crate::tensor::byte_len;
 use crate::{Error, Result};
 use smallvec::SmallVec;
@@ -111,7 +110,7 @@ impl Captured {
             stream.synchronize()?;
             let (before, after) = (buffers.reading(addresses), buffers.writing(addresses));
             let (before, after): (Copies, Copies) = (before.collect(), after.collect());
-            own.capture(&before, &after, || runner.enqueue(parts, shapes, inner, own.get()))?
+            Graph::capture(own, &before, &after, || runner.enqueue(parts, shapes, inner, own.get()))?
         };
         let (key, bound, seen) = (shapes.key(), Vec::new(), Tally::default());
         Ok(Self { copying, _runner: runner, bound, buffers, key, calls: 0, seen, refused: false })
@@ -180,7 +179,7 @@ impl Captured {
             runner.enqueue(parts, shapes, addresses, stream)?;
             // As in `new`; and graphs that go have run.
             stream.synchronize()?;
-            own.capture(&[], &[], || runner.enqueue(parts, shapes, addresses, own.get()))?
+            Graph::capture(own, &[], &[], || runner.enqueue(parts, shapes, addresses, own.get()))?
         };
         self.bound.retain(|bound| bound.is_in_use(self.calls));
         self.bound.push(Bound { graph, _runner: runner, place: Place::of(addresses), used: self.calls });

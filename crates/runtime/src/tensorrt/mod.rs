@@ -6,8 +6,6 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `cuda.rs` | devices, streams, events, memory: the CUDA edge |
-//! | `graph.rs` | captured work between copies of inputs and outputs |
 //! | `captured.rs` | the graphs of one set of shapes: with copies, and of addresses that keep coming |
 //! | `interface.rs` | the plan's inputs and outputs against the spec |
 //! | `runner.rs` | one execution context and what it is bound to |
@@ -16,14 +14,9 @@
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
 //! | `refit.rs` | new weights for a plan |
-//! | `transfer.rs` | copies to and from the GPU |
 
 #[allow(unsafe_code)]
 mod captured;
-#[allow(unsafe_code)]
-mod cuda;
-#[allow(unsafe_code)]
-mod graph;
 mod interface;
 #[allow(unsafe_code)]
 mod outputs;
@@ -35,17 +28,13 @@ mod runner;
 #[allow(unsafe_code)]
 mod slot;
 mod tally;
-#[allow(unsafe_code)]
-mod transfer;
 
-pub use cuda::{CudaDevice, Entered};
 pub use refit::refit;
-pub(crate) use transfer::{download, upload};
 
 use crate::check::Checked;
+use crate::cuda::{self, CudaDevice, OwnedStream, RelaxedCapture, Stream};
 use crate::error::Task;
 use crate::{Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
-use cuda::{OwnedStream, RelaxedCapture, Stream};
 use pool::{Lease, Pool};
 use runner::{Addresses, Parts, Shapes};
 use slot::Slot;
@@ -253,7 +242,7 @@ impl TensorRtEngine {
         }
         let outputs = self.parts.spec.outputs.iter().zip(memory).zip(grown);
         let made = outputs.map(|((io, memory), grown)| match (memory, grown) {
-            (Some((dims, block)), _) => outputs::owned(io.dtype, dims, block, self.device()),
+            (Some((dims, block)), _) => Tensor::in_device_memory(io.dtype, dims, block, self.device()),
             (None, Some(grown)) => grown.take(io.dtype, self.device()),
             (None, None) => Err(Error::OutputDependsOnData { output: io.name.clone() }),
         });

@@ -2,7 +2,7 @@
 //!
 //! TensorRT asks for memory while it runs and tells the shape it found. It must not know when that run is over.
 
-use super::cuda::{CudaDevice, DeviceMemory};
+use crate::cuda::{CudaDevice, DeviceMemory};
 use crate::{DataType, Device, Error, Result, Tensor};
 use nvinfer::{OutputAllocator, Request};
 use std::ffi::c_void;
@@ -39,21 +39,8 @@ impl Grown {
     pub(super) fn take(&self, dtype: DataType, device: Device) -> Result<Tensor> {
         let mut state = self.lock();
         let (dims, memory) = (std::mem::take(&mut state.dims), state.memory.take());
-        owned(dtype, dims, memory, device)
+        Tensor::in_device_memory(dtype, dims, memory, device)
     }
-}
-
-/// A tensor over device memory of our own.
-pub(super) fn owned(dtype: DataType, dims: Vec<i64>, memory: Option<DeviceMemory>, device: Device) -> Result<Tensor> {
-    let pointer = memory.as_ref().map_or(std::ptr::null_mut(), |memory| memory.as_ptr().cast());
-    let needed = crate::tensor::byte_len(dtype, &dims).ok_or_else(|| Error::BadDims { dims: dims.clone() })?;
-    let got = memory.as_ref().map_or(0, DeviceMemory::len);
-    if got < needed {
-        return Err(Error::BufferLength { dtype, dims, needed, got });
-    }
-    // SAFETY: `memory` is at least as long as the shape needs, is owned by the tensor, and nothing is enqueued that
-    // writes to it any more: callers pass outputs of runs that are over.
-    unsafe { Tensor::from_raw(dtype, dims, pointer, device, Box::new(memory)) }
 }
 
 struct Allocator {

@@ -3,8 +3,8 @@
 //! Shapes and addresses are told to TensorRT only when they differ from those of the call before: each telling
 //! costs more than comparing. It must not know who shares the context, nor when its work is over.
 
-use super::cuda::{CudaDevice, DeviceMemory, Stream};
 use super::outputs::Grown;
+use crate::cuda::{CudaDevice, DeviceMemory, Stream};
 use crate::error::Task;
 use crate::{EngineSpec, Error, Result};
 use nvinfer::{ExecutionContext, ExecutionContextAllocationStrategy as Strategy};

@@ -5,10 +5,10 @@
 //! on the GPU. It must not know how slots are shared out.
 
 use super::captured::{Buffers, Captured, Resources, Streams, total_bytes};
-use super::cuda::{DeviceMemory, Event, OwnedStream, RelaxedCapture, Stream};
 use super::pool::Fit;
 use super::runner::{Addresses, Key, Parts, Runner, Shapes};
 use super::tally::Tally;
+use crate::cuda::{DeviceMemory, Event, OwnedStream, RelaxedCapture, Stream};
 use crate::{CudaGraph, Result};
 
 /// Sets of shapes that one slot keeps graphs of; the one unused longest goes first.

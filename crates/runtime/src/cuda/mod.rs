@@ -1,10 +1,13 @@
 //! The CUDA edge: the few driver calls that running an engine needs, loaded at run time.
 //!
-//! Devices, streams, events, memory, each a type that frees what it holds. Nothing here links libcuda:
+//! Devices, streams, events, memory, and graphs in `graph.rs`, each a type that frees what it holds. Nothing here links libcuda:
 //! `cudarc` loads the driver when the first device is asked for, and a machine without one gets an error. It must
 //! not know TensorRT.
 
-use super::graph::{Copy, Graph, Template};
+mod graph;
+
+pub(crate) use graph::Graph;
+
 use crate::{Error, Result};
 use cudarc::driver::{DriverError, result, sys};
 use std::ffi::c_void;
@@ -21,7 +24,7 @@ pub struct CudaDevice {
 
 /// A primary context. It is retained and never released: PyTorch holds it for the life of the process anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Context(pub(super) sys::CUcontext);
+struct Context(sys::CUcontext);
 
 // SAFETY: the driver's contexts may be used from any thread.
 unsafe impl Send for Context {}
@@ -91,7 +94,7 @@ impl CudaDevice {
     }
 
     /// Allocates device memory; at least one byte.
-    pub(super) fn allocate(&self, bytes: usize) -> Result<DeviceMemory> {
+    pub(crate) fn allocate(&self, bytes: usize) -> Result<DeviceMemory> {
         let _here = self.enter()?;
         let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: the context is current; the memory is freed by `DeviceMemory` alone.
@@ -101,7 +104,7 @@ impl CudaDevice {
     }
 
     /// New memory with a copy of these bytes, complete on return.
-    pub(super) fn upload(&self, bytes: &[u8]) -> Result<DeviceMemory> {
+    pub(crate) fn upload(&self, bytes: &[u8]) -> Result<DeviceMemory> {
         let memory = self.allocate(bytes.len())?;
         let _here = self.enter()?;
         let _relaxed = RelaxedCapture::begin()?;
@@ -115,7 +118,7 @@ impl CudaDevice {
     ///
     /// # Safety
     /// `address` is readable on this device for as many bytes as `to` has.
-    pub(super) unsafe fn download(&self, address: *const u8, to: &mut [u8]) -> Result<()> {
+    pub(crate) unsafe fn download(&self, address: *const u8, to: &mut [u8]) -> Result<()> {
         let _here = self.enter()?;
         let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: the caller's promise.
@@ -124,14 +127,14 @@ impl CudaDevice {
     }
 
     /// Makes an event.
-    pub(super) fn event(&self) -> Result<Event> {
+    pub(crate) fn event(&self) -> Result<Event> {
         let _here = self.enter()?;
         let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING);
         Ok(Event { event: event.map_err(|e| failed("make an event", e))?, context: self.context })
     }
 
     /// Makes a stream that does not wait for the default one.
-    pub(super) fn stream(&self) -> Result<OwnedStream> {
+    pub(crate) fn stream(&self) -> Result<OwnedStream> {
         let _here = self.enter()?;
         let stream = result::stream::create(result::stream::StreamKind::NonBlocking);
         Ok(OwnedStream { stream: Stream(stream.map_err(|e| failed("make a stream", e))?), context: self.context })
@@ -139,7 +142,7 @@ impl CudaDevice {
 }
 
 impl Context {
-    pub(super) fn enter(self) -> Result<Entered> {
+    fn enter(self) -> Result<Entered> {
         let current = result::ctx::get_current().map_err(|e| failed("read the current context", e))?;
         let pushed = current != Some(self.0);
         if pushed {
@@ -160,9 +163,17 @@ impl Drop for Entered {
     }
 }
 
+/// A copy within device memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Copy {
+    pub(crate) to: *mut c_void,
+    pub(crate) from: *const c_void,
+    pub(crate) bytes: usize,
+}
+
 /// A stream's address; null is the legacy default stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stream(pub(super) sys::CUstream);
+pub(crate) struct Stream(sys::CUstream);
 
 // SAFETY: streams may be used from any thread.
 unsafe impl Send for Stream {}
@@ -174,16 +185,16 @@ impl Stream {
     ///
     /// # Safety
     /// It is null or a live stream of the device that is current when the stream is used, and stays so.
-    pub(super) unsafe fn from_address(address: usize) -> Self {
+    pub(crate) unsafe fn from_address(address: usize) -> Self {
         Self(address as sys::CUstream)
     }
 
-    pub(super) fn as_ptr(self) -> *mut c_void {
+    pub(crate) fn as_ptr(self) -> *mut c_void {
         self.0.cast()
     }
 
     /// Whether work enqueued on it is being captured into a graph instead of run.
-    pub(super) fn is_capturing(self) -> Result<bool> {
+    pub(crate) fn is_capturing(self) -> Result<bool> {
         use sys::{CUresult, CUstreamCaptureStatus as S};
         // SAFETY: whoever made the value promised a live stream.
         match unsafe { result::stream::is_capturing(self.0) } {
@@ -196,7 +207,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn synchronize(self) -> Result<()> {
+    pub(crate) fn synchronize(self) -> Result<()> {
         let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: whoever made the value promised a live stream.
         unsafe { result::stream::synchronize(self.0) }.map_err(|e| failed("finish the work on the stream", e))
@@ -206,7 +217,7 @@ impl Stream {
     ///
     /// # Safety
     /// The bytes at both addresses are device memory that stays, and is not otherwise used, until the stream passed it.
-    pub(super) unsafe fn copy(self, copy: Copy) -> Result<()> {
+    pub(crate) unsafe fn copy(self, copy: Copy) -> Result<()> {
         if copy.bytes == 0 {
             return Ok(());
         }
@@ -216,36 +227,21 @@ impl Stream {
     }
 
     /// Whether it is the legacy default stream.
-    pub(super) fn is_default(self) -> bool {
+    pub(crate) fn is_default(self) -> bool {
         self.0.is_null()
     }
 }
 
 /// A stream of our own.
 #[derive(Debug)]
-pub(super) struct OwnedStream {
+pub(crate) struct OwnedStream {
     stream: Stream,
     context: Context,
 }
 
 impl OwnedStream {
-    pub(super) fn get(&self) -> Stream {
+    pub(crate) fn get(&self) -> Stream {
         self.stream
-    }
-
-    /// Captures what `work` enqueues on this stream as a graph, between copies to and from the memory that it uses.
-    /// Nothing of it runs.
-    pub(super) fn capture(&self, before: &[Copy], after: &[Copy], work: impl FnOnce() -> Result<()>) -> Result<Graph> {
-        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        // SAFETY: the stream is ours; every begun capture is ended here, and ends in a graph that is ours.
-        let (done, captured) = unsafe {
-            result::stream::begin_capture(self.stream.0, mode).map_err(|e| failed("begin a capture", e))?;
-            (work(), result::stream::end_capture(self.stream.0).map_err(|e| failed("end the capture", e)))
-        };
-        let captured = captured.map(Template);
-        // The reason of a failed capture is the work's own.
-        done?;
-        Graph::new(self.context, before, &captured?, after)
     }
 }
 
@@ -259,7 +255,7 @@ impl Drop for OwnedStream {
 
 /// A point in a stream.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(crate) struct Event {
     event: sys::CUevent,
     context: Context,
 }
@@ -270,27 +266,27 @@ unsafe impl Send for Event {}
 unsafe impl Sync for Event {}
 
 impl Event {
-    pub(super) fn record(&self, stream: Stream) -> Result<()> {
+    pub(crate) fn record(&self, stream: Stream) -> Result<()> {
         // SAFETY: the event is ours, the stream live.
         unsafe { result::event::record(self.event, stream.0) }.map_err(|e| failed("record an event", e))
     }
 
     /// Whether the stream passed it. An event that was never recorded counts as passed.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         let _relaxed = RelaxedCapture::begin();
         // SAFETY: the event is ours.
         unsafe { result::event::query(self.event) }.is_ok()
     }
 
     /// Makes a stream wait for it.
-    pub(super) fn hold(&self, stream: Stream) -> Result<()> {
+    pub(crate) fn hold(&self, stream: Stream) -> Result<()> {
         let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
         // SAFETY: the event is ours, the stream live.
         unsafe { result::stream::wait_event(stream.0, self.event, flags) }.map_err(|e| failed("wait for an event", e))
     }
 
     /// Waits for it on this thread.
-    pub(super) fn synchronize(&self) -> Result<()> {
+    pub(crate) fn synchronize(&self) -> Result<()> {
         let _relaxed = RelaxedCapture::begin()?;
         // SAFETY: the event is ours.
         unsafe { result::event::synchronize(self.event) }.map_err(|e| failed("wait for an event", e))
@@ -307,23 +303,23 @@ impl Drop for Event {
 
 /// Device memory, aligned to 256 bytes.
 #[derive(Debug)]
-pub(super) struct DeviceMemory {
+pub(crate) struct DeviceMemory {
     address: sys::CUdeviceptr,
     bytes: usize,
     context: Context,
 }
 
 impl DeviceMemory {
-    pub(super) fn as_ptr(&self) -> *mut c_void {
+    pub(crate) fn as_ptr(&self) -> *mut c_void {
         self.address as *mut c_void
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes
     }
 
     /// Enqueues filling it with zeros.
-    pub(super) fn clear(&self, stream: Stream) -> Result<()> {
+    pub(crate) fn clear(&self, stream: Stream) -> Result<()> {
         // SAFETY: the memory is ours and as long as that; the stream is live.
         unsafe { result::memset_d8_async(self.address, 0, self.bytes, stream.0) }
             .map_err(|e| failed("clear device memory", e))
@@ -342,10 +338,10 @@ impl Drop for DeviceMemory {
 /// Lets this thread allocate memory, wait, and ask for events while some thread captures a stream: CUDA otherwise takes
 /// each for a mistake, which ends that capture.
 #[derive(Debug)]
-pub(super) struct RelaxedCapture(sys::CUstreamCaptureMode);
+pub(crate) struct RelaxedCapture(sys::CUstreamCaptureMode);
 
 impl RelaxedCapture {
-    pub(super) fn begin() -> Result<Self> {
+    pub(crate) fn begin() -> Result<Self> {
         let mut mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         // SAFETY: exchanges a thread's own setting.
         let done = unsafe { sys::cuThreadExchangeStreamCaptureMode(&raw mut mode) }.result();
@@ -361,7 +357,7 @@ impl Drop for RelaxedCapture {
     }
 }
 
-pub(super) fn failed(doing: &'static str, error: DriverError) -> Error {
+fn failed(doing: &'static str, error: DriverError) -> Error {
     Error::Cuda { doing, words: words(error) }
 }
 

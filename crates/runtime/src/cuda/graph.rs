@@ -4,19 +4,10 @@
 //! ends with copies whose far ends are set before a launch, where they differ from the launch before. It must not know
 //! what was captured.
 
-use super::cuda::{Context, Stream, failed};
+use super::{Context, Copy, OwnedStream, Stream, failed};
 use crate::Result;
 use cudarc::driver::{result, sys};
 use smallvec::SmallVec;
-use std::ffi::c_void;
-
-/// A copy within device memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Copy {
-    pub(super) to: *mut c_void,
-    pub(super) from: *const c_void,
-    pub(super) bytes: usize,
-}
 
 impl Copy {
     /// In the driver's words: one row of bytes.
@@ -53,7 +44,7 @@ impl Copy {
 
 /// A graph as it was captured or assembled: executables are made from it.
 #[derive(Debug)]
-pub(super) struct Template(pub(super) sys::CUgraph);
+struct Template(sys::CUgraph);
 
 impl Drop for Template {
     fn drop(&mut self) {
@@ -64,7 +55,7 @@ impl Drop for Template {
 
 /// Captured work that can be launched, between copies whose addresses may change from launch to launch.
 #[derive(Debug)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     executable: sys::CUgraphExec,
     /// What it was made from, by which the driver knows the copies.
     _template: Template,
@@ -78,7 +69,27 @@ pub(super) struct Graph {
 unsafe impl Send for Graph {}
 
 impl Graph {
-    pub(super) fn new(context: Context, before: &[Copy], work: &Template, after: &[Copy]) -> Result<Self> {
+    /// Captures what `work` enqueues on a stream, between copies to and from the memory that it uses. Nothing of it
+    /// runs.
+    pub(crate) fn capture(
+        on: &OwnedStream,
+        before: &[Copy],
+        after: &[Copy],
+        work: impl FnOnce() -> Result<()>,
+    ) -> Result<Self> {
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        // SAFETY: the stream is ours; every begun capture is ended here, and ends in a graph that is ours.
+        let (done, captured) = unsafe {
+            result::stream::begin_capture(on.stream.0, mode).map_err(|e| failed("begin a capture", e))?;
+            (work(), result::stream::end_capture(on.stream.0).map_err(|e| failed("end the capture", e)))
+        };
+        let captured = captured.map(Template);
+        // The reason of a failed capture is the work's own.
+        done?;
+        Self::new(on.context, before, &captured?, after)
+    }
+
+    fn new(context: Context, before: &[Copy], work: &Template, after: &[Copy]) -> Result<Self> {
         let said = |e| failed("make a CUDA graph", e);
         let mut whole = std::ptr::null_mut();
         // SAFETY: makes a graph that `Template` frees.
@@ -119,7 +130,7 @@ impl Graph {
     /// # Safety
     /// The copies are those that the graph was made with but for their addresses. Everything that they and the
     /// captured work use is alive, and not otherwise used until the stream passed it.
-    pub(super) unsafe fn launch(&mut self, copies: impl Iterator<Item = Copy>, stream: Stream) -> Result<()> {
+    pub(crate) unsafe fn launch(&mut self, copies: impl Iterator<Item = Copy>, stream: Stream) -> Result<()> {
         for ((node, known), copy) in self.copies.iter_mut().zip(copies) {
             if let Some(node) = node.filter(|_| *known != copy) {
                 let parameters = copy.parameters();

@@ -1,9 +1,18 @@
 //! Shuffles as data: how a chain of transposes and reshapes is written as one `Shuffle`.
 //!
-//! Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
+//! What a `Shuffle` does is here; its two halves are in `permutation.rs` and `reshape.rs`, and two reshapes become one in
+//! `digits.rs`. Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
 
-use crate::digits::joined;
+mod digits;
+mod permutation;
+mod reshape;
+
+pub(crate) use permutation::{invert, permuted};
+pub(crate) use reshape::{express, last_axes};
+
+use digits::joined;
 use network::{Dim, Op, ReshapeDim};
+use permutation::{chain, inverse, moves_only_ones, ones_stay};
 
 /// What a `Shuffle` without a shape input does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -158,94 +167,4 @@ fn axes(dims: &[Dim], wanted: impl Fn(&Dim) -> bool) -> Vec<usize> {
 fn places(dims: &[Dim]) -> Vec<Option<usize>> {
     let mut next = 0..;
     dims.iter().map(|d| if d.is(1) { None } else { next.next() }).collect()
-}
-
-/// One permutation after another.
-fn chain(first: Option<Vec<usize>>, second: Option<Vec<usize>>) -> Option<Vec<usize>> {
-    match (first, second) {
-        (Some(a), Some(b)) => Some(b.iter().map(|k| a[*k]).collect()),
-        (a, b) => a.or(b),
-    }
-}
-
-/// The sizes, or what else each axis has, after a permutation.
-pub(crate) fn permuted<T: Clone>(dims: &[T], order: Option<&[usize]>) -> Vec<T> {
-    order.map_or_else(|| dims.to_vec(), |order| order.iter().map(|k| dims[*k].clone()).collect())
-}
-
-/// The permutation that undoes one.
-pub(crate) fn inverse(order: &[usize]) -> Vec<usize> {
-    let mut back = vec![0; order.len()];
-    for (k, from) in order.iter().enumerate() {
-        back[*from] = k;
-    }
-    back
-}
-
-/// A permutation that moves the wider axes of `from` as `order` does. Axes of size 1 stay first or last, or before
-/// the wider axis that they were before.
-fn ones_stay(order: &[usize], from: &[Dim]) -> Vec<usize> {
-    let mut stay = Vec::with_capacity(order.len());
-    let first = from.iter().take_while(|d| d.is(1)).count();
-    stay.extend(0..first);
-    for wide in order.iter().copied().filter(|k| !from[*k].is(1)) {
-        let ones = from[first..wide].iter().rev().take_while(|d| d.is(1)).count();
-        stay.extend(wide - ones..=wide);
-    }
-    let last = from[first..].iter().rev().take_while(|d| d.is(1)).count();
-    stay.extend(from.len() - last..from.len());
-    stay
-}
-
-/// The sizes before a permutation, given those after it.
-pub(crate) fn invert(order: Option<&[usize]>, after: &[Dim]) -> Vec<Dim> {
-    permuted(after, order.map(inverse).as_deref())
-}
-
-/// The first of the axes at the end that have `count` elements together; `None` where no such axes are there.
-pub(crate) fn last_axes<'a>(
-    dims: impl DoubleEndedIterator<Item = &'a Dim> + ExactSizeIterator,
-    count: i64,
-) -> Option<usize> {
-    let (mut product, mut first) = (1, dims.len());
-    let mut dims = dims.rev();
-    while product != count {
-        product *= dims.next()?.as_static()?;
-        first -= 1;
-    }
-    Some(first)
-}
-
-/// Whether the elements keep their order: the axes of more than one element do.
-fn moves_only_ones(order: Option<&[usize]>, from: &[Dim]) -> bool {
-    let Some(order) = order else { return true };
-    order.iter().filter(|k| !from[**k].is(1)).is_sorted()
-}
-
-/// The entries that reshape `from` to `to`. A size that is not a number must be that of the same axis, or be the
-/// only one left to infer.
-pub(crate) fn express(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
-    let mut open = 0;
-    let entries: Vec<ReshapeDim> = to
-        .iter()
-        .enumerate()
-        .map(|(k, dim)| match dim {
-            Dim::Static(n) => ReshapeDim::Is(*n),
-            dim if from.get(k) == Some(dim) => ReshapeDim::Copy,
-            _ => {
-                open += 1;
-                ReshapeDim::Infer
-            }
-        })
-        .collect();
-    // With an empty axis beside it, nothing can be inferred.
-    let empty = entries.contains(&ReshapeDim::Is(0));
-    (open == 0 || (open == 1 && !empty && infers(from, to, &entries))).then_some(entries)
-}
-
-/// Whether inference would find for the open entry what is wanted.
-fn infers(from: &[Dim], to: &[Dim], entries: &[ReshapeDim]) -> bool {
-    let Some(open) = entries.iter().position(|e| *e == ReshapeDim::Infer) else { return true };
-    let rest: Vec<&Dim> = to.iter().enumerate().filter(|(k, _)| *k != open).map(|(_, d)| d).collect();
-    Dim::product(from).floor_div(&Dim::product(rest)) == to[open]
 }

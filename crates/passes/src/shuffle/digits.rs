@@ -4,7 +4,9 @@
 //! so that a chain of them is known by where each digit comes from. One `Shuffle` has one reshape: it can take digits
 //! apart and then move them, or move axes and then join them.
 
-use crate::reshape::{Shuffle, express, inverse, invert, permuted};
+use super::Shuffle;
+use super::permutation::{inverse, invert, permuted};
+use super::reshape::express;
 use network::Dim;
 
 /// A part of an axis of the input: `position / stride % size`.
@@ -20,7 +22,7 @@ type Axes = Vec<Vec<Digit>>;
 
 /// `one`, then `next`, as one shuffle; `None` where that takes two. `from`, `middle` and `to` are the sizes before,
 /// between and after.
-pub(crate) fn joined(one: &Shuffle, next: &Shuffle, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Shuffle> {
+pub(super) fn joined(one: &Shuffle, next: &Shuffle, from: &[Dim], middle: &[Dim], to: &[Dim]) -> Option<Shuffle> {
     if [from, middle, to].into_iter().flatten().any(|size| size.is(0)) {
         return None;
     }

@@ -1,10 +1,10 @@
 """What stands in for the subscript of tensors, `x[index]`, while a model is captured.
 
-It cannot be an attribute of `torch.Tensor`: CPython then fills the class's slot for sequences beside the one for mappings,
-and leaves it filled when the attribute is deleted. From then on C code takes every tensor for a sequence, and
-`torch.tensor([x])` of a 0-D tensor is a TypeError for the rest of the process. PyTorch's own protocol is used instead: a
-`TorchFunctionMode`, which is of one thread too. torch.export has such a mode of its own, which would come first; it gives
-subscripts to the function here.
+It cannot be an attribute of `torch.Tensor`: CPython then fills the class's slot for sequences beside the one for
+mappings, and leaves it filled when the attribute is deleted. From then on C code takes every tensor for a sequence, and
+`torch.tensor([x])` of a 0-D tensor is a TypeError for the rest of the process. PyTorch's own protocol is used instead:
+a `TorchFunctionMode`, which is of one thread too. torch.export has such a mode of its own, which would come first; it
+gives subscripts to the function here.
 
 This file must not know what a subscript becomes.
 """
@@ -73,12 +73,12 @@ def before_export() -> tuple[type, str, Callable[..., Any]] | None:
         return None
     original = handler.__torch_function__
 
-    def __torch_function__(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def passing(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if torch.compiler.is_dynamo_compiling() or not _is_replaced(func):
             return original(self, func, types, args, kwargs)
         return _call(*args)
 
-    return handler, "__torch_function__", __torch_function__
+    return handler, "__torch_function__", passing
 
 
 def _is_replaced(function: Any) -> bool:

@@ -1,9 +1,10 @@
 """The seed's table on the GPU at hand: PyTorch's ways of running a model against TensorRT through torch2trt.
 
-    python benchmarks/gpu_table.py [--models resnet18,vit_b_16:32,bert-base:32x128] [--types float16,float32] [--rows gpu_table.jsonl]
+    python benchmarks/gpu_table.py [--models resnet18,vit_b_16:32,bert-base:32x128] [--types float16,float32] [--rows
+    gpu_table.jsonl]
 
-`gpu_models.py` lists the models; they have random weights. Times are medians of 200 calls after 20 warm-ups, in milliseconds
-between two CUDA events around a call. Columns:
+`gpu_models.py` lists the models; they have random weights. Times are medians of 200 calls after 20 warm-ups, in
+milliseconds between two CUDA events around a call. Columns:
 
     eager       PyTorch, model(x)
     channels    the same with channels_last memory
@@ -11,9 +12,9 @@ between two CUDA events around a call. Columns:
     compile     torch.compile(mode="reduce-overhead")
     enqueue     torch2trt, use_cuda_graph=False
     ours        torch2trt, use_cuda_graph=True
-    onnx        with --onnx-plan: the file of torch.onnx.export, built by TensorRT's own parser, replayed from a CUDA graph
-    build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded before, once
-    again s     with --again: seconds of a second build, with the timings of the first
+    onnx        with --onnx-plan: the file of torch.onnx.export, built by TensorRT's own parser, replayed from a CUDA
+    graph build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded
+    before, once again s     with --again: seconds of a second build, with the timings of the first
     cached s    seconds until the engine is there when the same model is converted again: the engine cache has its plan
     onnx diff   the difference of that
     onnx s      seconds of its build, in a process of its own, with the loading of TensorRT's kernels

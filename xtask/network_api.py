@@ -46,7 +46,8 @@ def _shown(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return parameter.name
     default = parameter.default
-    return f"{parameter.name}={default if not hasattr(default, 'name') else f'trt.{type(default).__name__}.{default.name}'}"
+    shown = f"trt.{type(default).__name__}.{default.name}" if hasattr(default, "name") else default
+    return f"{parameter.name}={shown}"
 
 
 def methods() -> str:

@@ -1,8 +1,8 @@
 """Dtypes and devices that a model has and engines do not: cast and copied on the way in, cast on the way out.
 
-float64 is computed in float32, int16 and int8 in int32, and a complex number is a pair of float32 on an axis of its own at the
-end. Tensors that the model takes in host memory are copied to the engine's GPU. Everything else passes as it is, so that a
-wrong dtype or device is the engine's error.
+float64 is computed in float32, int16 and int8 in int32, and a complex number is a pair of float32 on an axis of its own
+at the end. Tensors that the model takes in host memory are copied to the engine's GPU. Everything else passes as it is,
+so that a wrong dtype or device is the engine's error.
 
 This file must not know how an engine runs.
 """

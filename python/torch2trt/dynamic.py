@@ -78,7 +78,8 @@ def profiles_of(rows: list[list[Shape]]) -> tuple[list[Shape], list[Shape], list
     for index, shapes in enumerate(columns):
         ranks = sorted({len(shape) for shape in shapes})
         if len(ranks) > 1:
-            raise error("E0307", f"tensor {index} of the samples has {ranks} dimensions", "an engine's input has one rank: convert once for each")
+            found = f"tensor {index} of the samples has {ranks} dimensions"
+            raise error("E0307", found, "an engine's input has one rank: convert once for each")
     low = [tuple(map(min, zip(*shapes))) for shapes in columns]
     high = [tuple(map(max, zip(*shapes))) for shapes in columns]
     middle = sorted(rows, key=lambda row: sum(map(math.prod, row)))[len(rows) // 2]
@@ -101,7 +102,8 @@ def with_batch(
     batch = next((shape[0] for shape in own if shape), None)
     if largest < 1 or batch is None:
         why = "no input has an axis" if largest >= 1 else f"it is {largest}"
-        raise error("E0307", f"max_batch_size cannot be met: {why}", "give the largest batch, 1 or more, or leave it out")
+        advice = "give the largest batch, 1 or more, or leave it out"
+        raise error("E0307", f"max_batch_size cannot be met: {why}", advice)
 
     for ranges in profiles if asked else []:
         for name, shape, sample in zip(names, ranges.maximum, own):
@@ -141,7 +143,8 @@ def _leaves(given: Any, names: list[str], own: list[Shape]) -> list[Shape] | Non
         unknown = [name for name in given if name not in names]
         if unknown:
             near = difflib.get_close_matches(str(unknown[0]), names, n=1) or names
-            raise error("E0307", f"there is no input `{unknown[0]}` to give a shape for", f"did you mean {_listed(near)}?")
+            found = f"there is no input `{unknown[0]}` to give a shape for"
+            raise error("E0307", found, f"did you mean {_listed(near)}?")
         return [_shape(given.get(name, shape)) for name, shape in zip(names, own)]
     flat = pytree.tree_leaves([given] if _is_shape(given) else given, is_leaf=_is_shape)
     shapes = [_shape(leaf) for leaf in flat if _is_shape(leaf)]
@@ -159,14 +162,16 @@ def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> lis
     try:
         return _given_profiles(label, given, names, own)
     except RecursionError:
-        raise error("E0307", f"{label} contains itself", f"give one shape for each input, such as {label}={own}") from None
+        advice = f"give one shape for each input, such as {label}={own}"
+        raise error("E0307", f"{label} contains itself", advice) from None
 
 
 def _given_profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]]:
     one = _leaves(given, names, own)
     if one is not None:
         return [one]
-    several = [None if _is_shape(part) else _leaves(part, names, own) for part in given] if isinstance(given, (list, tuple)) else []
+    parts = given if isinstance(given, (list, tuple)) else []
+    several = [None if _is_shape(part) else _leaves(part, names, own) for part in parts]
     profiles = [profile for profile in several if profile is not None]
     if not profiles or len(profiles) < len(several):
         raise error(
@@ -188,7 +193,8 @@ def _checked(names: list[str], ranges: Ranges) -> Ranges:
     for index, name in enumerate(names):
         low, best, high = ranges.minimum[index], ranges.best[index], ranges.maximum[index]
         if not len(low) == len(best) == len(high):
-            raise error("E0307", f"input `{name}` has min shape {low}, opt shape {best} and max shape {high}", "give one size for each axis")
+            found = f"input `{name}` has min shape {low}, opt shape {best} and max shape {high}"
+            raise error("E0307", found, "give one size for each axis")
         for axis, (smallest, middle, largest) in enumerate(ranges.axes(index)):
             if not 0 <= smallest <= middle <= largest:
                 raise error(
@@ -204,7 +210,7 @@ def _listed(names: list[str]) -> str:
 
 
 def resized(tensor: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """A tensor of another shape with the tensor's own elements, repeated or cut along each axis; zeros where it has none."""
+    """A tensor of another shape with the tensor's elements, repeated or cut along each axis; zeros if it has none."""
     if not tensor.numel():
         return tensor.new_zeros(shape)
     for axis, size in enumerate(shape):
@@ -221,7 +227,8 @@ def export_samples(samples: list[torch.Tensor], profiles: list[Ranges]) -> list[
     for index, best in enumerate(first.best):
         dynamic = dynamic_axes(profiles, index)
         top = [max(p.maximum[index][axis] for p in profiles) for axis in range(len(best))]
-        shapes.append(tuple(max(size, min(2, top[axis])) if axis in dynamic else size for axis, size in enumerate(best)))
+        sizes = (max(size, min(2, top[axis])) if axis in dynamic else size for axis, size in enumerate(best))
+        shapes.append(tuple(sizes))
     return [resized(sample, shape) for sample, shape in zip(samples, shapes)]
 
 
@@ -281,12 +288,13 @@ def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_sh
 
 
 def other_shapes(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[list[Shape]]:
-    """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with sizes
-    that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
+    """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with
+    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
     differing, outside = ([list(sample.shape) for sample in samples] for _ in range(2))
     for index, dims in enumerate(_at_tensors(arguments, dynamic_shapes)):
         for axis, dim in _by_axis(dims):
-            if isinstance(axis, int) and -samples[index].dim() <= axis < samples[index].dim() and _kind(dim) in _DYNAMIC:
+            rank = samples[index].dim()
+            if isinstance(axis, int) and -rank <= axis < rank and _kind(dim) in _DYNAMIC:
                 size, high = samples[index].shape[axis], getattr(dim, "max", None)
                 differing[index][axis] = size + 1 if _takes(dim, size + 1) else size - 1
                 outside[index][axis] = high + 1 if isinstance(high, int) and high < 4 * size + 8 else 1
@@ -317,7 +325,7 @@ def _by_axis(dims: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _kind(dim: Any) -> str:
-    """"AUTO", "STATIC" or "DYNAMIC"; otherwise the name of its class: "Dim", "DerivedDim", "int"."""
+    """`"AUTO"`, `"STATIC"` or `"DYNAMIC"`; otherwise the name of its class: `"Dim"`, `"DerivedDim"`, `"int"`."""
     hint = getattr(dim, "type", dim)  # the hint itself before torch 2.7
     return getattr(hint, "name", None) or type(dim).__name__.lstrip("_")
 
@@ -349,13 +357,15 @@ def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tup
             if allowed:
                 place = places.get((given.name, axis))
                 at = f", because of {place}" if place else ""
-                wrong.append(f"input `{given.name}`, axis {axis}: {low}..{high} was asked for, the model allows {allowed}{at}")
+                wrong.append(
+                    f"input `{given.name}`, axis {axis}: {low}..{high} was asked for, the model allows {allowed}{at}"
+                )
     if wrong:
         raise error(
             "E0307",
             "the model does not allow every size that was asked for\n  " + "\n  ".join(wrong),
-            "give these axes the sizes that the model allows, or write the model without the fixed size: x.shape[0] for "
-            "len(x) and int(x.size(0))",
+            "give these axes the sizes that the model allows, or write the model without the fixed size: x.shape[0] "
+            "for len(x) and int(x.size(0))",
         )
     _check_shared(program, profiles)
 
@@ -384,7 +394,7 @@ def _check_shared(program: Program, profiles: list[Ranges]) -> None:
                 if asked != range_:
                     raise error(
                         "E0307",
-                        f"axis {other} of `{name}` and axis {axis} of `{given.name}` are one size in the model, but were "
-                        f"given the (min, opt, max) sizes {range_} and {asked}",
+                        f"axis {other} of `{name}` and axis {axis} of `{given.name}` are one size in the model, but "
+                        f"were given the (min, opt, max) sizes {range_} and {asked}",
                         "give both the same sizes",
                     )

@@ -1,8 +1,8 @@
 """What a model decided by sizes when it was captured, and at which sizes it would decide otherwise.
 
 `if x.shape[1] % 4 == 0` is decided once, for the sample. torch.export notes such decisions as guards. Many mean nothing
-(is a size other than 1?), and some change what the model computes, so a guard that fails somewhere in the range asked for
-is no error: it is a size to compare at.
+(is a size other than 1?), and some change what the model computes, so a guard that fails somewhere in the range asked
+for is no error: it is a size to compare at.
 
 This file must not know how engines are made or compared.
 """

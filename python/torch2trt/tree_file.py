@@ -1,8 +1,8 @@
 """The trees of a model's inputs and outputs as JSON, for engine files.
 
 What is written is plain data: whoever wrote the file, reading it imports nothing, and runs no code but that of classes
-that are registered in pytree already. A return type whose class is not there where the file is read becomes a dictionary
-of the outputs by name.
+that are registered in pytree already. A return type whose class is not there where the file is read becomes a
+dictionary of the outputs by name.
 
 This file must not know what an engine is.
 """
@@ -202,7 +202,7 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
 
 
 def _skeleton(data: Any) -> Any:
-    """A value of the structure that was written, with an empty tensor for every leaf: caches look at what they are given."""
+    """A value of the written structure, with an empty tensor for every leaf: caches look at what they are given."""
     if data is None:
         return torch.empty(1, 0, 0, 0)
     ((kind, content),) = data.items()

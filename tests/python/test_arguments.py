@@ -63,7 +63,8 @@ def test_keep_network(keep):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1), ("gpu_fallback", False),
+    [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1),
+     ("gpu_fallback", False),
      ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
 )  # fmt: skip
 def test_arguments_without_effect_are_said_once(name, value, monkeypatch, caplog):
@@ -71,12 +72,20 @@ def test_arguments_without_effect_are_said_once(name, value, monkeypatch, caplog
     with caplog.at_level(logging.WARNING, logger="torch2trt"):
         for _ in range(2):
             arguments.take_legacy({name: value}, [])
-    said = [record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()]
+    said = [
+        record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()
+    ]
     assert len(said) == 1, said
 
 
 @pytest.mark.parametrize(
-    ("wrong", "near"), [("fp16_mod", "fp16_mode"), ("max_batchsize", "max_batch_size"), ("int8_mod", "int8_mode"), ("opt_shape", "opt_shapes")]
+    ("wrong", "near"),
+    [
+        ("fp16_mod", "fp16_mode"),
+        ("max_batchsize", "max_batch_size"),
+        ("int8_mod", "int8_mode"),
+        ("opt_shape", "opt_shapes"),
+    ],
 )
 def test_unknown_arguments_name_the_nearest(wrong, near):
     with pytest.raises(Error, match=f"did you mean `{near}`") as raised:
@@ -87,7 +96,12 @@ def test_unknown_arguments_name_the_nearest(wrong, near):
 def test_int8_takes_the_originals_arguments():
     layer, algorithm = nn.Linear(4, 3), DEFAULT_CALIBRATION_ALGORITHM
     samples = [[torch.randn(2, 4)] for _ in range(64)]
-    options = {"int8_mode": True, "int8_calib_dataset": samples, "int8_calib_algorithm": algorithm, "int8_calib_batch_size": 1}
+    options = {
+        "int8_mode": True,
+        "int8_calib_dataset": samples,
+        "int8_calib_algorithm": algorithm,
+        "int8_calib_batch_size": 1,
+    }
     assert torch2trt(layer, [torch.randn(2, 4)], backend="cpu", progress=False, **options).report.int8_layers == 1
 
 

@@ -196,7 +196,9 @@ def test_what_is_taken_apart_keeps_its_place():
     network = str(convert(Model(), [torch.randn(2, 4)]).network)
     (line,) = (line for line in network.splitlines() if "ElementWise(op: Prod)" in line)
     assert '"inner' in line and "test_call.py" in line, line
-    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))["aten.mul.Tensor"]
+    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))[
+        "aten.mul.Tensor"
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e5m2])
@@ -347,7 +349,9 @@ def test_options_are_checked():
 
 
 def test_missing_libraries_name_every_place(tmp_path):
-    code, text = code_of(lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3)], backend="tensorrt", tensorrt=str(tmp_path)))
+    code, text = code_of(
+        lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3)], backend="tensorrt", tensorrt=str(tmp_path))
+    )
     assert code == "E0301" and str(tmp_path) in text and "help: " in text
     # ONNX Runtime is loaded once a process, so this one is asked in a process of its own.
     script = """
@@ -453,7 +457,12 @@ def test_what_tensorrt_says_is_logged_for_those_who_debug(caplog):
     for level, wanted in ((logging.DEBUG, True), (logging.INFO, False)):
         caplog.clear()
         model_trt = torch2trt(
-            nn.Linear(4, 2).eval(), [torch.randn(1, 4)], target="sm_89", backend="tensorrt", log_level=level, progress=False
+            nn.Linear(4, 2).eval(),
+            [torch.randn(1, 4)],
+            target="sm_89",
+            backend="tensorrt",
+            log_level=level,
+            progress=False,
         )
         said = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
         assert bool(said) == wanted
@@ -588,7 +597,9 @@ def test_one_shape_asked_for_twice():
     with pytest.raises(Error, match="E0307.*max_batch_size is 8, and max_shapes has 4"):
         torch2trt(model, [x], backend="cpu", max_shapes=[(4, 3)], max_batch_size=8)
     # An axis that is not the batch is another matter.
-    sizes = torch2trt(lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8)
+    sizes = torch2trt(
+        lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8
+    )
     assert sizes(torch.randn(8, 5), torch.randn(5, 4)).shape == (8, 4)
 
 

@@ -291,7 +291,10 @@ def test_modules_in_training_mode_are_named(make, shape):
     assert len(caught) == 1, [str(warning.message) for warning in caught]
 
 
-@pytest.mark.parametrize("model", [nn.Sequential(nn.InstanceNorm1d(3)), nn.Sequential(nn.Dropout(0.0), nn.Linear(4, 3)), nn.RNN(4, 3), nn.LSTM(4, 3)])
+@pytest.mark.parametrize(
+    "model",
+    [nn.Sequential(nn.InstanceNorm1d(3)), nn.Sequential(nn.Dropout(0.0), nn.Linear(4, 3)), nn.RNN(4, 3), nn.LSTM(4, 3)],
+)
 def test_no_warning_where_the_mode_changes_nothing(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -299,7 +302,7 @@ def test_no_warning_where_the_mode_changes_nothing(model):
 
 
 def test_models_without_state_are_not_run_to_look_for_it(monkeypatch):
-    """torch.export replaces weights, settings of layers and tables of RNNs meanwhile: none of them is state of the model."""
+    """torch.export replaces weights, settings of layers and tables of RNNs: none of them is state of the model."""
 
     class Plain(nn.Module):
         def __init__(self):

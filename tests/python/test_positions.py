@@ -52,18 +52,22 @@ CASES = [
     Case("computed", lambda x: x[x[:, 0, 0].argmax()], X),
     Case("two", lambda x, i, j: x[i, :, j], both(X, I, I)),
     Case("with slices", lambda x, i: x[1:4, i, None, ::2], both(X, I)),
-    Case("dynamic", lambda x, i: x[:, i], both(X, integers((), low=-4, high=4)), dynamic=dims({0: "h", 1: "m"}, {}, least=4),
+    Case("dynamic", lambda x, i: x[:, i], both(X, integers((), low=-4, high=4)),
+         dynamic=dims({0: "h", 1: "m"}, {}, least=4),
          other=both(floats((8, 9, 7)), integers((), low=-9, high=9))),
     Case("write", lambda x, v, i: write(x, v, slice(None), i), both(X, floats((5, 7)), I)),
     Case("write a number", lambda x, i: write(x, 2.5, i), both(X, I)),
     Case("write dynamic", lambda x, i: write(x, 2.5, slice(None), i), both(X, integers((), low=-4, high=4)),
          dynamic=dims({0: "h", 1: "m"}, {}, least=4), other=both(floats((8, 9, 7)), integers((), low=-9, high=9))),
-    Case("write at a read number", lambda x, v, i: write(x, v, Ellipsis, i.item(), slice(None)), both(X, floats((5, 7)), I)),
+    Case("write at a read number", lambda x, v, i: write(x, v, Ellipsis, i.item(), slice(None)),
+         both(X, floats((5, 7)), I)),
     Case("write in place", lambda x, i: added(x, slice(None), i), both(X, I)),
-    Case("write a slice", lambda x, v, i: write(x, v, slice(None), slice(i, i + 2)), both(X, floats((5, 2, 7)), NATURAL)),
+    Case("write a slice", lambda x, v, i: write(x, v, slice(None), slice(i, i + 2)),
+         both(X, floats((5, 2, 7)), NATURAL)),
     Case("write a slice of read numbers", lambda x, v, i: write(x, v, slice(i.item(), i.item() + 2)),
          both(X, floats((6, 7)), NATURAL)),
-    Case("write a slice from the end", lambda x, v, i: write(x, v, slice(-3 - i, -1 - i)), both(X, floats((2, 6, 7)), NATURAL)),
+    Case("write a slice from the end", lambda x, v, i: write(x, v, slice(-3 - i, -1 - i)),
+         both(X, floats((2, 6, 7)), NATURAL)),
     Case("write a slice with a step", lambda x, v, i: write(x, v, slice(None), slice(i, i + 4, 2)),
          both(X, floats((5, 2, 7)), NATURAL)),
     Case("write two slices", lambda x, v, i, j: write(x, v, slice(i, i + 2), j, slice(j, j + 3)),
@@ -72,13 +76,15 @@ CASES = [
          both(X, floats((5, 2, 7)), NATURAL), dynamic=dims({0: "h", 1: "m"}, {0: "h"}, {}, least=4),
          other=both(floats((8, 9, 7)), floats((8, 2, 7)), integers((), low=0, high=7))),
     Case("write a slice in place", lambda x, i: added(x, slice(i, i + 2)), both(X, I), unbuilt=DATA_DEPENDENT),
-    Case("move a slice", lambda x, i, j: write(x, x[:, j : j + 2], slice(None), slice(i, i + 2)), both(X, NATURAL, NATURAL),
+    Case("move a slice", lambda x, i, j: write(x, x[:, j : j + 2], slice(None), slice(i, i + 2)),
+         both(X, NATURAL, NATURAL),
          unbuilt=DATA_DEPENDENT),
     Case("add to a slice", lambda x, v, i: x[:, i : i + 2] + v, both(X, floats((5, 2, 7)), NATURAL)),
     Case("narrow", lambda x, i: x.narrow(0, i, 2), both(X, integers((), low=-3, high=3))),
     Case("narrow at a read number", lambda x, i: torch.narrow(x, 1, i.item(), 3), both(X, NATURAL)),
     Case("write through narrow", lambda x, v, i: narrowed(x, v, i), both(X, floats((5, 2, 7)), NATURAL)),
-    Case("narrow dynamic", lambda x, i: x.narrow(1, i, 3) * 2, both(X, NATURAL), dynamic=dims({0: "h", 1: "m"}, {}, least=4),
+    Case("narrow dynamic", lambda x, i: x.narrow(1, i, 3) * 2, both(X, NATURAL),
+         dynamic=dims({0: "h", 1: "m"}, {}, least=4),
          other=both(floats((8, 9, 7)), integers((), low=-9, high=7))),
     Case("with an index", lambda x, i: x[i, :, [0, 2, 1]], both(X, I)),
     Case("write with an index", lambda x, i: write(x, 0.5, i, slice(None), [0, 2, 1]), both(X, I)),
@@ -86,7 +92,8 @@ CASES = [
     Case("slice from", lambda x, i: x[:, i:], both(X, I), unbuilt=DATA_DEPENDENT),
     Case("slice to", lambda x, i: x[:, :i] * 2, both(X, I), unbuilt=DATA_DEPENDENT),
     Case("slice with a step", lambda x, i: x[:, i::2], both(X, I), unbuilt=DATA_DEPENDENT),
-    Case("slice to a maximum", lambda x, i: x[:, : i.max()], both(X, integers((3,), low=1, high=6)), unbuilt=DATA_DEPENDENT),
+    Case("slice to a maximum", lambda x, i: x[:, : i.max()], both(X, integers((3,), low=1, high=6)),
+         unbuilt=DATA_DEPENDENT),
     Case("item times", lambda x, i: x * i.item(), both(X, I)),
     Case("float item times", lambda x, s: x * s.item(), both(X, SCALE)),
     Case("arithmetic", lambda x, i: x * ((i.item() + 1) / 2 - 3), both(X, I)),
@@ -95,7 +102,8 @@ CASES = [
     Case("clamp", lambda x, s: x.clamp(max=s.item()), both(X, SCALE)),
     Case("int", lambda x, i: x[:, int(i)], both(X, I)),
     Case("int of a float", lambda x, s: x * (abs(int(s * 3.7)) + 1), both(X, SCALE)),
-    Case("int slice", lambda x, v, i: write(x, v, slice(None), slice(int(i), int(i) + 2)), both(X, floats((5, 2, 7)), NATURAL)),
+    Case("int slice", lambda x, v, i: write(x, v, slice(None), slice(int(i), int(i) + 2)),
+         both(X, floats((5, 2, 7)), NATURAL)),
     Case("float", lambda x, s: x * float(s) + float(x.sum()), both(X, SCALE)),
     Case("float of an integer", lambda x, i: x * float(i) / 2, both(X, I)),
     Case("float clamp", lambda x, s: x.clamp(min=-abs(float(s)), max=float(s.abs()) + 1), both(X, SCALE)),
@@ -119,8 +127,8 @@ def test_position(case: Case) -> None:
 
 
 def draw_index(draw: random.Random, shape: tuple[int, ...]) -> tuple[list, list[torch.Tensor]]:
-    """An index expression as a list, and one draw of the 0-D tensors in it: `"i"` stands for one, and `("i", length, step)`
-    for a slice that starts there."""
+    """An index expression as a list, and one draw of the 0-D tensors in it: `"i"` stands for one, and `("i", length,
+    step)` for a slice that starts there."""
     index, numbers = [], []
     for size in shape[: draw.randrange(1, len(shape) + 1)]:
         if draw.random() < 0.2:
@@ -179,7 +187,9 @@ def test_random_indexing(number: int, seed: int) -> None:
         module.writes, module.value = True, torch.randn([size if draw.random() < 0.6 else 1 for size in written.shape])
     print(shape, index, module.writes, module.reads_numbers, None if module.value is None else module.value.shape)
     inputs = (torch.randn(shape), *numbers)
-    converted = torch2trt.torch2trt(module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False)
+    converted = torch2trt.torch2trt(
+        module, inputs, backend="cpu", target=test_operators.TARGET, verify=False, progress=False
+    )
     other = [torch.tensor(draw.choice([int(n), 0, -1])) for n in numbers]
     for given in (inputs, (torch.randn(shape), *other)):
         try:
@@ -202,7 +212,9 @@ class Slicing(torch.nn.Module):
 
     def forward(self, x):
         size = x.shape[1]
-        start, end = (None if bound is None else bound[0] * size // bound[2] + bound[1] for bound in (self.start, self.end))
+        start, end = (
+            None if bound is None else bound[0] * size // bound[2] + bound[1] for bound in (self.start, self.end)
+        )
         if not self.writes:
             return x[:, start : end : self.step] * 2
         y = x.clone()
@@ -219,7 +231,9 @@ def test_random_slices_by_sizes(number: int, seed: int) -> None:
     print(bounds, module.step, module.writes)
     options = {"backend": "cpu", "target": test_operators.TARGET, "progress": False}
     try:
-        converted = torch2trt.torch2trt(module, (torch.randn(2, 12),), dynamic_shapes={"x": {1: (9, 12, 16)}}, **options)
+        converted = torch2trt.torch2trt(
+            module, (torch.randn(2, 12),), dynamic_shapes={"x": {1: (9, 12, 16)}}, **options
+        )
     except torch2trt.Error as error:
         assert "E0307" in str(error) or "E0601" in str(error), error
         return

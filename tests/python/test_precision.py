@@ -47,7 +47,9 @@ def model(name):
 
 def converted(module, args, kwargs=None, **options):
     # Accuracy is what the test looks at: nothing is to stop it before.
-    return torch2trt(module, args, kwargs=kwargs, backend="cpu", target="sm_89", progress=False, verify=False, **options)
+    return torch2trt(
+        module, args, kwargs=kwargs, backend="cpu", target="sm_89", progress=False, verify=False, **options
+    )
 
 
 def tensors(value):
@@ -57,7 +59,10 @@ def tensors(value):
 @torch.no_grad()
 def own_half(half, args, kwargs, dtype):
     """What a module that is in half precision computes from inputs that are converted to it."""
-    to = lambda leaf: leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf  # noqa: E731
+
+    def to(leaf):
+        return leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf
+
     args, kwargs = pytree.tree_map(to, (args, kwargs))
     return tensors(half(*args, **kwargs))
 

@@ -91,7 +91,9 @@ def walked(program: torch.export.ExportedProgram, case: pt2_models.Case) -> _cor
 def tensors_for(case: pt2_models.Case, path: Path) -> dict[str, torch.Tensor]:
     """Writes the sample inputs of a case, by name, and returns them."""
     tree = inputs_of(case)
-    tensors = {name: sample.detach().contiguous().clone() for name, sample in zip(tree.names, tree.samples, strict=True)}
+    tensors = {
+        name: sample.detach().contiguous().clone() for name, sample in zip(tree.names, tree.samples, strict=True)
+    }
     save_file(tensors, path)
     return tensors
 
@@ -120,9 +122,7 @@ def test_the_program_is_that_of_the_walk_in_memory(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suite", operators.suites(), ids=lambda suite: suite.family)
-def test_operators_are_those_of_the_walk_in_memory(
-    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_operators_are_those_of_the_walk_in_memory(suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some cases of each family of operators, others in each run."""
     # An archive does not tell the names of Dims.
     monkeypatch.setattr(sys.modules["torch2trt.capture.walk"], "given_name", lambda dim: None)
@@ -181,7 +181,12 @@ def test_arithmetic_on_numbers_read_out_of_tensors(seed: int, command: Command, 
             return x * number(*read), filled, x[:, i.item()] > other(*read), i.item() * 2
 
     dynamic = draw.choice([None, ({0: Dim.DYNAMIC(min=2, max=9)}, {}, {}, {})])
-    case: pt2_models.Case = (Model(), (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)), {}, dynamic)
+    case: pt2_models.Case = (
+        Model(),
+        (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)),
+        {},
+        dynamic,
+    )
     program = exported(case)
     path, engine = saved(program, tmp_path), tmp_path / "net.trt2"
     read, in_memory = _core.read_archive(path), walked(program, case)
@@ -216,11 +221,17 @@ def test_gradients_switched_off_inside_change_nothing(tmp_path: Path) -> None:
     program = torch.export.export(model, (torch.randn(2, 4),), strict=False)
     assert "wrap_with_set_grad_enabled" in str(program.graph)
     read = _core.read_archive(saved(program, tmp_path))
-    assert [overload for overload, _, _ in read.coverage()] == ["aten.linear.default", "aten.add.Tensor", "aten.mul.Tensor"]
+    assert [overload for overload, _, _ in read.coverage()] == [
+        "aten.linear.default",
+        "aten.add.Tensor",
+        "aten.mul.Tensor",
+    ]
     assert "higher_order" not in str(read)
 
 
-@pytest.mark.parametrize("name", ["convolutional", "lstm", "attention", "weights", "several", "arguments", "nested", "writing", "memory"])
+@pytest.mark.parametrize(
+    "name", ["convolutional", "lstm", "attention", "weights", "several", "arguments", "nested", "writing", "memory"]
+)
 def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES[name]()
     module, args, kwargs, _ = case
@@ -234,7 +245,9 @@ def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Pa
     wanted = module(*args, **kwargs)
     # By name, from a file of tensors.
     tensors_for(case, tmp_path / "in.safetensors")
-    status, _, complaint = command("run", engine, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors")
+    status, _, complaint = command(
+        "run", engine, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors"
+    )
     assert status == 0, complaint
     made, got = torch2trt.load(engine), load_file(tmp_path / "out.safetensors")
     for output, tensor in zip(made.output_names, runtime_leaves(wanted), strict=True):
@@ -251,7 +264,15 @@ def test_classes_that_have_no_written_form_become_a_dictionary(command: Command,
     case = pt2_models.CASES["several"]()
     command("build", saved(exported(case), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu")
     returned = torch2trt.load(tmp_path / "net.trt2")(*case[1])
-    assert list(returned) == ["output.0.v", "output.0.i", "output.1.0", "output.1.1", "output.2", "output.3", "output.4"]
+    assert list(returned) == [
+        "output.0.v",
+        "output.0.i",
+        "output.1.0",
+        "output.1.1",
+        "output.2",
+        "output.3",
+        "output.4",
+    ]
 
 
 def test_dynamic_sizes_stay_dynamic(command: Command, tmp_path: Path) -> None:
@@ -283,9 +304,16 @@ def test_half_precision_is_compared_on_inputs(command: Command, tmp_path: Path) 
     case: pt2_models.Case = (Wide().eval(), (torch.rand(2, 4) + 1,), {}, None)
     path, engine, inputs = saved(exported(case), tmp_path), tmp_path / "net.trt2", tmp_path / "in.safetensors"
     tensors_for(case, inputs)
-    status, said, complaint = command("build", path, "-o", engine, "--backend", "cpu", "--fp16", "--inputs", inputs, "--keep-fp32", "nowhere*")
+    status, said, complaint = command(
+        "build", path, "-o", engine, "--backend", "cpu", "--fp16", "--inputs", inputs, "--keep-fp32", "nowhere*"
+    )
     assert status == 0, complaint
-    assert "float16: " in said and "\n  large" in said and "max relative error " in said and "`nowhere*` names no module" in said, said
+    assert (
+        "float16: " in said
+        and "\n  large" in said
+        and "max relative error " in said
+        and "`nowhere*` names no module" in said
+    ), said
     manifest = torch2trt.inspect(engine)
     assert manifest["options"] == {"half": "float16", "keep_fp32": ["nowhere*"]}
     half, full = manifest["accuracy"].values()
@@ -306,7 +334,9 @@ def test_expected_outputs_are_compared(command: Command, tmp_path: Path) -> None
     assert status == 0 and "max relative error " in said, said + complaint
     assert list(torch2trt.inspect(engine)["accuracy"]) == ["output"]
     status, _, complaint = command(*build, tmp_path / "wrong")
-    assert status == 1 and complaint.startswith("error[E0702]: output `output` differs from ") and "--inputs" in complaint
+    assert (
+        status == 1 and complaint.startswith("error[E0702]: output `output` differs from ") and "--inputs" in complaint
+    )
     status, _, complaint = command(*build, tmp_path / "missing")
     assert status == 1 and "has no tensor `output`" in complaint, complaint
 
@@ -369,7 +399,11 @@ def test_operators_that_do_not_convert_are_listed(command: Command, tmp_path: Pa
     assert f"help: `torch2trt coverage {path}` lists all operators" in complaint, complaint
     case = pt2_models.CASES["lstm"]()
     status, said, _ = command("coverage", saved(exported(case), tmp_path))
-    assert status == 0 and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n") and said.endswith("\n2 of 2 operators convert\n"), said
+    assert (
+        status == 0
+        and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n")
+        and said.endswith("\n2 of 2 operators convert\n")
+    ), said
 
 
 def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> None:
@@ -381,7 +415,12 @@ def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> N
 
 def test_a_plain_export_that_is_functional_converts(command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES["lstm"]()
-    assert command("build", saved(exported(case, functional=False), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu")[0] == 0
+    assert (
+        command(
+            "build", saved(exported(case, functional=False), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu"
+        )[0]
+        == 0
+    )
     got, _ = torch2trt.load(tmp_path / "net.trt2")(*case[1])
     assert_close(got, case[0](*case[1])[0])
 
@@ -420,13 +459,20 @@ OLDER = "save it again with a newer PyTorch"
 BROKEN: dict[str, tuple[Callable[[str, bytes], tuple[str, bytes] | None], str, str]] = {
     "major version": (model_with(lambda data: _set(data, 9, "schema_version", "major")), "E0609", "export schema 9."),
     "pickled weights": (
-        lambda name, content: (name.replace("weights/model_weights_config.json", "weights/model.pt"), content), "E0609", OLDER,
+        lambda name, content: (name.replace("weights/model_weights_config.json", "weights/model.pt"), content),
+        "E0609", OLDER,
     ),
     "flat layout": (
-        lambda name, content: (name.replace("models/model.json", "serialized_exported_program.json"), content), "E0609", OLDER,
+        lambda name, content: (name.replace("models/model.json", "serialized_exported_program.json"), content),
+        "E0609", OLDER,
     ),
-    "big-endian": (lambda name, content: (name, b"big" if name.endswith("byteorder") else content), "E0609", "byte order is `big`"),
-    "no weights": (lambda name, content: None if "/weights/weight_" in name else (name, content), "E0608", "has no entry"),
+    "big-endian": (
+        lambda name, content: (name, b"big" if name.endswith("byteorder") else content),
+        "E0609", "byte order is `big`",
+    ),
+    "no weights": (
+        lambda name, content: None if "/weights/weight_" in name else (name, content), "E0608", "has no entry",
+    ),
     "short weights": (
         lambda name, content: (name, content[:-4] if "/weights/weight_" in name else content), "E0608", "beyond the ",
     ),
@@ -436,7 +482,8 @@ BROKEN: dict[str, tuple[Callable[[str, bytes], tuple[str, bytes] | None], str, s
         model_with(lambda data: data["graph_module"]["graph"]["nodes"].reverse()), "E0608", "nothing before defines it",
     ),
     "unknown argument": (
-        model_with(lambda data: _set(data, "newer", *GRAPH, "nodes", 0, "inputs", 0, "name")), "E0601", "has an argument `newer`",
+        model_with(lambda data: _set(data, "newer", *GRAPH, "nodes", 0, "inputs", 0, "name")),
+        "E0601", "has an argument `newer`",
     ),
 }  # fmt: skip
 
@@ -504,7 +551,9 @@ def test_options_that_do_not_fit(
 def test_a_target_is_for_plans_that_are_built_later(command: Command, tmp_path: Path) -> None:
     """As in Python, where the network is still there to be built."""
     path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.trt2", "--backend", "cpu", "--target", "sm_89")
+    status, said, complaint = command(
+        "build", path, "-o", tmp_path / "net.trt2", "--backend", "cpu", "--target", "sm_89"
+    )
     assert status == 0 and "target sm_89 is for plans that are built later" in said, said + complaint
     model, args = pt2_models.CASES["convolutional"]()[:2]
     made = torch2trt.torch2trt(model, args, backend="cpu", target="sm_89", progress=False)
@@ -514,7 +563,9 @@ def test_a_target_is_for_plans_that_are_built_later(command: Command, tmp_path: 
 def test_an_engine_file_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
     path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
     status, _, complaint = command("build", path, "-o", tmp_path / "nowhere" / "net.trt2", "--backend", "cpu")
-    assert status == 1 and complaint.startswith("error[E0605]: ") and "help: give --output a path" in complaint, complaint
+    assert status == 1 and complaint.startswith("error[E0605]: ") and "help: give --output a path" in complaint, (
+        complaint
+    )
 
 
 def test_control_flow_is_refused_with_its_place(command: Command, tmp_path: Path) -> None:

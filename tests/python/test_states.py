@@ -34,10 +34,14 @@ class Kept(nn.Module):
         return o
 
 
-@pytest.mark.parametrize("how, name", [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")])
+@pytest.mark.parametrize(
+    "how, name", [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")]
+)
 def test_state_is_put_back_and_reported(how, name):
     model, x = Kept(how).eval(), torch.randn(3, 4)
-    with pytest.warns(CaptureWarning, match=rf"(?s)state in Python attributes.*  {name} at .*test_states.py:\d+") as warned:
+    with pytest.warns(
+        CaptureWarning, match=rf"(?s)state in Python attributes.*  {name} at .*test_states.py:\d+"
+    ) as warned:
         model_trt = torch2trt(model, [x], backend="cpu", progress=False)
     assert sum("Python attributes" in str(warning.message) for warning in warned) == 1
     assert (model.n, model.h, model.held, model.state) == (0, [], SimpleNamespace(k=1, d={"a": [1]}), None)

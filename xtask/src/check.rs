@@ -2,6 +2,8 @@
 //!
 //! - a Rust file opens with `//!`, a Python file with a docstring;
 //! - a file that people read has at most 400 lines (tables and tests may be longer);
+//! - a line of Rust, Python, TOML or Markdown has at most 120 columns, except rows of Markdown tables
+//!   (`columns.rs`);
 //! - nothing names a path of the machine it was written on;
 //! - sibling modules of a crate need each other in no circle (`circles.rs`);
 //! - the table "To add X, touch these files" of ARCHITECTURE.md is true (`additions.rs`);
@@ -10,7 +12,7 @@
 //! - generated documents are what would be generated now;
 //! - every error code has a section of its own in docs/errors.md.
 
-use crate::{additions, circles, docs, kinds, licenses};
+use crate::{additions, circles, columns, docs, kinds, licenses};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -80,6 +82,7 @@ fn check(file: &str, text: &str) -> Vec<String> {
     if !opening.is_empty() && lines > MAX_LINES && !long {
         findings.push(format!("{lines} lines: split it by meaning (at most {MAX_LINES})"));
     }
+    findings.extend(columns::findings(extension, text));
     // Assembled so that this file does not contain what it looks for.
     for machine in [["/wo", "rk/"].concat(), ["/ro", "ot/"].concat(), ["/tmp", "/t2t"].concat()] {
         if text.contains(&machine) {

@@ -6,6 +6,7 @@ mod abi;
 mod additions;
 mod check;
 mod circles;
+mod columns;
 mod docs;
 mod kinds;
 mod licenses;

@@ -51,7 +51,10 @@ pub enum Error {
     /// Operators that write to their arguments: their order decides what a value is.
     #[error(
         "the archive's program is not functional: {} operator{} to {} arguments ({})",
-        calls, if *calls == 1 { " writes" } else { "s write" }, if *calls == 1 { "its" } else { "their" }, operators.join(", ")
+        calls,
+        if *calls == 1 { " writes" } else { "s write" },
+        if *calls == 1 { "its" } else { "their" },
+        operators.join(", ")
     )]
     NotFunctional {
         /// The overloads, each once.

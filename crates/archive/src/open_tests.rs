@@ -15,7 +15,13 @@ fn sizes(sizes: &[i64]) -> Value {
 }
 
 fn meta(dtype: u32, dims: &[i64], strides: &[i64], offset: i64) -> Value {
-    json!({"dtype": dtype, "sizes": sizes(dims), "strides": sizes(strides), "storage_offset": {"as_int": offset}, "layout": 7})
+    json!({
+        "dtype": dtype,
+        "sizes": sizes(dims),
+        "strides": sizes(strides),
+        "storage_offset": {"as_int": offset},
+        "layout": 7,
+    })
 }
 
 fn tensor(name: &str) -> Value {
@@ -28,7 +34,10 @@ fn graph(weight: &Value) -> Value {
         "target": "torch.ops.aten.relu.default",
         "inputs": [{"name": "self", "arg": tensor("p_w"), "kind": 1}],
         "outputs": [tensor("relu")],
-        "metadata": {"nn_module_stack": "L__self__,,M;L__self__act,act,R", "stack_trace": "File \"net.py\", line 3, in forward"},
+        "metadata": {
+            "nn_module_stack": "L__self__,,M;L__self__act,act,R",
+            "stack_trace": "File \"net.py\", line 3, in forward",
+        },
         "name": "relu",
         "something new": [1, 2],
     });
@@ -347,7 +356,10 @@ fn entries_that_are_not_plain_are_refused() {
 
 proptest! {
     #[test]
-    fn no_byte_that_changed_makes_a_panic(changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6), cut in 0usize..4000) {
+    fn no_byte_that_changed_makes_a_panic(
+        changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6),
+        cut in 0usize..4000,
+    ) {
         let mut bytes = zipped(&plain().1, CompressionMethod::Stored);
         for (at, byte) in changes {
             let length = bytes.len();

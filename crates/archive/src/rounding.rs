@@ -1,9 +1,9 @@
 //! Sizes that PyTorch computes through floats and rounds, as integer expressions.
 //!
-//! `int(1.7 * s)` multiplies by the float nearest to 17/10, and `floordiv(17*s, 10)` gives the same for almost every size.
-//! So the float expression is evaluated for every size of the range (up to [`LARGEST`] where the range is open), and
-//! sizes that differ are corrected by steps. The rules are those of `python/torch2trt/capture/rounding.py`; this file
-//! must not know of graphs.
+//! `int(1.7 * s)` multiplies by the float nearest to 17/10, and `floordiv(17*s, 10)` gives the same for almost every
+//! size. So the float expression is evaluated for every size of the range (up to [`LARGEST`] where the range is open),
+//! and sizes that differ are corrected by steps. The rules are those of `python/torch2trt/capture/rounding.py`; this
+//! file must not know of graphs.
 
 use crate::expression::{Expression, Sized};
 use dims::Dim;

@@ -131,7 +131,8 @@ impl Refusal {
 
     fn help(&self) -> &'static str {
         self.machine_help().unwrap_or(
-            "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT refused",
+            "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT \
+             refused",
         )
     }
 
@@ -228,13 +229,13 @@ fn target_help(accepted: &[String]) -> &'static str {
     "give one of these, or leave the target out to build for the GPU of this machine"
 }
 
-const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, version or \
-                            namespace";
+const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, \
+                            version or namespace";
 
 const CREATOR_HELP: &str = "use a library whose creator is an IPluginCreatorV3One, or an IPluginCreator";
 
-const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or correct \
-                            the operator's fake implementation";
+const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or \
+                            correct the operator's fake implementation";
 
 /// What the calls of one layer, input or output may fail with, before it is known which one that is.
 #[derive(Debug)]

@@ -264,9 +264,9 @@ impl Driver<'_> {
     }
 }
 
-/// The outputs of a program that an engine computes, by index: tensors, and sizes that depend on those of the inputs. An
-/// engine has an output: where all are constants, the first size stands for them. Constants that a model returns stay with
-/// whoever has the structure of its outputs.
+/// The outputs of a program that an engine computes, by index: tensors, and sizes that depend on those of the inputs.
+/// An engine has an output: where all are constants, the first size stands for them. Constants that a model returns
+/// stay with whoever has the structure of its outputs.
 pub fn computed_outputs(program: &Program) -> Vec<usize> {
     let is_computed = |output: &Argument| match output {
         Argument::Value(_) => true,

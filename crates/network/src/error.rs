@@ -25,7 +25,8 @@ pub enum Error {
     },
     /// What a layer's outputs are said to be is not what inference finds.
     #[error(
-        "{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds {inferred}"
+        "{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds \
+         {inferred}"
     )]
     Inconsistent {
         /// The layer's kind.

@@ -3,9 +3,11 @@
 //!
 //! | layer | what it is | unsafe |
 //! |---|---|---|
-//! | `sys` | memory layouts; slots of virtual methods and numbers of enums, by version (generated from `facts/`) | no calls |
-//! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words; C++ objects made in Rust for callbacks | every function |
-//! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], [`Engine`], … | inside only |
+//! | `sys` | memory layouts; method slots and enum numbers by version (generated from `facts/`) | no calls |
+//! | `raw` | one function per call, which finds the slot; null and false become errors | every function |
+//! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], … | inside only |
+//!
+//! `raw` also has the C++ objects that are made in Rust for callbacks. Errors have TensorRT's own words.
 //!
 //! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call
 //! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder said. A panic in a callback does

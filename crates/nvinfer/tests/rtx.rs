@@ -254,8 +254,8 @@ fn what_a_version_lacks_is_said_and_not_called() -> Result<()> {
         if library.version().family() == Family::Rtx1_5 {
             assert!(sources.unwrap_err().is_not_in_this_version());
             let error = config.set_flag(BuilderFlag::Fp16).unwrap_err();
-            let text = "BuilderFlag::kFP16 is not in TensorRT-RTX 1.7.1; it is in TensorRT 8.6 to 10, TensorRT-RTX 1.3 to \
-                        1.4";
+            let text = "BuilderFlag::kFP16 is not in TensorRT-RTX 1.7.1; it is in TensorRT 8.6 to 10, TensorRT-RTX 1.3 \
+                        to 1.4";
             assert_eq!(error.to_string(), text);
             assert!(builder.create_network(Typing::Weak).unwrap_err().is_not_in_this_version());
         } else {

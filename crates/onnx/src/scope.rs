@@ -99,8 +99,8 @@ impl<'n> Scope<'_, 'n> {
         value
     }
 
-    /// `condition ? then : otherwise`, of which only one is computed. Neither may use [`Scope::once`]: a value of a branch
-    /// does not exist outside of it.
+    /// `condition ? then : otherwise`, of which only one is computed. Neither may use [`Scope::once`]: a value of a
+    /// branch does not exist outside of it.
     pub fn choose(
         &mut self,
         condition: Value,

@@ -287,7 +287,8 @@ fn factors_of_long_sums_are_rounded() {
     let text = format!(
         "input %0 \"x\": float32[1,1200,1,1]
          %1: float32[2,1200,1,1] = Constant([{}])
-         %2: float32[1,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%0, %1)
+         %2: float32[1,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+           dilation: [1, 1], groups: 1)(%0, %1)
          output \"y\": %2",
         vec!["0.1"; 2400].join(", ")
     );

@@ -88,8 +88,8 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
     if onnx::is_model(&plan) {
         return Err(Error::new(Code::EngineFile, "this is an ONNX model, not an engine file or a TensorRT plan")
             .with_help(
-                "run it with ONNX Runtime, or convert the PyTorch model: torch2trt(model, inputs).save(path) in Python, \
-                 torch2trt build model.pt2 --output net.trt2 on the command line",
+                "run it with ONNX Runtime, or convert the PyTorch model: torch2trt(model, inputs).save(path) in \
+                 Python, torch2trt build model.pt2 --output net.trt2 on the command line",
             ));
     }
     let library = discovery::tensorrt(options, nvinfer::Purpose::Run)?;

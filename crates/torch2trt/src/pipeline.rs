@@ -155,7 +155,8 @@ fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevic
 
 fn log(reports: &[passes::PassReport]) {
     for report in reports {
-        tracing::debug!(pass = report.name, before = report.layers_before, after = report.layers_after, time = ?report.time);
+        let (before, after) = (report.layers_before, report.layers_after);
+        tracing::debug!(pass = report.name, before, after, time = ?report.time);
     }
 }
 

@@ -172,8 +172,8 @@ def capture(
         keep: methods whose calls become one node each, see `intercept.py`.
         known: the operators that the reader of the program knows, as "aten.relu.default"; others are taken apart where
             PyTorch has a rule for it. Default: all.
-        others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic sizes
-            can then be keys, too.
+        others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic
+            sizes can then be keys, too.
         to_cut: calls that have no form in a program are no error, and `Captured.whole` holds the graph.
 
     Raises:
@@ -203,7 +203,8 @@ def capture(
                 _warn_states(fork.module, inputs)
         if not graph.tree.names and not any(leaf.is_number for leaf in graph.tree.leaves):
             raise CaptureError(
-                f"the model returns no tensor and no number: {type(module).__name__}.forward returns {graph.tree.described()}",
+                f"the model returns no tensor and no number: {type(module).__name__}.forward returns "
+                f"{graph.tree.described()}",
                 help="return a tensor computed from the inputs",
             )
         if known is not None:
@@ -288,8 +289,9 @@ def _warn_traced(graph: AtenGraph, reason: str) -> None:
         help = "\nhelp: keep these numbers tensors, as x * y.sum() for x * float(y.sum()), or pass them as inputs"
     lines = "".join(f"\n  {line}" for line in (*numbers, f"reason: {reason}"))
     warn(
-        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that depend on "
-        f"values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the sample inputs{lines}{help}"
+        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that "
+        f"depend on values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the "
+        f"sample inputs{lines}{help}"
     )
 
 
@@ -312,8 +314,8 @@ def _warn_states(module: torch.nn.Module, inputs: InputTree) -> None:
         lines = [f"  {name}" + (f" at {line}" if line else "") for name, line in list(found.items())[:8]]
         more = [f"  and {len(found) - 8} more"] if len(found) > 8 else []
         first = (
-            "the model keeps state in Python attributes; the converted model does not: every call computes with the values "
-            "that they had at the conversion"
+            "the model keeps state in Python attributes; the converted model does not: every call computes with the "
+            "values that they had at the conversion"
         )
         help = (
             "help: pass the state as an input and return it as an output, or call the model itself where it is needed"
@@ -351,8 +353,8 @@ def _not_dynamic(refusal: BaseException) -> CaptureError:
         help = "narrow the ranges as suggested, or make these dimensions static"
     else:
         help = (
-            "write what decides by values with torch.where, or convert for fixed shapes: one run on the sample inputs is "
-            "then traced"
+            "write what decides by values with torch.where, or convert for fixed shapes: one run on the sample inputs "
+            "is then traced"
         )
     return CaptureError(
         "the model cannot be captured with these dynamic shapes",

@@ -47,7 +47,7 @@ def rules(operators: Collection[OpOverload]) -> Rules:
 
 
 def decomposed(program: torch.export.ExportedProgram, known: Collection[str]) -> torch.export.ExportedProgram:
-    """The program without unknown operators that can be said by known ones. The others stay, by the name that the model gave."""
+    """The program with unknown operators decomposed into known ones where they can be; the others stay as they are."""
     missing = unknown(program.graph_module, known)
     made = _taken_apart(program, known, missing)
     if unknown(made.graph_module, known) <= missing:

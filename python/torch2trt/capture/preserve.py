@@ -165,10 +165,10 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
 def preserved(module: nn.Module, values: bool = False, changed: set[str] | None = None) -> Iterator[None]:
     """Leaves the module, on exit, as it was on entry.
 
-    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects, and so does what
-    is in lists, dictionaries and objects among the attributes. With `values`, buffers and tensors written in place get
-    their contents back as well; that copies them, so only runs on real tensors ask for it. The names of attributes that
-    were written are added to `changed`.
+    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects, and so does
+    what is in lists, dictionaries and objects among the attributes. With `values`, buffers and tensors written in place
+    get their contents back as well; that copies them, so only runs on real tensors ask for it. The names of attributes
+    that were written are added to `changed`.
 
     Meanwhile `nn.TransformerEncoder` runs by its code, as captures see it. Its kernels for inference would return zeros
     in padded places.
@@ -239,7 +239,7 @@ def _named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _reads_mode(part: nn.Module) -> bool:
-    """Whether a module's own code computes otherwise in training mode: forward, the methods that it calls, and hooks."""
+    """Whether a module's own code (forward, the methods that it calls, hooks) computes otherwise in training mode."""
     # A dropout of zero is the identity in both modes, and many models carry them.
     if isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0:
         return False

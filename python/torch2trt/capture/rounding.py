@@ -1,10 +1,10 @@
 """Sizes that PyTorch computes through floats and rounds, as integer expressions.
 
-`int(1.7 * s)` multiplies by the float nearest to 17/10. `floordiv(17*s, 10)` gives the same for almost every size: where
-`17*s` is a multiple of 10, the product of floats may round to just below the integer. So the float expression is
+`int(1.7 * s)` multiplies by the float nearest to 17/10. `floordiv(17*s, 10)` gives the same for almost every size:
+where `17*s` is a multiple of 10, the product of floats may round to just below the integer. So the float expression is
 evaluated for every size of the range (up to `LARGEST` where the range is open), and sizes that differ are corrected by
-steps, `min(max(s - 99, 0), 1)` being 1 from 100 on. A function without a simple fraction (a square root) is a sum of such
-steps, as far as `_STEPS` of them reach: the range of the symbol ends there.
+steps, `min(max(s - 99, 0), 1)` being 1 from 100 on. A function without a simple fraction (a square root) is a sum of
+such steps, as far as `_STEPS` of them reach: the range of the symbol ends there.
 
 `crates/archive/src/rounding.rs` has the same rules for archives.
 """

@@ -94,8 +94,8 @@ def trace(
 
 
 def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str, bool]]:
-    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last entry
-    is whether it was a decision."""
+    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last
+    entry is whether it was a decision."""
     output = next(node for node in reversed(traced.graph.nodes) if node.op == "output")
     values = list(output.args[0])
     count = len(values) - len(run.read)

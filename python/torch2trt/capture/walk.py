@@ -125,7 +125,7 @@ class _Walker(ReadNumbers, SizedFloats):
     def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: str) -> None:
         if not _has_plain_values(tensor):
             raise self._error(
-                f"{kind} `{name}` is not plain values in memory: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
+                f"{kind} `{name}` is not plain values: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
                 help="convert it to a dense tensor on a CPU or GPU first",
             )
         self._dtype(tensor)
@@ -365,7 +365,7 @@ class _Walker(ReadNumbers, SizedFloats):
                 f"{self.node.target} depends on a size that cannot be expressed: {expression}",
                 where=str(origin_of(self.node)),
                 facts=(f"not expressible: {reason}",),
-                help="compute the size with integers, as in n.item() // 2, or take the largest size and mask the result",
+                help="compute the size with integers, as in n.item() // 2, or mask a result of the largest size",
             )
         names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)
         axes = ", ".join(
@@ -376,8 +376,8 @@ class _Walker(ReadNumbers, SizedFloats):
             f"{self.node.target} depends on a size that cannot be expressed: {expression}",
             where=str(origin_of(self.node)),
             facts=(f"not expressible: {reason}", f"dynamic: {axes}"),
-            help=f"make {'these axes' if len(names) > 1 else 'this axis'} static: one size in min_shapes and max_shapes, "
-            "or leave it out of dynamic_shapes",
+            help=f"make {'these axes' if len(names) > 1 else 'this axis'} static: one size in min_shapes and "
+            "max_shapes, or leave it out of dynamic_shapes",
         )
 
     def _unsupported(self, node: FxNode) -> CaptureError:

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `eq`, `ne`, `lt`, `le`, `gt`, `ge` `(self, other)` | ElementWise, Unary(Not) |
 //! | `logical_{and,or,xor,not}(Tensor self, Tensor other)` | Cast, ElementWise, Unary(Not) |
-//! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__`, `bitwise_not(Tensor self)` | ElementWise, Unary(Not) |
+//! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__` | ElementWise, Unary(Not) |
+//! | `bitwise_not(Tensor self)` | the same |
 //! | `isclose(Tensor self, Tensor other, float rtol, float atol, bool equal_nan)` | ElementWise, Unary |
 //!
 //! Operands are compared in PyTorch's promoted type, then broadcast; sizes may be symbolic. TensorRT knows only

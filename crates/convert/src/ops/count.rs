@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `bincount(Tensor self, Tensor? weights, SymInt minlength)` | ElementWise(Equal), Reduce; Select for weights |
 //! | `histc(Tensor self, int bins, Scalar min, Scalar max)` | ElementWise, Select, Reduce |
-//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, *, SymInt? output_size)` | Cumulative, ElementWise, Reduce, Gather; NonZero for a size that data decides |
+//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, …)` | Cumulative, Gather; NonZero |
 //!
 //! How many bins `bincount` makes is known where its input is a constant, or is seen to stay below `minlength`: the
 //! positions that a topk or argmax gives, or what a clamp limits; otherwise it is refused. How many elements

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `inverse(Tensor self)`, `linalg_inv(Tensor A)`, `linalg_inv_ex` | TopK, Select, Reduce, ElementWise, Gather |
 //! | `linalg_solve(Tensor A, Tensor B, *, bool left)`, `linalg_solve_ex`, `_linalg_solve_ex` | the same |
-//! | `det(Tensor self)`, `linalg_det(Tensor A)`, `slogdet`, `linalg_slogdet`, `_linalg_det`, `_linalg_slogdet` | the same |
+//! | `det(Tensor self)`, `linalg_det(Tensor A)`, `slogdet`, `linalg_slogdet`, `_linalg_det` | the same |
+//! | `_linalg_slogdet` | the same |
 //! | `linalg_lu(Tensor A, *, bool pivot)`, `linalg_lu_factor`, `linalg_lu_factor_ex` | the same |
 //!
 //! The pivot of each column is the largest element that is left, found when the engine runs, so that zeros on the

@@ -2,9 +2,11 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `cat`, `concat`, `concatenate` `(Tensor[] tensors, int dim)`, `hstack`, `vstack`, `dstack`, `column_stack` | Concatenation |
+//! | `cat`, `concat`, `concatenate` `(Tensor[] tensors, int dim)`, `hstack`, `vstack`, `dstack` | Concatenation |
+//! | `column_stack` | the same |
 //! | `stack(Tensor[] tensors, int dim)` | Shuffle, Concatenation |
-//! | `split.Tensor(Tensor self, SymInt split_size, int dim)`, `split_with_sizes`, `chunk`, `tensor_split`, `{h,v,d}split` | Slice |
+//! | `split.Tensor(Tensor self, SymInt split_size, int dim)`, `split_with_sizes`, `chunk`, `tensor_split` | Slice |
+//! | `{h,v,d}split` | the same |
 //! | `unbind.int(Tensor self, int dim)` | Gather |
 //!
 //! Dtypes: joined tensors are cast to PyTorch's promoted type. Sizes may be symbolic: where each part begins

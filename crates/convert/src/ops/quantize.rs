@@ -2,10 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max)` | Quantize, Dequantize |
-//! | `fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, …)` | Quantize, Dequantize |
-//! | `fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, …)` | Quantize, Dequantize |
-//! | `_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, Tensor fake_quant_on, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, …)` | Quantize, Dequantize |
+//! | `_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, …)` | Quantize, Dequantize |
 //!
 //! Dtypes: float. Sizes may be symbolic. With constant scales, a zero point of 0 and the range of int8 (-128 or -127 to
 //! 127) it is TensorRT's Quantize and Dequantize, by which convolutions and products between them run in int8.
@@ -72,7 +72,8 @@ fn observed(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     };
     if is_on(b, "observer_on")? {
         return unsupported(
-            "it still observes the ranges of its input: call model.apply(torch.ao.quantization.disable_observer) before",
+            "it still observes the ranges of its input: call model.apply(torch.ao.quantization.disable_observer) \
+             before",
         );
     }
     let made = if !is_on(b, "fake_quant_on")? {

@@ -3,7 +3,8 @@
 //! | schema | layers |
 //! |---|---|
 //! | `roll(Tensor self, SymInt[] shifts, int[] dims)` | Slice (wrapping) |
-//! | `flip(Tensor self, int[] dims)`, `fliplr`, `flipud`, `rot90(Tensor self, int k, int[] dims)` | Slice (stride -1), Shuffle |
+//! | `flip(Tensor self, int[] dims)`, `fliplr`, `flipud` | Slice (stride -1), Shuffle |
+//! | `rot90(Tensor self, int k, int[] dims)` | the same |
 //! | `diagonal(Tensor self, int offset, int dim1, int dim2)`, `diag` | Shuffle, Slice |
 //! | `diag_embed(Tensor self, int offset, int dim1, int dim2)`, `diagonal_scatter` | Select, Slice |
 //! | `unfold(Tensor self, int dimension, int size, int step)` | Gather, Shuffle |

@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `upsample_nearest{1,2,3}d(Tensor self, SymInt[] output_size, float? scales…)`, `_upsample_nearest_exact{1,2,3}d` | Resize(Nearest), or Gather for ratios that are no whole number |
+//! | `upsample_nearest{1,2,3}d(Tensor self, SymInt[] output_size, float? scales…)` | Resize(Nearest), or Gather |
+//! | `_upsample_nearest_exact{1,2,3}d` | the same |
 //! | `upsample_{linear1d,bilinear2d,trilinear3d}(…, bool align_corners, float? scales…)` | Resize(Linear) |
 //! | `upsample_bicubic2d(…, bool align_corners, float? scales…)` | Resize(Cubic) |
 //! | each also as `.vec(Tensor input, SymInt[]? output_size, …, float[]? scale_factors)` | the same |

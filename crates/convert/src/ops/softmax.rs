@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_softmax(Tensor self, int dim, bool half_to_float)` | SoftMax |
+//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)` | SoftMax |
+//! | `_softmax(Tensor self, int dim, bool half_to_float)` | the same |
 //! | `_safe_softmax(Tensor self, int dim, ScalarType? dtype)` | SoftMax, Select |
 //! | `log_softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_log_softmax` | Reduce, ElementWise, Unary |
 //!

@@ -2,8 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `linalg_cholesky(Tensor self, *, bool upper)`, `linalg_cholesky_ex` | Slice, Unary, ElementWise, Select, Concatenation |
-//! | `linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left, bool unitriangular)`, `triangular_solve` | Slice, ElementWise, Concatenation |
+//! | `linalg_cholesky(Tensor self, *, bool upper)` | Slice, Unary, ElementWise, Select, Concatenation |
+//! | `linalg_cholesky_ex` | the same |
+//! | `linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, …)` | Slice, ElementWise, Concatenation |
+//! | `triangular_solve` | the same |
 //! | `cholesky_solve(Tensor self, Tensor input2, bool upper)`, `cholesky_inverse(Tensor self, bool upper)` | the same |
 //!
 //! Each row takes a few layers, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front

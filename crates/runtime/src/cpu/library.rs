@@ -65,7 +65,8 @@ impl OnnxRuntime {
         let runtime = start(&library)?;
         // `ort` holds its own handle by now; ours has kept the file from being unloaded in between.
         drop(probe);
-        tracing::debug!(target: "torch2trt::runtime", path = %library.path.display(), version = library.version, "ONNX Runtime loaded");
+        let (path, version) = (library.path.display(), &library.version);
+        tracing::debug!(target: "torch2trt::runtime", %path, version, "ONNX Runtime loaded");
         Ok(loaded.insert(runtime).clone())
     }
 

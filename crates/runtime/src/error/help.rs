@@ -85,7 +85,8 @@ fn plan_help(task: Task, error: &nvinfer::Error) -> Option<&'static str> {
         } else if says(&["out of memory", "OutOfMemory"]) {
             "free device memory (torch.cuda.empty_cache() returns what PyTorch holds), or convert with a smaller batch"
         } else if task == Task::LoadPlan {
-            "give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be loaded"
+            "give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be \
+             loaded"
         } else {
             return None;
         },

@@ -1,5 +1,5 @@
-//! Tensors at an engine's boundary: borrowed views over a caller's memory here, tensors that own theirs in `owned.rs`, elements as
-//! numbers in `numbers.rs`.
+//! Tensors at an engine's boundary: borrowed views over a caller's memory here, tensors that own theirs in `owned.rs`,
+//! elements as numbers in `numbers.rs`.
 //!
 //! A view is a pointer with the facts an engine must know (dtype, dims, length, device). The constructors check
 //! that the facts agree; from there on engines rely on it. Views are contiguous, row-major. This file must not

@@ -56,26 +56,26 @@ def pytorch_columns(row: dict[str, Any], model: Any, inputs: tuple[Any, ...], wi
     """PyTorch's own ways, in the type of the model."""
     import torch
 
-    say = lambda name: print(f"  {name:8} {row[name]:.3f} ms", flush=True)  # noqa: E731
+    show = lambda name: print(f"  {name:8} {row[name]:.3f} ms", flush=True)  # noqa: E731
     row["eager"] = milliseconds(lambda: model(*inputs))
-    say("eager")
+    show("eager")
     best = inputs
     if inputs[0].dim() == 4:
         last = model.to(memory_format=torch.channels_last)
         moved = tuple(tensor.to(memory_format=torch.channels_last) for tensor in inputs)
         row["channels"] = milliseconds(lambda: last(*moved))
-        say("channels")
+        show("channels")
         best = moved if row["channels"] < row["eager"] else inputs
         if best is inputs:
             model.to(memory_format=torch.contiguous_format)
     graph = captured(lambda: model(*best))
     row["graph"] = milliseconds(graph.replay)
-    say("graph")
+    show("graph")
     if with_compile:
         try:
             compiled = torch.compile(model, mode="reduce-overhead")
             row["compile"] = milliseconds(lambda: compiled(*best))
-            say("compile")
+            show("compile")
         except Exception as problem:  # a missing compiler, most of the time: the column stays empty
             print(f"  compile  not measured: {str(problem).splitlines()[0][:120]}", flush=True)
         torch._dynamo.reset()
@@ -175,7 +175,7 @@ def describe(options: argparse.Namespace) -> dict[str, str]:
 
 
 def work(options: argparse.Namespace) -> None:
-    """The worker: measures what it is told on standard input, a row at a time."""
+    """The worker: measures the rows that it reads from standard input, a row at a time."""
     import torch2trt
 
     machine = describe(options)
@@ -194,7 +194,7 @@ def answer(options: argparse.Namespace) -> None:
         print(f"{name} {kind}", flush=True)
         try:
             row = measure(name, kind, options)
-        except Exception as problem:  # the row says why; the others go on
+        except Exception as problem:  # the row has the reason; the others go on
             row = {"model": name, "type": kind, "error": f"{type(problem).__name__}: {problem}"}
             print(f"  failed: {row['error']}", flush=True)
         print(MARK + json.dumps(row), flush=True)

@@ -58,7 +58,7 @@ def methods() -> str:
             continue
         made = str(inspect.signature(function).return_annotation).rsplit(".", 1)[-1]
         rows.append(f"| `{name}({signature(function)})` | [`{made}`](#{made.lower()}) | {inspect.getdoc(function)} |\n")
-    rows.append("\nNot there, each an error that says so:\n\n")
+    rows.append("\nNot available; each raises an error:\n\n")
     rows += [f"- `{name}`: {why}\n" for name, why in _ABSENT.items()]
     return "".join(rows)
 

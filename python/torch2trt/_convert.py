@@ -72,8 +72,8 @@ def torch2trt(
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
         log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`); what TensorRT
-            itself says from `logging.DEBUG` on.
-        fp16_mode: compute in float16 where that is safe. The report says what stays float32, and why.
+            itself logs from `logging.DEBUG` on.
+        fp16_mode: compute in float16 where that is safe. The report lists what stays float32, and why.
         max_workspace_size: bytes of device memory that a layer may use while it runs.
         strict_type_constraints: accepted; every network is strongly typed.
         keep_network: keep the network, for `model_trt.network`.
@@ -119,7 +119,7 @@ def torch2trt(
             any characters and `?` for one.
         int8_mode: convolutions and products with constant weights read int8. See docs/int8.md.
         int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
-            each the inputs of one call. Default: the sample inputs, which tell little.
+            each the inputs of one call. Default: the sample inputs, which represent few values.
         int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default:
             `ENTROPY_CALIBRATION_2`.
         fallback: run in PyTorch what does not convert, and the rest in engines; the report lists the parts, and why

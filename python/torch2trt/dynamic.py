@@ -1,4 +1,4 @@
-"""Ranges of input shapes: from min/opt/max shapes, a data set or a largest batch, to what torch.export is told.
+"""Ranges of input shapes: from min/opt/max shapes, a data set or a largest batch, to the arguments of torch.export.
 
 An axis whose smallest and largest sizes differ becomes dynamic; torch.export finds out which dynamic axes are one
 symbol. It also takes sizes of 0 and 1 for constants, so the sample that is exported has at least 2 there.
@@ -92,7 +92,7 @@ def with_batch(
     """The profiles with any batch from 1 to `largest`.
 
     The batch is the first axis of the first input, and of every other input whose first axis has the same size:
-    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger. `asked` says that the
+    a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger. `asked`: the
     caller gave the profiles' largest shapes, which must not contradict `largest` then.
 
     Raises:
@@ -305,7 +305,7 @@ _DYNAMIC = ("AUTO", "DYNAMIC", "Dim", "DerivedDim")
 
 
 def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
-    """What `dynamic_shapes` says of each tensor, in flattened order; None where it says nothing."""
+    """What `dynamic_shapes` has for each tensor, in flattened order; None where it has nothing."""
     if isinstance(value, torch.Tensor):
         yield dims
         return
@@ -339,7 +339,7 @@ def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tup
     """Compares what was asked for with what torch.export found out about the model.
 
     Args:
-        program: what was captured; its dims say which axes stayed dynamic, its symbols in which range.
+        program: what was captured; its dims show which axes stayed dynamic, its symbols in which range.
         profiles: what was asked for.
         places: the line of the model that fixed an axis of an input or limited it, where that is known.
 

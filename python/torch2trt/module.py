@@ -88,7 +88,7 @@ class TRTModule(torch.nn.Module):
     def become(self, engine: Engine, weights: list[torch.Tensor]) -> None:
         """Runs this engine from now on; `weights` are the model's, some of which it may read where they are."""
         addresses = sorted(engine.borrowed)
-        # Their version counters tell when somebody wrote to them.
+        # Their version counters change with each write.
         borrowed = [weight for weight in weights if not weight.is_inference() and _is_read(weight, addresses)]
         self.engine, self._borrowed = engine, [(weight, weight._version) for weight in borrowed]
 

@@ -43,7 +43,7 @@ from .module import TRTModule
 
 @dataclass(frozen=True)
 class ShapeOptions:
-    """The arguments of `torch2trt` that say which sizes the engine takes."""
+    """The arguments of `torch2trt` that set the sizes that the engine takes."""
 
     min_shapes: Any = None
     opt_shapes: Any = None
@@ -51,7 +51,7 @@ class ShapeOptions:
     max_batch_size: int | None = None
     dynamic_shapes: Any = None
     input_names: Any = None
-    """The names that the call gives the inputs; shapes may be told by these, too."""
+    """The names that the call gives the inputs; shapes may be given by these, too."""
 
     @classmethod
     def of(cls, arguments: Arguments) -> ShapeOptions:
@@ -59,7 +59,7 @@ class ShapeOptions:
         return cls(**{name: getattr(arguments, name) for name in cls.__dataclass_fields__})
 
     def by_own_names(self, own: list[str]) -> ShapeOptions:
-        """The same with shapes told by the model's own names."""
+        """The same with shapes given by the model's own names."""
         renamed = {name: mine for name, mine in zip(self.input_names or [], own) if name not in own}
 
         def translated(given: Any) -> Any:
@@ -99,7 +99,7 @@ class Samples:
         ]
 
     def settle(self, captured: Captured) -> None:
-        """Makes a profile of torch.export's Dims, where those said which sizes there are."""
+        """Makes a profile of torch.export's Dims, where those gave the sizes."""
         if self.dynamic_shapes is not None and not self.profiles:
             self.profiles = _from_dims(captured, [tuple(sample.shape) for sample in self.given.samples])
 
@@ -132,7 +132,7 @@ class Samples:
         module, given = as_module(module), self.given
         try:
             with preserved(module, values=True), torch.no_grad():
-                settle_mode(module, say=False)
+                settle_mode(module, warn=False)
                 args, kwargs = given.rebuild([sample.detach().clone() for sample in given.samples])
                 module(*args, **kwargs)
         except Exception:  # the user's code may raise anything

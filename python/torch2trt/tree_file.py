@@ -132,7 +132,7 @@ def _outputs_to_json(tree: OutputTree) -> dict[str, Any]:
     data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves], "dtypes": list(tree.dtypes)}
     try:
         data["spec"] = _spec_to_json(tree.spec)
-    except Exception as problem:  # as above; the outputs can still be told by name
+    except Exception as problem:  # as above; the outputs can still be returned by name
         logger.warning("the return type has no written form (%s): the loaded engine returns a dictionary", problem)
     return data
 
@@ -301,7 +301,7 @@ def _leaf_from_json(data: dict[str, Any]) -> Leaf:
 
 
 def _value_to_json(value: Any) -> Any:
-    """Plain values as they are; what JSON lacks as an object with one key that says what it is."""
+    """Plain values as they are; what JSON lacks as an object with one key, its type."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):

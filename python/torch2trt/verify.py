@@ -68,7 +68,7 @@ def _tensors(captured: Captured, value: Any, inputs: list[torch.Tensor]) -> _Exp
     if any(leaf.is_runtime for _, leaf in leaves):
         expected = _Expected(torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime)
     else:
-        expected = _Expected(torch.as_tensor(size) for size in _carried(captured, inputs))
+        expected = _Expected(torch.as_tensor(size) for size in _number_outputs_at(captured, inputs))
     for item, leaf in leaves:
         found = leaf.constant.value(inputs) if leaf.is_size else leaf.constant
         if isinstance(item, _NUMBERS) and isinstance(found, _NUMBERS) and item != found and item == item:
@@ -79,7 +79,7 @@ def _tensors(captured: Captured, value: Any, inputs: list[torch.Tensor]) -> _Exp
 _NUMBERS = (bool, int, float)
 
 
-def _carried(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
+def _number_outputs_at(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
     """The size that an engine gives whose model returns sizes only: that of the first symbol of its inputs, or 1."""
     if captured.outputs.names and not captured.program.symbols:
         return [1]
@@ -118,7 +118,7 @@ def _called(
 
 def _suspects(captured: Captured) -> str | None:
     """What to look at first where the user's own converters took part."""
-    names = dict.fromkeys(kept.method.name for kept in captured.kept.values())
+    names = dict.fromkeys(call.method.name for call in captured.opaque_calls.values())
     if not names:
         return None
     made = ", ".join(names)
@@ -255,7 +255,7 @@ def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: li
     def run(inputs: list[torch.Tensor], parameters: dict[str, torch.Tensor]) -> _Expected:
         args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in inputs])
         with preserved(module, values=True), torch.no_grad():
-            settle_mode(module, say=False)
+            settle_mode(module, warn=False)
             if parameters:
                 value = torch.func.functional_call(module, parameters, args, kwargs)
             else:
@@ -296,7 +296,7 @@ def _raise_explained(wrong: Error, why: Cause | None, made: Any) -> None:
 
 @contextmanager
 def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None]:
-    """Says why the two differ, where the model decides by sizes."""
+    """Explains why the two differ, where the model decides by sizes."""
     try:
         yield
     except Error as wrong:
@@ -318,7 +318,7 @@ def _expected(
     module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad(), zeros_where_undefined(captured.program):
-        settle_mode(module, say=False)
+        settle_mode(module, warn=False)
         return _tensors(captured, _called(module, captured, args, kwargs, label, tensors, advise), tensors)
 
 

@@ -1,4 +1,4 @@
-"""The models whose archives are read: each shows something that an archive can say.
+"""The models whose archives are read: each shows something that an archive can hold.
 
     module, args, kwargs, dynamic_shapes = CASES["lstm"]()
 

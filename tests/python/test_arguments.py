@@ -64,18 +64,17 @@ def test_keep_network(keep):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1),
-     ("gpu_fallback", False),
-     ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
+     ("gpu_fallback", False), ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
 )  # fmt: skip
-def test_arguments_without_effect_are_said_once(name, value, monkeypatch, caplog):
-    monkeypatch.setattr(arguments, "_said", set())
+def test_arguments_without_effect_warn_once(name, value, monkeypatch, caplog):
+    monkeypatch.setattr(arguments, "_warned", set())
     with caplog.at_level(logging.WARNING, logger="torch2trt"):
         for _ in range(2):
             arguments.take_legacy({name: value}, [])
-    said = [
+    messages = [
         record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()
     ]
-    assert len(said) == 1, said
+    assert len(messages) == 1, messages
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def test_every_argument_is_given_in_schema_order_with_its_default():
     assert dict(recorder.call("aten.gelu.default").args)["approximate"] == "none"
 
 
-def test_arguments_take_the_form_their_schema_type_says():
+def test_arguments_take_the_form_of_their_schema_type():
     def forward(_, x, n):
         y = torch.add(x, 2, alpha=3) + x.to(torch.float16).clone(memory_format=torch.contiguous_format)
         z = torch.full((2,), float("inf"), dtype=torch.float64, device="cpu")

@@ -42,10 +42,10 @@ def test_a_file_of_tensors_is_run(engine, command, tmp_path):
     model, path = engine
     inputs = {"ids": torch.randint(16, (3, 5)), "x": torch.randn(3, 5, 8)}
     save_file(inputs, tmp_path / "in.safetensors")
-    status, said, complaint = command(
+    status, stdout, complaint = command(
         "run", path, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors"
     )
-    assert status == 0 and complaint == "" and "y         float32[3, 5, 8]" in said, (said, complaint)
+    assert status == 0 and complaint == "" and "y         float32[3, 5, 8]" in stdout, (stdout, complaint)
     got, wanted = load_file(tmp_path / "out.safetensors"), model(**inputs)
     assert got.keys() == wanted.keys()
     torch.testing.assert_close(got["y"], wanted["y"])
@@ -64,7 +64,7 @@ def test_random_tensors_depend_on_the_seed_only(engine, command, tmp_path):
 
 
 def test_info_and_bench(engine, command):
-    status, said, _ = command("info", engine[1])
+    status, stdout, _ = command("info", engine[1])
     assert status == 0
     for part in (
         "ONNX model for the CPU engine",
@@ -73,9 +73,9 @@ def test_info_and_bench(engine, command):
         "ids axis 0: 1 to 4, best at 2",
         "accuracy  y (opt): ",
     ):
-        assert part in said, said
-    status, said, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
-    assert status == 0 and "3 after 1" in said and "1 thread" in said, (said, complaint)
+        assert part in stdout, stdout
+    status, stdout, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
+    assert status == 0 and "3 after 1" in stdout and "1 thread" in stdout, (stdout, complaint)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_info_and_bench(engine, command):
 )
 def test_errors(engine, command, arguments, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, said, complaint = command(arguments[0], engine[1], *arguments[1:])
-    assert status == 1 and said == "" and complaint.startswith(f"error[{code or 'E050'}") and "\nhelp: " in complaint, (
-        complaint
-    )
+    status, stdout, complaint = command(arguments[0], engine[1], *arguments[1:])
+    assert (
+        status == 1 and stdout == "" and complaint.startswith(f"error[{code or 'E050'}") and "\nhelp: " in complaint
+    ), complaint
 
 
 def test_it_is_a_program():
@@ -110,7 +110,7 @@ def test_the_program_does_not_import_pytorch(tmp_path):
     assert made.stdout.splitlines()[-1] == "False"
 
 
-def test_half_an_installation_says_so(monkeypatch):
+def test_an_incomplete_installation_is_reported(monkeypatch):
     monkeypatch.setattr(torch2trt_command, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="install it again"):
         torch2trt_command.main()

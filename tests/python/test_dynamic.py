@@ -1,6 +1,6 @@
 """Dynamic shapes: converted once, equal to PyTorch at every size in range, refused with a reason outside it.
 
-Sizes are told as min/opt/max shapes, as a largest batch, or as torch.export's Dims; data sets are in test_dataset.py.
+Sizes are given as min/opt/max shapes, as a largest batch, or as torch.export's Dims; data sets are in test_dataset.py.
 """
 
 import collections

@@ -127,7 +127,7 @@ def test_dynamic_sizes_survive(tmp_path):
         loaded(torch.randn(9, 4))
 
 
-def test_inspect_tells_of_a_plan_without_loading_it(tmp_path):
+def test_inspect_describes_a_plan_without_loading_it(tmp_path):
     model = torch.nn.Conv2d(3, 4, 3).eval()
     try:
         made = torch2trt(model, [torch.randn(1, 3, 8, 8)], target="sm_89", optimization_level=1, progress=False)
@@ -191,7 +191,7 @@ def test_bytes_of_state_may_be_a_bytearray_as_in_the_original(converted):
     same(filled(*args, **kwargs), model(*args, **kwargs))
 
 
-def test_an_empty_module_says_so():
+def test_an_empty_module_is_an_error():
     for use in (lambda: TRTModule()(torch.zeros(1)), lambda: TRTModule().state_dict(), lambda: TRTModule().save("x")):
         with pytest.raises(Error, match="E0604.*empty"):
             use()
@@ -418,7 +418,7 @@ def test_plans_of_other_programs_are_called_in_their_order():
     assert tree_file.plain(["x"], ["y"])[1].unflatten([x]) is x
 
 
-def test_the_reason_of_the_backend_is_told():
+def test_the_reason_of_the_backend_is_reported():
     from torch2trt.backend import choose
     from torch2trt.file import load_options
 

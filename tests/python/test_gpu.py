@@ -107,7 +107,7 @@ class OnTheGpu(unittest.TestCase):
             for args, got in zip(calls, results):
                 self.agree(made, args, got)
 
-    def test_what_lies_at_the_same_addresses_is_read_anew(self) -> None:
+    def test_new_values_at_the_same_addresses_are_read_anew(self) -> None:
         for mode, made in self.made.items():
             x, bias = sample(3)
             out = made.run([x, bias])
@@ -161,7 +161,7 @@ class OnTheGpu(unittest.TestCase):
                     self.assertFalse(kept(changed))
                     torch.testing.assert_close(changed(x), model(x), rtol=5e-3, atol=5e-3)
             with self.subTest("the model's own types"):
-                # TensorRT 8.6 has int32 only, and is told the same of both.
+                # TensorRT 8.6 has int32 only, and gets the same for both.
                 for dtype in (torch.int64, torch.int32):
                     ids = torch.arange(4, device="cuda", dtype=dtype)
                     doubled = torch2trt(lambda x: x * 2, [ids], backend="tensorrt", progress=False, engine_cache=cache)
@@ -267,7 +267,7 @@ class OnTheGpu(unittest.TestCase):
                         for name in wanted:
                             worst = torch.maximum(worst, (got[name] - wanted[name]).abs().max())
                     self.assertLess(worst.item(), 5e-3)
-            except BaseException as failure:  # noqa: BLE001  told by the main thread
+            except BaseException as failure:  # noqa: BLE001  raised by the main thread
                 failures.append(failure)
 
         for mode, made in self.made.items():
@@ -438,13 +438,13 @@ class OnTheGpu(unittest.TestCase):
             ):
                 if library:
                     with self.subTest(library=library, trusted=trusted):
-                        said = subprocess.run(
+                        stdout = subprocess.run(
                             [sys.executable, "-c", _LOADS, folder, library, str(trusted)],
                             capture_output=True,
                             text=True,
                         )
-                        print(said.stdout)
-                        self.assertIn(wanted, said.stdout, said.stderr)
+                        print(stdout.stdout)
+                        self.assertIn(wanted, stdout.stdout, stdout.stderr)
 
     def test_integers_keep_their_type(self) -> None:
         class Tokens(torch.nn.Module):

@@ -185,15 +185,15 @@ class Function(nn.Module):
 
 
 class Dropping(nn.Module):
-    def __init__(self, told):
+    def __init__(self, names_mode):
         super().__init__()
-        self.told = told
+        self.names_mode = names_mode
 
     def forward(self, x):
-        return F.dropout(x, 0.5, self.training) if self.told else F.dropout(x, 0.5)
+        return F.dropout(x, 0.5, self.training) if self.names_mode else F.dropout(x, 0.5)
 
 
-def test_functional_dropout_is_told_its_own_remedy():
+def test_functional_dropout_has_help_of_its_own():
     x = torch.randn(2, 3)
     refused = raised_by(lambda: convert(Dropping(False).eval(), [x]))
     assert "F.dropout(x, p, self.training)" in str(refused), refused
@@ -206,7 +206,7 @@ def exported(path, dynamic_shapes):
     return path
 
 
-def test_a_range_beyond_the_export_is_exported_as_the_help_says(command, tmp_path):
+def test_a_range_beyond_the_export_is_exported_as_in_the_help(command, tmp_path):
     batch = torch.export.Dim("batch", min=1, max=8)
     path = exported(tmp_path / "m.pt2", {"image": {0: batch}, "weight": {0: batch}})
     shape = ("--backend", "cpu", "-o", tmp_path / "m.trt2", "--max-shape", "image=64x3")
@@ -243,8 +243,8 @@ def test_an_onnx_model_is_not_an_engine_file(command, tmp_path):
 
 def test_the_name_of_a_file_decides_its_format(command, tmp_path):
     path = exported(tmp_path / "m.pt2", None)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.onnx")
-    assert status == 0 and "ONNX model" in said, complaint
+    status, stdout, complaint = command("build", path, "-o", tmp_path / "net.onnx")
+    assert status == 0 and "ONNX model" in stdout, complaint
     assert raised_by(lambda: package.load_plan(tmp_path / "net.onnx")).code == "E0605"
     status, _, complaint = command("build", path, "-o", tmp_path / "a.ONNX", "--onnx", tmp_path / "b.onnx")
     assert status == 1 and "E0701" in complaint and "--output" in complaint and not (tmp_path / "b.onnx").exists()

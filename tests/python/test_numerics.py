@@ -342,7 +342,7 @@ def test_small_integers_wrap_around(dtype, draw, tmp_path):
                 compare(name, got[name], function(x, y), [x, y], 1e-6 if name == "float" else 0.0)
 
 
-# A number beside a small integer becomes one of its type, as -1 becomes 255; the bounds of a clamp do not.
+# A number next to a small integer becomes one of its type, as -1 becomes 255; the bounds of a clamp do not.
 WITH_NUMBER = {
     "compare": lambda x, n: (x == n, x != n, x < n, x <= n, x > n, x >= n, n < x),
     "arithmetic": lambda x, n: (x + n, x - n, n - x, x * n),
@@ -373,7 +373,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("dtype", SMALL[:3])
-def test_numbers_beside_small_integers_wrap_around(dtype, draw):
+def test_numbers_with_small_integers_wrap_around(dtype, draw):
     random.seed(draw.random())
     bits, low = torch.iinfo(dtype).bits, torch.iinfo(dtype).min
     for _ in range(CASES):

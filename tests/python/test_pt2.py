@@ -48,8 +48,8 @@ Command = Callable[..., tuple[int, str, str]]
 def command(capfd: pytest.CaptureFixture[str]) -> Command:
     def run(*arguments: Any) -> tuple[int, str, str]:
         status = _core.run_command(["torch2trt", *map(str, arguments)], _core.site_packages())
-        said = capfd.readouterr()
-        return status, said.out, said.err
+        stdout = capfd.readouterr()
+        return status, stdout.out, stdout.err
 
     return run
 
@@ -124,7 +124,7 @@ def test_the_program_is_that_of_the_walk_in_memory(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize("suite", operators.suites(), ids=lambda suite: suite.family)
 def test_operators_are_those_of_the_walk_in_memory(suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some cases of each family of operators, others in each run."""
-    # An archive does not tell the names of Dims.
+    # An archive does not have the names of Dims.
     monkeypatch.setattr(sys.modules["torch2trt.capture.walk"], "given_name", lambda dim: None)
     cases = [case for case in suite.cases if case.refused is None]
     for chosen in random.SystemRandom().sample(cases, min(2, len(cases))):
@@ -236,12 +236,12 @@ def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Pa
     case = pt2_models.CASES[name]()
     module, args, kwargs, _ = case
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
-    status, said, complaint = command("build", path, "--output", engine, "--backend", "cpu")
+    status, stdout, complaint = command("build", path, "--output", engine, "--backend", "cpu")
     assert status == 0, complaint
     for part in ("operator calls, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
-        assert part in said, said
+        assert part in stdout, stdout
     if name == "writing":
-        assert "note: the model writes to `calls`" in said
+        assert "note: the model writes to `calls`" in stdout
     wanted = module(*args, **kwargs)
     # By name, from a file of tensors.
     tensors_for(case, tmp_path / "in.safetensors")
@@ -279,8 +279,8 @@ def test_dynamic_sizes_stay_dynamic(command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES["attention_length"]()
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
     assert command("build", path, "-o", engine, "--backend", "cpu", "--max-shape", "ids=6x20")[0] == 0
-    _, said, _ = command("info", engine)
-    assert "ids axis 0: " in said and "to 6" in said and "to 20, best at 7" in said, said
+    _, stdout, _ = command("info", engine)
+    assert "ids axis 0: " in stdout and "to 6" in stdout and "to 20, best at 7" in stdout, stdout
     made = torch2trt.load(engine)
     for batch, length in ((2, 2), (6, 20), (3, 11)):
         ids = torch.randint(0, 50, (batch, length))
@@ -304,22 +304,22 @@ def test_half_precision_is_compared_on_inputs(command: Command, tmp_path: Path) 
     case: pt2_models.Case = (Wide().eval(), (torch.rand(2, 4) + 1,), {}, None)
     path, engine, inputs = saved(exported(case), tmp_path), tmp_path / "net.trt2", tmp_path / "in.safetensors"
     tensors_for(case, inputs)
-    status, said, complaint = command(
+    status, stdout, complaint = command(
         "build", path, "-o", engine, "--backend", "cpu", "--fp16", "--inputs", inputs, "--keep-fp32", "nowhere*"
     )
     assert status == 0, complaint
     assert (
-        "float16: " in said
-        and "\n  large" in said
-        and "max relative error " in said
-        and "`nowhere*` names no module" in said
-    ), said
+        "float16: " in stdout
+        and "\n  large" in stdout
+        and "max relative error " in stdout
+        and "`nowhere*` names no module" in stdout
+    ), stdout
     manifest = torch2trt.inspect(engine)
     assert manifest["options"] == {"half": "float16", "keep_fp32": ["nowhere*"]}
     half, full = manifest["accuracy"].values()
     assert 0 < half < 5e-2 and full < 1e-6
-    status, said, _ = command("build", path, "-o", engine, "--backend", "cpu", "--bf16")
-    assert status == 0 and "bfloat16: " in said and torch2trt.inspect(engine)["options"] == {"half": "bfloat16"}
+    status, stdout, _ = command("build", path, "-o", engine, "--backend", "cpu", "--bf16")
+    assert status == 0 and "bfloat16: " in stdout and torch2trt.inspect(engine)["options"] == {"half": "bfloat16"}
 
 
 def test_expected_outputs_are_compared(command: Command, tmp_path: Path) -> None:
@@ -330,8 +330,8 @@ def test_expected_outputs_are_compared(command: Command, tmp_path: Path) -> None
     for name, tensor in (("right", output), ("wrong", output + output.abs().max() / 100), ("missing", None)):
         save_file({"other" if tensor is None else "output": output if tensor is None else tensor}, tmp_path / name)
     build = ("build", path, "-o", engine, "--backend", "cpu", "--inputs", inputs, "--expected")
-    status, said, complaint = command(*build, tmp_path / "right")
-    assert status == 0 and "max relative error " in said, said + complaint
+    status, stdout, complaint = command(*build, tmp_path / "right")
+    assert status == 0 and "max relative error " in stdout, stdout + complaint
     assert list(torch2trt.inspect(engine)["accuracy"]) == ["output"]
     status, _, complaint = command(*build, tmp_path / "wrong")
     assert (
@@ -345,8 +345,8 @@ def test_an_onnx_model_alone(command: Command, tmp_path: Path) -> None:
     import onnxruntime
 
     case = pt2_models.CASES["convolutional_batch"]()
-    status, said, complaint = command("build", saved(exported(case), tmp_path), "--onnx", tmp_path / "net.onnx")
-    assert status == 0 and "net.onnx: ONNX model" in said, complaint
+    status, stdout, complaint = command("build", saved(exported(case), tmp_path), "--onnx", tmp_path / "net.onnx")
+    assert status == 0 and "net.onnx: ONNX model" in stdout, complaint
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     image = torch.randn(5, 3, 32, 32)
     (got,) = session.run(None, {"image": image.numpy()})
@@ -358,9 +358,9 @@ def test_an_onnx_model_alone(command: Command, tmp_path: Path) -> None:
 def test_a_plan_for_another_gpu(name: str, command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES[name]()
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
-    status, said, complaint = command("build", path, "-o", engine, "--target", "sm_89", "--fp16")
+    status, stdout, complaint = command("build", path, "-o", engine, "--target", "sm_89", "--fp16")
     assert status == 0, complaint
-    assert "using TensorRT: a plan for sm_89 was asked for" in said and "TensorRT layers" in said, said
+    assert "using TensorRT: a plan for sm_89 was asked for" in stdout and "TensorRT layers" in stdout, stdout
     manifest = torch2trt.inspect(engine)
     assert manifest["built"]["gpu"] == "sm_89" and manifest["options"] == {"half": "float16", "target": "sm_89"}
     assert command("plan", engine, "--output", tmp_path / "net.plan")[0] == 0
@@ -391,19 +391,21 @@ class Unknown(nn.Module):
 
 def test_operators_that_do_not_convert_are_listed(command: Command, tmp_path: Path) -> None:
     path = saved(exported((Unknown(), (torch.randn(3, 3),), {}, None)), tmp_path)
-    status, said, complaint = command("coverage", path)
+    status, stdout, complaint = command("coverage", path)
     assert status == 1 and complaint == "", complaint
-    assert "aten.linalg_eigvals.default  x2  does not convert" in said and "3 of 4 operators convert" in said, said
+    assert "aten.linalg_eigvals.default  x2  does not convert" in stdout and "3 of 4 operators convert" in stdout, (
+        stdout
+    )
     status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2")
     assert status == 1 and complaint.startswith("error[E0101]: ") and "test_pt2.py:" in complaint, complaint
     assert f"help: `torch2trt coverage {path}` lists all operators" in complaint, complaint
     case = pt2_models.CASES["lstm"]()
-    status, said, _ = command("coverage", saved(exported(case), tmp_path))
+    status, stdout, _ = command("coverage", saved(exported(case), tmp_path))
     assert (
         status == 0
-        and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n")
-        and said.endswith("\n2 of 2 operators convert\n")
-    ), said
+        and stdout.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n")
+        and stdout.endswith("\n2 of 2 operators convert\n")
+    ), stdout
 
 
 def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> None:
@@ -493,16 +495,16 @@ def test_broken_archives(name: str, command: Command, tmp_path: Path) -> None:
     change, code, part = BROKEN[name]
     case: pt2_models.Case = (nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), (torch.randn(1, 3),), {}, None)
     path = rewritten(saved(exported(case), tmp_path), change)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.trt2")
-    assert (status, said) == (1, "") and complaint.startswith(f"error[{code}]: "), complaint
+    status, stdout, complaint = command("build", path, "-o", tmp_path / "net.trt2")
+    assert (status, stdout) == (1, "") and complaint.startswith(f"error[{code}]: "), complaint
     assert part in complaint and "\nhelp: " in complaint, complaint
 
 
 def test_an_archive_is_no_engine_file(command: Command, tmp_path: Path) -> None:
     path = saved(exported(pt2_models.CASES["lstm"]()), tmp_path)
     for name in ("info", "run", "bench"):
-        status, said, complaint = command(name, path)
-        assert (status, said) == (1, "") and complaint.startswith("error[E0605]: this is a zip archive"), complaint
+        status, stdout, complaint = command(name, path)
+        assert (status, stdout) == (1, "") and complaint.startswith("error[E0605]: this is a zip archive"), complaint
         assert "torch2trt build" in complaint
     with pytest.raises(torch2trt.Error, match="torch2trt build") as raised:
         torch2trt.load(path)
@@ -551,10 +553,10 @@ def test_options_that_do_not_fit(
 def test_a_target_is_for_plans_that_are_built_later(command: Command, tmp_path: Path) -> None:
     """As in Python, where the network is still there to be built."""
     path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
-    status, said, complaint = command(
+    status, stdout, complaint = command(
         "build", path, "-o", tmp_path / "net.trt2", "--backend", "cpu", "--target", "sm_89"
     )
-    assert status == 0 and "target sm_89 is for plans that are built later" in said, said + complaint
+    assert status == 0 and "target sm_89 is for plans that are built later" in stdout, stdout + complaint
     model, args = pt2_models.CASES["convolutional"]()[:2]
     made = torch2trt.torch2trt(model, args, backend="cpu", target="sm_89", progress=False)
     assert "target sm_89 is for plans that are built later" in made.report.reason

@@ -254,7 +254,7 @@ def test_a_batch_that_a_line_fixes():
     agrees(module, convert(module, (1, 3, 4, 4)), (1, 3, 4, 4))
 
 
-def test_a_model_that_fails_as_given_says_so():
+def test_a_model_that_fails_as_given_is_reported():
     with pytest.raises(Error, match="the model itself fails") as raised:
         convert(Fixed().eval(), (1, 3, 5, 4), max_batch_size=4)
     assert raised.value.code == "E0601"

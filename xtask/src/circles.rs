@@ -13,7 +13,6 @@ type Module = Vec<String>;
 /// are types that know each other: an engine is saved by its file's module, and a file is loaded as an engine.
 const KNOWN: &[(&str, &str)] = &[
     ("crates/archive", "expression rounding"),
-    ("crates/build", "layers tell"),
     ("crates/cli", "info parts pytorch tensors"),
     ("crates/nvinfer", "builder config profile"),
     ("crates/nvinfer", "logger raw recorder"),

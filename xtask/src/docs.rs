@@ -67,7 +67,7 @@ fn operators() -> String {
     text
 }
 
-/// What the family's file says of itself, but for its table of schemas: dtypes, sizes and limits.
+/// The module doc of the family's file, but for its table of schemas: dtypes, sizes and limits.
 fn notes(family: &str) -> String {
     let code =
         fs::read_to_string(format!("crates/convert/src/ops/{}.rs", family.replace(' ', "_"))).unwrap_or_default();

@@ -10,6 +10,7 @@ mod columns;
 mod docs;
 mod kinds;
 mod licenses;
+mod words;
 
 use std::process::ExitCode;
 

@@ -76,8 +76,8 @@ impl Command {
 #[derive(Debug)]
 enum Failure {
     Error(torch2trt::Error),
-    /// What was found was said already; this is for the exit status only.
-    Said,
+    /// The result was printed already; this is for the exit status only.
+    Reported,
     Output(std::io::Error),
 }
 
@@ -131,10 +131,10 @@ pub fn main_with(
 ) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(said) => {
+        Err(error) => {
             // Help and version are errors to clap, with exit code 0.
-            let _ = said.print();
-            return u8::try_from(said.exit_code()).unwrap_or(2);
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
     match arguments.command.for_pytorch() {
@@ -158,7 +158,7 @@ pub fn main_with(
     let done = done.and_then(|()| out.flush().map_err(Failure::Output));
     match done {
         Ok(()) => 0,
-        Err(Failure::Said) => 1,
+        Err(Failure::Reported) => 1,
         // Whoever read the output had enough of it.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => 0,
         Err(Failure::Output(error)) => complain(&error),

@@ -105,7 +105,7 @@ fn a_read_network_gives_new_layers_new_names() {
 }
 
 #[test]
-fn a_text_that_is_no_network_says_where_and_why() {
+fn an_invalid_text_is_an_error_with_line_and_reason() {
     let head = "network\n  symbol s0 in 1..=8 opt 4\n  input %0 \"x\": float32[s0,3]\n";
     for (line, expected) in [
         ("%1: float32[s0,3] = Identity(%0)", "a string in double quotes is missing at the end of the line"),

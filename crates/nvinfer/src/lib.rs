@@ -10,8 +10,8 @@
 //! `raw` also has the C++ objects that are made in Rust for callbacks. Errors have TensorRT's own words.
 //!
 //! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call
-//! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder said. A panic in a callback does
-//! not reach C++.
+//! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder received. A panic in a callback
+//! does not reach C++.
 //!
 //! The crate knows nothing of PyTorch, of where a network comes from, or of CUDA: streams and device addresses are raw
 //! pointers, and functions that take them are unsafe.
@@ -52,7 +52,7 @@ mod plugins;
 mod profile;
 mod profiler;
 mod progress;
-#[allow(missing_docs, clippy::missing_safety_doc, reason = "not public; the modules' docs say what holds for all")]
+#[allow(missing_docs, clippy::missing_safety_doc, reason = "not public; the modules' docs state what holds for all")]
 mod raw;
 mod recorder;
 mod refit;
@@ -76,7 +76,7 @@ pub use config::BuilderConfig;
 pub use context::ExecutionContext;
 pub use dims::Dims;
 pub use engine::{Engine, IoTensor};
-pub use error::{Error, Message, Result, Said};
+pub use error::{Diagnostics, Error, Message, Result};
 pub use inspector::EngineInspector;
 pub use library::{Discovery, ENVIRONMENT, Found, Library, Place, Purpose, Search};
 pub use logger::{Listener, Logger};

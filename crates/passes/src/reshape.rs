@@ -14,7 +14,7 @@ pub(crate) struct Shuffle {
 }
 
 impl Shuffle {
-    /// The reshape of `from` to `to`; `None` where no entry form says it.
+    /// The reshape of `from` to `to`; `None` where no entry form expresses it.
     pub fn reshape(from: &[Dim], to: &[Dim]) -> Option<Self> {
         Some(Self { reshape: Some(express(from, to)?), ..Self::default() })
     }
@@ -25,7 +25,7 @@ impl Shuffle {
 
     /// This one in its simplest form, for an input of sizes `from` and an output of sizes `to`: transposes that
     /// only move axes of size 1 become part of the reshape, the identity of each kind is left out, a lone
-    /// transpose comes first. Beside a reshape, which can put axes of size 1 anywhere, a transpose leaves them
+    /// transpose comes first. Next to a reshape, which can put axes of size 1 anywhere, a transpose leaves them
     /// where they are: ONNX Runtime is fast where one axis moves, and slow where another of size 1 does too.
     pub fn normal(mut self, from: &[Dim], to: &[Dim]) -> Self {
         let before = self.after_first(from);
@@ -53,7 +53,7 @@ impl Shuffle {
         once.unwrap_or(self)
     }
 
-    /// Writes the transposes beside a reshape so that axes of size 1 stay beside their neighbours.
+    /// Writes the transposes next to a reshape so that axes of size 1 stay next to their neighbours.
     fn leave_ones(&mut self, from: &[Dim], to: &[Dim]) {
         let first = self.first.as_deref().map(|order| ones_stay(order, from));
         // Seen from its output, the second transpose is one to the sizes after the reshape.
@@ -238,7 +238,7 @@ pub(crate) fn express(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
             }
         })
         .collect();
-    // With an empty axis beside it, nothing can be inferred.
+    // With an empty axis next to it, nothing can be inferred.
     let empty = entries.contains(&ReshapeDim::Is(0));
     (open == 0 || (open == 1 && !empty && infers(from, to, &entries))).then_some(entries)
 }

@@ -197,7 +197,7 @@ fn a_batch_norm_stays_where_the_convolution_is_used_otherwise_or_comes_after() {
     );
     assert_eq!(count(&run(&first, &STANDARD).unwrap().0, "Scale"), 1, "padding would not be scaled");
     let infinite = read(&format!("{BLOCK} output \"y\": %5").replace("[2.0, 10.0]", "[2.0, inf]"));
-    assert_eq!(count(&run(&infinite, &STANDARD).unwrap().0, "Scale"), 1, "no finite weights say it");
+    assert_eq!(count(&run(&infinite, &STANDARD).unwrap().0, "Scale"), 1, "no finite weights express it");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn each_weight_is_rounded_once() {
 }
 
 #[test]
-fn evaluation_says_why_it_cannot() {
+fn evaluation_reports_why_it_cannot() {
     let missing = eval::run(&read("input %0 \"x\": float32[2]\noutput \"y\": %0"), &[]).unwrap_err();
     assert_eq!(missing.to_string(), "the network input `x` has no value");
     let two = Weights::int32(&[1], &[2]);

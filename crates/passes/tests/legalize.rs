@@ -394,7 +394,7 @@ fn rtx_deconvolves_with_a_spread_kernel_and_in_float32() {
 }
 
 #[test]
-fn what_no_form_says_is_refused() {
+fn what_no_form_expresses_is_refused() {
     for (target, layer, message) in [
         (Target::Rtx(1, 7), "%1: int32[1,u0] = NonZero(count: \"u0\")(%0)", "it has no sizes that depend on data"),
         (

@@ -124,7 +124,7 @@ fn axes_of_one_element_come_and_go_with_a_transpose() {
 }
 
 #[test]
-fn beside_a_reshape_axes_of_one_element_stay_where_they_are() {
+fn next_to_a_reshape_axes_of_one_element_stay_where_they_are() {
     check(
         "float32[s0,2304]",
         &[
@@ -176,7 +176,7 @@ fn a_reshape_to_computed_sizes_gets_attributes() {
         ],
         &["%1: float32[s0,6] = Shuffle(first_transpose: None, reshape: [Copy, Is(6)], second_transpose: None)(%0)"],
     );
-    // Two sizes that are no numbers and stand elsewhere cannot be said by attributes.
+    // Two sizes that are no numbers and stand elsewhere cannot be expressed by attributes.
     let dynamic = [
         "%1: int64[2] = Shape(%0)",
         "%2: int64[1] = Constant([1])",

@@ -23,7 +23,7 @@ pub(crate) struct Node {
     ops: Vec<Op>,
 }
 
-/// Sets the capture mode of this thread, and tells the former one.
+/// Sets the capture mode of this thread, and returns the former one.
 pub(crate) fn swap_mode(mode: c_uint) -> c_uint {
     MODE.replace(mode)
 }

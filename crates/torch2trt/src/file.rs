@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Description {
-    /// How calls are taken apart and return values put together, in the caller's own terms.
+    /// How calls are decomposed and return values assembled, in the caller's own terms.
     pub model: serde_json::Value,
     /// Options of the conversion.
     pub options: BTreeMap<String, serde_json::Value>,
@@ -80,7 +80,7 @@ fn check_external(model: &[u8], weights: &[Weight]) -> Result<()> {
     })
 }
 
-/// Makes the engine of a plain plan, with the interface that the plan itself tells.
+/// Makes the engine of a plain plan, with the interface of the plan itself.
 ///
 /// # Errors
 /// E0605 for an ONNX model, E0604 for a plan that cannot run here, E0301 without TensorRT.

@@ -36,8 +36,8 @@ from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
-from .intercept import Interceptor, Kept, Method
-from .kept import kept_nodes
+from .intercept import Interceptor, OpaqueCall, Method
+from .opaque import opaque_nodes
 from .lenient import walk_all
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
@@ -54,9 +54,9 @@ __all__ = [
     "CaptureWarning",
     "Captured",
     "InputError",
-    "Kept",
     "Method",
     "ModelError",
+    "OpaqueCall",
     "Program",
     "ValuesDecideError",
     "capture",
@@ -81,7 +81,7 @@ class Captured:
     outputs: OutputTree
     traced_because: str | None = None
     """Why torch.export was not used; None when it was. A traced program has the sample's shapes and decisions."""
-    kept: dict[int, Kept] = field(default_factory=dict)
+    opaque_calls: dict[int, OpaqueCall] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
     constants: dict[int, dict[int, torch.Tensor]] = field(default_factory=dict)
     """Of each, the tensor arguments that follow from the model's weights alone, by position."""
@@ -99,8 +99,8 @@ class Captured:
     """Of each output that is computed, the half-precision types in which the model computes it."""
 
     def in_pytorch(self, calls: Mapping[int, str]) -> dict[FxNode, str]:
-        """The nodes of some kept calls, by key, that run in PyTorch, with the reason: the plugins that they become."""
-        nodes = kept_nodes(self.graph.module.graph) if self.graph is not None else {}
+        """The nodes of opaque calls that run in PyTorch, by key, with the reason: the plugins that they become."""
+        nodes = opaque_nodes(self.graph.module.graph) if self.graph is not None else {}
         return {nodes[key]: f"the CPU engine runs no plugins ({plugins})" for key, plugins in calls.items()}
 
     def to_cut(self) -> Whole:
@@ -170,14 +170,14 @@ def capture(
         dynamic_shapes: as for torch.export.export; None makes every size static.
         progress: called with (stage, done, total), stages being "export", "decompose", "trace" and "walk".
         keep: methods whose calls become one node each, see `intercept.py`.
-        known: the operators that the reader of the program knows, as "aten.relu.default"; others are taken apart where
+        known: the operators that the reader of the program knows, as "aten.relu.default"; others are decomposed where
             PyTorch has a rule for it. Default: all.
         others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic
             sizes can then be keys, too.
         to_cut: calls that have no form in a program are no error, and `Captured.whole` holds the graph.
 
     Raises:
-        CaptureError: the model cannot be captured; the message says where and what to do.
+        CaptureError: the model cannot be captured; the message has the place and help.
 
     Warns:
         CaptureWarning: the program differs from the model: traced with fixed shapes, taken out of training mode,
@@ -212,16 +212,16 @@ def capture(
         walked = walk_all(graph, inputs.names, inputs.samples, progress) if to_cut else None
         program = walked.program if walked else walk(graph, inputs.names, inputs.samples, progress)
         graph.tree.dtypes = program.output_dtypes()
-        constants = constant_arguments(graph) if interceptor.kept else {}
-    kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
-    graph.kept = kept
+        constants = constant_arguments(graph) if interceptor.opaque_calls else {}
+    opaque_calls = {key: fork.originals(call) for key, call in interceptor.opaque_calls.items()}
+    graph.opaque_calls = opaque_calls
     found = {
         "places": graph.places,
         "guards": graph.guards,
         "fixed": graph.fixed,
         "whole": walked and Whole(graph, walked),
     }
-    return Captured(program, inputs, graph.tree, reason, kept, constants, graph=graph, **found)
+    return Captured(program, inputs, graph.tree, reason, opaque_calls, constants, graph=graph, **found)
 
 
 def _graph(

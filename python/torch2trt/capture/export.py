@@ -29,7 +29,7 @@ from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
 from .functional import made_functional
-from .intercept import Interceptor, Kept
+from .intercept import Interceptor, OpaqueCall
 from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
@@ -66,7 +66,7 @@ class AtenGraph:
     """Numbers that a traced run read out of the inputs, which are constants of the graph: one line each."""
     decided: list[str] = field(default_factory=list)
     """Decisions that the model took by values of its inputs in a traced run: one line each."""
-    kept: dict[int, Kept] = field(default_factory=dict)
+    opaque_calls: dict[int, OpaqueCall] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
     exported: torch.export.ExportedProgram | None = None
     """What torch.export returned, whose graph it is; None of a traced graph."""
@@ -86,7 +86,7 @@ def export(
     values: bool = False,
     numbers: list[dict[str, Any]] | None = None,
 ) -> AtenGraph:
-    """Captures `module` with torch.export. Operators that are not `known` are taken apart; None knows all.
+    """Captures `module` with torch.export. Operators that are not `known` are decomposed; None knows all.
 
     With `values`, those of the sample decide where the model decides by values that follow from no input. With
     `numbers`, `int` and `float` of a tensor are read when the engine runs, in the model's namespaces and in these.
@@ -94,7 +94,7 @@ def export(
     Raises:
         ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
     """
-    said = io.StringIO()
+    printed = io.StringIO()
     dump = ""
     places: Places = {}
     changed: set[str] = set()
@@ -107,7 +107,7 @@ def export(
     try:
         with (
             with_values() if values else nullcontext(),
-            redirect_stderr(said),
+            redirect_stderr(printed),
             torch.inference_mode(False),
             torch.no_grad(),
             _quiet_export(),
@@ -144,7 +144,7 @@ def export(
         dump = f"{graph}\n" if graph else ""
         raise ExportRefused from error
     finally:
-        sys.stderr.write(said.getvalue().replace(dump, "") if dump else said.getvalue())
+        sys.stderr.write(printed.getvalue().replace(dump, "") if dump else printed.getvalue())
     graph = read_program(program, inputs)
     graph.places.update(places)
     graph.guards.extend(guards)
@@ -243,7 +243,7 @@ def _bounds(symbol: str, bounds: Any) -> tuple[int, int | None]:
 
 @contextmanager
 def _quiet_export() -> Iterator[None]:
-    """Holds back what torch.export logs about a failure before raising, since the exception says it too, and what
+    """Holds back what torch.export logs about a failure before raising, since the exception has it too, and what
     torch 2.11 warns itself of."""
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     levels = [logger.level for logger in loggers]

@@ -135,8 +135,8 @@ def check_weights(module: nn.Module) -> None:
         )
 
 
-def settle_mode(module: nn.Module, say: bool = True) -> None:
-    """Puts a model that is in training mode into evaluation mode, and says so where it matters (once is enough).
+def settle_mode(module: nn.Module, warn: bool = True) -> None:
+    """Puts a model that is in training mode into evaluation mode, and warns where it matters (once is enough).
 
     An engine is for inference, and training behaviour (random dropout, statistics of the batch, writes to
     running averages) has no place in one. So `model.training` means that `.eval()` was forgotten. A model in
@@ -147,13 +147,13 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
     if module.training:
         with suppress(NotImplementedError):  # what torch.export made has one mode
             module.eval()
-        if sensitive and say:
+        if sensitive and warn:
             _warn(
                 "the model is in training mode; it is converted in evaluation mode",
                 sensitive,
                 "call model.eval() first",
             )
-    elif sensitive and say:
+    elif sensitive and warn:
         _warn(
             "some layers are in training mode inside a model in evaluation mode; they are converted as they are",
             sensitive,

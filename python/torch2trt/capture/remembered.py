@@ -63,7 +63,7 @@ def primed(module: nn.Module, calls: Iterable[Call]) -> Iterator[bool]:
         before = [dict(table) for table in _tables(module)]
         parts = [(part, dict(part._buffers)) for part in module.modules()]
         with torch.no_grad():
-            settle_mode(module, say=False)
+            settle_mode(module, warn=False)
             for args, kwargs in calls:
                 with suppress(Exception):  # the model may not take these sizes
                     module(*args, **kwargs)

@@ -141,7 +141,7 @@ def names_written(records: Recorded, weights: Collection[str]) -> set[str]:
 
 def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
     """The attributes that two runs, on different values, leave with different contents; each with the line that writes
-    it, "" where none was seen. A run that fails tells nothing. Everything is put back.
+    it, "" where none was seen. A run that fails shows nothing. Everything is put back.
     """
     before, lines, results = Recorded(module), {}, []
     own = {name for name, _ in [*module.named_buffers(), *module.named_parameters()]}

@@ -161,7 +161,7 @@ class InputTree:
         if order := self._orders.get(way):
             given = (*args, *kwargs.values())
             pairs = [(leaf, given[k]) for leaf, k in zip(self.leaves, order)]
-            # What does not fit is looked at again below, which says why.
+            # What does not fit is checked again below, with the reason.
             if all(isinstance(v, torch.Tensor) if leaf.is_runtime else v is leaf.constant for leaf, v in pairs):
                 return [value for leaf, value in pairs if leaf.is_runtime]
         tensors = self._flatten(args, kwargs)
@@ -383,7 +383,7 @@ def _brief(value: Any, limit: int = 120) -> str:
 
 
 def _paths(value: Any, count: int) -> list[tuple[str, ...]]:
-    """The path to each leaf; positions where a registered class does not say what its leaves are called."""
+    """The path to each leaf; positions where a registered class does not name its leaves."""
     try:
         pairs, _ = pytree.tree_flatten_with_path(value)
     except ValueError:

@@ -32,7 +32,7 @@ from .export import AtenGraph
 from .floats import SizedFloats, is_sized_float
 from .grad_modes import inline_grad_modes
 from .live import is_data_dependent, is_number, live_nodes
-from .memory import elements_at, lies_in_order
+from .memory import elements_at, is_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
@@ -94,7 +94,7 @@ class _Walker(ReadNumbers, SizedFloats):
         self.ids: dict[FxNode, int | list[int | None] | None] = {}
         self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
-        self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
+        self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, whose names describe
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
         self.count = 0
         self.node: FxNode | None = None
@@ -212,7 +212,7 @@ class _Walker(ReadNumbers, SizedFloats):
         offset = node.kwargs.get("storage_offset", offset)
         value = tensor.meta["val"]
         place = (*value.shape, *value.stride(), value.storage_offset())
-        if all(type(number) is int for number in place) and lies_in_order(value):
+        if all(type(number) is int for number in place) and is_in_order(value):
             return None
         if any(type(number) is not int for number in (*place, *size, *stride, offset or 0)):
             raise self._error(

@@ -8,7 +8,7 @@
         layer = ctx.network.add_activation(input=ctx.method_args[1]._trt, type=trt.ActivationType.RELU)
         ctx.method_return._trt = layer.get_output(0)
 
-`CONVERTERS` lists them. The files: `registry` (names and functions), `context` (what a converter is told), `sizes` and
+`CONVERTERS` lists them. The files: `registry` (names and functions), `context` (what a converter gets), `sizes` and
 `standin` (the ints and tensors it is given), `helpers` (what it is written with), `calls` (how it is run).
 """
 

@@ -5,7 +5,7 @@
     layer = ctx.network.add_activation(input=x._trt, type=trt.ActivationType.RELU)
 
 The enumerations, sizes, weights and layer classes of `import tensorrt as trt`, under the same names. Where a script
-says `import tensorrt` and the package is not installed, `torch2trt.install_trt_alias()` makes that import find this.
+has `import tensorrt` and the package is not installed, `torch2trt.install_trt_alias()` makes that import find this.
 
 Engines are not built through these names: `torch2trt()` does that.
 """

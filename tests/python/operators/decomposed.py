@@ -1,4 +1,4 @@
-"""Operators without a converter, which PyTorch says by operators that have one."""
+"""Operators without a converter, which PyTorch decomposes into operators that have one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CASES = [
     Case("multiply dynamic", torch.multiply, PAIR, dynamic=DYNAMIC, other=floats((7, 5), (7, 5)), tolerance=ROUNDING),
     Case("cross_entropy dynamic", lambda x, label: F.cross_entropy(x, label, reduction="none"), LABELLED,
          dynamic=DYNAMIC, other=both(floats((9, 6)), integers((9,), low=0, high=6)), tolerance=ROUNDING),
-    Case("said by what nobody knows", torch.nextafter, PAIR, refused=r"aten\.nextafter\.default"),
+    Case("decomposed into unknown operators", torch.nextafter, PAIR, refused=r"aten\.nextafter\.default"),
     Case("a rule that has none itself", torch.linalg.svdvals, positive((3, 3)),
          refused=r"aten\.linalg_svdvals\.default"),
 ]  # fmt: skip

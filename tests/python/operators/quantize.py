@@ -14,7 +14,7 @@ X = floats((2, 6, 5, 5))
 DYNAMIC = dims({0: "n"})
 OTHER = floats((5, 6, 5, 5))
 
-# Of three digits, so that no input lies between two steps for one way of rounding and not for the other.
+# Of three digits, so that no input is between two steps for one way of rounding and not for the other.
 SCALES = torch.tensor([0.013, 0.021, 0.034, 0.055, 0.089, 0.144])
 NONE, ZEROS = torch.zeros(6, dtype=torch.int32), torch.tensor([3, 0, -4, 1, 7, -2], dtype=torch.int32)
 

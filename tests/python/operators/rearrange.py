@@ -42,7 +42,7 @@ STATIC = {
     "as_strided": lambda x: torch.as_strided(x, (3, 4), (5, 2), 3),
     "as_strided overlapping": lambda x: torch.as_strided(x + 1, (6, 3), (1, 1)),
     "as_strided of transposed": lambda x: torch.as_strided(x.transpose(0, 1), (3, 4), (5, 2)),
-    "as_strided of what lies transposed": lambda x: torch.as_strided(x.mT + 1, (3, 4), (5, 2), 1),
+    "as_strided of what is transposed": lambda x: torch.as_strided(x.mT + 1, (3, 4), (5, 2), 1),
     "as_strided of channels last": lambda x: (
         x[None].contiguous(memory_format=torch.channels_last).relu().as_strided((2, 9), (9, 1))
     ),

@@ -1,4 +1,4 @@
-//! The sizes that an engine takes: those that the archive says, within them those that are asked for.
+//! The sizes that an engine takes: those of the archive, within them those that are asked for.
 
 use crate::Failure;
 use crate::tensors::shape;
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_so() {
+    fn reports_ranges_that_do_not_fit() {
         assert!(problem(&asked(&[], &[], &[]), None).contains("--max-shape x=batchx3"));
         assert!(problem(&asked(&[], &[], &["x=9x3"]), Some(8)).contains("exported for 1 to 8"));
         let export =

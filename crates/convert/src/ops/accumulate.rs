@@ -9,8 +9,8 @@
 //! | `index_add(Tensor self, int dim, Tensor index, Tensor source, …)` | ElementWise(Equal), MatrixMultiply |
 //! | `index_put(…, bool accumulate=True)` | ElementWise(Equal), MatrixMultiply |
 //!
-//! TensorRT's Scatter overwrites and never adds, so a write is sent to every position and kept where its index says
-//! so. That takes memory in proportion to writes times positions: beyond 2²⁸ elements it is refused.
+//! TensorRT's Scatter overwrites and never adds, so a write is sent to every position and kept where its index matches.
+//! That takes memory in proportion to writes times positions: beyond 2²⁸ elements it is refused.
 //!
 //! Dtypes: float, int32, int64. Sizes may be symbolic.
 

@@ -29,7 +29,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.conv_transpose3d.input", convolution, "Deconvolution", 1e-5),
 ];
 
-/// What the overloads say in different words.
+/// The arguments that the overloads share.
 struct Convolution {
     attributes: ConvolutionAttributes,
     transposed: bool,

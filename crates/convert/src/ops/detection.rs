@@ -76,7 +76,7 @@ fn pixels(b: &mut Builder, x: TensorId) -> Result<Pixels> {
     Ok(Pixels { table: b.reshape(x, &[rows, c.clone()])?, height: h.clone(), width: w.clone() })
 }
 
-/// Values between pixels: the four neighbours of each point, weighed by distance; what lies outside the image is 0.
+/// Values between pixels: the four neighbours of each point, weighed by distance; what is outside the image is 0.
 /// `base` is the first row of the point's image. All broadcast to one shape `[…]`, the result is `[…, channels]`.
 fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2]) -> Result<TensorId> {
     let width = b.size_scalar(&pixels.width)?;

@@ -247,7 +247,7 @@ fn col2im(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.reshape(y, dims)?.into())
 }
 
-/// Row r has a one for every (place, window) that lies on element r.
+/// Row r has a one for every (place, window) that covers element r.
 fn placing_matrix(windows: &Windows, axis: usize, output: i64, count: i64, dtype: DType) -> Weights {
     let (size, dilation, stride) = (windows.size[axis], windows.dilation[axis], windows.stride[axis]);
     let padding = windows.padding[axis];

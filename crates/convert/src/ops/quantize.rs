@@ -54,7 +54,7 @@ fn per_channel(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     along(b, call, x, "axis")
 }
 
-/// With a scale for each index of the axis that an argument tells.
+/// With a scale for each index of the axis that an argument names.
 fn along(b: &mut Builder, call: &Call<'_>, x: TensorId, axis: &str) -> Result<Outputs> {
     let axis = call.axis(axis, b.rank(x))?;
     let channels = &b.dims(x)[axis..=axis];
@@ -107,7 +107,8 @@ fn quantized(b: &mut Builder, call: &Call<'_>, x: TensorId, steps: &Steps) -> Re
     if is_zero && b.weights(steps.scale).is_some() && matches!((least, most), (-128 | -127, 127)) {
         return in_int8(b, x, steps, least);
     }
-    let (scale, zero) = (beside(b, steps.scale, x, steps.axis)?, beside(b, steps.zero, x, steps.axis)?);
+    let (scale, zero) =
+        (broadcast_along(b, steps.scale, x, steps.axis)?, broadcast_along(b, steps.zero, x, steps.axis)?);
     let scaled = b.div(x, scale)?;
     let moved = if is_zero { scaled } else { b.sum(scaled, zero)? };
     let whole = b.unary(U::Round, moved)?;
@@ -122,7 +123,7 @@ fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Ou
     let dtype = b.dtype(x);
     let x = if least == -127 {
         // The layer would go down to -128.
-        let scale = beside(b, steps.scale, x, steps.axis)?;
+        let scale = broadcast_along(b, steps.scale, x, steps.axis)?;
         let end = b.with_scalar(E::Prod, scale, -127.0)?;
         b.elementwise(E::Max, x, end)?
     } else {
@@ -133,7 +134,7 @@ fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Ou
 }
 
 /// Scales or zero points, to be broadcast along x.
-fn beside(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
+fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
     match axis {
         Some(axis) => b.along(values, axis, b.rank(x)),
         None => b.lift(values, b.rank(x)),

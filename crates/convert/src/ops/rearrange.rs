@@ -287,7 +287,7 @@ fn unfold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.move_axis(windows, axis + 1, rank)?.into())
 }
 
-/// Reads memory. The tensor lies in order there, from the beginning: what captures a program says other reads as
+/// Reads memory. The tensor is stored in order there, from the beginning: capture writes other reads as
 /// `take`.
 fn as_strided(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
@@ -307,7 +307,7 @@ fn as_strided(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.gather(flat, positions, 0)?.into())
 }
 
-/// Each matrix beside zeros, one below the other.
+/// Each matrix next to zeros, one below the other.
 fn block_diag(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (dtype, width) = (call.output_dtype(0)?, call.output_dims(0)?[1].clone());
     let fill = b.constant(Weights::scalar(dtype, 0.0))?;

@@ -48,7 +48,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.upsample_bicubic2d.vec", cubic, "Resize", 1e-5),
 ];
 
-/// What the overloads say in different words.
+/// The arguments that the overloads share.
 pub(super) struct Target {
     pub x: TensorId,
     /// The output's sizes, all axes.
@@ -79,7 +79,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Target> {
     Ok(Target { x, sizes, factors: factors.into_iter().map(|f| f.filter(|f| *f > 0.0)).collect(), align_corners })
 }
 
-/// Whether the ratio of the sizes is the scale factor, so that it need not be said.
+/// Whether the ratio of the sizes is the scale factor, so that it need not be stated.
 fn is_ratio(factor: Option<f64>, input: &Dim, output: &Dim) -> bool {
     match (factor, input.as_static(), output.as_static()) {
         (None, _, _) => true,

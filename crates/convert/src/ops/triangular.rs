@@ -12,7 +12,7 @@
 //! may be symbolic. As in PyTorch, the other triangle is not read.
 //!
 //! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is not positive definite, an
-//! engine gives NaN; `info` tells as in PyTorch.
+//! engine gives NaN; `info` is set as in PyTorch.
 
 use super::elimination::{at, batched, first_failure, identities, rows, table, transposed};
 use super::{Operator, Outputs, operator};

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from .active import get_conversion_context
-from .calls import Calls
+from .calls import Calls as Calls
 from .context import ConversionContext, get_arg
 from .helpers import (
     add_missing_trt_tensors,
@@ -34,15 +34,14 @@ from .helpers import (
     trt_num_inputs,
     trt_num_outputs,
 )
-from .registry import CONVERTERS, Registered, tensorrt_converter
+from .registry import CONVERTERS, tensorrt_converter
+from .registry import Registered as Registered
 from .sizes import IntWrapper, SizeWrapper, make_int_wrapper, make_size_wrapper, use_shape_wrapping, wrap_ints
 
 __all__ = [
     "CONVERTERS",
-    "Calls",
     "ConversionContext",
     "IntWrapper",
-    "Registered",
     "SizeWrapper",
     "add_missing_trt_tensors",
     "add_trt_constant",

@@ -87,7 +87,7 @@ chart: $(VENV)/.installed
 	$(BIN)/pip install -q --group bench
 	$(BIN)/python benchmarks/chart.py benchmarks/rows/h200-tensorrt-8.6-float16.jsonl docs/images/speed.svg
 
-# Models of other packages, which are installed beside .venv, and the tests that draw cases with many of them.
+# Models of other packages, which are installed outside .venv, and the tests that draw cases with many of them.
 CASES ?= 20
 DRAWN := $(shell grep -l TORCH2TRT_TEST_CASES tests/python/test_*.py)
 ALL := target/test-all

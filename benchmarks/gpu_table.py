@@ -1,9 +1,10 @@
 """The seed's table on the GPU at hand: PyTorch's ways of running a model against TensorRT through torch2trt.
 
-    python benchmarks/gpu_table.py [--models resnet18,vit_b_16:32,bert-base:32x128] [--types float16,float32] [--rows gpu_table.jsonl]
+    python benchmarks/gpu_table.py [--models resnet18,vit_b_16:32,bert-base:32x128] [--types float16,float32] [--rows
+    gpu_table.jsonl]
 
-`gpu_models.py` lists the models; they have random weights. Times are medians of 200 calls after 20 warm-ups, in milliseconds
-between two CUDA events around a call. Columns:
+`gpu_models.py` lists the models; they have random weights. Times are medians of 200 calls after 20 warm-ups, in
+milliseconds between two CUDA events around a call. Columns:
 
     eager       PyTorch, model(x)
     channels    the same with channels_last memory
@@ -11,9 +12,9 @@ between two CUDA events around a call. Columns:
     compile     torch.compile(mode="reduce-overhead")
     enqueue     torch2trt, use_cuda_graph=False
     ours        torch2trt, use_cuda_graph=True
-    onnx        with --onnx-plan: the file of torch.onnx.export, built by TensorRT's own parser, replayed from a CUDA graph
-    build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded before, once
-    again s     with --again: seconds of a second build, with the timings of the first
+    onnx        with --onnx-plan: the file of torch.onnx.export, built by TensorRT's own parser, replayed from a CUDA
+    graph build s     seconds to build the engine (with what the timing cache knows); TensorRT's kernels are loaded
+    before, once again s     with --again: seconds of a second build, with the timings of the first
     cached s    seconds until the engine is there when the same model is converted again: the engine cache has its plan
     onnx diff   the difference of that
     onnx s      seconds of its build, in a process of its own, with the loading of TensorRT's kernels
@@ -55,26 +56,26 @@ def pytorch_columns(row: dict[str, Any], model: Any, inputs: tuple[Any, ...], wi
     """PyTorch's own ways, in the type of the model."""
     import torch
 
-    say = lambda name: print(f"  {name:8} {row[name]:.3f} ms", flush=True)  # noqa: E731
+    show = lambda name: print(f"  {name:8} {row[name]:.3f} ms", flush=True)  # noqa: E731
     row["eager"] = milliseconds(lambda: model(*inputs))
-    say("eager")
+    show("eager")
     best = inputs
     if inputs[0].dim() == 4:
         last = model.to(memory_format=torch.channels_last)
         moved = tuple(tensor.to(memory_format=torch.channels_last) for tensor in inputs)
         row["channels"] = milliseconds(lambda: last(*moved))
-        say("channels")
+        show("channels")
         best = moved if row["channels"] < row["eager"] else inputs
         if best is inputs:
             model.to(memory_format=torch.contiguous_format)
     graph = captured(lambda: model(*best))
     row["graph"] = milliseconds(graph.replay)
-    say("graph")
+    show("graph")
     if with_compile:
         try:
             compiled = torch.compile(model, mode="reduce-overhead")
             row["compile"] = milliseconds(lambda: compiled(*best))
-            say("compile")
+            show("compile")
         except Exception as problem:  # a missing compiler, most of the time: the column stays empty
             print(f"  compile  not measured: {str(problem).splitlines()[0][:120]}", flush=True)
         torch._dynamo.reset()
@@ -174,7 +175,7 @@ def describe(options: argparse.Namespace) -> dict[str, str]:
 
 
 def work(options: argparse.Namespace) -> None:
-    """The worker: measures what it is told on standard input, a row at a time."""
+    """The worker: measures the rows that it reads from standard input, a row at a time."""
     import torch2trt
 
     machine = describe(options)
@@ -193,7 +194,7 @@ def answer(options: argparse.Namespace) -> None:
         print(f"{name} {kind}", flush=True)
         try:
             row = measure(name, kind, options)
-        except Exception as problem:  # the row says why; the others go on
+        except Exception as problem:  # the row has the reason; the others go on
             row = {"model": name, "type": kind, "error": f"{type(problem).__name__}: {problem}"}
             print(f"  failed: {row['error']}", flush=True)
         print(MARK + json.dumps(row), flush=True)

@@ -53,7 +53,7 @@ def host_microseconds(call: Callable[[], Any], bare: Callable[[], Any], calls: i
 
 
 def captured(call: Callable[[], Any]) -> Any:
-    """A CUDA graph of a call, made as PyTorch's documentation says."""
+    """A CUDA graph of a call, made as in PyTorch's documentation."""
     import torch
 
     side = torch.cuda.Stream()

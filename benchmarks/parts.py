@@ -4,7 +4,7 @@
 
 A chain of linear layers is split by modules that copy their input, and that run in PyTorch. A line has the host time of
 a call in microseconds: of the model in eager PyTorch, of engines and parts, and of the whole call in one CUDA graph.
-The last lines say what each part adds: one more engine, one copy, and the Python code between them.
+The last lines show what each part adds: one more engine, one copy, and the Python code between them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Measures what the README claims, on the machine at hand. `make bench` prints the tables below, and writes them as JSON,
-Markdown and a chart (results.py).
+"""Measures what the README claims, on the machine at hand. `make bench` prints the tables below, and writes them as
+JSON, Markdown and a chart (results.py).
 
     speed       the CPU engine against PyTorch eager and against ONNX Runtime on torch.onnx.export's file
     conversion  our own stages against torch.export's time
@@ -151,7 +151,8 @@ class Peak(threading.Thread):
 model = torchvision.models.vgg16(weights=None).eval()
 x = torch.randn(1, 3, 224, 224)
 # What PyTorch itself needs to start and to export is not ours: warm it up on a small model.
-torch2trt.torch2trt(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval(), [x], log_level=30, progress=False)
+small = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
+torch2trt.torch2trt(small, [x], log_level=30, progress=False)
 weights = sum(p.numel() * p.element_size() for p in model.parameters())
 gc.collect()
 before = resident()

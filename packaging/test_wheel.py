@@ -40,7 +40,8 @@ print(model_trt.report)
 
 def run(*command: str | Path, **options: object) -> str:
     """A command's standard output; its failure ends the script with everything it printed."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    words = list(map(str, command))
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     print(f"$ {' '.join(map(str, command))}\n{done.stdout}{done.stderr}", flush=True)
     if done.returncode:
         sys.exit(f"exit status {done.returncode}")

@@ -46,7 +46,8 @@ def _shown(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return parameter.name
     default = parameter.default
-    return f"{parameter.name}={default if not hasattr(default, 'name') else f'trt.{type(default).__name__}.{default.name}'}"
+    shown = f"trt.{type(default).__name__}.{default.name}" if hasattr(default, "name") else default
+    return f"{parameter.name}={shown}"
 
 
 def methods() -> str:
@@ -57,7 +58,7 @@ def methods() -> str:
             continue
         made = str(inspect.signature(function).return_annotation).rsplit(".", 1)[-1]
         rows.append(f"| `{name}({signature(function)})` | [`{made}`](#{made.lower()}) | {inspect.getdoc(function)} |\n")
-    rows.append("\nNot there, each an error that says so:\n\n")
+    rows.append("\nNot available; each raises an error:\n\n")
     rows += [f"- `{name}`: {why}\n" for name, why in _ABSENT.items()]
     return "".join(rows)
 

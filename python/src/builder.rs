@@ -234,7 +234,7 @@ impl Program {
     }
 
     /// The calls that a user's converters take: the index of each node, and the key of capture's record.
-    fn kept_calls(&self) -> Vec<(usize, i64)> {
+    fn opaque_calls(&self) -> Vec<(usize, i64)> {
         let nodes = self.program.nodes().iter().enumerate();
         nodes.filter_map(|(index, node)| Some((index, key_of(node)?))).collect()
     }
@@ -253,7 +253,7 @@ impl Program {
         let users = calls.map(UserConverters::new);
         let foreign = users.as_ref().map(|users| users as &dyn Foreign);
         let network = py.detach(|| torch2trt::convert(&self.program, &options, foreign));
-        // The exception itself says more than the error made of it: it carries the user's traceback.
+        // The exception itself has more than the error made of it: it has the user's traceback.
         if let Some(raised) = users.and_then(UserConverters::raised) {
             return Err(raised);
         }

@@ -41,7 +41,7 @@ impl Drop for Flight {
 #[pyfunction]
 pub(crate) fn close(py: Python<'_>) {
     CLOSING.store(true, Ordering::SeqCst);
-    // Engines may have something to say when they go, to an interpreter that is no more.
+    // Engines may log something when they are dropped, to an interpreter that is no more.
     crate::logs::silence();
     let end = Instant::now() + Duration::from_secs(30);
     while IN_FLIGHT.load(Ordering::SeqCst) > 0 && Instant::now() < end {

@@ -36,8 +36,8 @@ impl Comparison {
     }
 }
 
-/// Compares an output with PyTorch's, which computes it in the half-precision types `computed_in`. `half` is the type of
-/// mixed precision, `int8` whether layers read int8. Complex tensors come as pairs of real numbers.
+/// Compares an output with PyTorch's, which computes it in the half-precision types `computed_in`. `half` is the type
+/// of mixed precision, `int8` whether layers read int8. Complex tensors come as pairs of real numbers.
 #[pyfunction]
 pub(crate) fn compare(
     py: Python<'_>,

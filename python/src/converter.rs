@@ -15,10 +15,10 @@ use std::sync::{Mutex, PoisonError};
 /// The node that stands for a call which a user converts.
 const TARGET: &str = "torch2trt.call.default";
 
-/// What Python is told of a tensor: dtype and sizes as PyTorch has them.
+/// What Python gets of a tensor: dtype and sizes as PyTorch has them.
 type Described = (String, Vec<Size>);
 
-/// One kept call, as Python needs it.
+/// One opaque call, as Python needs it.
 #[pyclass(module = "torch2trt._core", frozen, get_all)]
 pub(crate) struct CallSite {
     /// The key of capture's record of the call.
@@ -118,7 +118,7 @@ pub(crate) fn key_of(node: &program::Node) -> Option<i64> {
     if let program::Argument::Int(key) = key { key.as_static() } else { None }
 }
 
-/// Says which calls a user's converters take, where nothing is converted.
+/// Lists the calls that a user's converters take, where nothing is converted.
 pub(crate) struct Known;
 
 impl Foreign for Known {

@@ -45,10 +45,10 @@ pub(crate) fn plugin_fields(
 
 /// TensorRT's builder, kept until it is closed.
 #[pyclass(module = "torch2trt._core", frozen)]
-pub(crate) struct KeptBuilder(Mutex<Option<torch2trt::KeptBuilder>>);
+pub(crate) struct RetainedBuilder(Mutex<Option<torch2trt::RetainedBuilder>>);
 
 #[pymethods]
-impl KeptBuilder {
+impl RetainedBuilder {
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let options = read_options(options)?;

@@ -1,6 +1,6 @@
 //! Engine files: written from engines and plans, opened, and their manifests.
 //!
-//! The manifest's `model` part is the Python half's own: how calls are taken apart and return values put together.
+//! The manifest's `model` part is the Python half's own: how calls are decomposed and return values assembled.
 
 use crate::error::{OrRaise, bad_option};
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(crate) fn write<'py>(
 pub(crate) enum Source {
     /// Its bytes.
     Bytes(PyBackedBytes),
-    /// Where it lies.
+    /// Where it is.
     Path(PathBuf),
 }
 

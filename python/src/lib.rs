@@ -1,7 +1,7 @@
 //! `torch2trt._core`: the door between Python and the Rust pipeline.
 //!
 //! Tensors and weights cross it by pointer, errors as `torch2trt.Error` with their code, long work with the
-//! interpreter released and Ctrl-C heard. It holds no conversion logic: every function here reads its arguments,
+//! interpreter released and Ctrl-C handled. It holds no conversion logic: every function here reads its arguments,
 //! calls the facade and wraps the result.
 #![deny(unsafe_code)]
 
@@ -39,7 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<progress::Bar>()?;
     module.add_class::<comparison::Comparison>()?;
-    module.add_class::<device::KeptBuilder>()?;
+    module.add_class::<device::RetainedBuilder>()?;
     module.add_class::<converter::CallSite>()?;
     module.add_class::<user_network::Size>()?;
     module.add_class::<user_network::TensorInfo>()?;

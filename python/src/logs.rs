@@ -1,11 +1,11 @@
-//! What TensorRT, ONNX Runtime and the Rust half say, in Python's logging: `torch2trt.tensorrt` and its like.
+//! The messages of TensorRT, ONNX Runtime and the Rust half, in Python's logging: `torch2trt.tensorrt` and its like.
 //!
 //! Every message costs the interpreter's lock, so those that nobody would see are dropped before it is asked for.
 
 use log::LevelFilter;
 use pyo3::prelude::*;
 
-/// Sends the messages to Python; none of them until [`set_log_level`] says which.
+/// Sends the messages to Python; none of them until [`set_log_level`] selects them.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let logger = pyo3_log::Logger::new(py, pyo3_log::Caching::Loggers)?.filter(LevelFilter::Trace);
     // Another logger of this library, which is loaded once a process, cannot be there.

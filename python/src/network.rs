@@ -117,7 +117,7 @@ impl Network {
     /// Layers that stay float32 although half precision was asked for: (layer, module, reason).
     #[getter]
     fn kept_float32(&self) -> Vec<(String, String, String)> {
-        let row = |kept: &torch2trt::Kept| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
+        let row = |kept: &torch2trt::Float32Layer| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
         self.made.half.kept.iter().map(row).collect()
     }
 
@@ -138,7 +138,7 @@ impl Network {
         Ok(Engine::new(py.detach(|| torch2trt::refit(artifact, &self.made.network, &self.options)).or_raise(py)?))
     }
 
-    /// Writes an ONNX file; weights beyond protobuf's limit go to a file beside it.
+    /// Writes an ONNX file; weights beyond protobuf's limit go to a file next to it.
     fn save_onnx(&self, py: Python<'_>, path: UserPath) -> PyResult<()> {
         py.detach(|| torch2trt::save_onnx(&self.made.network, &path.0)).or_raise(py)
     }

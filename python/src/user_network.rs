@@ -1,8 +1,8 @@
 //! The network under construction, as Python sees it while a user's converter runs.
 //!
 //! `torch2trt.trt` dresses this up as TensorRT's own Python API. Its layers are drafts: they change until the converter
-//! returns, so their outputs are found by [`infer`] alone, and [`UserNetwork`] is told only what is final. Layers cross
-//! as the JSON form of `network::Op`, sizes as [`Size`]. Nothing here knows a layer or a converter.
+//! returns, so their outputs are found by [`infer`] alone, and [`UserNetwork`] receives only what is final. Layers
+//! cross as the JSON form of `network::Op`, sizes as [`Size`]. Nothing here knows a layer or a converter.
 
 use crate::error::{OrRaise, raise};
 use crate::tensor::weight_bytes;
@@ -42,7 +42,7 @@ impl Size {
         Self(Dim::Static(value))
     }
 
-    /// The size that a text says, such as `s0*4 + 1`.
+    /// The size in a text, such as `s0*4 + 1`.
     #[staticmethod]
     fn parse(py: Python<'_>, text: &str) -> PyResult<Self> {
         Dim::parse(text).map(Self).map_err(|e| raise(py, &Error::new(Code::BadProgram, e.to_string())))
@@ -242,8 +242,9 @@ fn weights_of(tensor: &Bound<'_, PyAny>) -> PyResult<Weights> {
     let dtype = dtype_named(py, &crate::tensor::dtype_name(tensor)?)?;
     let dims: Vec<i64> = tensor.getattr("shape")?.extract()?;
     let data = weight_bytes(tensor)?;
-    Weights::new(dtype, dims, data)
-        .ok_or_else(|| raise(py, &Error::new(Code::LayerRefused, "the weights are fewer bytes than their sizes say")))
+    Weights::new(dtype, dims, data).ok_or_else(|| {
+        raise(py, &Error::new(Code::LayerRefused, "the weights are fewer bytes than their sizes require"))
+    })
 }
 
 /// The network, lent to one user's converter.
@@ -295,7 +296,7 @@ impl UserNetwork {
         })
     }
 
-    /// Adds a layer, its op in JSON; returns its outputs. `operator` is what the layer is said to come from.
+    /// Adds a layer, its op in JSON; returns its outputs. `operator` is the origin of the layer.
     fn add(&self, py: Python<'_>, op: &str, inputs: Vec<Option<u32>>, operator: &str) -> PyResult<Vec<u32>> {
         let op = parse(py, op)?;
         let inputs: Vec<_> = inputs.into_iter().map(|id| id.map(TensorId)).collect();

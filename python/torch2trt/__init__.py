@@ -73,3 +73,12 @@ __all__ = [
     "trt_version",
 ]
 __all__ += converters.__all__
+
+# Public as well, but not for a star: Python's own modules have these names, or they are documented as modules.
+_NOT_STARRED = ("converters", "export", "inspect", "load")
+
+
+def __dir__() -> list[str]:
+    """The public names: not the modules and helpers that importing them leaves behind."""
+    dunders = (name for name in globals() if name.startswith("__") and name.endswith("__"))
+    return sorted({*__all__, *_NOT_STARRED, *dunders})

@@ -1,4 +1,7 @@
-"""The command line as `python -m torch2trt`; the program `torch2trt` is the same, and starts sooner (`torch2trt_command`)."""
+"""The command line as `python -m torch2trt`.
+
+The program `torch2trt` is the same, and starts sooner (`torch2trt_command`).
+"""
 
 from torch2trt_command import run
 

@@ -72,8 +72,8 @@ def torch2trt(
         input_names: names of the engine's input tensors, in order. Default: those of `forward`'s parameters.
         output_names: names of the engine's output tensors, in order.
         log_level: what is shown on standard error (a `logging` level, or TensorRT's `Logger.Severity`); what TensorRT
-            itself says from `logging.DEBUG` on.
-        fp16_mode: compute in float16 where that is safe. The report says what stays float32, and why.
+            itself logs from `logging.DEBUG` on.
+        fp16_mode: compute in float16 where that is safe. The report lists what stays float32, and why.
         max_workspace_size: bytes of device memory that a layer may use while it runs.
         strict_type_constraints: accepted; every network is strongly typed.
         keep_network: keep the network, for `model_trt.network`.
@@ -91,7 +91,8 @@ def torch2trt(
         target: GPU to build for, such as "sm_89". Default: the GPU of this machine. Naming one needs no GPU.
         optimization_level: 0 (build fast) to 5 (search long).
         avg_timing_iterations: how often TensorRT times each tactic. Default: 8.
-        build_threads: threads of a TensorRT build. Default: one, as TensorRT has it; all cores where 8.6 is refused kernels.
+        build_threads: threads of a TensorRT build. Default: one, as TensorRT has it; all cores where 8.6 is refused
+            kernels.
         tactic_sources: where TensorRT takes tactics from: names ("CUBLAS", "CUBLAS_LT", "CUDNN",
             "EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS") or values of TensorRT's `TacticSource`. Default: TensorRT's
             own choice, without those whose libraries are not there.
@@ -118,13 +119,14 @@ def torch2trt(
             any characters and `?` for one.
         int8_mode: convolutions and products with constant weights read int8. See docs/int8.md.
         int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
-            each the inputs of one call. Default: the sample inputs, which tell little.
-        int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default: `ENTROPY_CALIBRATION_2`.
-        fallback: run in PyTorch what does not convert, and the rest in engines; the report lists the parts, and why each call
-            of a part in PyTorch is there. See docs/fallback.md.
+            each the inputs of one call. Default: the sample inputs, which represent few values.
+        int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default:
+            `ENTROPY_CALIBRATION_2`.
+        fallback: run in PyTorch what does not convert, and the rest in engines; the report lists the parts, and why
+            each call of a part in PyTorch is there. See docs/fallback.md.
         run_in_pytorch: modules that run in PyTorch: paths such as "roi_heads" or "layers.*.router". Implies `fallback`.
-        min_layers: with `fallback`, an engine of fewer operator calls joins the parts in PyTorch around it. Views do not
-            count; a convolution or matrix multiplication is enough for an engine.
+        min_layers: with `fallback`, an engine of fewer operator calls joins the parts in PyTorch around it. Views do
+            not count; a convolution or matrix multiplication is enough for an engine.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:

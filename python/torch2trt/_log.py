@@ -1,7 +1,8 @@
 """The package's log: one logger, shown on standard error unless the application configured logging itself.
 
-TensorRT's own messages go to `torch2trt.tensorrt`, ONNX Runtime's to `torch2trt.onnxruntime`. Their errors are raised and
-TensorRT's warnings stand in the report anyway, so both are shown only to those who ask for debugging. This file must not know what is logged.
+TensorRT's own messages go to `torch2trt.tensorrt`, ONNX Runtime's to `torch2trt.onnxruntime`. Their errors are raised
+and TensorRT's warnings stand in the report anyway, so both are shown only to those who ask for debugging. This file
+must not know what is logged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What each argument of `torch2trt` accepts, checked before anything else happens.
 
-Every value is either returned in the form that the other stages expect, or rejected with the name of the argument, what was
-given, and what to give instead.
+Every value is either returned in the form that the other stages expect, or rejected with the name of the argument, what
+was given, and what to give instead.
 
 This file must not know what the arguments do.
 """
@@ -303,7 +303,8 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments in the form that the other stages expect.
 
     Raises:
-        torch2trt.Error: E0701 for a value that an argument does not take, E0602 for sample inputs by name that are none.
+        torch2trt.Error: E0701 for a value that an argument does not take, E0602 for sample inputs by name that are
+            none.
     """
     return {name: ACCEPTED[name](name, value) if name in ACCEPTED else value for name, value in given.items()}
 

@@ -1,7 +1,7 @@
 """The arguments of a call, checked, and what those of NVIDIA's torch2trt mean here.
 
 Every argument of the original is accepted. Those that TensorRT 11 made meaningless are mapped to what the user meant
-and said once a process, never silently ignored.
+and warned about once a process, never silently ignored.
 
 This file must not know how a model is converted.
 """
@@ -24,9 +24,9 @@ _MAPPED = {
         False,
         "the model is captured by torch.export either way; model_trt.network.save_onnx(path) writes ONNX",
     ),
-    "onnx_opset": (None, "no ONNX file lies between the model and TensorRT; save_onnx chooses the opset"),
+    "onnx_opset": (None, "no ONNX file is between the model and TensorRT; save_onnx chooses the opset"),
     "gpu_fallback": (True, "there is no DLA to fall back from"),
-    "int8_calib_batch_size": (1, "samples are put together to the batch of the inputs"),
+    "int8_calib_batch_size": (1, "samples are assembled to the batch of the inputs"),
     "default_device_type": (None, "engines run on the GPU"),
     "dla_core": (0, "engines run on the GPU"),
     "device_types": (None, "engines run on the GPU"),
@@ -88,7 +88,7 @@ _ELSEWHERE = {
 }
 """Names that other libraries have for what is asked for in another way here."""
 
-_said: set[str] = set()
+_warned: set[str] = set()
 
 
 def log_level(level: Any) -> int:
@@ -211,8 +211,8 @@ def take_legacy(given: dict[str, Any], known: list[str]) -> None:
     for name, value in given.items():
         if name in _MAPPED:
             default, meaning = _MAPPED[name]
-            if _asks(value, default) and name not in _said:
-                _said.add(name)
+            if _asks(value, default) and name not in _warned:
+                _warned.add(name)
                 logger.warning("%s has no effect: %s", name, meaning)
         else:
             raise error("E0701", f"torch2trt() has no argument `{name}`", _nearest(name, known))

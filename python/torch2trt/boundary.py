@@ -1,8 +1,8 @@
 """Dtypes and devices that a model has and engines do not: cast and copied on the way in, cast on the way out.
 
-float64 is computed in float32, int16 and int8 in int32, and a complex number is a pair of float32 on an axis of its own at the
-end. Tensors that the model takes in host memory are copied to the engine's GPU. Everything else passes as it is, so that a
-wrong dtype or device is the engine's error.
+float64 is computed in float32, int16 and int8 in int32, and a complex number is a pair of float32 on an axis of its own
+at the end. Tensors that the model takes in host memory are copied to the engine's GPU. Everything else passes as it is,
+so that a wrong dtype or device is the engine's error.
 
 This file must not know how an engine runs.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 
-_CARRIED = {
+_COMPUTE_DTYPES = {
     "float64": torch.float32,
     "int16": torch.int32,
     "int8": torch.int32,
@@ -25,7 +25,7 @@ _CARRIED = {
 
 def differs(dtypes: Sequence[str | None]) -> bool:
     """Whether any tensor needs a cast."""
-    return any(dtype in _CARRIED for dtype in dtypes)
+    return any(dtype in _COMPUTE_DTYPES for dtype in dtypes)
 
 
 def to_engine(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> list[torch.Tensor]:
@@ -36,12 +36,12 @@ def to_engine(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> 
 
 
 def _to_engine(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
-    carried = _CARRIED.get(dtype)
-    if carried is None or tensor.is_complex() != carried.is_complex:
+    compute = _COMPUTE_DTYPES.get(dtype)
+    if compute is None or tensor.is_complex() != compute.is_complex:
         return tensor
     if tensor.is_complex():
-        return torch.view_as_real(tensor.to(carried).resolve_conj().resolve_neg())
-    return tensor.to(carried) if tensor.dtype is getattr(torch, dtype) else tensor
+        return torch.view_as_real(tensor.to(compute).resolve_conj().resolve_neg())
+    return tensor.to(compute) if tensor.dtype is getattr(torch, dtype) else tensor
 
 
 def to_device(tensors: Sequence[torch.Tensor], host: Sequence[int], device: str) -> list[torch.Tensor]:
@@ -61,10 +61,10 @@ def to_model(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> l
 
 
 def _to_model(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
-    carried = _CARRIED.get(dtype)
-    if carried is None:
+    compute = _COMPUTE_DTYPES.get(dtype)
+    if compute is None:
         return tensor
-    if carried.is_complex and not tensor.is_complex():
+    if compute.is_complex and not tensor.is_complex():
         tensor = torch.view_as_complex(tensor.contiguous())
     return tensor.to(getattr(torch, dtype))
 

@@ -32,7 +32,7 @@ def keep_builder(device: Any = None, tensorrt: str | None = None, target: str | 
     Raises:
         torch2trt.Error: E0301 without TensorRT, E0604 without the GPU.
     """
-    kept = _core.KeptBuilder({**load_options(device=device, tensorrt=tensorrt), "target": target})
+    kept = _core.RetainedBuilder({**load_options(device=device, tensorrt=tensorrt), "target": target})
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
 """Models whose Python code decides by the values of tensors: Python runs that code, and engines the modules inside.
 
 torch.export captures one way through `if x.sum() > 0` or a loop that data end, so such a model is not captured as a
-whole. Its sub-modules are converted one by one, for the shapes that calls on the samples give them, and take the place of the
-originals in a copy of the model's structure. A call that does not fit an engine runs the original.
+whole. Its sub-modules are converted one by one, for the shapes that calls on the samples give them, and take the place
+of the originals in a copy of the model's structure. A call that does not fit an engine runs the original.
 
 This file must not know graphs.
 """
@@ -112,7 +112,7 @@ def by_modules(
 
 
 def _recorded(module: nn.Module, inputs: InputTree, sampled: Samples) -> tuple[dict[int, _Calls], Any]:
-    """The calls of each sub-module on the samples and at the ends of the ranges, and the model's result for the samples."""
+    """Each sub-module's calls on the samples and at the ends of the ranges, and the model's result for the samples."""
     recorded: dict[int, _Calls] = {}
     hooks = [part.register_forward_pre_hook(_recorder(recorded), with_kwargs=True) for part in module.modules()]
     try:

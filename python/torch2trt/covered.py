@@ -74,7 +74,7 @@ def coverage(
             raise error("E0701", f"{names}: arguments of coverage with `fallback` only", "add fallback=True")
         sampled = collect(module, inputs, kwargs, ShapeOptions(dynamic_shapes=dynamic_shapes))
         captured, program = captured_program(module, sampled, _core.ProgressBar(False))
-        return Coverage(listed(program.coverage(), captured.kept))
+        return Coverage(listed(program.coverage(), captured.opaque_calls))
     known = defaults()
     given = {name: value for name, value in arguments.items() if name in known}
     legacy = {name: value for name, value in arguments.items() if name not in known}

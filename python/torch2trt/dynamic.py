@@ -1,4 +1,4 @@
-"""Ranges of input shapes: from min/opt/max shapes, a data set or a largest batch, to what torch.export is told.
+"""Ranges of input shapes: from min/opt/max shapes, a data set or a largest batch, to the arguments of torch.export.
 
 An axis whose smallest and largest sizes differ becomes dynamic; torch.export finds out which dynamic axes are one
 symbol. It also takes sizes of 0 and 1 for constants, so the sample that is exported has at least 2 there.
@@ -44,8 +44,8 @@ class Ranges:
 class ShapeOptions:
     """The arguments of `torch2trt` that determine which sizes the engine accepts.
 
-    `min_shapes`, `opt_shapes` and `max_shapes` are each None; one shape an input, nested as the inputs are or flat; a dict
-    of shapes by input name, where those left out keep the sample's; or a list of such for several profiles.
+    `min_shapes`, `opt_shapes` and `max_shapes` are each None; one shape an input, nested as the inputs are or flat; a
+    dict of shapes by input name, where those left out have the sample's sizes; or a list of such for several profiles.
     """
 
     min_shapes: Any = None
@@ -103,7 +103,9 @@ def profiles_from(
     Raises:
         torch2trt.Error: E0307 where ranges do not fit the samples or are out of order.
     """
-    given = {end: _profiles(f"{end}_shapes", getattr(options, f"{end}_shapes"), names, own) for end in ("min", "opt", "max")}
+    given = {
+        end: _profiles(f"{end}_shapes", getattr(options, f"{end}_shapes"), names, own) for end in ("min", "opt", "max")
+    }
     batch = None if options.max_batch_size is None else _size(options.max_batch_size)
     made = _core.shape_profiles(_Requested(names, own, **given, data_set=data_set, max_batch_size=batch))
     return [Ranges(*([tuple(shape) for shape in end] for end in ends)) for ends in made]
@@ -121,7 +123,8 @@ def _leaves(given: Any, names: list[str], own: list[Shape]) -> list[Shape] | Non
         unknown = [name for name in given if name not in names]
         if unknown:
             near = difflib.get_close_matches(str(unknown[0]), names, n=1) or names
-            raise error("E0307", f"there is no input `{unknown[0]}` to give a shape for", f"did you mean {_listed(near)}?")
+            found = f"there is no input `{unknown[0]}` to give a shape for"
+            raise error("E0307", found, f"did you mean {_listed(near)}?")
         return [_shape(given.get(name, shape)) for name, shape in zip(names, own)]
     flat = pytree.tree_leaves([given] if _is_shape(given) else given, is_leaf=_is_shape)
     shapes = [_shape(leaf) for leaf in flat if _is_shape(leaf)]
@@ -144,14 +147,16 @@ def _profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> lis
     try:
         return _given_profiles(label, given, names, own)
     except RecursionError:
-        raise error("E0307", f"{label} contains itself", f"give one shape for each input, such as {label}={own}") from None
+        advice = f"give one shape for each input, such as {label}={own}"
+        raise error("E0307", f"{label} contains itself", advice) from None
 
 
 def _given_profiles(label: str, given: Any, names: list[str], own: list[Shape]) -> list[list[Shape]]:
     one = _leaves(given, names, own)
     if one is not None:
         return [one]
-    several = [None if _is_shape(part) else _leaves(part, names, own) for part in given] if isinstance(given, (list, tuple)) else []
+    parts = given if isinstance(given, (list, tuple)) else []
+    several = [None if _is_shape(part) else _leaves(part, names, own) for part in parts]
     profiles = [profile for profile in several if profile is not None]
     if not profiles or len(profiles) < len(several):
         raise error(
@@ -167,7 +172,7 @@ def _listed(names: list[str]) -> str:
 
 
 def resized(tensor: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """A tensor of another shape with the tensor's own elements, repeated or cut along each axis; zeros where it has none."""
+    """A tensor of another shape with the tensor's elements, repeated or cut along each axis; zeros if it has none."""
     if not tensor.numel():
         return tensor.new_zeros(shape)
     for axis, size in enumerate(shape):
@@ -184,7 +189,8 @@ def export_samples(samples: list[torch.Tensor], profiles: list[Ranges]) -> list[
     for index, best in enumerate(first.best):
         dynamic = dynamic_axes(profiles, index)
         top = [max(p.maximum[index][axis] for p in profiles) for axis in range(len(best))]
-        shapes.append(tuple(max(size, min(2, top[axis])) if axis in dynamic else size for axis, size in enumerate(best)))
+        sizes = (max(size, min(2, top[axis])) if axis in dynamic else size for axis, size in enumerate(best))
+        shapes.append(tuple(sizes))
     return [resized(sample, shape) for sample, shape in zip(samples, shapes)]
 
 
@@ -244,12 +250,13 @@ def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_sh
 
 
 def other_shapes(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[list[Shape]]:
-    """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with sizes
-    that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
+    """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with
+    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
     differing, outside = ([list(sample.shape) for sample in samples] for _ in range(2))
     for index, dims in enumerate(_at_tensors(arguments, dynamic_shapes)):
         for axis, dim in _by_axis(dims):
-            if isinstance(axis, int) and -samples[index].dim() <= axis < samples[index].dim() and _kind(dim) in _DYNAMIC:
+            rank = samples[index].dim()
+            if isinstance(axis, int) and -rank <= axis < rank and _kind(dim) in _DYNAMIC:
                 size, high = samples[index].shape[axis], getattr(dim, "max", None)
                 differing[index][axis] = size + 1 if _takes(dim, size + 1) else size - 1
                 outside[index][axis] = high + 1 if isinstance(high, int) and high < 4 * size + 8 else 1
@@ -260,7 +267,7 @@ _DYNAMIC = ("AUTO", "DYNAMIC", "Dim", "DerivedDim")
 
 
 def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
-    """What `dynamic_shapes` says of each tensor, in flattened order; None where it says nothing."""
+    """What `dynamic_shapes` has for each tensor, in flattened order; None where it has nothing."""
     if isinstance(value, torch.Tensor):
         yield dims
         return
@@ -280,7 +287,7 @@ def _by_axis(dims: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _kind(dim: Any) -> str:
-    """"AUTO", "STATIC" or "DYNAMIC"; otherwise the name of its class: "Dim", "DerivedDim", "int"."""
+    """`"AUTO"`, `"STATIC"` or `"DYNAMIC"`; otherwise the name of its class: `"Dim"`, `"DerivedDim"`, `"int"`."""
     hint = getattr(dim, "type", dim)  # the hint itself before torch 2.7
     return getattr(hint, "name", None) or type(dim).__name__.lstrip("_")
 
@@ -294,7 +301,7 @@ def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tup
     """Compares what was asked for with what torch.export found out about the model.
 
     Args:
-        program: what was captured; its dims say which axes stayed dynamic, its symbols in which range.
+        program: what was captured; its dims show which axes stayed dynamic, its symbols in which range.
         profiles: what was asked for.
         places: the line of the model that fixed an axis of an input or limited it, where that is known.
 
@@ -312,13 +319,15 @@ def check_captured(program: Program, profiles: list[Ranges], places: Mapping[tup
             if allowed:
                 place = places.get((given.name, axis))
                 at = f", because of {place}" if place else ""
-                wrong.append(f"input `{given.name}`, axis {axis}: {low}..{high} was asked for, the model allows {allowed}{at}")
+                wrong.append(
+                    f"input `{given.name}`, axis {axis}: {low}..{high} was asked for, the model allows {allowed}{at}"
+                )
     if wrong:
         raise error(
             "E0307",
             "the model does not allow every size that was asked for\n  " + "\n  ".join(wrong),
-            "give these axes the sizes that the model allows, or write the model without the fixed size: x.shape[0] for "
-            "len(x) and int(x.size(0))",
+            "give these axes the sizes that the model allows, or write the model without the fixed size: x.shape[0] "
+            "for len(x) and int(x.size(0))",
         )
     _check_shared(program, profiles)
 
@@ -347,7 +356,7 @@ def _check_shared(program: Program, profiles: list[Ranges]) -> None:
                 if asked != range_:
                     raise error(
                         "E0307",
-                        f"axis {other} of `{name}` and axis {axis} of `{given.name}` are one size in the model, but were "
-                        f"given the (min, opt, max) sizes {range_} and {asked}",
+                        f"axis {other} of `{name}` and axis {axis} of `{given.name}` are one size in the model, but "
+                        f"were given the (min, opt, max) sizes {range_} and {asked}",
                         "give both the same sizes",
                     )

@@ -159,10 +159,12 @@ def _index(device: Any) -> int:
             else torch.device("cuda" if device is None else device)
         )
     except Exception as refused:  # what torch raises differs from value to value
-        raise rejected("device", given, 'give device="cuda:0", say, or leave it out') from refused
+        raise rejected("device", given, 'give a GPU such as device="cuda:0", or leave it out') from refused
     if device.type != "cuda":
         raise error(
-            "E0701", f"`device` is {device}, and TensorRT runs on GPUs", 'give device="cuda:0", say, or leave it out'
+            "E0701",
+            f"`device` is {device}, and TensorRT runs on GPUs",
+            'give a GPU such as device="cuda:0", or leave it out',
         )
     if device.index is not None:
         return device.index

@@ -1,7 +1,7 @@
 """How large the tensors of a captured program are at given input shapes, before any of them is allocated.
 
-A range such as `max_batch_size=10**9` must not allocate samples of that size: `Footprint` evaluates the symbolic sizes of
-the program, `check_ranges` rejects ranges that no engine can hold, and `cut` limits a profile to shapes at which a
+A range such as `max_batch_size=10**9` must not allocate samples of that size: `Footprint` evaluates the symbolic sizes
+of the program, `check_ranges` rejects ranges that no engine can hold, and `cut` limits a profile to shapes at which a
 comparison fits in memory.
 
 This file must not know how models are captured or compared.
@@ -216,8 +216,8 @@ def _longest(profile: Ranges, fits: Fits, aligned: bool) -> int:
 
 
 def _at_most(profile: Ranges, longest: int, aligned: bool) -> list[Shape]:
-    """The largest shapes with no axis longer than this, as far as the smallest shapes allow. Aligned sizes are multiples
-    of what divides the best and the largest size, since models may require multiples."""
+    """The largest shapes with no axis longer than this, as far as the smallest shapes allow. Aligned sizes are
+    multiples of what divides the best and the largest size, since models may require multiples."""
 
     def size(low: int, best: int, high: int) -> int:
         taken = min(high, max(low, longest))

@@ -88,8 +88,8 @@ def _same(sample: torch.Tensor, _: torch.Generator) -> torch.Tensor:
 
 
 def _float(sample: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """Mixtures of the sample's own rows, moved towards its smallest value, so that sums and means change as well; sorted
-    where the sample is. A constant c gets values between c / 2 and c, zeros get values up to 1.
+    """Mixtures of the sample's own rows, moved towards its smallest value, so that sums and means change as well;
+    sorted where the sample is. A constant c gets values between c / 2 and c, zeros get values up to 1.
     """
     values = sample.double()
     if not bool(values.isfinite().all()):
@@ -124,8 +124,8 @@ def _bool(sample: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 def _moved(sample: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     """The sample's own values in another order along its longest axis along which they differ.
 
-    Rows move as a whole, so that columns of different meaning keep their values. On a GPU, where an index that is out of
-    range ends the process, only the first axis is taken. Sorted values stay: they are offsets, or boundaries.
+    Rows move as a whole, so that columns of different meaning keep their values. On a GPU, where an index that is out
+    of range ends the process, only the first axis is taken. Sorted values stay: they are offsets, or boundaries.
     """
     axes = range(min(sample.dim(), 1) if sample.is_cuda else sample.dim())
     varied = [axis for axis in axes if not _is_constant(sample, axis)]

@@ -1,8 +1,8 @@
 """What a model decided by sizes when it was captured, and at which sizes it would decide otherwise.
 
 `if x.shape[1] % 4 == 0` is decided once, for the sample. torch.export notes such decisions as guards. Many mean nothing
-(is a size other than 1?), and some change what the model computes, so a guard that fails somewhere in the range asked for
-is no error: it is a size to compare at.
+(is a size other than 1?), and some change what the model computes, so a guard that fails somewhere in the range asked
+for is no error: it is a size to compare at.
 
 This file must not know how engines are made or compared.
 """
@@ -37,7 +37,7 @@ class Guards:
     def failing(self, shapes: list[Shape]) -> str | None:
         """A guard that fails at these shapes of the inputs, as the model could have it; None where all hold."""
         failing = self._failing(shapes)
-        return self._said(failing) if failing else None
+        return self._described(failing) if failing else None
 
     def elsewhere(self, profiles: list[Ranges]) -> Iterator[tuple[list[Shape], str]]:
         """Shapes within the profiles at which guards fail, and one that does: a few, for as many guards as can be."""
@@ -51,7 +51,7 @@ class Guards:
             shapes = [tuple(sizes.get(dim, dim) for dim in shape) for shape in dims]
             if failing := self._failing(shapes) - seen:
                 seen |= failing
-                yield shapes, self._said(failing)
+                yield shapes, self._described(failing)
                 cases += 1
                 if cases == _CASES:
                     return
@@ -70,8 +70,8 @@ class Guards:
                 continue
         return found
 
-    def _said(self, failing: set[int]) -> str:
-        """`(x.shape[1] % 4) == 0` for `(L['x'].size()[1] % 4) == 0`; the shortest says it best."""
+    def _described(self, failing: set[int]) -> str:
+        """`(x.shape[1] % 4) == 0` for `(L['x'].size()[1] % 4) == 0`; the shortest is used."""
 
         def size(match: re.Match[str]) -> str:
             name = ".".join(re.findall(r"[\w ]+", match[1]))

@@ -28,7 +28,7 @@ from .report import Report
 
 
 def _is_read(weight: torch.Tensor, addresses: list[int]) -> bool:
-    """Whether one of these addresses, which are in order, is in a weight's memory. A part of a weight may be read alone."""
+    """Whether one of these sorted addresses is in a weight's memory. A part of a weight may be read alone."""
     start = weight.data_ptr()
     first = bisect_left(addresses, start)
     return first < len(addresses) and addresses[first] < start + max(weight.nbytes, 1)
@@ -88,7 +88,7 @@ class TRTModule(torch.nn.Module):
     def become(self, engine: Engine, weights: list[torch.Tensor]) -> None:
         """Runs this engine from now on; `weights` are the model's, some of which it may read where they are."""
         addresses = sorted(engine.borrowed)
-        # Their version counters tell when somebody wrote to them.
+        # Their version counters change with each write.
         borrowed = [weight for weight in weights if not weight.is_inference() and _is_read(weight, addresses)]
         self.engine, self._borrowed = engine, [(weight, weight._version) for weight in borrowed]
 
@@ -130,7 +130,7 @@ class TRTModule(torch.nn.Module):
 
     @property
     def partitions(self) -> list[Partition]:
-        """The engines and the parts in PyTorch, in the order in which they run; empty where one engine runs everything."""
+        """The engines and the parts in PyTorch, in the order of execution; empty where one engine runs everything."""
         return self.report.partitions
 
     @property
@@ -179,7 +179,8 @@ class TRTModule(torch.nn.Module):
         Args:
             tensors: one for each of `input_names`.
             out: tensors of the outputs' shapes to write to, one for each of `output_names`. The engine writes to
-                contiguous ones of its own dtypes and device that overlap no other tensor of the call; others are copied to.
+                contiguous ones of its own dtypes and device that overlap no other tensor of the call; others are copied
+                to.
 
         Returns:
             `out`, or new tensors.
@@ -239,7 +240,8 @@ class TRTModule(torch.nn.Module):
         """Writes an engine file: everything that `torch2trt.load(path)` needs, in a process that never saw the model.
 
         Raises:
-            torch2trt.Error: E0605 where the file cannot be written, or the inputs have a structure with no written form.
+            torch2trt.Error: E0605 where the file cannot be written, or the inputs have a structure with no written
+                form.
         """
         path = _checked_path(path, "save", "an engine file")
         self._saved().save(self._description(), path)

@@ -119,7 +119,7 @@ def _reject_plugins(program: _core.Program, calls: Calls) -> None:
     Raises:
         torch2trt.Error: E0203 with their nodes, where a part has some.
     """
-    plugins = {index: calls.plugins[key] for index, key in program.kept_calls() if key in calls.plugins}
+    plugins = {index: calls.plugins[key] for index, key in program.opaque_calls() if key in calls.plugins}
     if plugins:
         failed = error("E0203", f"the CPU engine runs no plugins ({', '.join(sorted({*plugins.values()}))})")
         failed.nodes = [*plugins]

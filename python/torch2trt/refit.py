@@ -63,7 +63,7 @@ def _alike(engine: Engine, old: Engine) -> Engine:
 
 
 def _recorded(made: TRTModule) -> dict[str, Any]:
-    """What an engine file tells of the arguments, and what it was loaded with."""
+    """What an engine file records of the arguments, and what it was loaded with."""
     options = {**made.report.options, **made.run_options}
     half, _ = options.pop("half", None), options.pop("trusted", None)
     return {**options, "fp16_mode": half == "float16", "bf16_mode": half == "bfloat16", "progress": False}

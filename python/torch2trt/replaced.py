@@ -1,8 +1,8 @@
 """What remains of a module after its conversion: its attributes, sub-modules and methods, without the weights.
 
 A converted module is often put back into a larger model, which reads attributes of the part: `encoder.config`,
-`encoder.conv1.stride`, `layer.weight.dtype`. Such reads go to a copy of the original module. Its tensors have a shape, a
-dtype and a device, but no memory: computing with them is an error.
+`encoder.conv1.stride`, `layer.weight.dtype`. Such reads go to a copy of the original module. Its tensors have a shape,
+a dtype and a device, but no memory: computing with them is an error.
 
 This file must not know how modules are converted or run.
 """
@@ -38,7 +38,8 @@ class Weightless(torch.Tensor):
             return args[0]
         raise error(
             "E0604",
-            f"{function} is called with a weight of a module that was converted: the converted module does not keep weights",
+            f"{function} is called with a weight of a module that was converted: the converted module does not keep "
+            "weights",
             "call the converted module itself, or keep the original module and call that: original = model.part",
         )
 

@@ -67,13 +67,13 @@ class Samples:
         ]
 
     def settle(self, captured: Captured) -> None:
-        """Makes a profile of torch.export's Dims, where those said which sizes there are."""
+        """Makes a profile of torch.export's Dims, where those gave the sizes."""
         if self.dynamic_shapes is not None and not self.profiles:
             self.profiles = _from_dims(captured, [tuple(sample.shape) for sample in self.given.samples])
 
     def others(self) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-        """Calls of other sizes than those to capture with: the largest, then ones that differ from these on every dynamic
-        axis.
+        """Calls of other sizes than those to capture with: the largest, then ones that differ from these on every
+        dynamic axis.
 
         The sizes of the second avoid 2 where they can: torch.export takes a size that is not 2 for one of at least 3.
         """
@@ -100,7 +100,7 @@ class Samples:
         module, given = as_module(module), self.given
         try:
             with preserved(module, values=True), torch.no_grad():
-                settle_mode(module, say=False)
+                settle_mode(module, warn=False)
                 args, kwargs = given.rebuild([sample.detach().clone() for sample in given.samples])
                 module(*args, **kwargs)
         except Exception:  # the user's code may raise anything
@@ -116,10 +116,11 @@ class Samples:
         cause = failed.__cause__ or failed
         return error(
             "E0307",
-            f"the model runs at the sample's shapes {shapes[0]}, but fails in PyTorch at {shapes[1]}, which the ranges include"
+            f"the model runs at the sample's shapes {shapes[0]}, but fails in PyTorch at {shapes[1]}, which the "
+            "ranges include"
             f"\n  {one_line(cause)}{place_of(cause)}",
-            f"this line fixes {' and '.join(fixed)}: write it with the input's own size, such as x.view(x.shape[0], ...), or "
-            "convert without max_batch_size and without min_shapes and max_shapes",
+            f"this line fixes {' and '.join(fixed)}: write it with the input's own size, such as x.view(x.shape[0], "
+            "...), or convert without max_batch_size and without min_shapes and max_shapes",
         )
 
     def cases(self, captured: Captured, profiles: list[Ranges]) -> Iterator[tuple[str, list[torch.Tensor], bool]]:
@@ -184,7 +185,8 @@ def _check_parts(module: torch.nn.Module) -> None:
         if isinstance(part, TRTModule):
             raise error(
                 "E0601",
-                f"{f'`{path}`' if path else 'the model'} is a converted module: it holds an engine, and no PyTorch code to capture",
+                f"{f'`{path}`' if path else 'the model'} is a converted module: it holds an engine, and no PyTorch "
+                "code to capture",
                 "convert the original module"
                 + (f", or put it back into the model first: model.{path} = original" if path else ""),
             )

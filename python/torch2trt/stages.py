@@ -63,7 +63,7 @@ def _capture(conversion: Conversion) -> _core.Program:
     conversion.captured, program = captured_program(conversion.module, conversion.sampled, conversion.bar, to_cut)
     captured, profiles = conversion.captured, conversion.sampled.profiles
     report.nodes, report.traced_because = program.node_count, captured.traced_because
-    conversion.operators = listed(program.coverage(), captured.kept)
+    conversion.operators = listed(program.coverage(), captured.opaque_calls)
     report.operators = {overload: calls for overload, calls, _ in conversion.operators}
     check_ranges(captured.program, profiles, "cpu")
     _choose(conversion, captured.inputs.samples)

@@ -1,7 +1,8 @@
 """The original's import path of the call, the converters' tools and the classes around them.
 
 Nothing is defined here: `_convert.py` has the call, `converters/` the tools, `dataset.py`, `flattener.py` and
-`module.py` the classes. `np`, `torch` and `trt` are here because scripts take them from here with a star. The package's attribute of the same name is the function, as it was in the original.
+`module.py` the classes. `np`, `torch` and `trt` are here because scripts take them from here with a star. The package's
+attribute of the same name is the function, as it was in the original.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The trees of a model's inputs and outputs as JSON, for engine files.
 
 What is written is plain data: whoever wrote the file, reading it imports nothing, and runs no code but that of classes
-that are registered in pytree already. A return type whose class is not there where the file is read becomes a dictionary
-of the outputs by name.
+that are registered in pytree already. A return type whose class is not there where the file is read becomes a
+dictionary of the outputs by name.
 
 This file must not know what an engine is.
 """
@@ -132,7 +132,7 @@ def _outputs_to_json(tree: OutputTree) -> dict[str, Any]:
     data: dict[str, Any] = {"leaves": [_leaf_to_json(leaf) for leaf in tree.leaves], "dtypes": list(tree.dtypes)}
     try:
         data["spec"] = _spec_to_json(tree.spec)
-    except Exception as problem:  # as above; the outputs can still be told by name
+    except Exception as problem:  # as above; the outputs can still be returned by name
         logger.warning("the return type has no written form (%s): the loaded engine returns a dictionary", problem)
     return data
 
@@ -202,7 +202,7 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
 
 
 def _skeleton(data: Any) -> Any:
-    """A value of the structure that was written, with an empty tensor for every leaf: caches look at what they are given."""
+    """A value of the written structure, with an empty tensor for every leaf: caches look at what they are given."""
     if data is None:
         return torch.empty(1, 0, 0, 0)
     ((kind, content),) = data.items()
@@ -301,7 +301,7 @@ def _leaf_from_json(data: dict[str, Any]) -> Leaf:
 
 
 def _value_to_json(value: Any) -> Any:
-    """Plain values as they are; what JSON lacks as an object with one key that says what it is."""
+    """Plain values as they are; what JSON lacks as an object with one key, its type."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):

@@ -30,13 +30,13 @@ _FIXED_HELP = (
 )
 
 _CONDITION_HELP = (
-    "convert with trained weights and inputs on which these values differ by more than rounding, or pass verify=False and "
-    "measure the accuracy of the task"
+    "convert with trained weights and inputs on which these values differ by more than rounding, or pass verify=False "
+    "and measure the accuracy of the task"
 )
 
 _HALF_HELP = (
-    "keep the modules that compute these values in float32 (keep_fp32), or pass verify=False and measure the accuracy of "
-    "the task"
+    "keep the modules that compute these values in float32 (keep_fp32), or pass verify=False and measure the accuracy "
+    "of the task"
 )
 
 _RANDOM_HELP = "pass the random numbers as an input, or pass verify=False"
@@ -68,7 +68,7 @@ def _tensors(captured: Captured, value: Any, inputs: list[torch.Tensor]) -> _Exp
     if any(leaf.is_runtime for _, leaf in leaves):
         expected = _Expected(torch.as_tensor(item) for item, leaf in leaves if leaf.is_runtime)
     else:
-        expected = _Expected(torch.as_tensor(size) for size in _carried(captured, inputs))
+        expected = _Expected(torch.as_tensor(size) for size in _number_outputs_at(captured, inputs))
     for item, leaf in leaves:
         found = leaf.constant.value(inputs) if leaf.is_size else leaf.constant
         if isinstance(item, _NUMBERS) and isinstance(found, _NUMBERS) and item != found and item == item:
@@ -79,16 +79,28 @@ def _tensors(captured: Captured, value: Any, inputs: list[torch.Tensor]) -> _Exp
 _NUMBERS = (bool, int, float)
 
 
-def _carried(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
+def _number_outputs_at(captured: Captured, inputs: list[torch.Tensor]) -> list[int]:
     """The size that an engine gives whose model returns sizes only: that of the first symbol of its inputs, or 1."""
     if captured.outputs.names and not captured.program.symbols:
         return [1]
-    dims = ((dim, size) for given, tensor in zip(captured.program.inputs, inputs) for dim, size in zip(given.dims, tensor.shape))
-    return [next(size for dim, size in dims if dim == captured.program.symbols[0].name)] if captured.outputs.names else []
+    dims = (
+        (dim, size)
+        for given, tensor in zip(captured.program.inputs, inputs)
+        for dim, size in zip(given.dims, tensor.shape)
+    )
+    return (
+        [next(size for dim, size in dims if dim == captured.program.symbols[0].name)] if captured.outputs.names else []
+    )
 
 
 def _called(
-    module: Any, captured: Captured, args: Any, kwargs: dict[str, Any], label: str, tensors: list[torch.Tensor], advise: bool
+    module: Any,
+    captured: Captured,
+    args: Any,
+    kwargs: dict[str, Any],
+    label: str,
+    tensors: list[torch.Tensor],
+    advise: bool,
 ) -> Any:
     """The outputs of the model. The smallest sizes that work are searched to `advise` only: that runs it many times."""
     try:
@@ -106,10 +118,13 @@ def _called(
 
 def _suspects(captured: Captured) -> str | None:
     """What to look at first where the user's own converters took part."""
-    names = dict.fromkeys(kept.method.name for kept in captured.kept.values())
+    names = dict.fromkeys(call.method.name for call in captured.opaque_calls.values())
     if not names:
         return None
-    return f"look at your own converters first, which made parts of the network: {', '.join(names)}; verify=False skips the comparison"
+    made = ", ".join(names)
+    return (
+        f"look at your own converters first, which made parts of the network: {made}; verify=False skips the comparison"
+    )
 
 
 def check(
@@ -147,7 +162,9 @@ def check(
         made.report.difference.update(found)
 
 
-def check_elsewhere(module: torch.nn.Module, made: Any, captured: Captured, tensors: list[torch.Tensor], decision: str) -> None:
+def check_elsewhere(
+    module: torch.nn.Module, made: Any, captured: Captured, tensors: list[torch.Tensor], decision: str
+) -> None:
     """Runs both where the model decides otherwise; where the model does not run, there is nothing to compare.
 
     Raises:
@@ -173,7 +190,11 @@ def check_fresh(module: torch.nn.Module, made: Any, captured: Captured) -> None:
     report = made.report
     reason = "no value of the sample inputs can be changed"
     # What int8 and float16 can hold was found out on the samples: other magnitudes would be another question.
-    ways = () if report.int8_layers else proposals([sample.detach() for sample in captured.inputs.samples], not report.half)
+    ways = (
+        ()
+        if report.int8_layers
+        else proposals([sample.detach() for sample in captured.inputs.samples], not report.half)
+    )
     if report.int8_layers:
         reason = "the ranges of int8 are those of the calibration"
     for way in ways:
@@ -217,7 +238,9 @@ def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected:
     except Error as wrong:
         if not captured.fixed:
             return wrong
-        read = "\n  ".join(["the model reads numbers out of its inputs, and the engine has those of the samples:", *captured.fixed])
+        read = "\n  ".join(
+            ["the model reads numbers out of its inputs, and the engine has those of the samples:", *captured.fixed]
+        )
         return error("E0702", f"{first_line(wrong)}\n  {read}", _FIXED_HELP)
     return None
 
@@ -232,7 +255,7 @@ def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: li
     def run(inputs: list[torch.Tensor], parameters: dict[str, torch.Tensor]) -> _Expected:
         args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in inputs])
         with preserved(module, values=True), torch.no_grad():
-            settle_mode(module, say=False)
+            settle_mode(module, warn=False)
             if parameters:
                 value = torch.func.functional_call(module, parameters, args, kwargs)
             else:
@@ -273,7 +296,7 @@ def _raise_explained(wrong: Error, why: Cause | None, made: Any) -> None:
 
 @contextmanager
 def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None]:
-    """Says why the two differ, where the model decides by sizes."""
+    """Explains why the two differ, where the model decides by sizes."""
     try:
         yield
     except Error as wrong:
@@ -284,8 +307,8 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
             "E0307",
             "the model decides by sizes, and the engine has what it did at the sample's\n"
             f"  no longer so at shapes {shapes}: {decision}\n  {first_line(wrong)}",
-            "give min and max shapes between which the decision is the same, or convert once for each; verify=False skips "
-            "the comparison",
+            "give min and max shapes between which the decision is the same, or convert once for each; verify=False "
+            "skips the comparison",
         ) from wrong
 
 
@@ -295,7 +318,7 @@ def _expected(
     module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad(), zeros_where_undefined(captured.program):
-        settle_mode(module, say=False)
+        settle_mode(module, warn=False)
         return _tensors(captured, _called(module, captured, args, kwargs, label, tensors, advise), tensors)
 
 
@@ -334,7 +357,9 @@ def _differences(
         torch2trt.Error: E0702 for one that is more than rounding; those of a call.
     """
     if expected.wrong:
-        raise error("E0702", expected.wrong + _at(label), "pass verify=False to skip the comparison, and please report this")
+        raise error(
+            "E0702", expected.wrong + _at(label), "pass verify=False to skip the comparison, and please report this"
+        )
     host, device = captured.inputs.host, made.engine.device
     got = made.run([tensor if k in host else tensor.to(device) for k, tensor in enumerate(tensors)])
     found: dict[str, float] = {}

@@ -42,5 +42,6 @@ def _core() -> Any:
             spec.loader.exec_module(module)
             return module
     sys.exit(
-        "torch2trt: the package torch2trt is not installed as a whole; install it again: pip install --force-reinstall torch2trt"
+        "torch2trt: the package torch2trt is not installed as a whole; install it again: pip install "
+        "--force-reinstall torch2trt"
     )

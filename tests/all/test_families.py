@@ -87,7 +87,9 @@ def yolo(name: str) -> Callable[[], nn.Module]:
         if hasattr(model.model[-1], "export"):
             model.model[-1].export = False
         model = settled(model.eval(), torch.rand(4, 3, 64, 64))
-        return spread(model, 2.0, *(f"cv3.{level}.2" for level in range(3)), *(f"one2one_cv3.{level}.2" for level in range(3)))
+        return spread(
+            model, 2.0, *(f"cv3.{level}.2" for level in range(3)), *(f"one2one_cv3.{level}.2" for level in range(3))
+        )
 
     return make
 
@@ -114,7 +116,8 @@ def backbone(transformers: Any) -> Any:
 
 def hgnet(transformers: Any) -> Any:
     return transformers.HGNetV2Config(
-        hidden_sizes=[16, 24, 32, 48], stem_channels=[3, 8, 16], stage_in_channels=[16, 16, 24, 32], stage_mid_channels=[8, 8, 12, 16],
+        hidden_sizes=[16, 24, 32, 48], stem_channels=[3, 8, 16], stage_in_channels=[16, 16, 24, 32],
+        stage_mid_channels=[8, 8, 12, 16],
         stage_out_channels=[16, 24, 32, 48], stage_num_blocks=[1, 1, 1, 1], stage_numb_of_layers=[2, 2, 2, 2],
         out_features=["stage2", "stage3", "stage4"],
     )  # fmt: skip
@@ -130,14 +133,19 @@ SMALL = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2}
 MODELS = {
     **{
         name: Model(yolo(name), images())
-        for name in ("yolov5nu", "yolov8n", "yolov10n", "yolo11n", "yolo12n", "yolov8n-seg", "yolo11n-seg", "yolov8n-pose", "yolo11n-pose")
+        for name in (
+            "yolov5nu", "yolov8n", "yolov10n", "yolo11n", "yolo12n", "yolov8n-seg", "yolo11n-seg", "yolov8n-pose",
+            "yolo11n-pose",
+        )
     },
     "rt-detr": Model(
-        transformer("RTDetrForObjectDetection", "RTDetrConfig", ("enc_score_head", "class_embed"), backbone_config=backbone, **DETR),
+        transformer("RTDetrForObjectDetection", "RTDetrConfig", ("enc_score_head", "class_embed"),
+                    backbone_config=backbone, **DETR),
         images(),
     ),
     "d-fine": Model(
-        transformer("DFineForObjectDetection", "DFineConfig", ("enc_score_head", "class_embed"), backbone_config=hgnet, **DETR),
+        transformer("DFineForObjectDetection", "DFineConfig", ("enc_score_head", "class_embed"),
+                    backbone_config=hgnet, **DETR),
         images(),
     ),
     "mixtral": Model(
@@ -153,7 +161,8 @@ MODELS = {
     ),
     "vits": Model(
         transformer(
-            "VitsModel", "VitsConfig", vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, ffn_dim=48,
+            "VitsModel", "VitsConfig", vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            ffn_dim=48,
             flow_size=32, spectrogram_bins=33, noise_scale=0.0, noise_scale_duration=0.0, upsample_initial_channel=32,
             depth_separable_channels=2, duration_predictor_filter_channels=32, prior_encoder_num_flows=2,
             posterior_encoder_num_wavenet_layers=2, use_stochastic_duration_prediction=False, speaking_rate=1.0,
@@ -161,7 +170,9 @@ MODELS = {
         tokens(), dynamic=False, unbuilt="data",
     ),
     **{
-        name: Model(lambda name=name: settled(package("timm").create_model(name).eval(), torch.rand(4, 3, 64, 64)), images())
+        name: Model(
+            lambda name=name: settled(package("timm").create_model(name).eval(), torch.rand(4, 3, 64, 64)), images(),
+        )
         for name in ("mobilenetv3_small_050", "efficientnet_b0", "repvgg_a0", "ghostnet_050")
     },
     "diffusers unet": Model(
@@ -189,7 +200,13 @@ def test_family(name: str, dynamic: bool) -> None:
     model, kwargs = entry.make(), dict(entry.kwargs)
     options = {"max_batch_size": BATCH} if dynamic else {}
     model_trt = torch2trt.torch2trt(
-        model, list(entry.inputs(1)), kwargs=kwargs, backend="cpu", target=test_operators.TARGET, progress=False, **options
+        model,
+        list(entry.inputs(1)),
+        kwargs=kwargs,
+        backend="cpu",
+        target=test_operators.TARGET,
+        progress=False,
+        **options,
     )
     for batch in (1, BATCH, 3) if dynamic else (1, 1):
         given = entry.inputs(batch)

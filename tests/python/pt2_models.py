@@ -1,4 +1,4 @@
-"""The models whose archives are read: each shows something that an archive can say.
+"""The models whose archives are read: each shows something that an archive can hold.
 
     module, args, kwargs, dynamic_shapes = CASES["lstm"]()
 
@@ -129,7 +129,17 @@ class Arguments(nn.Module):
         counted = (x > 0).sum(dtype=torch.int32) + x.to(torch.float64).mean().to(torch.int64)
         curved = nn.functional.gelu(x, approximate="tanh") + nn.functional.elu(x, alpha=0.5)
         normed = nn.functional.layer_norm(x, (4,), eps=1e-3) + x.std(dim=1, keepdim=True, correction=0)
-        return masked, picked, padded, rounded, counted, curved, normed, x.new_zeros(2, 3), torch.full_like(x, True, dtype=torch.bool)
+        return (
+            masked,
+            picked,
+            padded,
+            rounded,
+            counted,
+            curved,
+            normed,
+            x.new_zeros(2, 3),
+            torch.full_like(x, True, dtype=torch.bool),
+        )
 
 
 class Sizes(nn.Module):
@@ -204,7 +214,16 @@ class Numbers(nn.Module):
         sized = x * (x.shape[0] * 0.3 + 1.0 / x.shape[0])
         compared = torch.where(x > f, x, torch.full_like(x, larger)) + x.clamp(max=f, min=-2)
         numbers = n, larger + 1
-        return numbers, scaled, sized, compared, x[:, n] * chosen, x.select(1, n) - torch.full((7,), n), x * (f > 0.5), x + math.trunc(f * 3)
+        return (
+            numbers,
+            scaled,
+            sized,
+            compared,
+            x[:, n] * chosen,
+            x.select(1, n) - torch.full((7,), n),
+            x * (f > 0.5),
+            x + math.trunc(f * 3),
+        )
 
 
 class ReadSizes(nn.Module):
@@ -246,7 +265,9 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "weights": lambda: _pt2(Weights(), torch.randn(2, 4)),
     "several": lambda: _pt2(Several(), torch.randn(3, 4)),
-    "arguments": lambda: _pt2(Arguments(), torch.randn(3, 4), torch.rand(3, 4) > torch.tensor([1.0, 0.5, 0.5, 0.5])),  # a row of -inf alone is NaN
+    "arguments": lambda: _pt2(
+        Arguments(), torch.randn(3, 4), torch.rand(3, 4) > torch.tensor([1.0, 0.5, 0.5, 0.5])
+    ),  # a row of -inf alone is NaN
     "sizes": lambda: _pt2(
         Sizes(),
         torch.randn(2, 3, 8, 12),
@@ -254,18 +275,30 @@ CASES: dict[str, Callable[[], Case]] = {
         dynamic_shapes=({0: Dim.DYNAMIC(max=32), 2: _SIDE, 3: _SIDE}, {0: Dim.DYNAMIC(min=3)}),
     ),
     "nested": lambda: _pt2(
-        Nested(), torch.randn(2, 4), {"a": torch.randn(2, 4), "b": [1.5, torch.randn(4)]}, 2.0, mask=torch.ones(4), flag=True
+        Nested(),
+        torch.randn(2, 4),
+        {"a": torch.randn(2, 4), "b": [1.5, torch.randn(4)]},
+        2.0,
+        mask=torch.ones(4),
+        flag=True,
     ),
     "writing": lambda: _pt2(Writing(), torch.randn(2, 4)),
     "memory": lambda: _pt2(Memory(), torch.randn(4, 4)),
     "data": lambda: _pt2(Data(), torch.randn(3, 4)),
     "read_sizes": lambda: _pt2(ReadSizes(), torch.randn(3, 5), torch.tensor([2, 4, 0])),
     "read_sizes_dynamic": lambda: _pt2(
-        ReadSizes(), torch.randn(3, 5), torch.tensor([2, 4, 0]), dynamic_shapes=({0: (rows := Dim.DYNAMIC(min=2, max=9))}, {0: rows})
+        ReadSizes(),
+        torch.randn(3, 5),
+        torch.tensor([2, 4, 0]),
+        dynamic_shapes=({0: (rows := Dim.DYNAMIC(min=2, max=9))}, {0: rows}),
     ),
     "numbers": lambda: _pt2(Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)),
     "numbers_dynamic": lambda: _pt2(
-        Numbers(), torch.randn(5, 7, 7), torch.tensor(2), torch.tensor(0.4), torch.tensor(True),
+        Numbers(),
+        torch.randn(5, 7, 7),
+        torch.tensor(2),
+        torch.tensor(0.4),
+        torch.tensor(True),
         dynamic_shapes=({0: Dim.DYNAMIC(min=4, max=64)}, {}, {}, {}),
     ),
     **{name: (lambda name=name: _built(name)) for name in ("resnet18", "mobilenet_v3_large", "swin_t", "bert", "gpt2")},

@@ -39,4 +39,6 @@ def agree(model, converted, inputs, tolerance=1e-5) -> None:
         expected = pytree.tree_leaves(model(*inputs))
     for e, got in zip(expected, pytree.tree_leaves(converted(*inputs)), strict=True):
         assert e.shape == got.shape and e.dtype == got.dtype
-        assert (e - got).abs().max() <= tolerance * e.abs().max(), f"at {[tuple(x.shape) for x in inputs]}, {inputs[1:2]}"
+        assert (e - got).abs().max() <= tolerance * e.abs().max(), (
+            f"at {[tuple(x.shape) for x in inputs]}, {inputs[1:2]}"
+        )

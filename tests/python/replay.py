@@ -1,6 +1,6 @@
 """Recording and replaying captured programs: how the tests judge them.
 
-`Recorder` stands where the real builder (`torch2trt._core.ProgramBuilder`) would and keeps what it is told.
+`Recorder` stands where the real builder (`torch2trt._core.ProgramBuilder`) would and records what it receives.
 `Replay` runs that, operator by operator, in eager PyTorch. `assert_replays` compares with the model itself.
 
 This file must not know which models or features are tested.
@@ -26,7 +26,7 @@ from torch2trt.capture import Captured
 
 
 class Recorder:
-    """A builder that keeps what it is told, under ids that are unlike those of the records."""
+    """A builder that records what it receives, under ids that are unlike those of the records."""
 
     def __init__(self) -> None:
         self.symbols, self.inputs, self.weights, self.nodes, self.outputs = {}, {}, {}, [], []
@@ -80,7 +80,7 @@ def record(captured: Captured) -> Recorder:
 
 
 class Replay:
-    """Runs a recorded program in eager PyTorch, from nothing but what the builder was told."""
+    """Runs a recorded program in eager PyTorch, from nothing but what the builder received."""
 
     FUNCTIONS = {
         "floordiv": lambda a, b: a // b,

@@ -63,20 +63,28 @@ def test_keep_network(keep):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1), ("gpu_fallback", False),
-     ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
+    [("strict_type_constraints", True), ("use_onnx", True), ("onnx_opset", 13), ("dla_core", 1),
+     ("gpu_fallback", False), ("default_device_type", trt.DeviceType.DLA), ("int8_calib_batch_size", 8)],
 )  # fmt: skip
-def test_arguments_without_effect_are_said_once(name, value, monkeypatch, caplog):
-    monkeypatch.setattr(arguments, "_said", set())
+def test_arguments_without_effect_warn_once(name, value, monkeypatch, caplog):
+    monkeypatch.setattr(arguments, "_warned", set())
     with caplog.at_level(logging.WARNING, logger="torch2trt"):
         for _ in range(2):
             arguments.take_legacy({name: value}, [])
-    said = [record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()]
-    assert len(said) == 1, said
+    messages = [
+        record.getMessage() for record in caplog.records if record.name == "torch2trt" and name in record.getMessage()
+    ]
+    assert len(messages) == 1, messages
 
 
 @pytest.mark.parametrize(
-    ("wrong", "near"), [("fp16_mod", "fp16_mode"), ("max_batchsize", "max_batch_size"), ("int8_mod", "int8_mode"), ("opt_shape", "opt_shapes")]
+    ("wrong", "near"),
+    [
+        ("fp16_mod", "fp16_mode"),
+        ("max_batchsize", "max_batch_size"),
+        ("int8_mod", "int8_mode"),
+        ("opt_shape", "opt_shapes"),
+    ],
 )
 def test_unknown_arguments_name_the_nearest(wrong, near):
     with pytest.raises(Error, match=f"did you mean `{near}`") as raised:
@@ -87,7 +95,12 @@ def test_unknown_arguments_name_the_nearest(wrong, near):
 def test_int8_takes_the_originals_arguments():
     layer, algorithm = nn.Linear(4, 3), DEFAULT_CALIBRATION_ALGORITHM
     samples = [[torch.randn(2, 4)] for _ in range(64)]
-    options = {"int8_mode": True, "int8_calib_dataset": samples, "int8_calib_algorithm": algorithm, "int8_calib_batch_size": 1}
+    options = {
+        "int8_mode": True,
+        "int8_calib_dataset": samples,
+        "int8_calib_algorithm": algorithm,
+        "int8_calib_batch_size": 1,
+    }
     assert torch2trt(layer, [torch.randn(2, 4)], backend="cpu", progress=False, **options).report.int8_layers == 1
 
 
@@ -166,6 +179,13 @@ def test_a_star_hides_nothing_of_pythons_own():
     exec("import inspect\nfrom torch2trt import *", names)
     assert inspect.ismodule(names["inspect"]) and names["torch2trt"] is torch2trt
     assert set(names) >= {"tensorrt_converter", "TRTModule", "trt", "np", "torch", "coverage"}
+
+
+def test_dir_offers_the_public_names_alone():
+    offered = {name for name in dir(package) if not name.startswith("__")}
+    assert offered == {*package.__all__} - {"__version__"} | {"converters", "export", "inspect", "load"}
+    assert all(hasattr(package, name) for name in dir(package))
+    assert not offered & {"Calls", "Registered", "capture", "arguments", "annotations"}
 
 
 @pytest.mark.parametrize(

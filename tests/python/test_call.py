@@ -175,7 +175,7 @@ def test_decisions_by_what_no_input_decides_are_taken():
     ],
     ids=["a comparison", "a count", "equal", "a number"],
 )
-def test_decisions_by_inputs_are_told(decides):
+def test_decisions_by_inputs_are_reported(decides):
     x = torch.rand(3, 4) + 1
     with pytest.warns(package.capture.CaptureWarning, match="values"):
         convert(decides, [x])
@@ -196,7 +196,9 @@ def test_what_is_taken_apart_keeps_its_place():
     network = str(convert(Model(), [torch.randn(2, 4)]).network)
     (line,) = (line for line in network.splitlines() if "ElementWise(op: Prod)" in line)
     assert '"inner' in line and "test_call.py" in line, line
-    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))["aten.mul.Tensor"]
+    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))[
+        "aten.mul.Tensor"
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e5m2])
@@ -347,7 +349,9 @@ def test_options_are_checked():
 
 
 def test_missing_libraries_name_every_place(tmp_path):
-    code, text = code_of(lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3)], backend="tensorrt", tensorrt=str(tmp_path)))
+    code, text = code_of(
+        lambda: torch2trt(nn.ReLU().eval(), [torch.randn(3)], backend="tensorrt", tensorrt=str(tmp_path))
+    )
     assert code == "E0301" and str(tmp_path) in text and "help: " in text
     # ONNX Runtime is loaded once a process, so this one is asked in a process of its own.
     script = """
@@ -416,12 +420,12 @@ def test_targets_are_checked():
 def test_ctrl_c_cancels_a_build():
     layers = [layer for _ in range(60) for layer in (nn.Conv2d(64, 64, 3, padding=1), nn.GELU())]
     network = convert(nn.Sequential(*layers).eval(), [torch.randn(1, 64, 32, 32)], verify=False, target="sm_89").network
-    said = []
+    messages = []
 
     class Interrupts(logging.Handler):
         def emit(self, record):
-            said.append(record.getMessage())
-            if "network tensors" in said[-1]:  # the first that the builder says of the network
+            messages.append(record.getMessage())
+            if "network tensors" in messages[-1]:  # the builder's first message about the network
                 _thread.interrupt_main()
 
     logger, interrupts = logging.getLogger("torch2trt.tensorrt"), Interrupts()
@@ -436,8 +440,8 @@ def test_ctrl_c_cancels_a_build():
         _core.set_log_level(logging.ERROR)
         logger.setLevel(level)
         logger.removeHandler(interrupts)
-    assert any("network tensors" in line for line in said)
-    assert not any("completed" in line for line in said), said
+    assert any("network tensors" in line for line in messages)
+    assert not any("completed" in line for line in messages), messages
     # The next build is not affected.
     assert network.build(_core.ProgressBar(False)).size > 1000
 
@@ -449,14 +453,19 @@ def test_every_code_is_documented():
 
 
 @needs_rtx
-def test_what_tensorrt_says_is_logged_for_those_who_debug(caplog):
+def test_messages_of_tensorrt_are_logged_for_debugging(caplog):
     for level, wanted in ((logging.DEBUG, True), (logging.INFO, False)):
         caplog.clear()
         model_trt = torch2trt(
-            nn.Linear(4, 2).eval(), [torch.randn(1, 4)], target="sm_89", backend="tensorrt", log_level=level, progress=False
+            nn.Linear(4, 2).eval(),
+            [torch.randn(1, 4)],
+            target="sm_89",
+            backend="tensorrt",
+            log_level=level,
+            progress=False,
         )
-        said = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
-        assert bool(said) == wanted
+        messages = [record for record in caplog.records if record.name == "torch2trt.tensorrt"]
+        assert bool(messages) == wanted
     assert {"TensorRT layers", "plan", "memory"} <= {name for name, _ in model_trt.report.plan}
 
 
@@ -471,7 +480,7 @@ def test_a_model_in_training_mode_is_converted_and_compared_in_evaluation_mode()
     assert difference(model.eval()(x), model_trt(x)) < 1e-5
 
 
-def test_padded_places_of_a_transformer_are_what_its_code_says():
+def test_padded_places_of_a_transformer_follow_its_code():
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2).eval()
     x, padding = torch.randn(2, 6, 16), torch.zeros(2, 6, dtype=torch.bool)
     padding[0, 3:] = padding[1, 5:] = True
@@ -588,7 +597,9 @@ def test_one_shape_asked_for_twice():
     with pytest.raises(Error, match="E0307.*max_batch_size is 8, and max_shapes has 4"):
         torch2trt(model, [x], backend="cpu", max_shapes=[(4, 3)], max_batch_size=8)
     # An axis that is not the batch is another matter.
-    sizes = torch2trt(lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8)
+    sizes = torch2trt(
+        lambda x, w: x @ w, [x, torch.randn(3, 4)], backend="cpu", max_shapes=[(2, 5), (5, 4)], max_batch_size=8
+    )
     assert sizes(torch.randn(8, 5), torch.randn(5, 4)).shape == (8, 4)
 
 

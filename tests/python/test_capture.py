@@ -112,7 +112,10 @@ class Decides(nn.Module):
 def test_a_refused_model_is_traced_with_a_warning_and_replays():
     model = Decides().eval()
     model.second[0].running_mean.uniform_(-1, 1)
-    with pytest.warns(CaptureWarning, match=r"(?s)fixed to those of the sample.*reason: GuardOnDataDependent.* \(test_capture.py:\d+ in forward\)"):
+    with pytest.warns(
+        CaptureWarning,
+        match=r"(?s)fixed to those of the sample.*reason: GuardOnDataDependent.* \(test_capture.py:\d+ in forward\)",
+    ):
         captured = capture(model, (torch.randn(2, 3, 8, 8),))
     assert "GuardOnDataDependent" in captured.traced_because
     recorder = assert_replays(captured, model, (torch.randn(2, 3, 8, 8),))
@@ -177,7 +180,9 @@ def test_files_of_torch_and_of_this_package_are_not_the_models():
     from torch2trt import _convert
     from torch2trt.capture.origin import is_user_code
 
-    assert not any(is_user_code(module.__file__) for module in (torch, nn.functional, _convert, inspect.getmodule(capture)))
+    assert not any(
+        is_user_code(module.__file__) for module in (torch, nn.functional, _convert, inspect.getmodule(capture))
+    )
     assert is_user_code(__file__) and is_user_code(torchvision.__file__)
     assert is_user_code(str(Path(_convert.__file__).parent) + "_examples.py")
 
@@ -235,7 +240,7 @@ def test_every_argument_is_given_in_schema_order_with_its_default():
     assert dict(recorder.call("aten.gelu.default").args)["approximate"] == "none"
 
 
-def test_arguments_take_the_form_their_schema_type_says():
+def test_arguments_take_the_form_of_their_schema_type():
     def forward(_, x, n):
         y = torch.add(x, 2, alpha=3) + x.to(torch.float16).clone(memory_format=torch.contiguous_format)
         z = torch.full((2,), float("inf"), dtype=torch.float64, device="cpu")
@@ -267,7 +272,10 @@ def test_multi_output_nodes_list_their_outputs_whether_used_or_not():
     split = recorder.call("aten.split_with_sizes.default")
     assert [output and output[0].partition(".")[2] for output in split.outputs] == ["0", "1", "2"]
     assert split.outputs[1][1:] == ("float32", [4, 2])
-    assert [output[1:] for output in recorder.call("aten.topk.default").outputs] == [("float32", [4, 2]), ("int64", [4, 2])]
+    assert [output[1:] for output in recorder.call("aten.topk.default").outputs] == [
+        ("float32", [4, 2]),
+        ("int64", [4, 2]),
+    ]
     assert not any("getitem" in target for target in recorder.targets())
 
 

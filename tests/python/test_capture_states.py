@@ -1,4 +1,4 @@
-"""What can be captured, how a model is left behind, and what is refused: each refusal says what to do."""
+"""What can be captured, how a model is left behind, and what is refused: each refusal has help."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_progress_reports_each_stage_to_its_end():
     assert all(done == total > 0 for done, total in last.values())
 
 
-# Refusals: each says what, where and what to do
+# Refusals: each has the problem, the place and help
 
 
 def refusal(module, args, **options) -> str:
@@ -213,11 +213,11 @@ def test_what_a_model_prints_comes_through(capsys):
 
     with pytest.warns(CaptureWarning, match="not under torch.export"):
         capture(Function(forward).eval(), (torch.randn(3),))
-    said = capsys.readouterr().err
-    assert said == "one\ntwo\n" * said.count("one")
+    stderr = capsys.readouterr().err
+    assert stderr == "one\ntwo\n" * stderr.count("one")
 
 
-def test_a_model_that_fails_by_itself_is_told_apart():
+def test_a_model_that_fails_by_itself_is_another_error():
     text = refusal(nn.Linear(4, 4).eval(), (torch.randn(2, 5),))
     assert "the model itself fails on the sample inputs: RuntimeError: " in text and "mat1 and mat2" in text
 
@@ -291,7 +291,10 @@ def test_modules_in_training_mode_are_named(make, shape):
     assert len(caught) == 1, [str(warning.message) for warning in caught]
 
 
-@pytest.mark.parametrize("model", [nn.Sequential(nn.InstanceNorm1d(3)), nn.Sequential(nn.Dropout(0.0), nn.Linear(4, 3)), nn.RNN(4, 3), nn.LSTM(4, 3)])
+@pytest.mark.parametrize(
+    "model",
+    [nn.Sequential(nn.InstanceNorm1d(3)), nn.Sequential(nn.Dropout(0.0), nn.Linear(4, 3)), nn.RNN(4, 3), nn.LSTM(4, 3)],
+)
 def test_no_warning_where_the_mode_changes_nothing(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -299,7 +302,7 @@ def test_no_warning_where_the_mode_changes_nothing(model):
 
 
 def test_models_without_state_are_not_run_to_look_for_it(monkeypatch):
-    """torch.export replaces weights, settings of layers and tables of RNNs meanwhile: none of them is state of the model."""
+    """torch.export replaces weights, settings of layers and tables of RNNs: none of them is state of the model."""
 
     class Plain(nn.Module):
         def __init__(self):

@@ -1,4 +1,4 @@
-"""The text of symbolic sizes, judged by value: what is printed must evaluate to what sympy says."""
+"""The text of symbolic sizes, judged by value: what is printed must evaluate as in sympy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def random_expression(depth: int) -> sympy.Basic:
     )()
 
 
-def test_random_expressions_evaluate_to_what_sympy_says():
+def test_random_expressions_evaluate_as_in_sympy():
     seed = random.randrange(2**32)
     random.seed(seed)
     for _ in range(300):

@@ -42,8 +42,10 @@ def test_a_file_of_tensors_is_run(engine, command, tmp_path):
     model, path = engine
     inputs = {"ids": torch.randint(16, (3, 5)), "x": torch.randn(3, 5, 8)}
     save_file(inputs, tmp_path / "in.safetensors")
-    status, said, complaint = command("run", path, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors")
-    assert status == 0 and complaint == "" and "y         float32[3, 5, 8]" in said, (said, complaint)
+    status, stdout, complaint = command(
+        "run", path, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors"
+    )
+    assert status == 0 and complaint == "" and "y         float32[3, 5, 8]" in stdout, (stdout, complaint)
     got, wanted = load_file(tmp_path / "out.safetensors"), model(**inputs)
     assert got.keys() == wanted.keys()
     torch.testing.assert_close(got["y"], wanted["y"])
@@ -53,19 +55,27 @@ def test_a_file_of_tensors_is_run(engine, command, tmp_path):
 def test_random_tensors_depend_on_the_seed_only(engine, command, tmp_path):
     made = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        status, _, complaint = command("run", engine[1], "--seed", seed, "--shape", "x=4x5x8", "--shape", "ids=4x5", "-o", tmp_path / name)
+        status, _, complaint = command(
+            "run", engine[1], "--seed", seed, "--shape", "x=4x5x8", "--shape", "ids=4x5", "-o", tmp_path / name
+        )
         assert status == 0, complaint
         made.append(load_file(tmp_path / name)["y"])
     assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2]) and made[0].shape == (4, 5, 8)
 
 
 def test_info_and_bench(engine, command):
-    status, said, _ = command("info", engine[1])
+    status, stdout, _ = command("info", engine[1])
     assert status == 0
-    for part in ("ONNX model for the CPU engine", "ids: int64[ids_dim0, 5]", "positive: bool[ids_dim0, 5, 8]", "ids axis 0: 1 to 4, best at 2", "accuracy  y (opt): "):
-        assert part in said, said
-    status, said, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
-    assert status == 0 and "3 after 1" in said and "1 thread" in said, (said, complaint)
+    for part in (
+        "ONNX model for the CPU engine",
+        "ids: int64[ids_dim0, 5]",
+        "positive: bool[ids_dim0, 5, 8]",
+        "ids axis 0: 1 to 4, best at 2",
+        "accuracy  y (opt): ",
+    ):
+        assert part in stdout, stdout
+    status, stdout, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
+    assert status == 0 and "3 after 1" in stdout and "1 thread" in stdout, (stdout, complaint)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +89,10 @@ def test_info_and_bench(engine, command):
 )
 def test_errors(engine, command, arguments, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, said, complaint = command(arguments[0], engine[1], *arguments[1:])
-    assert status == 1 and said == "" and complaint.startswith(f"error[{code or 'E050'}") and "\nhelp: " in complaint, complaint
+    status, stdout, complaint = command(arguments[0], engine[1], *arguments[1:])
+    assert (
+        status == 1 and stdout == "" and complaint.startswith(f"error[{code or 'E050'}") and "\nhelp: " in complaint
+    ), complaint
 
 
 def test_it_is_a_program():
@@ -91,13 +103,14 @@ def test_it_is_a_program():
 def test_the_program_does_not_import_pytorch(tmp_path):
     """Which takes seconds; the libraries of installed packages are found all the same."""
     (scripts,) = entry_points(group="console_scripts", name="torch2trt")
-    code = f"import sys, atexit; atexit.register(lambda: print('torch' in sys.modules)); from {scripts.module} import main; main()"
+    report = "import sys, atexit; atexit.register(lambda: print('torch' in sys.modules))"
+    code = f"{report}; from {scripts.module} import main; main()"
     made = subprocess.run([sys.executable, "-c", code, "doctor"], capture_output=True, text=True, cwd=tmp_path)
     assert made.returncode == 0 and "CPU engine: ONNX Runtime " in made.stdout, made
     assert made.stdout.splitlines()[-1] == "False"
 
 
-def test_half_an_installation_says_so(monkeypatch):
+def test_an_incomplete_installation_is_reported(monkeypatch):
     monkeypatch.setattr(torch2trt_command, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="install it again"):
         torch2trt_command.main()
@@ -123,7 +136,13 @@ def test_an_interrupt_ends_every_command(name, command, tmp_path):
     package = pathlib.Path(_core.__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
     for delay in (0.05, 0.2):
-        options = {"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        options = {
+            "cwd": tmp_path,
+            "env": environment,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+        }
         with subprocess.Popen([sys.executable, "-c", start, *COMMANDS[name]], **options) as process:
             assert process.stdout.readline() == "ready\n"
             time.sleep(delay)

@@ -53,7 +53,9 @@ def test_shapes_and_statistics(store):
 
 
 def test_nested_samples_keep_their_structure():
-    dataset = ListDataset([{"x": torch.randn(1, 2), "more": (torch.randn(3),)}, {"x": torch.randn(2, 2), "more": (torch.randn(4),)}])
+    dataset = ListDataset(
+        [{"x": torch.randn(1, 2), "more": (torch.randn(3),)}, {"x": torch.randn(2, 2), "more": (torch.randn(4),)}]
+    )
     assert dataset.min_shapes() == {"x": (1, 2), "more": ((3,),)}
     assert dataset.max_shapes(flat=True) == [(2, 2), (4,)]
 

@@ -11,7 +11,11 @@ from torch2trt.capture import detection
 
 def boxes(count):
     corner = torch.rand(count, 2) * 50
-    return torch.cat([corner, corner + torch.rand(count, 2) * 30 + 1], 1), torch.rand(count), torch.randint(0, 3, (count,))
+    return (
+        torch.cat([corner, corner + torch.rand(count, 2) * 30 + 1], 1),
+        torch.rand(count),
+        torch.randint(0, 3, (count,)),
+    )
 
 
 class Best(nn.Module):

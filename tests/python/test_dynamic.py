@@ -1,6 +1,6 @@
 """Dynamic shapes: converted once, equal to PyTorch at every size in range, refused with a reason outside it.
 
-Sizes are told as min/opt/max shapes, as a largest batch, or as torch.export's Dims; data sets are in test_dataset.py.
+Sizes are given as min/opt/max shapes, as a largest batch, or as torch.export's Dims; data sets are in test_dataset.py.
 """
 
 import collections
@@ -74,7 +74,9 @@ FLOWS = {
     "ones like": lambda x: torch.ones_like(x).cumsum(1) * x,
     "interpolate by a factor": lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest"),
     "interpolate to a size": lambda x: F.interpolate(x[:, None], size=(x.shape[1] * 2, 9), mode="bilinear"),
-    "causal mask": lambda x: (x @ x.mT).masked_fill(torch.ones(x.shape[1], x.shape[1]).triu(1).bool(), -1e4).softmax(-1),
+    "causal mask": lambda x: (
+        (x @ x.mT).masked_fill(torch.ones(x.shape[1], x.shape[1]).triu(1).bool(), -1e4).softmax(-1)
+    ),
     "attention": lambda x: F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None], is_causal=True),
     "divided by a size": lambda x: x.sum(1) / x.shape[1],
     "mean": lambda x: x.mean((1, 2)),
@@ -110,7 +112,9 @@ def test_any_axis_of_any_input():
     )  # fmt: skip
     for batch, rows, columns in [(1, 2, 1), (5, 6, 9), (3, 4, 5), (1, 6, 1)]:
         agree(Outer(), model_trt, torch.randn(batch, rows, 4), torch.randn(batch, 4, columns))
-    refused("E0402", lambda: model_trt(torch.randn(2, 7, 4), torch.randn(2, 4, 5)), "`a`", "axis 1: got 7, allowed 2..6")
+    refused(
+        "E0402", lambda: model_trt(torch.randn(2, 7, 4), torch.randn(2, 4, 5)), "`a`", "axis 1: got 7, allowed 2..6"
+    )
 
 
 def test_two_inputs_share_a_batch():
@@ -148,7 +152,9 @@ def test_the_largest_batch_with_ranges():
 @pytest.mark.parametrize("best", [1, 8, 3])
 def test_opt_at_the_ends(best):
     model = Op(lambda x: x.view(x.shape[0], -1)).eval()
-    model_trt = convert(model, [torch.randn(1, 2, 6)], min_shapes=[(1, 2, 6)], opt_shapes=[(best, 2, 6)], max_shapes=[(8, 2, 6)])
+    model_trt = convert(
+        model, [torch.randn(1, 2, 6)], min_shapes=[(1, 2, 6)], opt_shapes=[(best, 2, 6)], max_shapes=[(8, 2, 6)]
+    )
     for batch in (1, 2, 8):
         agree(model, model_trt, torch.randn(batch, 2, 6))
     assert list(model_trt.report.difference) == ["output (min)", "output (opt)", "output (max)"]
@@ -177,12 +183,20 @@ def test_ranges_belong_to_inputs_by_whatever_name():
     model_trt = convert(torch.add, [torch.randn(2, 4), torch.randn(2, 4)], **options)
     agree(torch.add, model_trt, torch.randn(8, 4), torch.randn(8, 4))
     refused("E0402", lambda: model_trt(torch.randn(9, 4), torch.randn(9, 4)), "`image`", "got 9")
-    for named in ({"image": (8, 4), "args.1": (8, 4)}, {"args.0": (8, 4), "args.1": (8, 4)}, [{"image": (8, 4), "args.1": (8, 4)}]):
+    for named in (
+        {"image": (8, 4), "args.1": (8, 4)},
+        {"args.0": (8, 4), "args.1": (8, 4)},
+        [{"image": (8, 4), "args.1": (8, 4)}],
+    ):
         model_trt = convert(torch.add, [torch.randn(2, 4), torch.randn(2, 4)], **{**options, "max_shapes": named})
         agree(torch.add, model_trt, torch.randn(8, 4), torch.randn(8, 4))
-    refused("E0307", lambda: convert(torch.add, [torch.randn(2, 4)] * 2, input_names=["a"], max_shapes={"b": (8, 4)}), "`b`")
+    refused(
+        "E0307", lambda: convert(torch.add, [torch.randn(2, 4)] * 2, input_names=["a"], max_shapes={"b": (8, 4)}), "`b`"
+    )
     if HAS_RTX:
-        plan = torch2trt(torch.add, [torch.randn(2, 4)] * 2, backend="tensorrt", target="sm_89", progress=False, **options)
+        plan = torch2trt(
+            torch.add, [torch.randn(2, 4)] * 2, backend="tensorrt", target="sm_89", progress=False, **options
+        )
         assert plan.input_names == ["image", model_trt.input_names[1]]
 
 
@@ -332,11 +346,20 @@ def test_empty_samples():
     model_trt = convert(nn.ReLU(), [torch.randn(0, 4)], max_shapes=[(3, 4)])
     for batch in (0, 1, 3):
         agree(nn.ReLU(), model_trt, torch.randn(batch, 4))
-    refused("E0601", lambda: convert(nn.ReLU(), [torch.randn(0, 4)], dynamic_shapes=[{0: BATCH}]), "constant (0)", "at least 2")
+    refused(
+        "E0601",
+        lambda: convert(nn.ReLU(), [torch.randn(0, 4)], dynamic_shapes=[{0: BATCH}]),
+        "constant (0)",
+        "at least 2",
+    )
 
 
 def test_symbols_are_called_by_input_and_axis():
-    model_trt = convert(Weighted().eval(), [torch.randn(2, 3), {"weight": torch.randn(2, 3), "more": [torch.randn(2)]}], max_batch_size=4)
+    model_trt = convert(
+        Weighted().eval(),
+        [torch.randn(2, 3), {"weight": torch.randn(2, 3), "more": [torch.randn(2)]}],
+        max_batch_size=4,
+    )
     assert "float32[image_dim0,3]" in str(model_trt.network)
 
 
@@ -352,9 +375,13 @@ class Limited(nn.Module):
 
 def test_axes_that_the_model_fixes():
     x, y = torch.randn(2, 4), torch.randn(2, 4)
-    text = refused("E0307", lambda: convert(Fixed(), [x, y], max_shapes=[(8, 4), (8, 4)]), "input `x`, axis 0", "2 only")
+    text = refused(
+        "E0307", lambda: convert(Fixed(), [x, y], max_shapes=[(8, 4), (8, 4)]), "input `x`, axis 0", "2 only"
+    )
     assert "test_dynamic.py:" in text and "in forward" in text and "`y`" not in text
-    text = refused("E0307", lambda: convert(nn.Sequential(nn.Linear(4, 4)), [x], max_shapes=[(2, 8)]), "axis 1", "4 only")
+    text = refused(
+        "E0307", lambda: convert(nn.Sequential(nn.Linear(4, 4)), [x], max_shapes=[(2, 8)]), "axis 1", "4 only"
+    )
     assert "Linear" in text
     refused("E0307", lambda: convert(Limited(), [x], max_shapes=[(8, 4)]), "the model allows 2..4", "test_dynamic.py:")
     agree(Limited(), convert(Limited(), [x], max_shapes=[(4, 4)]), torch.randn(4, 4))
@@ -434,7 +461,9 @@ class Pyramid(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.down = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.MaxPool2d(2, ceil_mode=True))
+        self.down = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.SiLU(), nn.MaxPool2d(2, ceil_mode=True)
+        )
         self.up = nn.ConvTranspose2d(8, 8, 4, stride=4)
         self.head = nn.Conv2d(11, 5, 1)
 
@@ -447,7 +476,11 @@ class Pyramid(nn.Module):
 def test_any_height_and_width(name):
     model = Pyramid().eval() if name == "pyramid" else build(name)[0]
     model_trt = convert(
-        model, [torch.randn(1, 3, 64, 64)], min_shapes=[(1, 3, 32, 32)], max_shapes=[(1, 3, 96, 96)], verify=name == "pyramid"
+        model,
+        [torch.randn(1, 3, 64, 64)],
+        min_shapes=[(1, 3, 32, 32)],
+        max_shapes=[(1, 3, 96, 96)],
+        verify=name == "pyramid",
     )
     for height, width in [(32, 32), (96, 96), (64, 40), (33, 71)]:
         agree(model, model_trt, torch.randn(1, 3, height, width))
@@ -487,7 +520,11 @@ def test_what_the_model_decides_by_sizes_is_not_taken_for_all_of_them(name):
 
 def test_decisions_that_change_nothing_are_no_hindrance():
     def same(x, y):
-        return x.reshape(-1, 2).sum(0) if x.shape[1] % 2 == 0 else torch.stack([x.flatten()[0::2].sum(), x.flatten()[1::2].sum()])
+        return (
+            x.reshape(-1, 2).sum(0)
+            if x.shape[1] % 2 == 0
+            else torch.stack([x.flatten()[0::2].sum(), x.flatten()[1::2].sum()])
+        )
 
     def either(x, y):
         return x * 2 if x.shape[1] % 4 == 0 else x + x
@@ -504,7 +541,12 @@ def test_a_cache_of_keys_and_values_that_grows():
     from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
-        vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
     )
     model = LlamaForCausalLM(config).eval()
 
@@ -534,7 +576,12 @@ class Adding(nn.Module):
 
 
 def test_sample_indices_that_are_out_of_range_at_the_smallest_size():
-    made = convert(Adding(), [torch.randn(4, 3), torch.tensor([0, 3]), torch.randn(2, 3)], min_shapes={"x": (1, 3)}, max_shapes={"x": (8, 3)})
+    made = convert(
+        Adding(),
+        [torch.randn(4, 3), torch.tensor([0, 3]), torch.randn(2, 3)],
+        min_shapes={"x": (1, 3)},
+        max_shapes={"x": (8, 3)},
+    )
     for size in (1, 3, 8):
         x, index, source = torch.randn(size, 3), torch.randint(size, (2,)), torch.randn(2, 3)
         torch.testing.assert_close(made(x, index, source), x.index_add(0, index, source))

@@ -82,7 +82,11 @@ def test_what_is_loaded_refuses_what_the_model_was_not_captured_with(converted, 
     made.save(tmp_path / "model.engine")
     loaded = package.load(tmp_path / "model.engine")
     args, kwargs = call()
-    for wrong, code in (((*args, 3.0), "E0602"), (({"a": args[0]["a"]},), "E0602"), (({"a": args[0]["a"], "b": [torch.randn(3, 5)]},), "E0402")):
+    for wrong, code in (
+        ((*args, 3.0), "E0602"),
+        (({"a": args[0]["a"]},), "E0602"),
+        (({"a": args[0]["a"], "b": [torch.randn(3, 5)]},), "E0402"),
+    ):
         with pytest.raises(Error) as raised:
             loaded(*wrong, **kwargs)
         assert raised.value.code == code, raised.value
@@ -123,7 +127,7 @@ def test_dynamic_sizes_survive(tmp_path):
         loaded(torch.randn(9, 4))
 
 
-def test_inspect_tells_of_a_plan_without_loading_it(tmp_path):
+def test_inspect_describes_a_plan_without_loading_it(tmp_path):
     model = torch.nn.Conv2d(3, 4, 3).eval()
     try:
         made = torch2trt(model, [torch.randn(1, 3, 8, 8)], target="sm_89", optimization_level=1, progress=False)
@@ -187,7 +191,7 @@ def test_bytes_of_state_may_be_a_bytearray_as_in_the_original(converted):
     same(filled(*args, **kwargs), model(*args, **kwargs))
 
 
-def test_an_empty_module_says_so():
+def test_an_empty_module_is_an_error():
     for use in (lambda: TRTModule()(torch.zeros(1)), lambda: TRTModule().state_dict(), lambda: TRTModule().save("x")):
         with pytest.raises(Error, match="E0604.*empty"):
             use()
@@ -220,7 +224,10 @@ class Box:
 
 
 torch.utils._pytree.register_pytree_node(
-    Box, lambda box: ([box.content], ("box",)), lambda parts, _: Box(*parts), serialized_type_name="test_engine_file.Box"
+    Box,
+    lambda box: ([box.content], ("box",)),
+    lambda parts, _: Box(*parts),
+    serialized_type_name="test_engine_file.Box",
 )
 
 
@@ -230,7 +237,18 @@ class Elsewhere:
     rest: list
 
 
-def _forward(x, k=1, *rest, mode="fast", eps=float("inf"), big=2**80, dtype=torch.float16, device=torch.device("cpu"), c=1j, **more):
+def _forward(
+    x,
+    k=1,
+    *rest,
+    mode="fast",
+    eps=float("inf"),
+    big=2**80,
+    dtype=torch.float16,
+    device=torch.device("cpu"),
+    c=1j,
+    **more,
+):
     pass
 
 
@@ -283,7 +301,8 @@ def registered(kind, context):
 
 def default_of(module, name):
     return registered(
-        "collections.defaultdict", {"default_factory_module": module, "default_factory_name": name, "dict_context": ["a"]}
+        "collections.defaultdict",
+        {"default_factory_module": module, "default_factory_name": name, "dict_context": ["a"]},
     )
 
 
@@ -399,7 +418,7 @@ def test_plans_of_other_programs_are_called_in_their_order():
     assert tree_file.plain(["x"], ["y"])[1].unflatten([x]) is x
 
 
-def test_the_reason_of_the_backend_is_told():
+def test_the_reason_of_the_backend_is_reported():
     from torch2trt.backend import choose
     from torch2trt.file import load_options
 
@@ -457,8 +476,12 @@ def test_how_a_file_was_loaded_is_kept(tmp_path, monkeypatch):
     # A plan needs a GPU; what is asked of the engine is the same.
     parts, asked = package.file.engine_from(str(tmp_path / "a"), None, None), []
     for name in ("loading", "module"):
-        monkeypatch.setattr(sys.modules[f"torch2trt.{name}"], "engine_from", lambda *given: asked.append(given[3]) or parts)
-    plan = package.load_plan(tmp_path / "a", device=0, trusted=True, tensorrt="/here/libnvinfer.so", use_cuda_graph=False)
+        monkeypatch.setattr(
+            sys.modules[f"torch2trt.{name}"], "engine_from", lambda *given: asked.append(given[3]) or parts
+        )
+    plan = package.load_plan(
+        tmp_path / "a", device=0, trusted=True, tensorrt="/here/libnvinfer.so", use_cuda_graph=False
+    )
     copy.deepcopy(plan)
     plan.load_state_dict(plan.state_dict())
     for options in asked:
@@ -513,7 +536,9 @@ def test_a_forged_file_reads_no_other_file(place, tmp_path, monkeypatch):
             graph.sparse_initializer.add(values=outside, dims=[2, 3])
         else:
             body = helper.make_node("Constant", [], ["stolen"], value=outside)
-            model.functions.append(helper.make_function("own", "Steal", [], ["stolen"], [body], [helper.make_opsetid("", 20)]))
+            model.functions.append(
+                helper.make_function("own", "Steal", [], ["stolen"], [body], [helper.make_opsetid("", 20)])
+            )
             model.opset_import.append(helper.make_opsetid("own", 1))
             graph.node.append(helper.make_node("Steal", [], ["stolen"], domain="own"))
         graph.node.append(helper.make_node("Add", ["before", taken], [made]))

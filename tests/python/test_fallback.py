@@ -410,7 +410,8 @@ def test_forged_files_run_no_code(tmp_path, monkeypatch):
         {**inner, f"{top}/data/constants/custom_obj_0": evil},
         {
             **inner,
-            f"{top}/data/weights/model_weights_config.json": b'{"config": {"w": {"path_name": "weight_0", "use_pickle": true}}}',
+            f"{top}/data/weights/model_weights_config.json": b'{"config": {"w": {"path_name": "weight_0", '
+            b'"use_pickle": true}}}',
         },
     ]
     files = [{**held, program: zipped(one)} for one in forged]

@@ -32,7 +32,9 @@ def test_random_factors_give_the_sizes_of_python():
     draw = random.Random(seed)
     refusals = 0
     for _ in range(40 * TIMES):
-        factor = draw.choice([draw.randint(1, 400) / 100, draw.randint(1, 50) / draw.randint(1, 50), draw.uniform(0.1, 4)])
+        factor = draw.choice(
+            [draw.randint(1, 400) / 100, draw.randint(1, 50) / draw.randint(1, 50), draw.uniform(0.1, 4)]
+        )
         name, high = draw.choice(list(ROUNDINGS)), draw.choice([3, 100, 2000])
         expression = getattr(torch_functions, name)(sympy.Float(factor) * torch_functions.ToFloat(A))
         limits: dict[str, int] = {}
@@ -42,7 +44,9 @@ def test_random_factors_give_the_sizes_of_python():
             refusals += 1
             continue
         for size in range(1, min(high, limits.get("s0", high)) + 1):
-            assert evaluate(text, {"s0": size}) == ROUNDINGS[name](factor * size), f"{name}({factor}*{size}), seed {seed}: {text}"
+            assert evaluate(text, {"s0": size}) == ROUNDINGS[name](factor * size), (
+                f"{name}({factor}*{size}), seed {seed}: {text}"
+            )
     assert refusals <= 4 * TIMES, f"{refusals} refused, seed {seed}"
 
 
@@ -55,7 +59,9 @@ def test_floats_that_round_to_other_integers(factor, name):
     text = render_in(expression, {"s0": (2, 5000)}, limits)
     sizes, code = range(1, limits.get("s0", 5000) + 1), compile(str(text), "<size>", "eval")
     assert len(sizes) >= 100
-    assert [eval(code, {**FUNCTIONS, "s0": size}) for size in sizes] == [ROUNDINGS[name](factor * size) for size in sizes]
+    assert [eval(code, {**FUNCTIONS, "s0": size}) for size in sizes] == [
+        ROUNDINGS[name](factor * size) for size in sizes
+    ]
 
 
 def test_roots_are_steps():
@@ -110,7 +116,9 @@ def test_integers_are_resized_to_sizes_of_the_input():
     agree(model, model_trt, torch.randint(0, 9, (1, 2, 13, 17), dtype=torch.uint8))
 
 
-@pytest.mark.parametrize("function", [lambda h: math.floor(h * 0.7), lambda h: math.ceil(h * 0.3), lambda h: round(h * 0.7)])
+@pytest.mark.parametrize(
+    "function", [lambda h: math.floor(h * 0.7), lambda h: math.ceil(h * 0.3), lambda h: round(h * 0.7)]
+)
 def test_slices_by_rounded_sizes(function):
     model = Op(lambda x: x[:, : function(x.shape[1])]).eval()
     model_trt = convert(model, [torch.randn(2, 9, 6)], min_shapes=[(2, 4, 6)], max_shapes=[(2, 30, 6)])
@@ -177,7 +185,8 @@ def test_random_arithmetic_on_sizes(case):
 def test_builtins_stay_what_they_are_in_a_model_that_rounds_sizes():
     def model(x):
         assert isinstance(3, int) and not isinstance(2.5, int) and isinstance(2.5, float) and issubclass(bool, int)
-        assert type(3) == int and int("7", 8) == 7 and int.from_bytes(b"1", "big") == 49 and float("inf") > 0  # noqa: E721
+        assert type(3) == int  # noqa: E721
+        assert int("7", 8) == 7 and int.from_bytes(b"1", "big") == 49 and float("inf") > 0
         return x[:, : int(x.shape[1] * 0.6)]
 
     model_trt = convert(Function(model).eval(), [torch.randn(2, 9, 6)], min_shapes=[(2, 8, 6)], max_shapes=[(2, 30, 6)])

@@ -147,7 +147,9 @@ def test_the_cache_of_mamba_comes_back():
     assert type(got.cache) is type(expected.cache)
     test_operators.compare(got.logits, expected.logits, 1e-5)
     for ours, theirs in zip(got.cache.layers, expected.cache.layers, strict=True):
-        test_operators.compare([ours.conv_states[0], ours.recurrent_states[0]], [theirs.conv_states[0], theirs.recurrent_states[0]], 1e-5)
+        test_operators.compare(
+            [ours.conv_states[0], ours.recurrent_states[0]], [theirs.conv_states[0], theirs.recurrent_states[0]], 1e-5
+        )
 
 
 # Random cases
@@ -155,7 +157,8 @@ def test_the_cache_of_mamba_comes_back():
 
 def random_write(draw: random.Random) -> Case:
     """Writes, where a mask holds, what random operators make of elements that the mask chose."""
-    steps = [draw.choice([torch.relu, torch.exp, torch.neg, torch.abs, lambda t: t * 1.5 - 1, lambda t: t / (t.abs() + 1)])
+    steps = [draw.choice([torch.relu, torch.exp, torch.neg, torch.abs, lambda t: t * 1.5 - 1,
+                          lambda t: t / (t.abs() + 1)])
              for _ in range(draw.randrange(4))]  # fmt: skip
     shape = tuple(draw.randrange(1, 6) for _ in range(draw.randrange(1, 4)))
     first = draw.randrange(len(shape))
@@ -193,7 +196,9 @@ def random_regions(draw: random.Random) -> Case:
     def inputs():
         corner = torch.rand(7, 2) * 25 - 4
         box = torch.cat([corner, corner + torch.rand(7, 2) * 15], 1)
-        return torch.randn(images, 2 * bins[0] * bins[1], height, width), torch.cat([torch.randint(images, (7, 1)).float(), box], 1)
+        return torch.randn(images, 2 * bins[0] * bins[1], height, width), torch.cat(
+            [torch.randint(images, (7, 1)).float(), box], 1
+        )
 
     return Case(f"{kind} {bins} {ratio}", fn, inputs, tolerance=2e-5)
 
@@ -240,7 +245,9 @@ def random_maxima(draw: random.Random) -> Case:
     )
 
 
-@pytest.mark.parametrize("kind", [random_write, random_regions, random_volume, random_words, random_groups, random_maxima])
+@pytest.mark.parametrize(
+    "kind", [random_write, random_regions, random_volume, random_words, random_groups, random_maxima]
+)
 def test_random_cases(kind) -> None:
     if kind is random_groups and not hasattr(F, "grouped_mm"):
         pytest.skip("this PyTorch has no grouped_mm")

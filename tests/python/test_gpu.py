@@ -85,7 +85,9 @@ class OnTheGpu(unittest.TestCase):
             for mode in (False, True, "auto")
         }
 
-    def agree(self, made: TRTModule, args: tuple[torch.Tensor, ...], got: dict[str, torch.Tensor] | None = None) -> None:
+    def agree(
+        self, made: TRTModule, args: tuple[torch.Tensor, ...], got: dict[str, torch.Tensor] | None = None
+    ) -> None:
         with torch.no_grad():
             expected = self.model(*args)
         got = made(*args) if got is None else got
@@ -105,7 +107,7 @@ class OnTheGpu(unittest.TestCase):
             for args, got in zip(calls, results):
                 self.agree(made, args, got)
 
-    def test_what_lies_at_the_same_addresses_is_read_anew(self) -> None:
+    def test_new_values_at_the_same_addresses_are_read_anew(self) -> None:
         for mode, made in self.made.items():
             x, bias = sample(3)
             out = made.run([x, bias])
@@ -143,7 +145,8 @@ class OnTheGpu(unittest.TestCase):
         model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3)).cuda().eval()
         x = torch.randn(2, 3, 16, 16, device="cuda")
         with tempfile.TemporaryDirectory() as cache:
-            made = lambda **more: torch2trt(model, [x], **{"backend": "tensorrt", "progress": False, "engine_cache": cache, **more})  # noqa: E731
+            options = {"backend": "tensorrt", "progress": False, "engine_cache": cache}
+            made = lambda **more: torch2trt(model, [x], **{**options, **more})  # noqa: E731
             kept = lambda made: "earlier" in dict(made.report.plan)["build"]  # noqa: E731
             files = lambda: sorted(os.listdir(cache))  # noqa: E731
             first, second = made(), made()
@@ -158,7 +161,7 @@ class OnTheGpu(unittest.TestCase):
                     self.assertFalse(kept(changed))
                     torch.testing.assert_close(changed(x), model(x), rtol=5e-3, atol=5e-3)
             with self.subTest("the model's own types"):
-                # TensorRT 8.6 has int32 only, and is told the same of both.
+                # TensorRT 8.6 has int32 only, and gets the same for both.
                 for dtype in (torch.int64, torch.int32):
                     ids = torch.arange(4, device="cuda", dtype=dtype)
                     doubled = torch2trt(lambda x: x * 2, [ids], backend="tensorrt", progress=False, engine_cache=cache)
@@ -171,10 +174,23 @@ class OnTheGpu(unittest.TestCase):
                 self.assertTrue(kept(made()))
 
     def test_every_option_of_a_build(self) -> None:
-        options = {"max_workspace_size": 1 << 28, "optimization_level": 2, "avg_timing_iterations": 2, "build_threads": 2}
+        options = {
+            "max_workspace_size": 1 << 28,
+            "optimization_level": 2,
+            "avg_timing_iterations": 2,
+            "build_threads": 2,
+        }
         for more in ({"hardware_compatible": True}, {"tactic_sources": ["EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"]}):
             with self.subTest(more=more), tempfile.TemporaryDirectory() as folder:
-                made = torch2trt(self.model, sample(4), backend="tensorrt", progress=False, timing_cache=folder + "/timings", **options, **more)
+                made = torch2trt(
+                    self.model,
+                    sample(4),
+                    backend="tensorrt",
+                    progress=False,
+                    timing_cache=folder + "/timings",
+                    **options,
+                    **more,
+                )
                 self.agree(made, sample(4))
                 self.assertEqual(os.listdir(folder), ["timings"])
                 made.save(folder + "/net.engine")
@@ -183,12 +199,21 @@ class OnTheGpu(unittest.TestCase):
 
     def test_int8_has_the_numbers_of_the_cpu_engine(self) -> None:
         conv = torch.nn.Conv2d
-        model = torch.nn.Sequential(conv(3, 32, 3), torch.nn.ReLU(), conv(32, 32, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4608, 10))
+        model = torch.nn.Sequential(
+            conv(3, 32, 3),
+            torch.nn.ReLU(),
+            conv(32, 32, 3),
+            torch.nn.ReLU(),
+            torch.nn.Flatten(),
+            torch.nn.Linear(4608, 10),
+        )
         samples = [[torch.randn(2, 3, 16, 16)] for _ in range(8)]
         options = {"int8_mode": True, "int8_calib_dataset": samples, "progress": False}
         exact = torch2trt(model.eval(), samples[0], backend="cpu", **options)
         for half in (False, True):
-            made = torch2trt(copy.deepcopy(model).cuda(), [samples[0][0].cuda()], backend="tensorrt", fp16_mode=half, **options)
+            made = torch2trt(
+                copy.deepcopy(model).cuda(), [samples[0][0].cuda()], backend="tensorrt", fp16_mode=half, **options
+            )
             self.assertEqual(made.report.int8_layers, 3)
             x = torch.randn(2, 3, 16, 16)
             wanted, got = exact(x), made(x.cuda()).cpu()
@@ -242,7 +267,7 @@ class OnTheGpu(unittest.TestCase):
                         for name in wanted:
                             worst = torch.maximum(worst, (got[name] - wanted[name]).abs().max())
                     self.assertLess(worst.item(), 5e-3)
-            except BaseException as failure:  # noqa: BLE001  told by the main thread
+            except BaseException as failure:  # noqa: BLE001  raised by the main thread
                 failures.append(failure)
 
         for mode, made in self.made.items():
@@ -396,7 +421,7 @@ class OnTheGpu(unittest.TestCase):
         self.agree(made, args)
 
     def test_version_compatible_plans_run_on_lean_runtimes(self) -> None:
-        """TORCH2TRT_TEST_LEAN: libnvinfer_lean of a later version that runs such plans; _REFUSING: of one that does not."""
+        """TORCH2TRT_TEST_LEAN: libnvinfer_lean of a version that runs such plans; _REFUSING: of one that does not."""
         runs, refuses = (os.environ.get(f"TORCH2TRT_TEST_LEAN{end}") for end in ("", "_REFUSING"))
         if not runs and not refuses:
             self.skipTest("TORCH2TRT_TEST_LEAN is not set")
@@ -406,14 +431,20 @@ class OnTheGpu(unittest.TestCase):
             path = os.path.join(folder, "net.engine")
             made.save(path)
             torch.save((args, made(*args)), os.path.join(folder, "call.pt"))
-            for library, trusted, wanted in ((runs, True, "same"), (runs, False, "trusted=True"), (refuses, True, "help:")):
+            for library, trusted, wanted in (
+                (runs, True, "same"),
+                (runs, False, "trusted=True"),
+                (refuses, True, "help:"),
+            ):
                 if library:
                     with self.subTest(library=library, trusted=trusted):
-                        said = subprocess.run(
-                            [sys.executable, "-c", _LOADS, folder, library, str(trusted)], capture_output=True, text=True
+                        stdout = subprocess.run(
+                            [sys.executable, "-c", _LOADS, folder, library, str(trusted)],
+                            capture_output=True,
+                            text=True,
                         )
-                        print(said.stdout)
-                        self.assertIn(wanted, said.stdout, said.stderr)
+                        print(stdout.stdout)
+                        self.assertIn(wanted, stdout.stdout, stdout.stderr)
 
     def test_integers_keep_their_type(self) -> None:
         class Tokens(torch.nn.Module):

@@ -69,7 +69,9 @@ def test_misspelled_keywords_at_random():
         name = str(random.choice(["image", "weight"]))
         at = int(random.integers(len(name)))
         letter = str(random.choice(list(string.ascii_lowercase)))
-        wrong = [name[:at] + name[at + 1 :], name[:at] + letter + name[at:], name[:at] + letter + name[at + 1 :]][int(random.integers(3))]
+        wrong = [name[:at] + name[at + 1 :], name[:at] + letter + name[at:], name[:at] + letter + name[at + 1 :]][
+            int(random.integers(3))
+        ]
         if wrong == name:
             continue
         given = {wrong: x if name == "image" else w, **({"weight": w} if name == "image" else {"image": x})}
@@ -80,7 +82,9 @@ def test_misspelled_keywords_at_random():
 KNOWN = [name for name in inspect.signature(torch2trt).parameters if name != "legacy"]
 
 
-@pytest.mark.parametrize("name", ["device", "dtype", "precision", "batch_size", "device_type", "onnx_opse", "gpu_fallbac", "nothing_like_it"])
+@pytest.mark.parametrize(
+    "name", ["device", "dtype", "precision", "batch_size", "device_type", "onnx_opse", "gpu_fallbac", "nothing_like_it"]
+)
 def test_suggested_arguments_have_an_effect(name):
     refused = raised_by(lambda: convert(nn.ReLU(), [torch.randn(2)], **{name: 1}))
     assert refused.code == "E0701"
@@ -134,7 +138,9 @@ def test_a_converter_is_registered_for_a_custom_operator_by_the_name_in_the_help
         @tensorrt_converter(name)
         def twice(ctx):
             x = ctx.method_args[0]._trt
-            ctx.method_return._trt = ctx.network.add_elementwise(x, x, package.trt.ElementWiseOperation.SUM).get_output(0)
+            ctx.method_return._trt = ctx.network.add_elementwise(x, x, package.trt.ElementWiseOperation.SUM).get_output(
+                0
+            )
 
         try:
             made, y = convert(model, [x]), torch.randn(3)
@@ -146,7 +152,9 @@ def test_a_converter_is_registered_for_a_custom_operator_by_the_name_in_the_help
 
 
 def test_a_converter_of_a_custom_operator_converts_calls_of_its_definition():
-    definition = torch.library.custom_op("torch2trt_help::thrice", lambda x: x * 3, mutates_args=(), schema="(Tensor x) -> Tensor")
+    definition = torch.library.custom_op(
+        "torch2trt_help::thrice", lambda x: x * 3, mutates_args=(), schema="(Tensor x) -> Tensor"
+    )
     definition.register_fake(torch.empty_like)
     model, x = Function(lambda x: definition(x) + 1), torch.randn(3)
     (name,) = names_in(raised_by(lambda: convert(model, [x])).help)
@@ -155,7 +163,9 @@ def test_a_converter_of_a_custom_operator_converts_calls_of_its_definition():
     def thrice(ctx):
         x = ctx.method_args[0]._trt
         three = ctx.network.add_constant((1,), [3.0]).get_output(0)
-        ctx.method_return._trt = ctx.network.add_elementwise(x, three, package.trt.ElementWiseOperation.PROD).get_output(0)
+        ctx.method_return._trt = ctx.network.add_elementwise(
+            x, three, package.trt.ElementWiseOperation.PROD
+        ).get_output(0)
 
     try:
         made, y = convert(model, [x]), torch.randn(3)
@@ -175,15 +185,15 @@ class Function(nn.Module):
 
 
 class Dropping(nn.Module):
-    def __init__(self, told):
+    def __init__(self, names_mode):
         super().__init__()
-        self.told = told
+        self.names_mode = names_mode
 
     def forward(self, x):
-        return F.dropout(x, 0.5, self.training) if self.told else F.dropout(x, 0.5)
+        return F.dropout(x, 0.5, self.training) if self.names_mode else F.dropout(x, 0.5)
 
 
-def test_functional_dropout_is_told_its_own_remedy():
+def test_functional_dropout_has_help_of_its_own():
     x = torch.randn(2, 3)
     refused = raised_by(lambda: convert(Dropping(False).eval(), [x]))
     assert "F.dropout(x, p, self.training)" in str(refused), refused
@@ -196,7 +206,7 @@ def exported(path, dynamic_shapes):
     return path
 
 
-def test_a_range_beyond_the_export_is_exported_as_the_help_says(command, tmp_path):
+def test_a_range_beyond_the_export_is_exported_as_in_the_help(command, tmp_path):
     batch = torch.export.Dim("batch", min=1, max=8)
     path = exported(tmp_path / "m.pt2", {"image": {0: batch}, "weight": {0: batch}})
     shape = ("--backend", "cpu", "-o", tmp_path / "m.trt2", "--max-shape", "image=64x3")
@@ -224,15 +234,17 @@ def test_an_onnx_model_is_not_an_engine_file(command, tmp_path):
     made.network.save_onnx(tmp_path / "net.onnx")
     for verb in ("run", "bench"):
         status, _, complaint = command(verb, tmp_path / "net.onnx")
-        assert status == 1 and "E0605" in complaint and "an ONNX model" in complaint and "GPU" not in complaint, complaint
+        assert status == 1 and "E0605" in complaint and "an ONNX model" in complaint and "GPU" not in complaint, (
+            complaint
+        )
     refused = raised_by(lambda: package.load_plan(tmp_path / "net.onnx"))
     assert refused.code == "E0605" and "ONNX" in str(refused)
 
 
 def test_the_name_of_a_file_decides_its_format(command, tmp_path):
     path = exported(tmp_path / "m.pt2", None)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.onnx")
-    assert status == 0 and "ONNX model" in said, complaint
+    status, stdout, complaint = command("build", path, "-o", tmp_path / "net.onnx")
+    assert status == 0 and "ONNX model" in stdout, complaint
     assert raised_by(lambda: package.load_plan(tmp_path / "net.onnx")).code == "E0605"
     status, _, complaint = command("build", path, "-o", tmp_path / "a.ONNX", "--onnx", tmp_path / "b.onnx")
     assert status == 1 and "E0701" in complaint and "--output" in complaint and not (tmp_path / "b.onnx").exists()

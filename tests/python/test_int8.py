@@ -17,7 +17,7 @@ MINMAX = CalibrationAlgoType.MINMAX_CALIBRATION
 
 
 class Net(nn.Module):
-    """Convolutions, one of them grouped, with a sum of branches, and products of matrices of two and three axes."""
+    """Convolutions, one of them grouped, with a residual addition, and products of matrices of two and three axes."""
 
     def __init__(self):
         super().__init__()
@@ -157,7 +157,7 @@ def test_engines_are_saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "says"),
+    ("options", "code", "message"),
     [
         ({"refittable": True}, "E0701", "refittable"),
         ({"int8_calib_algorithm": "BEST"}, "E0701", "MINMAX_CALIBRATION"),
@@ -171,8 +171,8 @@ def test_engines_are_saved(tmp_path):
         ({"int8_calib_dataset": [[torch.ones(2, 3, 8, 8)] * 2]}, "E0602", "arguments"),
     ],
 )
-def test_errors(options, code, says):
-    with pytest.raises(Error, match=says) as raised:
+def test_errors(options, code, message):
+    with pytest.raises(Error, match=message) as raised:
         convert(Net().eval(), [torch.randn(2, 3, 8, 8)], **options)
     assert raised.value.code == code and raised.value.help
 

@@ -1,7 +1,8 @@
 """Every model of the README's table: equal to PyTorch on the CPU engine, and built for real by TensorRT-RTX.
 
-Weights and inputs are fresh random numbers each time; the seed is printed when a test fails. What counts is the difference
-to the exact result, which PyTorch computes in float64: in the deepest models PyTorch's own float32 is off by up to 9e-5.
+Weights and inputs are fresh random numbers each time; the seed is printed when a test fails. What counts is the
+difference to the exact result, which PyTorch computes in float64: in the deepest models PyTorch's own float32 is off by
+up to 9e-5.
 """
 
 import copy
@@ -44,7 +45,7 @@ BETWEEN = {
     *("vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19_bn", "densenet169", "densenet201"),
     *("resnet34", "resnet101"),
 }
-"""Models between a smaller and a larger one of the same family, which `make test-all` runs: they are minutes together."""
+"""Models between a smaller and a larger one of the same family: `make test-all` runs them, for some minutes."""
 
 
 @pytest.mark.parametrize("name", list(MODELS))

@@ -1,4 +1,4 @@
-"""Values at the edges: NaN and infinities in reductions, integers that wrap around, random expressions of complex numbers.
+"""NaN and infinities in reductions, integers that wrap around, random expressions of complex numbers.
 
 Random cases are drawn with a seed that is shown where a test fails; TORCH2TRT_TEST_CASES multiplies their number.
 """
@@ -306,7 +306,8 @@ ARITHMETIC = {
     "fill": lambda x, y: torch.full_like(x, 7) * x,
 }
 BINARY = [
-    lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x * 5 - y, lambda x, y: torch.minimum(x, y),
+    lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x * 5 - y,
+    lambda x, y: torch.minimum(x, y),
     lambda x, y: x // nonzero(y), lambda x, y: x % nonzero(y), lambda x, y: x << (y % 4), lambda x, y: x >> (y % 4),
     lambda x, y: torch.maximum(x, y), lambda x, y: torch.where(x < y, x, y),
 ]  # fmt: skip
@@ -341,7 +342,7 @@ def test_small_integers_wrap_around(dtype, draw, tmp_path):
                 compare(name, got[name], function(x, y), [x, y], 1e-6 if name == "float" else 0.0)
 
 
-# A number beside a small integer becomes one of its type, as -1 becomes 255; the bounds of a clamp do not.
+# A number next to a small integer becomes one of its type, as -1 becomes 255; the bounds of a clamp do not.
 WITH_NUMBER = {
     "compare": lambda x, n: (x == n, x != n, x < n, x <= n, x > n, x >= n, n < x),
     "arithmetic": lambda x, n: (x + n, x - n, n - x, x * n),
@@ -372,7 +373,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("dtype", SMALL[:3])
-def test_numbers_beside_small_integers_wrap_around(dtype, draw):
+def test_numbers_with_small_integers_wrap_around(dtype, draw):
     random.seed(draw.random())
     bits, low = torch.iinfo(dtype).bits, torch.iinfo(dtype).min
     for _ in range(CASES):
@@ -473,13 +474,17 @@ def test_floats_within_the_range_become_small_integers(dtype, draw):
 
 
 COMPLEX_STEPS = [
-    lambda x, y: x + y, lambda x, y: x - 2j * y, lambda x, y: x * y, lambda x, y: x / (y.abs() + 1), lambda x, y: x.conj(),
-    lambda x, y: x @ y.mT / 4, lambda x, y: (x / (1 + x.abs())).exp(), lambda x, y: (x * x.conj() + 1).log(), lambda x, y: x.mT,
+    lambda x, y: x + y, lambda x, y: x - 2j * y, lambda x, y: x * y, lambda x, y: x / (y.abs() + 1),
+    lambda x, y: x.conj(),
+    lambda x, y: x @ y.mT / 4, lambda x, y: (x / (1 + x.abs())).exp(), lambda x, y: (x * x.conj() + 1).log(),
+    lambda x, y: x.mT,
     lambda x, y: torch.where(x.real > y.imag, x, y), lambda x, y: torch.cat([x[:2], y[2:]]), lambda x, y: x.flip(0),
     lambda x, y: torch.complex(x.real, y.imag), lambda x, y: torch.view_as_complex(torch.view_as_real(y).contiguous()),
     lambda x, y: x - x.mean(0, keepdim=True), lambda x, y: y.sum(-1, keepdim=True) / 3 + x, lambda x, y: x.roll(1, 0),
-    lambda x, y: torch.polar(x.abs(), y.angle()), lambda x, y: torch.einsum("ij,kj->ik", x, y) / 4, lambda x, y: x.real + 1j * y,
-    lambda x, y: x[[3, 1, 0, 2]], lambda x, y: x.slice_scatter(y[:2], 0, 1, 3), lambda x, y: x / (1 + (y * y.conj()).real),
+    lambda x, y: torch.polar(x.abs(), y.angle()), lambda x, y: torch.einsum("ij,kj->ik", x, y) / 4,
+    lambda x, y: x.real + 1j * y,
+    lambda x, y: x[[3, 1, 0, 2]], lambda x, y: x.slice_scatter(y[:2], 0, 1, 3),
+    lambda x, y: x / (1 + (y * y.conj()).real),
 ]  # fmt: skip
 
 

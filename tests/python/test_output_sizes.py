@@ -35,7 +35,14 @@ def agrees(model, model_trt, *args):
 
 def everything(x):
     n, m = x.shape[0], x.shape[1]
-    numbers = {"n": n, "numel": x.numel(), "half": n / 2, "mixed": n // 2 + m * 3 - 1, "large": n > 3, "most": max(n, m)}
+    numbers = {
+        "n": n,
+        "numel": x.numel(),
+        "half": n / 2,
+        "mixed": n // 2 + m * 3 - 1,
+        "large": n > 3,
+        "most": max(n, m),
+    }
     return x * 2, numbers, x.shape, [n % 3, (n + m) ** 2, torch.sym_int(m * 0.5), n == m]
 
 
@@ -49,7 +56,9 @@ def test_sizes_among_the_outputs(tmp_path):
 
 
 def test_outputs_that_are_sizes_only(tmp_path):
-    for k, model in enumerate((lambda x: x.shape[1], lambda x: (x.numel(), x.shape[0] > 2), lambda x: {"a": x.shape[0] / 4})):
+    for k, model in enumerate(
+        (lambda x: x.shape[1], lambda x: (x.numel(), x.shape[0] > 2), lambda x: {"a": x.shape[0] / 4})
+    ):
         model_trt = convert(model, [torch.randn(3, 5)], min_shapes=[(2, 2)], max_shapes=[(9, 8)])
         model_trt.save(tmp_path / f"{k}.engine")
         for made in (model_trt, package.load(tmp_path / f"{k}.engine")):
@@ -91,7 +100,15 @@ def arithmetic(draw, depth=3):
         return draw.choice(["n", "m", str(draw.randint(1, 7))])
     a, b = arithmetic(draw, depth - 1), arithmetic(draw, depth - 1)
     k = draw.randint(1, 6)
-    forms = ["({a} + {b})", "({a} - {b})", "({a} * {b})", "({a} // {k})", "({a} % {k})", "max({a}, {b})", "min({a}, {b})"]
+    forms = [
+        "({a} + {b})",
+        "({a} - {b})",
+        "({a} * {b})",
+        "({a} // {k})",
+        "({a} % {k})",
+        "max({a}, {b})",
+        "min({a}, {b})",
+    ]
     return draw.choice(forms).format(a=a, b=b, k=k)
 
 
@@ -113,12 +130,25 @@ def test_random_arithmetic_on_sizes():
 
 @pytest.mark.parametrize(
     "text",
-    ["__import__('os')", "s0_0.__class__", "[0]", "9 ** 9 ** 9", "(lambda: 0)()", "s0_0 << 99", "max(s0_0, key=s0_0)", "'a' * 9", "("],
+    [
+        "__import__('os')",
+        "s0_0.__class__",
+        "[0]",
+        "9 ** 9 ** 9",
+        "(lambda: 0)()",
+        "s0_0 << 99",
+        "max(s0_0, key=s0_0)",
+        "'a' * 9",
+        "(",
+    ],
 )
 def test_a_forged_size_is_rejected(text):
     with pytest.raises(ValueError):
         Size(text).check()
-    tree = {"inputs": {"parameters": [], "specs": [], "leaves": [], "plain": 0}, "outputs": {"leaves": [{"name": "y", "size": text}], "spec": None}}
+    tree = {
+        "inputs": {"parameters": [], "specs": [], "leaves": [], "plain": 0},
+        "outputs": {"leaves": [{"name": "y", "size": text}], "spec": None},
+    }
     with pytest.raises(Error) as raised:
         package.tree_file.from_json(tree)
     assert raised.value.code == "E0605"

@@ -83,7 +83,9 @@ def test_lengths(case: int) -> None:
 
 @pytest.mark.parametrize("lengths", [[7, 4, 4, 1], [5, 2, 2, 1]])
 def test_constant_lengths(lengths: list[int]) -> None:
-    model = Packed(nn.LSTM, {"bidirectional": True}, {"batch_first": True, "sorted": True, "out_first": True}, None).eval()
+    model = Packed(
+        nn.LSTM, {"bidirectional": True}, {"batch_first": True, "sorted": True, "out_first": True}, None
+    ).eval()
     model.lengths = lengths
     converted = torch2trt(model, model.inputs(4, 7), backend="cpu", target="sm_89", progress=False)
     agree(model, converted, model.inputs(4, 7))

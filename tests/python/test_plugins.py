@@ -337,7 +337,7 @@ def test_a_module_that_becomes_a_plugin_runs_and_is_saved(converters, tmp_path):
     check(model, load(path), torch.randn(3, 4))
 
 
-def test_a_process_without_the_operator_is_told_which(converters, tmp_path):
+def test_a_process_without_the_operator_gets_its_name(converters, tmp_path):
     path = tmp_path / "middle.trt2"
     convert(Middle(), [torch.randn(2, 4)]).save(path)
     lines = ["import torch2trt", "try:", f"    torch2trt.load({str(path)!r})"]

@@ -47,7 +47,9 @@ def model(name):
 
 def converted(module, args, kwargs=None, **options):
     # Accuracy is what the test looks at: nothing is to stop it before.
-    return torch2trt(module, args, kwargs=kwargs, backend="cpu", target="sm_89", progress=False, verify=False, **options)
+    return torch2trt(
+        module, args, kwargs=kwargs, backend="cpu", target="sm_89", progress=False, verify=False, **options
+    )
 
 
 def tensors(value):
@@ -57,7 +59,10 @@ def tensors(value):
 @torch.no_grad()
 def own_half(half, args, kwargs, dtype):
     """What a module that is in half precision computes from inputs that are converted to it."""
-    to = lambda leaf: leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf  # noqa: E731
+
+    def to(leaf):
+        return leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf
+
     args, kwargs = pytree.tree_map(to, (args, kwargs))
     return tensors(half(*args, **kwargs))
 
@@ -108,7 +113,7 @@ def test_kept_modules_stay_float32():
     assert 1e-6 < difference(expected, part(*args)) < 1e-2
 
 
-def test_a_pattern_that_matches_nothing_is_said(caplog):
+def test_a_pattern_that_matches_nothing_is_reported(caplog):
     with caplog.at_level(logging.WARNING, "torch2trt"):
         converted(nn.Sequential(nn.Linear(4, 4)), (torch.randn(2, 4),), fp16_mode=True, keep_fp32=["layer9", "0"])
     assert [record.getMessage() for record in caplog.records if "layer9" in record.getMessage()]
@@ -252,7 +257,7 @@ def test_what_a_model_computes_in_bfloat16_itself_is_compared_so():
 
 
 @pytest.mark.parametrize("output", range(3))
-def test_an_error_beside_bfloat16_is_found(output, monkeypatch):
+def test_an_error_next_to_bfloat16_is_found(output, monkeypatch):
     """Only the output that is computed in bfloat16 may be off by more than float32 explains."""
     model, x = Casts().eval(), torch.randn(4, 32)
     run = TRTModule.run

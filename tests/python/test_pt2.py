@@ -48,8 +48,8 @@ Command = Callable[..., tuple[int, str, str]]
 def command(capfd: pytest.CaptureFixture[str]) -> Command:
     def run(*arguments: Any) -> tuple[int, str, str]:
         status = _core.run_command(["torch2trt", *map(str, arguments)], _core.site_packages())
-        said = capfd.readouterr()
-        return status, said.out, said.err
+        stdout = capfd.readouterr()
+        return status, stdout.out, stdout.err
 
     return run
 
@@ -91,7 +91,9 @@ def walked(program: torch.export.ExportedProgram, case: pt2_models.Case) -> _cor
 def tensors_for(case: pt2_models.Case, path: Path) -> dict[str, torch.Tensor]:
     """Writes the sample inputs of a case, by name, and returns them."""
     tree = inputs_of(case)
-    tensors = {name: sample.detach().contiguous().clone() for name, sample in zip(tree.names, tree.samples, strict=True)}
+    tensors = {
+        name: sample.detach().contiguous().clone() for name, sample in zip(tree.names, tree.samples, strict=True)
+    }
     save_file(tensors, path)
     return tensors
 
@@ -120,11 +122,9 @@ def test_the_program_is_that_of_the_walk_in_memory(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("suite", operators.suites(), ids=lambda suite: suite.family)
-def test_operators_are_those_of_the_walk_in_memory(
-    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_operators_are_those_of_the_walk_in_memory(suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some cases of each family of operators, others in each run."""
-    # An archive does not tell the names of Dims.
+    # An archive does not have the names of Dims.
     monkeypatch.setattr(sys.modules["torch2trt.capture.walk"], "given_name", lambda dim: None)
     cases = [case for case in suite.cases if case.refused is None]
     for chosen in random.SystemRandom().sample(cases, min(2, len(cases))):
@@ -181,7 +181,12 @@ def test_arithmetic_on_numbers_read_out_of_tensors(seed: int, command: Command, 
             return x * number(*read), filled, x[:, i.item()] > other(*read), i.item() * 2
 
     dynamic = draw.choice([None, ({0: Dim.DYNAMIC(min=2, max=9)}, {}, {}, {})])
-    case: pt2_models.Case = (Model(), (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)), {}, dynamic)
+    case: pt2_models.Case = (
+        Model(),
+        (torch.randn(5, 4), torch.tensor(2), torch.tensor(0.4), torch.tensor(True)),
+        {},
+        dynamic,
+    )
     program = exported(case)
     path, engine = saved(program, tmp_path), tmp_path / "net.trt2"
     read, in_memory = _core.read_archive(path), walked(program, case)
@@ -216,25 +221,33 @@ def test_gradients_switched_off_inside_change_nothing(tmp_path: Path) -> None:
     program = torch.export.export(model, (torch.randn(2, 4),), strict=False)
     assert "wrap_with_set_grad_enabled" in str(program.graph)
     read = _core.read_archive(saved(program, tmp_path))
-    assert [overload for overload, _, _ in read.coverage()] == ["aten.linear.default", "aten.add.Tensor", "aten.mul.Tensor"]
+    assert [overload for overload, _, _ in read.coverage()] == [
+        "aten.linear.default",
+        "aten.add.Tensor",
+        "aten.mul.Tensor",
+    ]
     assert "higher_order" not in str(read)
 
 
-@pytest.mark.parametrize("name", ["convolutional", "lstm", "attention", "weights", "several", "arguments", "nested", "writing", "memory"])
+@pytest.mark.parametrize(
+    "name", ["convolutional", "lstm", "attention", "weights", "several", "arguments", "nested", "writing", "memory"]
+)
 def test_an_engine_is_built_and_loaded(name: str, command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES[name]()
     module, args, kwargs, _ = case
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
-    status, said, complaint = command("build", path, "--output", engine, "--backend", "cpu")
+    status, stdout, complaint = command("build", path, "--output", engine, "--backend", "cpu")
     assert status == 0, complaint
     for part in ("operator calls, ", "using the CPU engine: asked for", f"{engine}: ", "compared with nothing"):
-        assert part in said, said
+        assert part in stdout, stdout
     if name == "writing":
-        assert "note: the model writes to `calls`" in said
+        assert "note: the model writes to `calls`" in stdout
     wanted = module(*args, **kwargs)
     # By name, from a file of tensors.
     tensors_for(case, tmp_path / "in.safetensors")
-    status, _, complaint = command("run", engine, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors")
+    status, _, complaint = command(
+        "run", engine, "--inputs", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors"
+    )
     assert status == 0, complaint
     made, got = torch2trt.load(engine), load_file(tmp_path / "out.safetensors")
     for output, tensor in zip(made.output_names, runtime_leaves(wanted), strict=True):
@@ -251,15 +264,23 @@ def test_classes_that_have_no_written_form_become_a_dictionary(command: Command,
     case = pt2_models.CASES["several"]()
     command("build", saved(exported(case), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu")
     returned = torch2trt.load(tmp_path / "net.trt2")(*case[1])
-    assert list(returned) == ["output.0.v", "output.0.i", "output.1.0", "output.1.1", "output.2", "output.3", "output.4"]
+    assert list(returned) == [
+        "output.0.v",
+        "output.0.i",
+        "output.1.0",
+        "output.1.1",
+        "output.2",
+        "output.3",
+        "output.4",
+    ]
 
 
 def test_dynamic_sizes_stay_dynamic(command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES["attention_length"]()
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
     assert command("build", path, "-o", engine, "--backend", "cpu", "--max-shape", "ids=6x20")[0] == 0
-    _, said, _ = command("info", engine)
-    assert "ids axis 0: " in said and "to 6" in said and "to 20, best at 7" in said, said
+    _, stdout, _ = command("info", engine)
+    assert "ids axis 0: " in stdout and "to 6" in stdout and "to 20, best at 7" in stdout, stdout
     made = torch2trt.load(engine)
     for batch, length in ((2, 2), (6, 20), (3, 11)):
         ids = torch.randint(0, 50, (batch, length))
@@ -283,15 +304,22 @@ def test_half_precision_is_compared_on_inputs(command: Command, tmp_path: Path) 
     case: pt2_models.Case = (Wide().eval(), (torch.rand(2, 4) + 1,), {}, None)
     path, engine, inputs = saved(exported(case), tmp_path), tmp_path / "net.trt2", tmp_path / "in.safetensors"
     tensors_for(case, inputs)
-    status, said, complaint = command("build", path, "-o", engine, "--backend", "cpu", "--fp16", "--inputs", inputs, "--keep-fp32", "nowhere*")
+    status, stdout, complaint = command(
+        "build", path, "-o", engine, "--backend", "cpu", "--fp16", "--inputs", inputs, "--keep-fp32", "nowhere*"
+    )
     assert status == 0, complaint
-    assert "float16: " in said and "\n  large" in said and "max relative error " in said and "`nowhere*` names no module" in said, said
+    assert (
+        "float16: " in stdout
+        and "\n  large" in stdout
+        and "max relative error " in stdout
+        and "`nowhere*` names no module" in stdout
+    ), stdout
     manifest = torch2trt.inspect(engine)
     assert manifest["options"] == {"half": "float16", "keep_fp32": ["nowhere*"]}
     half, full = manifest["accuracy"].values()
     assert 0 < half < 5e-2 and full < 1e-6
-    status, said, _ = command("build", path, "-o", engine, "--backend", "cpu", "--bf16")
-    assert status == 0 and "bfloat16: " in said and torch2trt.inspect(engine)["options"] == {"half": "bfloat16"}
+    status, stdout, _ = command("build", path, "-o", engine, "--backend", "cpu", "--bf16")
+    assert status == 0 and "bfloat16: " in stdout and torch2trt.inspect(engine)["options"] == {"half": "bfloat16"}
 
 
 def test_expected_outputs_are_compared(command: Command, tmp_path: Path) -> None:
@@ -302,11 +330,13 @@ def test_expected_outputs_are_compared(command: Command, tmp_path: Path) -> None
     for name, tensor in (("right", output), ("wrong", output + output.abs().max() / 100), ("missing", None)):
         save_file({"other" if tensor is None else "output": output if tensor is None else tensor}, tmp_path / name)
     build = ("build", path, "-o", engine, "--backend", "cpu", "--inputs", inputs, "--expected")
-    status, said, complaint = command(*build, tmp_path / "right")
-    assert status == 0 and "max relative error " in said, said + complaint
+    status, stdout, complaint = command(*build, tmp_path / "right")
+    assert status == 0 and "max relative error " in stdout, stdout + complaint
     assert list(torch2trt.inspect(engine)["accuracy"]) == ["output"]
     status, _, complaint = command(*build, tmp_path / "wrong")
-    assert status == 1 and complaint.startswith("error[E0702]: output `output` differs from ") and "--inputs" in complaint
+    assert (
+        status == 1 and complaint.startswith("error[E0702]: output `output` differs from ") and "--inputs" in complaint
+    )
     status, _, complaint = command(*build, tmp_path / "missing")
     assert status == 1 and "has no tensor `output`" in complaint, complaint
 
@@ -315,8 +345,8 @@ def test_an_onnx_model_alone(command: Command, tmp_path: Path) -> None:
     import onnxruntime
 
     case = pt2_models.CASES["convolutional_batch"]()
-    status, said, complaint = command("build", saved(exported(case), tmp_path), "--onnx", tmp_path / "net.onnx")
-    assert status == 0 and "net.onnx: ONNX model" in said, complaint
+    status, stdout, complaint = command("build", saved(exported(case), tmp_path), "--onnx", tmp_path / "net.onnx")
+    assert status == 0 and "net.onnx: ONNX model" in stdout, complaint
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     image = torch.randn(5, 3, 32, 32)
     (got,) = session.run(None, {"image": image.numpy()})
@@ -328,9 +358,9 @@ def test_an_onnx_model_alone(command: Command, tmp_path: Path) -> None:
 def test_a_plan_for_another_gpu(name: str, command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES[name]()
     path, engine = saved(exported(case), tmp_path), tmp_path / "net.trt2"
-    status, said, complaint = command("build", path, "-o", engine, "--target", "sm_89", "--fp16")
+    status, stdout, complaint = command("build", path, "-o", engine, "--target", "sm_89", "--fp16")
     assert status == 0, complaint
-    assert "using TensorRT: a plan for sm_89 was asked for" in said and "TensorRT layers" in said, said
+    assert "using TensorRT: a plan for sm_89 was asked for" in stdout and "TensorRT layers" in stdout, stdout
     manifest = torch2trt.inspect(engine)
     assert manifest["built"]["gpu"] == "sm_89" and manifest["options"] == {"half": "float16", "target": "sm_89"}
     assert command("plan", engine, "--output", tmp_path / "net.plan")[0] == 0
@@ -361,15 +391,21 @@ class Unknown(nn.Module):
 
 def test_operators_that_do_not_convert_are_listed(command: Command, tmp_path: Path) -> None:
     path = saved(exported((Unknown(), (torch.randn(3, 3),), {}, None)), tmp_path)
-    status, said, complaint = command("coverage", path)
+    status, stdout, complaint = command("coverage", path)
     assert status == 1 and complaint == "", complaint
-    assert "aten.linalg_eigvals.default  x2  does not convert" in said and "3 of 4 operators convert" in said, said
+    assert "aten.linalg_eigvals.default  x2  does not convert" in stdout and "3 of 4 operators convert" in stdout, (
+        stdout
+    )
     status, _, complaint = command("build", path, "-o", tmp_path / "net.trt2")
     assert status == 1 and complaint.startswith("error[E0101]: ") and "test_pt2.py:" in complaint, complaint
     assert f"help: `torch2trt coverage {path}` lists all operators" in complaint, complaint
     case = pt2_models.CASES["lstm"]()
-    status, said, _ = command("coverage", saved(exported(case), tmp_path))
-    assert status == 0 and said.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n") and said.endswith("\n2 of 2 operators convert\n"), said
+    status, stdout, _ = command("coverage", saved(exported(case), tmp_path))
+    assert (
+        status == 0
+        and stdout.startswith("aten.zeros.default  x2\naten.lstm.input     x1\n")
+        and stdout.endswith("\n2 of 2 operators convert\n")
+    ), stdout
 
 
 def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> None:
@@ -381,7 +417,12 @@ def test_a_program_that_writes_is_refused(command: Command, tmp_path: Path) -> N
 
 def test_a_plain_export_that_is_functional_converts(command: Command, tmp_path: Path) -> None:
     case = pt2_models.CASES["lstm"]()
-    assert command("build", saved(exported(case, functional=False), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu")[0] == 0
+    assert (
+        command(
+            "build", saved(exported(case, functional=False), tmp_path), "-o", tmp_path / "net.trt2", "--backend", "cpu"
+        )[0]
+        == 0
+    )
     got, _ = torch2trt.load(tmp_path / "net.trt2")(*case[1])
     assert_close(got, case[0](*case[1])[0])
 
@@ -420,13 +461,20 @@ OLDER = "save it again with a newer PyTorch"
 BROKEN: dict[str, tuple[Callable[[str, bytes], tuple[str, bytes] | None], str, str]] = {
     "major version": (model_with(lambda data: _set(data, 9, "schema_version", "major")), "E0609", "export schema 9."),
     "pickled weights": (
-        lambda name, content: (name.replace("weights/model_weights_config.json", "weights/model.pt"), content), "E0609", OLDER,
+        lambda name, content: (name.replace("weights/model_weights_config.json", "weights/model.pt"), content),
+        "E0609", OLDER,
     ),
     "flat layout": (
-        lambda name, content: (name.replace("models/model.json", "serialized_exported_program.json"), content), "E0609", OLDER,
+        lambda name, content: (name.replace("models/model.json", "serialized_exported_program.json"), content),
+        "E0609", OLDER,
     ),
-    "big-endian": (lambda name, content: (name, b"big" if name.endswith("byteorder") else content), "E0609", "byte order is `big`"),
-    "no weights": (lambda name, content: None if "/weights/weight_" in name else (name, content), "E0608", "has no entry"),
+    "big-endian": (
+        lambda name, content: (name, b"big" if name.endswith("byteorder") else content),
+        "E0609", "byte order is `big`",
+    ),
+    "no weights": (
+        lambda name, content: None if "/weights/weight_" in name else (name, content), "E0608", "has no entry",
+    ),
     "short weights": (
         lambda name, content: (name, content[:-4] if "/weights/weight_" in name else content), "E0608", "beyond the ",
     ),
@@ -436,7 +484,8 @@ BROKEN: dict[str, tuple[Callable[[str, bytes], tuple[str, bytes] | None], str, s
         model_with(lambda data: data["graph_module"]["graph"]["nodes"].reverse()), "E0608", "nothing before defines it",
     ),
     "unknown argument": (
-        model_with(lambda data: _set(data, "newer", *GRAPH, "nodes", 0, "inputs", 0, "name")), "E0601", "has an argument `newer`",
+        model_with(lambda data: _set(data, "newer", *GRAPH, "nodes", 0, "inputs", 0, "name")),
+        "E0601", "has an argument `newer`",
     ),
 }  # fmt: skip
 
@@ -446,16 +495,16 @@ def test_broken_archives(name: str, command: Command, tmp_path: Path) -> None:
     change, code, part = BROKEN[name]
     case: pt2_models.Case = (nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), (torch.randn(1, 3),), {}, None)
     path = rewritten(saved(exported(case), tmp_path), change)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.trt2")
-    assert (status, said) == (1, "") and complaint.startswith(f"error[{code}]: "), complaint
+    status, stdout, complaint = command("build", path, "-o", tmp_path / "net.trt2")
+    assert (status, stdout) == (1, "") and complaint.startswith(f"error[{code}]: "), complaint
     assert part in complaint and "\nhelp: " in complaint, complaint
 
 
 def test_an_archive_is_no_engine_file(command: Command, tmp_path: Path) -> None:
     path = saved(exported(pt2_models.CASES["lstm"]()), tmp_path)
     for name in ("info", "run", "bench"):
-        status, said, complaint = command(name, path)
-        assert (status, said) == (1, "") and complaint.startswith("error[E0605]: this is a zip archive"), complaint
+        status, stdout, complaint = command(name, path)
+        assert (status, stdout) == (1, "") and complaint.startswith("error[E0605]: this is a zip archive"), complaint
         assert "torch2trt build" in complaint
     with pytest.raises(torch2trt.Error, match="torch2trt build") as raised:
         torch2trt.load(path)
@@ -504,8 +553,10 @@ def test_options_that_do_not_fit(
 def test_a_target_is_for_plans_that_are_built_later(command: Command, tmp_path: Path) -> None:
     """As in Python, where the network is still there to be built."""
     path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
-    status, said, complaint = command("build", path, "-o", tmp_path / "net.trt2", "--backend", "cpu", "--target", "sm_89")
-    assert status == 0 and "target sm_89 is for plans that are built later" in said, said + complaint
+    status, stdout, complaint = command(
+        "build", path, "-o", tmp_path / "net.trt2", "--backend", "cpu", "--target", "sm_89"
+    )
+    assert status == 0 and "target sm_89 is for plans that are built later" in stdout, stdout + complaint
     model, args = pt2_models.CASES["convolutional"]()[:2]
     made = torch2trt.torch2trt(model, args, backend="cpu", target="sm_89", progress=False)
     assert "target sm_89 is for plans that are built later" in made.report.reason
@@ -514,7 +565,9 @@ def test_a_target_is_for_plans_that_are_built_later(command: Command, tmp_path: 
 def test_an_engine_file_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
     path = saved(exported(pt2_models.CASES["convolutional"]()), tmp_path)
     status, _, complaint = command("build", path, "-o", tmp_path / "nowhere" / "net.trt2", "--backend", "cpu")
-    assert status == 1 and complaint.startswith("error[E0605]: ") and "help: give --output a path" in complaint, complaint
+    assert status == 1 and complaint.startswith("error[E0605]: ") and "help: give --output a path" in complaint, (
+        complaint
+    )
 
 
 def test_control_flow_is_refused_with_its_place(command: Command, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Dynamic axes over random ranges, narrow ones included: the engine equals PyTorch in the range, or E0307 reports why not."""
+"""Dynamic axes over random ranges: the engine equals PyTorch in the range, or E0307 reports why not."""
 
 from __future__ import annotations
 

@@ -62,9 +62,19 @@ def test_any_number_of_steps(case: int) -> None:
     rng = random.Random(seed)
     model, dynamic_batch = drawn(rng), rng.random() < 0.6
     converted = torch2trt(
-        model, model.inputs(2, 5), dynamic_shapes=model.shapes(dynamic_batch), backend="cpu", target="sm_89", progress=False
+        model,
+        model.inputs(2, 5),
+        dynamic_shapes=model.shapes(dynamic_batch),
+        backend="cpu",
+        target="sm_89",
+        progress=False,
     )
-    for batch, steps in [(2, 1), (2, LONGEST), (6, 17) if dynamic_batch else (2, 17), (1, 1) if dynamic_batch else (2, 2)]:
+    for batch, steps in [
+        (2, 1),
+        (2, LONGEST),
+        (6, 17) if dynamic_batch else (2, 17),
+        (1, 1) if dynamic_batch else (2, 2),
+    ]:
         agree(model, converted, model.inputs(batch, steps))
     if HAS_RTX:
         assert converted.network.build(_core.ProgressBar(False)).size > 0

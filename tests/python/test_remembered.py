@@ -1,4 +1,4 @@
-"""Models that remember sizes of earlier calls: captured as if they remembered others, equal to PyTorch at every size."""
+"""Models that remember sizes of earlier calls: captured as if they remembered others, equal to PyTorch everywhere."""
 
 import functools
 import os
@@ -143,7 +143,11 @@ KINDS = [ByShape, ByNumbers, ByTensor, ByBuffer, InDict, InGlobalDict, InFunctio
 
 
 def states(module):
-    return {name: (type(value), str(value)) for name, value in vars(module).items() if name not in ("_modules", "_parameters")}
+    return {
+        name: (type(value), str(value))
+        for name, value in vars(module).items()
+        if name not in ("_modules", "_parameters")
+    }
 
 
 def convert(module, shape, **options):
@@ -161,7 +165,10 @@ def test_remembered_sizes_do_not_fix_the_model(kind):
     draw = random.Random(kind.__name__)
     for case in range(CASES):
         dynamic = (case + KINDS.index(kind)) % 2 == 0
-        low, high = (1, 3, 3, 3), (draw.randint(2, 5), 3, *((draw.randint(6, 9), draw.randint(6, 9)) if dynamic else (3, 3)))
+        low, high = (
+            (1, 3, 3, 3),
+            (draw.randint(2, 5), 3, *((draw.randint(6, 9), draw.randint(6, 9)) if dynamic else (3, 3))),
+        )
 
         def drawn():
             return tuple(draw.randint(*ends) for ends in zip(low, high))
@@ -194,7 +201,9 @@ def test_dims_of_the_caller():
     module = ByShape().eval()
     with torch.no_grad():
         module(torch.randn(2, 3, 4, 4))
-    model_trt = convert(module, (2, 3, 4, 4), dynamic_shapes={"x": {0: Dim("batch", min=1, max=6), 2: Dim("height", min=3, max=9)}})
+    model_trt = convert(
+        module, (2, 3, 4, 4), dynamic_shapes={"x": {0: Dim("batch", min=1, max=6), 2: Dim("height", min=3, max=9)}}
+    )
     for shape in [(1, 3, 3, 4), (6, 3, 9, 4), (2, 3, 4, 4)]:
         agrees(module, model_trt, shape)
 
@@ -233,13 +242,19 @@ def test_a_batch_that_a_line_fixes():
     text = str(raised.value)
     assert raised.value.code == "E0307", text
     line = Fixed.forward.__code__.co_firstlineno + 2
-    for part in (f"test_remembered.py:{line} in forward", "[1, 3, 4, 4]", "[2, 3, 4, 4]", "axis 0 of `x` at 1", "x.view(x.shape[0]"):
+    for part in (
+        f"test_remembered.py:{line} in forward",
+        "[1, 3, 4, 4]",
+        "[2, 3, 4, 4]",
+        "axis 0 of `x` at 1",
+        "x.view(x.shape[0]",
+    ):
         assert part in text, text
     module = Fixed().eval()
     agrees(module, convert(module, (1, 3, 4, 4)), (1, 3, 4, 4))
 
 
-def test_a_model_that_fails_as_given_says_so():
+def test_a_model_that_fails_as_given_is_reported():
     with pytest.raises(Error, match="the model itself fails") as raised:
         convert(Fixed().eval(), (1, 3, 5, 4), max_batch_size=4)
     assert raised.value.code == "E0601"

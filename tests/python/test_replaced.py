@@ -63,8 +63,14 @@ def test_a_part_in_its_model():
         torch.testing.assert_close(model(x), expected)
         torch.testing.assert_close(copy.deepcopy(model)(x), expected)
     part = model.part
-    assert not list(model.parameters()) and set(model.state_dict()) == {"part.engine", "part.input_names", "part.output_names"}
-    assert all(isinstance(tensor, Weightless) for tensor in (part.scale, part.offset, part.plain, *part.linear.parameters()))
+    assert not list(model.parameters()) and set(model.state_dict()) == {
+        "part.engine",
+        "part.input_names",
+        "part.output_names",
+    }
+    assert all(
+        isinstance(tensor, Weightless) for tensor in (part.scale, part.offset, part.plain, *part.linear.parameters())
+    )
     assert isinstance(part.scale, nn.Parameter) and not hasattr(part, "nothing")
     with pytest.raises(AttributeError, match="nothing"):
         part.nothing  # noqa: B018
@@ -78,7 +84,12 @@ def test_weights_are_not_kept_and_not_computed_with():
     del part
     gc.collect()
     assert [ref() for ref in held] == [None] * 3
-    for compute in (lambda: made.scale + 1, lambda: made.scale.sum().item(), lambda: made.twice(torch.ones(2, 3)), lambda: made.plain.clone()):
+    for compute in (
+        lambda: made.scale + 1,
+        lambda: made.scale.sum().item(),
+        lambda: made.twice(torch.ones(2, 3)),
+        lambda: made.plain.clone(),
+    ):
         with pytest.raises(Error, match="does not keep weights") as raised:
             compute()
         assert raised.value.code == "E0604" and raised.value.help
@@ -93,7 +104,11 @@ def test_files_and_pickles_hold_nothing_of_it(tmp_path):
     buffer = io.BytesIO()
     torch.save(made, buffer)
     buffer.seek(0)
-    for other in (pickle.loads(pickle.dumps(made)), torch.load(buffer, weights_only=False), package.load(tmp_path / "a")):
+    for other in (
+        pickle.loads(pickle.dumps(made)),
+        torch.load(buffer, weights_only=False),
+        package.load(tmp_path / "a"),
+    ):
         torch.testing.assert_close(other(x), made(x))
         assert not hasattr(other, "main_input_name")
 
@@ -112,7 +127,13 @@ def test_a_module_that_cannot_be_copied():
 def test_whispers_encoder_in_its_model():
     transformers = pytest.importorskip("transformers")
     sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
-    sizes |= {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_source_positions": 30, "num_mel_bins": 8}
+    sizes |= {
+        "d_model": 16,
+        "encoder_ffn_dim": 32,
+        "decoder_ffn_dim": 32,
+        "max_source_positions": 30,
+        "num_mel_bins": 8,
+    }
     tokens = {"vocab_size": 200, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
     none = {"suppress_tokens": None, "begin_suppress_tokens": None}
     model = transformers.WhisperForConditionalGeneration(transformers.WhisperConfig(**sizes, **tokens, **none)).eval()

@@ -80,7 +80,9 @@ class Drawn(nn.Module):
         super().__init__()
         self.w = nn.Parameter(torch.randn(3))
         self.register_buffer("b", torch.randn(3))
-        self.shapes = [draw.choice(["tensor", "list", "tuple", "dict", "ordered", "nested"]) for _ in range(draw.randint(1, 4))]
+        self.shapes = [
+            draw.choice(["tensor", "list", "tuple", "dict", "ordered", "nested"]) for _ in range(draw.randint(1, 4))
+        ]
 
     def forward(self, *args, **kwargs):
         values = [*args, *(kwargs[key] for key in sorted(kwargs))]
@@ -152,7 +154,13 @@ def test_key_order_and_class_of_dictionaries_do_not_matter():
 
 
 def test_fresh_values_are_like_the_samples():
-    samples = [torch.randn(4, 5), torch.randint(0, 9, (3, 7)), torch.arange(6) % 3 == 0, torch.ones(2, 2), torch.arange(5)]
+    samples = [
+        torch.randn(4, 5),
+        torch.randint(0, 9, (3, 7)),
+        torch.arange(6) % 3 == 0,
+        torch.ones(2, 2),
+        torch.arange(5),
+    ]
     samples += [torch.tensor([[0.0, float("-inf"), 0.0]]), torch.zeros(0, 3), torch.rand(9).sort().values]
     samples += [torch.randn(3, dtype=torch.complex64), torch.randn(3).half(), torch.ones(3, 4, dtype=torch.bool)]
     for way in proposals(samples):
@@ -180,8 +188,12 @@ def test_a_number_read_out_of_an_input_is_named():
             return x
         return x * float(x.sum())
 
-    with pytest.warns(CaptureWarning, match=r"(?s)values read out of tensors.*float\(\) of sum = .*test_samples.py:\d+"):
-        with pytest.raises(Error, match=r"(?s)fresh values.*float\(\) of sum = .*test_samples.py:\d+.*help: keep") as raised:
+    with pytest.warns(
+        CaptureWarning, match=r"(?s)values read out of tensors.*float\(\) of sum = .*test_samples.py:\d+"
+    ):
+        with pytest.raises(
+            Error, match=r"(?s)fresh values.*float\(\) of sum = .*test_samples.py:\d+.*help: keep"
+        ) as raised:
             convert(model, [torch.randn(2, 3)])
     assert raised.value.code == "E0702" and "bug" not in str(raised.value)
     with pytest.warns(CaptureWarning, match="constants"):

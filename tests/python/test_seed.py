@@ -1,7 +1,7 @@
 """The code of NVIDIA's README, block by block, as it stands there.
 
 Where there is no CUDA device, `.cuda()` leaves tensors on the CPU. Where TensorRT's Python package is not installed,
-`torch2trt.install_trt_alias()` is called first, as docs/custom-converters.md says. torchvision's pretrained weights are
+`torch2trt.install_trt_alias()` is called first, as in docs/custom-converters.md. torchvision's pretrained weights are
 not downloaded: random ones take their place.
 """
 

@@ -1,4 +1,4 @@
-"""Slices of dynamic axes: bounds inside the axis for some sizes and beyond it for others, at every size of the range."""
+"""Slices of dynamic axes, at every size of the range: bounds inside the axis for some sizes, beyond it for others."""
 
 from __future__ import annotations
 
@@ -61,7 +61,16 @@ def check(module, low, high, sample):
 
 @pytest.mark.parametrize(
     ("start", "stop", "step"),
-    [(-3, 8, 2), (-7, -2, 2), (None, 4, 1), (5, None, 1), (1, 6, 3), ("n-3", None, 1), (None, "n-3", 1), ("-2n", "n//3+1", 2)],
+    [
+        (-3, 8, 2),
+        (-7, -2, 2),
+        (None, 4, 1),
+        (5, None, 1),
+        (1, 6, 3),
+        ("n-3", None, 1),
+        (None, "n-3", 1),
+        ("-2n", "n//3+1", 2),
+    ],
 )
 def test_bounds_hold_for_every_size(start, stop, step):
     check(Sliced(start, stop, step, 0), 1, 10, 6)

@@ -11,7 +11,7 @@ from torch2trt import torch2trt
 from torch2trt.capture import CaptureWarning
 
 
-class Kept(nn.Module):
+class Stored(nn.Module):
     """Writes to its attributes in one of several ways."""
 
     def __init__(self, how):
@@ -34,15 +34,19 @@ class Kept(nn.Module):
         return o
 
 
-@pytest.mark.parametrize("how, name", [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")])
+@pytest.mark.parametrize(
+    "how, name", [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")]
+)
 def test_state_is_put_back_and_reported(how, name):
-    model, x = Kept(how).eval(), torch.randn(3, 4)
-    with pytest.warns(CaptureWarning, match=rf"(?s)state in Python attributes.*  {name} at .*test_states.py:\d+") as warned:
+    model, x = Stored(how).eval(), torch.randn(3, 4)
+    with pytest.warns(
+        CaptureWarning, match=rf"(?s)state in Python attributes.*  {name} at .*test_states.py:\d+"
+    ) as warned:
         model_trt = torch2trt(model, [x], backend="cpu", progress=False)
     assert sum("Python attributes" in str(warning.message) for warning in warned) == 1
     assert (model.n, model.h, model.held, model.state) == (0, [], SimpleNamespace(k=1, d={"a": [1]}), None)
     with torch.no_grad():
-        assert torch.allclose(model_trt(x), Kept.forward(model, x), atol=1e-5)
+        assert torch.allclose(model_trt(x), Stored.forward(model, x), atol=1e-5)
 
 
 def test_a_hook_that_appends_is_reported():

@@ -33,7 +33,13 @@ def test_long_expressions_are_refused_with_the_axes(monkeypatch):
     monkeypatch.setattr(limits._Bounded, "share", 1e9)
     model, samples = Windows(), [torch.randn(2, 2, 40, 40)]
     ranges = {"min_shapes": [(2, 2, 20, 20)], "max_shapes": [(2, 2, 80, 80)]}
-    refused("E0307", lambda: convert(model, samples, **ranges), "axis 2 of `x`, axis 3 of `x`", "test_symbolic_limits.py", "static")
+    refused(
+        "E0307",
+        lambda: convert(model, samples, **ranges),
+        "axis 2 of `x`, axis 3 of `x`",
+        "test_symbolic_limits.py",
+        "static",
+    )
     model_trt = convert(model, samples, max_batch_size=4)  # as the help has it
     agree(model, model_trt, torch.randn(3, 2, 40, 40))
 
@@ -57,5 +63,11 @@ def test_swin_transformers_are_refused_within_twice_the_time_of_an_export(name):
     static = time.process_time() - begin
     ranges = {"min_shapes": [(1, 3, 128, 128)], "max_shapes": [(1, 3, 512, 512)]}
     begin = time.process_time()
-    refused("E0307", lambda: convert(model, [sample], **ranges), "axis 2 of `x`, axis 3 of `x`", "swin_transformer.py", "static")
+    refused(
+        "E0307",
+        lambda: convert(model, [sample], **ranges),
+        "axis 2 of `x`, axis 3 of `x`",
+        "swin_transformer.py",
+        "static",
+    )
     assert time.process_time() - begin < 2 * static + 5

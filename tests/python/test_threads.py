@@ -80,7 +80,7 @@ def run(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_conversions_at_once_beside_forward_passes():
+def test_conversions_at_once_during_forward_passes():
     x = torch.randn(2, 3, 4)
     used = [model for model in models() if not isinstance(model, Stateful)] + [Stateful().eval()]
     samples = [x[:, 0] if isinstance(model, Stateful) else x for model in used]

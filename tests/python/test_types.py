@@ -38,12 +38,18 @@ def test_wrong_keywords_are_found_by_mypy(tmp_path):
         pytest.skip("mypy is not installed")
     (tmp_path / "calls.py").write_text(CALLS)
     # PyTorch itself is not checked, which takes minutes.
-    (tmp_path / "mypy.ini").write_text("[mypy]\n[mypy-torch.*]\nfollow_imports = skip\n[mypy-torch]\nfollow_imports = skip\n")
+    (tmp_path / "mypy.ini").write_text(
+        "[mypy]\n[mypy-torch.*]\nfollow_imports = skip\n[mypy-torch]\nfollow_imports = skip\n"
+    )
     options = ["--config-file", "mypy.ini", "--follow-imports=silent", "--no-error-summary", "calls.py"]
     environment = {**os.environ, "MYPYPATH": str(package), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     found = subprocess.run([*mypy, *options], cwd=tmp_path, env=environment, capture_output=True, text=True).stdout
     lines = CALLS.splitlines()
-    errors = {int(line.split(":")[1]): line for line in found.splitlines() if ": error:" in line and line.startswith("calls.py")}
+    errors = {
+        int(line.split(":")[1]): line
+        for line in found.splitlines()
+        if ": error:" in line and line.startswith("calls.py")
+    }
     assert set(errors) == {number for number, line in enumerate(lines, 1) if "# wrong" in line}, found
     for number, text in errors.items():
         assert lines[number - 1].rpartition("wrong: ")[2] in text, text

@@ -1,4 +1,4 @@
-"""What users of `@tensorrt_converter` are told, and what they may rely on."""
+"""What errors users of `@tensorrt_converter` get, and what they may rely on."""
 
 from __future__ import annotations
 
@@ -995,7 +995,7 @@ def test_shapes_of_loops_follow_their_attributes():
 
 
 def test_loops_show_their_iterations_and_may_have_none():
-    class Kept(nn.Module):
+    class Stored(nn.Module):
         def forward(self, x):
             return torch.clone(x) + 1
 
@@ -1007,7 +1007,7 @@ def test_loops_show_their_iterations_and_may_have_none():
             ctx.method_return._trt = looped(ctx.network, x, limit=steps).get_output(0)
 
         tensorrt_converter("torch.clone")(repeats)
-        model_trt = convert(Kept(), x, verify=False)
+        model_trt = convert(Stored(), x, verify=False)
         assert torch.equal(model_trt(x), expected)
         assert ("iteration 2" in str(model_trt.network)) == (steps == 3)
         CONVERTERS.clear()

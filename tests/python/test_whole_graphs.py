@@ -19,7 +19,7 @@ def run(inputs):
 
 
 class Record:
-    """Captures calls as a GPU would; `refuses` says which shapes cannot be captured."""
+    """Captures calls as a GPU would; `refuses` returns whether shapes cannot be captured."""
 
     def __init__(self, refuses=lambda shape: False):
         self.refuses, self.shapes, self.replays = refuses, [], 0

@@ -1,4 +1,4 @@
-"""Wrong arguments of every kind, in every argument: an error of this package with a code and help, and no other exception."""
+"""Wrong arguments of every kind, in every argument: an error with a code and help, and no other exception."""
 
 import collections
 import inspect
@@ -43,7 +43,8 @@ class Hostile:
 CYCLIC = []
 CYCLIC.append(CYCLIC)
 VALUES = {
-    "None": None, "5": 5, "-1": -1, "0": 0, "huge": 10**30, "'x'": "x", "''": "", "b'x'": b"x", "object": object(), "[]": [],
+    "None": None, "5": 5, "-1": -1, "0": 0, "huge": 10**30, "'x'": "x", "''": "", "b'x'": b"x", "object": object(),
+    "[]": [],
     "[None]": [None], "{}": {}, "{'a': 1}": {"a": 1}, "{5: 1}": {5: 1}, "nan": float("nan"), "1.5": 1.5, "True": True,
     "False": False, "tensor": torch.ones(2), "int": int, "NUL": "a\0b", "surrogate": "\ud800", "cyclic": CYCLIC,
     "hostile": Hostile(),
@@ -116,7 +117,6 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_wrong_values_of_every_argument(name):
     for label, value in VALUES.items():
@@ -156,10 +156,14 @@ def test_drawn_combinations():
         refused(lambda: convert(Two().eval(), [X], **{name: VALUES[label] for name, label in given.items()}))
 
 
-@pytest.mark.parametrize("names", [[""], ["a\0b"], ["\ud800"], [None], [5], "image", b"image", {"a": 1}, ["a", "a"]], ids=ascii)
+@pytest.mark.parametrize(
+    "names", [[""], ["a\0b"], ["\ud800"], [None], [5], "image", b"image", {"a": 1}, ["a", "a"]], ids=ascii
+)
 def test_names(names):
     for argument in ("input_names", "output_names"):
-        error = refused(lambda: torch2trt(Two().eval(), [X, X], backend="cpu", progress=False, **{argument: names}), "E0701")
+        error = refused(
+            lambda: torch2trt(Two().eval(), [X, X], backend="cpu", progress=False, **{argument: names}), "E0701"
+        )
         assert argument in str(error) or "named `a`" in str(error) or "has 2 names" in str(error)
 
 
@@ -228,7 +232,9 @@ def test_tensors_that_are_taken_as_they_are(sample):
     made = convert(Two().eval(), [sample])
     x = torch.randn(2, 3)
     torch.testing.assert_close(made(x), x * 2)
-    torch.testing.assert_close(made(sample).detach().as_subclass(torch.Tensor), (sample * 2).detach().as_subclass(torch.Tensor))
+    torch.testing.assert_close(
+        made(sample).detach().as_subclass(torch.Tensor), (sample * 2).detach().as_subclass(torch.Tensor)
+    )
 
 
 def test_calls(made):
@@ -240,7 +246,15 @@ def test_calls(made):
         refused(lambda: made.run([X, X], [value]))
         if value is not None:
             refused(lambda: made.run([X, X], value))
-    for arguments in ((), (X,), (X, X, X), (X, torch.ones(3, 3)), (X, torch.ones(2, 3, 1)), (X, X.double()), (X, X.int())):
+    for arguments in (
+        (),
+        (X,),
+        (X, X, X),
+        (X, torch.ones(3, 3)),
+        (X, torch.ones(2, 3, 1)),
+        (X, X.double()),
+        (X, X.int()),
+    ):
         refused(lambda: made(*arguments), "E0402", "E0403", "E0602")
         refused(lambda: made.run(list(arguments)), "E0401", "E0402", "E0403")
 
@@ -267,7 +281,15 @@ def test_paths_of_every_kind(made, tmp_path):
             return self.path
 
     folder = str(tmp_path)
-    for k, path in enumerate([f"{folder}/a", os.fsencode(f"{folder}/b"), tmp_path / "c", Given(os.fsencode(f"{folder}/d")), os.fsencode(folder) + b"/\xff"]):
+    for k, path in enumerate(
+        [
+            f"{folder}/a",
+            os.fsencode(f"{folder}/b"),
+            tmp_path / "c",
+            Given(os.fsencode(f"{folder}/d")),
+            os.fsencode(folder) + b"/\xff",
+        ]
+    ):
         made.save(path)
         assert package.inspect(path)["model"] and os.path.exists(os.fsdecode(path))
         torch.testing.assert_close(package.load(path)(X, X), X + X)
@@ -401,7 +423,15 @@ def test_models_in_wrappers():
     with torch.no_grad():
         expected = model(X)
     exported = torch.export.export(model, (X,))
-    wrapped = [nn.DataParallel(model), torch.compile(model), Wrapper(model), model.forward, exported, exported.module(), torch.fx.symbolic_trace(model)]
+    wrapped = [
+        nn.DataParallel(model),
+        torch.compile(model),
+        Wrapper(model),
+        model.forward,
+        exported,
+        exported.module(),
+        torch.fx.symbolic_trace(model),
+    ]
     for wrapper in wrapped:
         torch.testing.assert_close(convert(wrapper, [X])(X).detach(), expected)
 
@@ -409,6 +439,13 @@ def test_models_in_wrappers():
 def test_sample_inputs_of_every_kind():
     for inputs in ([X, X], (X, X), {"a": X, "b": X}, collections.UserDict(a=X, b=X), (part for part in (X, X))):
         torch.testing.assert_close(convert(Two().eval(), inputs)(X, X), X + X)
-    for inputs, kwargs in (({5: X}, None), ([X], {"a": X}), ({"a": X}, {"a": X}), ([X], {"zzz": X}), ([X, X, X], None), ([], None)):
+    for inputs, kwargs in (
+        ({5: X}, None),
+        ([X], {"a": X}),
+        ({"a": X}, {"a": X}),
+        ([X], {"zzz": X}),
+        ([X, X, X], None),
+        ([], None),
+    ):
         refused(lambda: convert(Two().eval(), inputs, kwargs=kwargs), "E0601", "E0602")
     refused(lambda: convert(Two().eval(), X.numpy()), "E0602")

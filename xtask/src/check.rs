@@ -2,6 +2,9 @@
 //!
 //! - a Rust file opens with `//!`, a Python file with a docstring;
 //! - a file that people read has at most 400 lines (tables and tests may be longer);
+//! - a line of Rust, Python, TOML or Markdown has at most 120 columns, except rows of Markdown tables
+//!   (`columns.rs`);
+//! - no prose and no name has a word of the list in `words.rs`;
 //! - nothing names a path of the machine it was written on;
 //! - sibling modules of a crate need each other in no circle (`circles.rs`);
 //! - the table "To add X, touch these files" of ARCHITECTURE.md is true (`additions.rs`);
@@ -10,7 +13,7 @@
 //! - generated documents are what would be generated now;
 //! - every error code has a section of its own in docs/errors.md.
 
-use crate::{additions, circles, docs, kinds, licenses};
+use crate::{additions, circles, columns, docs, kinds, licenses, words};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -43,7 +46,7 @@ pub fn run() -> Result<(), String> {
     }
     for (path, text) in docs::all() {
         if fs::read_to_string(path).ok().as_deref() != Some(text.as_str()) {
-            findings.push(format!("{path}: not what the code says; run `cargo run -p xtask -- docs`"));
+            findings.push(format!("{path}: differs from the code; run `cargo run -p xtask -- docs`"));
         }
     }
     findings.extend(
@@ -72,7 +75,7 @@ fn check(file: &str, text: &str) -> Vec<String> {
         _ => "",
     };
     if !text.is_empty() && !text.starts_with(opening) && !text.starts_with("#!") {
-        findings.push(format!("does not open with `{opening}`: say what the file is and what it must not know"));
+        findings.push(format!("does not open with `{opening}`: state what the file is and what it must not know"));
     }
     let lines = text.lines().count();
     let long =
@@ -80,6 +83,8 @@ fn check(file: &str, text: &str) -> Vec<String> {
     if !opening.is_empty() && lines > MAX_LINES && !long {
         findings.push(format!("{lines} lines: split it by meaning (at most {MAX_LINES})"));
     }
+    findings.extend(columns::findings(extension, text));
+    findings.extend(words::findings(file, text));
     // Assembled so that this file does not contain what it looks for.
     for machine in [["/wo", "rk/"].concat(), ["/ro", "ot/"].concat(), ["/tmp", "/t2t"].concat()] {
         if text.contains(&machine) {

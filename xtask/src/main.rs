@@ -6,9 +6,11 @@ mod abi;
 mod additions;
 mod check;
 mod circles;
+mod columns;
 mod docs;
 mod kinds;
 mod licenses;
+mod words;
 
 use std::process::ExitCode;
 

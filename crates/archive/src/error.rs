@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What people are told to write where an archive has another form.
+/// What help texts advise where an archive has another form.
 pub const SAVE: &str = "torch.export.save(torch.export.export(model, args).run_decompositions({}), \"model.pt2\")";
 
 /// An archive could not be read.
@@ -25,7 +25,7 @@ pub enum Error {
     NotAnArchive {
         /// The file.
         path: PathBuf,
-        /// What was looked for, or what the zip reader says.
+        /// What was looked for, or the zip reader's error.
         problem: String,
     },
     /// An entry is not there, is cut off, or differs from its checksum.
@@ -51,7 +51,10 @@ pub enum Error {
     /// Operators that write to their arguments: their order decides what a value is.
     #[error(
         "the archive's program is not functional: {} operator{} to {} arguments ({})",
-        calls, if *calls == 1 { " writes" } else { "s write" }, if *calls == 1 { "its" } else { "their" }, operators.join(", ")
+        calls,
+        if *calls == 1 { " writes" } else { "s write" },
+        if *calls == 1 { "its" } else { "their" },
+        operators.join(", ")
     )]
     NotFunctional {
         /// The overloads, each once.
@@ -59,12 +62,12 @@ pub enum Error {
         /// Number of calls.
         calls: usize,
     },
-    /// Something that a program cannot say.
+    /// Something that a program cannot express.
     #[error("{problem}{}", place(at))]
     Inexpressible {
         /// What it is.
         problem: String,
-        /// Module path, file and line; empty where the archive does not say.
+        /// Module path, file and line; empty where the archive has none.
         at: String,
         /// What to do.
         help: String,

@@ -1,7 +1,7 @@
 //! Expressions of sizes, from the text that sympy writes of them (`srepr`).
 //!
-//! `Add(Mul(Integer(2), Symbol('s77', positive=True, integer=True)), Integer(1))` is `2*s77 + 1`. This file must not know
-//! which of them can be written as sizes.
+//! `Add(Mul(Integer(2), Symbol('s77', positive=True, integer=True)), Integer(1))` is `2*s77 + 1`. This file must not
+//! know which of them can be written as sizes.
 
 use dims::Cursor;
 use std::collections::HashMap;

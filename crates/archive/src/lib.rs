@@ -2,7 +2,7 @@
 //!
 //! An archive (`.pt2`) is a zip file with the graph as JSON and the weights as raw bytes, which are lent to the program
 //! as they lie in the file. What [`open`] makes of it is what the capture of the Python half makes of the same exported
-//! program; tests compare the two. Everything in a file may be wrong or hostile: it is an error that says what, and no
+//! program; tests compare the two. Everything in a file may be wrong or hostile: it is an error with the reason, and no
 //! panic.
 //!
 //! The crate must not know TensorRT, ONNX, or how programs are converted.
@@ -47,7 +47,7 @@ pub struct Archive {
     pub inputs: Vec<Leaf>,
     /// The leaves of the return value, in order: the program's outputs.
     pub outputs: Vec<Leaf>,
-    /// How these are arranged; `None` where the archive says it in a way that is not understood.
+    /// How these are arranged; `None` where the archive has an unknown form.
     pub signature: Option<Signature>,
     /// Buffers, parameters and inputs that the model writes to when it runs. The program does not: it has the same
     /// outputs, and leaves these as they are.

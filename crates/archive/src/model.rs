@@ -1,4 +1,4 @@
-//! What the JSON of an archive says, as far as it is needed: PyTorch's export schema, major version 8.
+//! The JSON of an archive, as far as it is needed: PyTorch's export schema, major version 8.
 //!
 //! Fields that are not known are passed over, as the schema's minor versions add some. The file must not know what a
 //! program is.
@@ -231,7 +231,7 @@ pub(crate) struct TensorMeta {
     pub(crate) layout: Option<u32>,
 }
 
-/// An argument: an object with one key, which says what it is.
+/// An argument: an object with one key, its type.
 #[derive(Clone)]
 pub(crate) enum Argument {
     None,
@@ -382,7 +382,7 @@ pub(crate) struct Payloads {
     pub(crate) config: HashMap<String, Payload>,
 }
 
-/// Where a tensor's storage lies, and how the tensor lies in it.
+/// Where a tensor's storage is, and how the tensor is laid out in it.
 #[derive(Deserialize)]
 pub(crate) struct Payload {
     pub(crate) path_name: String,

@@ -15,20 +15,29 @@ fn sizes(sizes: &[i64]) -> Value {
 }
 
 fn meta(dtype: u32, dims: &[i64], strides: &[i64], offset: i64) -> Value {
-    json!({"dtype": dtype, "sizes": sizes(dims), "strides": sizes(strides), "storage_offset": {"as_int": offset}, "layout": 7})
+    json!({
+        "dtype": dtype,
+        "sizes": sizes(dims),
+        "strides": sizes(strides),
+        "storage_offset": {"as_int": offset},
+        "layout": 7,
+    })
 }
 
 fn tensor(name: &str) -> Value {
     json!({"as_tensor": {"name": name}})
 }
 
-/// `relu(w)`, whose weight lies in its storage as the metadata says.
+/// `relu(w)`, whose weight is in its storage as in the metadata.
 fn graph(weight: &Value) -> Value {
     let node = json!({
         "target": "torch.ops.aten.relu.default",
         "inputs": [{"name": "self", "arg": tensor("p_w"), "kind": 1}],
         "outputs": [tensor("relu")],
-        "metadata": {"nn_module_stack": "L__self__,,M;L__self__act,act,R", "stack_trace": "File \"net.py\", line 3, in forward"},
+        "metadata": {
+            "nn_module_stack": "L__self__,,M;L__self__act,act,R",
+            "stack_trace": "File \"net.py\", line 3, in forward",
+        },
         "name": "relu",
         "something new": [1, 2],
     });
@@ -100,7 +109,7 @@ fn weight(dims: &[i64], strides: &[i64], offset: i64, storage: &[f32]) -> Result
     Ok(weight.data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
-/// What the error of an archive says.
+/// The error of an archive.
 fn problem(files: &Files) -> String {
     let error = opened(files).unwrap_err();
     format!("{error}\nhelp: {}", error.help().unwrap_or_default())
@@ -141,7 +150,7 @@ fn weights_are_in_order_however_they_lie() {
 }
 
 #[test]
-fn what_lies_in_order_is_lent() {
+fn tensors_stored_in_order_are_lent() {
     let archive = opened(&plain().1).unwrap();
     let again = archive.program.weights().next().unwrap().data.clone();
     let slice = archive.program.weights().next().unwrap().data.as_ptr();
@@ -228,7 +237,7 @@ fn graphs_that_are_wrong_are_refused() {
         ("/graph_module/graph/tensor_values/relu/sizes/0", json!({"as_int": -2}), "a size of -2"),
         ("/graph_module/graph/tensor_values/x/sizes/0", json!({"as_expr": {"expr_str": "Foo(1"}}), "missing"),
         ("/graph_module/graph/tensor_values/x/sizes/0", json!({"as_bool": true}), "no integer"),
-        ("/graph_module/graph/tensor_values", json!({}), "nothing is said of the tensor `x`"),
+        ("/graph_module/graph/tensor_values", json!({}), "there is no metadata of the tensor `x`"),
         ("/graph_module/signature/input_specs/0/parameter/parameter_name", json!("v"), "no values for `v`"),
         ("/graph_module/signature/input_specs/1", json!({"user_input": {"arg": {"as_int": 1}}}), "neither a tensor"),
         (
@@ -237,9 +246,9 @@ fn graphs_that_are_wrong_are_refused() {
             "no plain value",
         ),
     ] {
-        let said = problem(&with(place, &value));
-        assert!(said.contains(part), "{place} = {value}: {said}");
-        assert!(said.contains("\nhelp: "), "{said}");
+        let text = problem(&with(place, &value));
+        assert!(text.contains(part), "{place} = {value}: {text}");
+        assert!(text.contains("\nhelp: "), "{text}");
     }
 }
 
@@ -249,8 +258,8 @@ fn an_operator_that_is_not_known_keeps_its_arguments() {
     let text = String::from_utf8(files[0].1.clone()).unwrap();
     let more = r#"{"arg":{"as_floats":[1.5,"-Infinity"]},"name":"scale","kind":2},{"arg":{"as_tensor":{"name":"p_w"}}"#;
     files[0].1 = text.replace(r#"{"arg":{"as_tensor":{"name":"p_w"}}"#, more).into_bytes();
-    let said = opened(&files).unwrap().program.to_string();
-    assert!(said.contains("mine.op.default(scale=[1.5, -inf], self=%act.w)"), "{said}");
+    let text = opened(&files).unwrap().program.to_string();
+    assert!(text.contains("mine.op.default(scale=[1.5, -inf], self=%act.w)"), "{text}");
 }
 
 #[test]
@@ -312,10 +321,10 @@ fn the_path_of_a_weight_stays_within_the_archive() {
 fn older_layouts_name_their_version() {
     let (_, mut files) = plain();
     files[1].0 = "net/data/weights/model.pt".to_owned();
-    let said = problem(&files);
+    let text = problem(&files);
     assert!(
-        said.contains("export schema 8.99, PyTorch 2.99") && said.contains("save it again with a newer PyTorch"),
-        "{said}"
+        text.contains("export schema 8.99, PyTorch 2.99") && text.contains("save it again with a newer PyTorch"),
+        "{text}"
     );
     files[0].0 = "serialized_exported_program.json".to_owned();
     assert!(problem(&files).contains("PyTorch 2.7 and older (export schema 8.99)"));
@@ -326,8 +335,8 @@ fn older_layouts_name_their_version() {
 #[test]
 fn entries_that_are_not_plain_are_refused() {
     let (_, files) = plain();
-    let said = read(&zipped(&files, CompressionMethod::Stored)[..100]).unwrap_err().to_string();
-    assert!(said.contains("is not a `.pt2` archive"), "{said}");
+    let text = read(&zipped(&files, CompressionMethod::Stored)[..100]).unwrap_err().to_string();
+    assert!(text.contains("is not a `.pt2` archive"), "{text}");
     let bytes = zipped(&files, CompressionMethod::Stored);
     let at = bytes.windows(4).position(|window| window == 4.0f32.to_le_bytes()).unwrap();
     let mut changed = bytes.clone();
@@ -347,7 +356,10 @@ fn entries_that_are_not_plain_are_refused() {
 
 proptest! {
     #[test]
-    fn no_byte_that_changed_makes_a_panic(changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6), cut in 0usize..4000) {
+    fn no_byte_that_changed_makes_a_panic(
+        changes in prop::collection::vec((0usize..4000, any::<u8>()), 1..6),
+        cut in 0usize..4000,
+    ) {
         let mut bytes = zipped(&plain().1, CompressionMethod::Stored);
         for (at, byte) in changes {
             let length = bytes.len();

@@ -111,7 +111,7 @@ impl<'g> Reader<'g> {
 
     pub(crate) fn meta(&self, name: &str) -> Result<&'g TensorMeta> {
         let found = self.graph.tensor_values.get(name);
-        found.ok_or_else(|| Error::inconsistent(format!("nothing is said of the tensor `{name}`")))
+        found.ok_or_else(|| Error::inconsistent(format!("there is no metadata of the tensor `{name}`")))
     }
 
     // Nodes
@@ -272,7 +272,8 @@ impl Values for Reader<'_> {
 
     fn number(&self, name: &str) -> Result<Argument> {
         let number = self.symbols.numbers.get(name);
-        let number = number.ok_or_else(|| Error::inconsistent(format!("nothing is said of the number `{name}`")))?;
+        let number =
+            number.ok_or_else(|| Error::inconsistent(format!("there is no metadata of the number `{name}`")))?;
         match number {
             model::Number::Int(value) => return Ok(Argument::Int(Dim::Static(*value))),
             model::Number::Float(value) => return Ok(Argument::Float(value.0)),

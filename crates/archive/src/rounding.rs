@@ -1,10 +1,10 @@
 //! Sizes that PyTorch computes through floats and rounds, as integer expressions.
 //!
-//! `int(1.7 * s)` multiplies by the float nearest to 17/10, and `floordiv(17*s, 10)` gives the same for almost every size.
-//! So the float expression is evaluated for every size of the range (up to [`LARGEST`] where the range is open), and
-//! sizes that differ are corrected by steps: `min(max(s - 99, 0), 1)` is 1 from 100 on. A function without a simple
-//! fraction (a square root) is a sum of such steps, as far as [`STEPS`] of them reach: the range of the symbol ends there.
-//! This file must not know of graphs.
+//! `int(1.7 * s)` multiplies by the float nearest to 17/10, and `floordiv(17*s, 10)` gives the same for almost every
+//! size. So the float expression is evaluated for every size of the range (up to [`LARGEST`] where the range is open),
+//! and sizes that differ are corrected by steps: `min(max(s - 99, 0), 1)` is 1 from 100 on. A function without a simple
+//! fraction (a square root) is a sum of such steps, as far as [`STEPS`] of them reach: the range of the symbol ends
+//! there. This file must not know of graphs.
 
 use crate::expression::{Expression, Sized};
 use crate::fraction::Fraction;

@@ -272,9 +272,10 @@ mod tests {
 
     #[test]
     fn types_and_defaults_are_those_of_pytorch() {
-        let line = "aten::f.x(Tensor(a -> *) self, Tensor?[] is, int[2] pad=0, SymInt[]? size=None, *, float eps=1e-05, \
-                    Scalar alpha=1, Scalar beta=0.5, str how=\"a, (b\", bool flag=False, float[] none=[], bool[2] m=True, \
-                    MemoryFormat f=0, ScalarType t=6, Generator? generator=None) -> (Tensor(a), int)";
+        let line = "aten::f.x(Tensor(a -> *) self, Tensor?[] is, int[2] pad=0, SymInt[]? size=None, *, \
+                    float eps=1e-05, Scalar alpha=1, Scalar beta=0.5, str how=\"a, (b\", bool flag=False, \
+                    float[] none=[], bool[2] m=True, MemoryFormat f=0, ScalarType t=6, \
+                    Generator? generator=None) -> (Tensor(a), int)";
         let (target, schema) = parse(line).unwrap();
         assert_eq!(target, "aten.f.x");
         let kinds: Vec<Type> = schema.parameters.iter().map(|parameter| parameter.kind).collect();

@@ -47,7 +47,7 @@ struct Written {
 }
 
 impl Signature {
-    /// What an archive says of calls; `None` where that cannot be understood.
+    /// The structure of calls in an archive; `None` where it has an unknown form.
     pub(crate) fn read(call: &CallSignature, named: &HashMap<String, NamedTuple>) -> Option<Self> {
         let read = |text: &str| {
             let (_, written): (Value, Written) = serde_json::from_str(text).ok()?;
@@ -158,7 +158,7 @@ fn joined(first: &str, path: &[String]) -> String {
     std::iter::once(first).chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(".")
 }
 
-/// What a registered class says its parts are called: a list of names, or one within a list.
+/// The names that a registered class gives its parts: a list of names, or one within a list.
 fn field_names(context: &Value, count: usize) -> Option<Vec<String>> {
     let Value::Array(items) = context else { return None };
     let names = |items: &[Value]| -> Option<Vec<String>> {

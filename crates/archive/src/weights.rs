@@ -83,7 +83,7 @@ fn storage(entries: &Entries, known: &mut HashMap<String, Bytes>, path: String) 
     Ok(bytes)
 }
 
-/// How a tensor lies in its storage, in elements.
+/// How a tensor is laid out in its storage, in elements.
 struct View {
     dtype: ScalarType,
     dims: Vec<i64>,

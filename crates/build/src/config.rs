@@ -33,7 +33,7 @@ fn placed<T>(version: trt::Version, done: trt::Result<T>) -> Result<T> {
     done.map_err(|e| crate::Error::from_trt(e, version, Vec::new()))
 }
 
-/// How often a tactic is timed, unless the caller says: as often as by NVIDIA's trtexec. TensorRT itself times each
+/// How often a tactic is timed by default: as often as by NVIDIA's trtexec. TensorRT itself times each
 /// once, and a moment of another load on the machine then chooses a slow one.
 const TIMING_ITERATIONS: usize = 8;
 
@@ -88,7 +88,8 @@ fn compatibility(config: &mut trt::BuilderConfig, options: &BuildOptions) -> trt
     Ok(())
 }
 
-/// Without strong typing, TensorRT uses a type only where a flag allows it, and keeps to a layer's type only when told.
+/// Without strong typing, TensorRT uses a type only where a flag allows it, and keeps to a layer's type only on
+/// request.
 fn typing(config: &mut trt::BuilderConfig, network: &Network) -> trt::Result<()> {
     if config.version().family().can_be_strongly_typed() {
         return Ok(());
@@ -126,9 +127,9 @@ pub(crate) fn use_timings(config: &mut trt::BuilderConfig, bytes: &[u8]) -> Opti
 }
 
 /// Where a build failed for want of cuDNN or cuBLAS, which TensorRT 8.6 and 10 use when they are there, sets the
-/// configuration to do without. Says so, where it did.
+/// configuration to do without. Returns a warning, where it did.
 pub(crate) fn without_cuda_libraries(config: &mut trt::BuilderConfig, error: &trt::Error) -> Option<String> {
-    let missing = error.said()?.messages.iter().find(|message| {
+    let missing = error.diagnostics()?.messages.iter().find(|message| {
         let library = message.text.contains("libcudnn") || message.text.contains("libcublas");
         library && message.text.contains("load library")
     })?;

@@ -1,4 +1,4 @@
-//! What can go wrong while telling and building, each with the layer it is about and where that comes from.
+//! What can go wrong while emitting and building, each with the layer it is about and where that comes from.
 
 use network::{Layer, Network, Origin, TensorId};
 use nvinfer as trt;
@@ -29,7 +29,7 @@ pub enum Error {
         place: Option<Box<Place>>,
     },
 
-    /// A layer that cannot be told to TensorRT as it stands.
+    /// A layer that cannot be emitted as it is.
     #[error("{problem}\n  {place}")]
     Layer {
         /// What is wrong.
@@ -97,8 +97,8 @@ pub struct Refusal {
     /// The call, such as `INetworkDefinition::addConvolutionNd`.
     pub call: String,
     /// TensorRT's reasons.
-    pub words: trt::Said,
-    /// The layers it is about: the one being told, or those that the words name.
+    pub words: trt::Diagnostics,
+    /// The layers it is about: the one being emitted, or those that the messages name.
     pub places: Vec<Place>,
 }
 
@@ -131,17 +131,18 @@ impl Refusal {
 
     fn help(&self) -> &'static str {
         self.machine_help().unwrap_or(
-            "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT refused",
+            "run the model with backend=\"cpu\", or replace the operator named here; please report what TensorRT \
+             refused",
         )
     }
 
     /// What to do where the machine failed, and not the network.
     fn machine_help(&self) -> Option<&'static str> {
-        let says = |words: &[&str]| self.reasons().any(|m| words.iter().any(|word| m.text.contains(word)));
-        if says(&["generateForCurrent", "CUDA_SUCCESS", "Cuda Runtime", "CUDA initialization failure"]) {
+        let mentions = |words: &[&str]| self.reasons().any(|m| words.iter().any(|word| m.text.contains(word)));
+        if mentions(&["generateForCurrent", "CUDA_SUCCESS", "Cuda Runtime", "CUDA initialization failure"]) {
             return Some("this build needs a GPU that works: run it where nvidia-smi shows one");
         }
-        if says(&["OutOfMemory", "out of memory", "insufficient memory"]) {
+        if mentions(&["OutOfMemory", "out of memory", "insufficient memory"]) {
             return Some("free GPU memory, or lower max_workspace_size or the largest shapes");
         }
         None
@@ -228,20 +229,20 @@ fn target_help(accepted: &[String]) -> &'static str {
     "give one of these, or leave the target out to build for the GPU of this machine"
 }
 
-const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, version or \
-                            namespace";
+const LIBRARY_HELP: &str = "name the library that has it: plugins=[\"libmyplugin.so\"], or correct the plugin's name, \
+                            version or namespace";
 
 const CREATOR_HELP: &str = "use a library whose creator is an IPluginCreatorV3One, or an IPluginCreator";
 
-const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or correct \
-                            the operator's fake implementation";
+const OUTPUTS_HELP: &str = "declare what the plugin makes: add_plugin_v2(inputs, plugin, outputs=[(dtype, shape)]), or \
+                            correct the operator's fake implementation";
 
 /// What the calls of one layer, input or output may fail with, before it is known which one that is.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// What the binding says.
+    /// The error of the binding.
     TensorRt(trt::Error),
-    /// A layer that cannot be told as it stands.
+    /// A layer that cannot be emitted as it is.
     Problem(String),
     /// A plugin's outputs are not those that its layer declares.
     Declaration(String),
@@ -262,7 +263,7 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    /// Says which layer the fault is of.
+    /// Adds the layer to the fault.
     pub(crate) fn at(self, version: trt::Version, place: Place) -> Error {
         let place = Box::new(place);
         match self {
@@ -302,8 +303,8 @@ impl Error {
     pub(crate) fn from_trt(error: trt::Error, version: trt::Version, mut places: Vec<Place>) -> Self {
         match error {
             trt::Error::Cancelled => Self::Cancelled,
-            trt::Error::Refused { call, said, .. } => {
-                Self::Refused(Box::new(Refusal { version, call, words: said, places }))
+            trt::Error::Refused { call, diagnostics, .. } => {
+                Self::Refused(Box::new(Refusal { version, call, words: diagnostics, places }))
             }
             trt::Error::NotInThisVersion { call, version, since } => {
                 Self::NotInThisVersion { call, version, since, place: places.pop().map(Box::new) }

@@ -1,15 +1,15 @@
 //! What a plan became: the layers that are left after fusion, and the memory that running takes.
 //!
-//! It takes a GPU that the plan runs on, since TensorRT only tells of engines, not of plans.
+//! It takes a GPU that the plan runs on, since TensorRT inspects engines, not plans.
 
 use nvinfer as trt;
 
-/// What an engine tells of itself.
+/// What TensorRT reports about an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// Layers, after fusion.
     pub layers: usize,
-    /// Device memory of one execution beside its inputs, outputs and weights, in bytes.
+    /// Device memory of one execution in addition to its inputs, outputs and weights, in bytes.
     pub device_memory: usize,
     /// The layers in TensorRT's words (JSON); names only, unless [`crate::BuildOptions::detailed`].
     pub information: String,

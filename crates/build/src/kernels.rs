@@ -2,7 +2,7 @@
 //!
 //! For a product of few rows that version has kernels of both kinds, takes the fastest, and has no option about it;
 //! later versions are strongly typed and add up in float32. A build can refuse a kernel by its number only
-//! (`IAlgorithmSelector`). The number's name, which tells the types, is told in verbose messages, when the kernel is
+//! (`IAlgorithmSelector`). The number's name, which contains the types, is in verbose messages, when the kernel is
 //! timed and so before a choice is asked for. A refusal costs that version its timing cache, so that only networks
 //! with such products are watched. Its convolutions of float16 all add up in float16; the precision pass knows.
 
@@ -17,7 +17,7 @@ const SHORT: i64 = 256;
 /// Rows up to which a product has kernels that add up in float32; the same in the precision pass.
 const FEW_ROWS: i64 = 8;
 
-/// The names of kernels by number, as TensorRT has told them.
+/// The names of kernels by number, from TensorRT's messages.
 type Names = Arc<Mutex<HashMap<i64, String>>>;
 
 /// A build under watch; it ends when this is dropped.
@@ -44,10 +44,10 @@ pub(crate) fn watch(
         return Ok(None);
     }
     let names = Names::default();
-    let heard = Arc::clone(&names);
+    let listed = Arc::clone(&names);
     library.logger().listen(Some(Box::new(move |message| {
         if let Some((tactic, name)) = named(message) {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).insert(tactic, name.to_owned());
+            listed.lock().unwrap_or_else(PoisonError::into_inner).insert(tactic, name.to_owned());
         }
     })));
     let watched = Watched(library);
@@ -77,7 +77,7 @@ struct Exact {
 
 impl trt::AlgorithmSelector for Exact {
     fn accepts(&mut self, layer: &str, algorithm: trt::Algorithm) -> bool {
-        // Layers that are computed together are told as `one + another`.
+        // Layers that are computed together are listed as `one + another`.
         let watched = layer.split(" + ").any(|name| self.products.contains(name));
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         !watched || !names.get(&algorithm.tactic).is_some_and(|name| adds_in_float16(name))
@@ -97,7 +97,7 @@ fn named(message: &str) -> Option<(i64, &str)> {
     Some((u64::from_str_radix(digits, 16).ok()?.cast_signed(), name.trim()))
 }
 
-/// Names tell the types of the operands, of the sum where it is another one than the result's, and of the result:
+/// Names contain the types of the operands, of the sum where it is another one than the result's, and of the result:
 /// `f16f16_f16f32_f32`, `f16f16_f32_f32`, `f16f16_f16_f16`.
 fn adds_in_float16(name: &str) -> bool {
     name.contains("_f16f16_f16f16_f16") || name.contains("_f16f16_f16_f16")
@@ -126,13 +126,13 @@ mod tests {
     #[test]
     fn kernels_are_refused_for_watched_layers_only() {
         let names = Names::default();
-        let told = [
+        let names_by_tactic = [
             (1, "sm80_xmma_gemm_f16f16_f16f16_f16_tn_n_tilesize64x64x64"),
             (2, "sm70_xmma_gemm_as_conv1x1_f16f16_f16_f16_tn_n_simt_small_batch_bias_relu"),
             (3, "sm50_xmma_cublas_gemvx_f16f16_f32_f32_tn_n_int32_unit_n"),
             (4, "sm80_xmma_gemm_f16f16_f16f32_f32_tn_n_tilesize64x64x64"),
         ];
-        names.lock().unwrap().extend(told.map(|(tactic, name)| (tactic, name.to_owned())));
+        names.lock().unwrap().extend(names_by_tactic.map(|(tactic, name)| (tactic, name.to_owned())));
         let mut exact = Exact { products: HashSet::from(["fc.MatrixMultiply".to_owned()]), names };
         let mut accepted = |layer: &str| {
             let algorithms = (1..=5).map(|tactic| trt::Algorithm { implementation: 0, tactic });

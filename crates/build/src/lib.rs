@@ -1,8 +1,8 @@
-//! Tells a network to TensorRT and has it build a plan.
+//! Emits a network to TensorRT and builds a plan.
 //!
 //! The network is one that [`network`] accepts and that was rewritten for the loaded version; here each layer becomes
 //! the calls of that version's builder, each constant is lent by pointer, each range of sizes becomes a profile. Layers
-//! keep their names, so that whatever TensorRT says can be traced to the module and source line it is about.
+//! keep their names, so that TensorRT's messages can be traced to the module and source line it is about.
 //!
 //! The crate knows nothing of PyTorch, of how the network came about, or of who runs the plan. It rewrites nothing:
 //! what TensorRT does not take is an error that names the layer.
@@ -20,6 +20,8 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod emit;
+mod emitter;
 mod enums;
 mod error;
 mod inspect;
@@ -31,7 +33,6 @@ mod progress;
 mod refusal;
 mod report;
 mod target;
-mod tell;
 mod watch;
 
 pub use dims::{Profile, SizeRange};
@@ -52,7 +53,7 @@ use watch::Relay;
 
 /// Has TensorRT build a plan for a network.
 ///
-/// The build runs on the calling thread and for its current CUDA device; `progress` is told on another thread.
+/// The build runs on the calling thread and for its current CUDA device; `progress` is reported on another thread.
 ///
 /// # Errors
 /// [`Error::Refused`] with TensorRT's words and the layers they are about, [`Error::NotInThisVersion`],
@@ -85,14 +86,14 @@ impl Build<'_> {
     fn run(self) -> Result<Plan> {
         let (started, version) = (Instant::now(), self.library.version());
         let logger = self.library.logger();
-        let (said, told) = (logger.count(), logger.info_count());
+        let (mark, info_mark) = (logger.count(), logger.info_count());
         let other = |e| Error::from_trt(e, version, Vec::new());
         let builder = trt::Builder::new(self.library).map_err(other)?;
         let (mut config, mut warnings) = self.config(&builder)?;
         let store = bumpalo::Bump::new();
         let typing = if version.family().can_be_strongly_typed() { trt::Typing::Strong } else { trt::Typing::Weak };
         let definition = builder.create_network(typing).map_err(other)?;
-        tell::tell(self.network, self.library, &definition, &store, self.options.refittable)?;
+        emit::emit(self.network, self.library, &definition, &store, self.options.refittable)?;
         profile::add(&builder, &mut config, &self.profiles).map_err(other)?;
         if self.relay.cancelled() {
             return Err(Error::Cancelled);
@@ -112,7 +113,7 @@ impl Build<'_> {
             built = builder.build(&definition, &config);
         }
         let bytes = built.map_err(|e| refusal::explain(e, version, self.network))?;
-        warnings.extend(report::warnings(self.library, said));
+        warnings.extend(report::warnings(self.library, mark));
         let report = Report {
             tensorrt: version,
             library: self.library.path().to_owned(),
@@ -120,7 +121,7 @@ impl Build<'_> {
             layers: definition.num_layers().map_err(other)?,
             plan_bytes: bytes.len(),
             weight_bytes: self.network.weight_bytes(),
-            activation_bytes: report::activation_bytes(&logger.info_since(told)),
+            activation_bytes: report::activation_bytes(&logger.info_since(info_mark)),
             time: started.elapsed(),
             warnings,
             profiles: self.profiles,

@@ -1,4 +1,4 @@
-//! What the caller may decide about a build. Everything has a default: TensorRT's own, unless it says otherwise.
+//! What the caller may decide about a build. Everything has a default: TensorRT's own, unless stated otherwise.
 
 use dims::Profile;
 use nvinfer::TacticSource;
@@ -28,7 +28,7 @@ pub struct BuildOptions {
     pub hardware_compatible: bool,
     /// The weights can be replaced after the build.
     pub refittable: bool,
-    /// Streams that TensorRT may use beside the caller's; `None`: TensorRT's own choice.
+    /// Streams that TensorRT may use in addition to the caller's; `None`: TensorRT's own choice.
     pub max_aux_streams: Option<usize>,
     /// float32 products keep all their bits: no TF32.
     pub strict_float32: bool,

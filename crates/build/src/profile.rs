@@ -14,8 +14,8 @@ pub struct InputRanges {
     pub axes: Vec<SizeRange>,
 }
 
-/// What each profile says of every input. A network of static sizes has none, unless some are asked for, or sizes in it
-/// depend on data: TensorRT 8.6 makes no execution context of such an engine without a profile.
+/// The ranges of every input in each profile. A network of static sizes has none, unless some are asked for, or sizes
+/// in it depend on data: TensorRT 8.6 makes no execution context of such an engine without a profile.
 ///
 /// # Errors
 /// [`Error::Unbounded`] for a size without an upper bound, [`Error::BadProfile`] for a contradiction.
@@ -123,13 +123,13 @@ pub(crate) fn add(
     profiles: &[Vec<InputRanges>],
 ) -> trt::Result<()> {
     for profile in profiles {
-        let told = builder.create_profile()?;
+        let added = builder.create_profile()?;
         for InputRanges { input, axes } in profile {
             let shape = |pick: fn(&SizeRange) -> i64| axes.iter().map(pick).collect::<Vec<_>>();
             let (min, opt, max) = (shape(|r| r.min), shape(|r| r.opt), shape(|r| r.max));
-            told.set_shape(input, trt::Range { min: &min, opt: &opt, max: &max })?;
+            added.set_shape(input, trt::Range { min: &min, opt: &opt, max: &max })?;
         }
-        config.add_profile(&told)?;
+        config.add_profile(&added)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How long work tells how far it is, and learns that it should stop.
+//! Progress of long work, and its cancellation.
 
 /// Watches a build. Methods may be called from several threads.
 pub trait Progress: Sync {

@@ -12,7 +12,9 @@ const MOST: usize = 4;
 
 /// An error of a build, with the layers that its words name.
 pub(crate) fn explain(error: trt::Error, version: trt::Version, network: &Network) -> Error {
-    let words = error.said().map(|said| said.messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n"));
+    let words = error
+        .diagnostics()
+        .map(|diagnostics| diagnostics.messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n"));
     let places = words.map_or_else(Vec::new, |words| {
         let named = named(&words, network.layers());
         named.into_iter().map(|layer| Place::layer(network, layer)).collect()

@@ -29,19 +29,19 @@ impl Plan {
 pub struct Report {
     /// The TensorRT that built it.
     pub tensorrt: trt::Version,
-    /// Where that TensorRT lies.
+    /// Where that TensorRT is.
     pub library: PathBuf,
     /// The GPU it was built for, as the caller named it; `None`: that of this machine.
     pub target: Option<String>,
-    /// Layers TensorRT was told, before it fused them.
+    /// Layers of the network, before TensorRT fused them.
     pub layers: usize,
     /// Size of the plan.
     pub plan_bytes: usize,
     /// Size of the network's constants.
     pub weight_bytes: usize,
-    /// Device memory that an execution context takes beside the weights, in bytes, where TensorRT told.
+    /// Device memory that an execution context takes in addition to the weights, in bytes, where TensorRT reports it.
     pub activation_bytes: Option<usize>,
-    /// How long telling and building took.
+    /// How long emission and building took.
     pub time: Duration,
     /// What TensorRT warned of, without repetitions, and which options were not met.
     pub warnings: Vec<String>,
@@ -49,19 +49,19 @@ pub struct Report {
     pub profiles: Vec<Vec<InputRanges>>,
 }
 
-/// What TensorRT warned of after its first `said` messages, each once.
-pub(crate) fn warnings(library: trt::Library, said: u64) -> Vec<String> {
+/// What TensorRT warned of after its first `mark` messages, each once.
+pub(crate) fn warnings(library: trt::Library, mark: u64) -> Vec<String> {
     let mut seen = HashSet::new();
-    let messages = library.logger().since(said).into_iter().filter(|m| m.severity == trt::Severity::Warning);
+    let messages = library.logger().since(mark).into_iter().filter(|m| m.severity == trt::Severity::Warning);
     messages.map(|m| m.text.trim().to_owned()).filter(|text| seen.insert(text.clone())).collect()
 }
 
-/// TensorRT's own count of the memory that running takes. It is told in words only; an engine for another GPU cannot be
+/// TensorRT's own count of the memory that running takes. It is in a message only; an engine for another GPU cannot be
 /// asked.
-pub(crate) fn activation_bytes(told: &[String]) -> Option<usize> {
+pub(crate) fn activation_bytes(messages: &[String]) -> Option<usize> {
     let rest = |line: &String| line.trim().strip_prefix("Total Activation Memory: ").map(str::to_owned);
     let digits = |rest: String| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    told.iter().rev().find_map(rest).and_then(digits)
+    messages.iter().rev().find_map(rest).and_then(digits)
 }
 
 #[cfg(test)]
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_last_count_of_memory_is_taken() {
-        let told = ["Total Activation Memory: 7", "Total Activation Memory: 12808192 bytes", "Engine generation"];
-        assert_eq!(activation_bytes(&told.map(str::to_owned)), Some(12_808_192));
+        let messages = ["Total Activation Memory: 7", "Total Activation Memory: 12808192 bytes", "Engine generation"];
+        assert_eq!(activation_bytes(&messages.map(str::to_owned)), Some(12_808_192));
         assert_eq!(activation_bytes(&["Total Weights Memory: 3 bytes".to_owned()]), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Between TensorRT's progress monitor and the caller's [`Progress`].
 //!
 //! TensorRT calls its monitor from any of its threads and keeps it as long as the configuration, so it gets an object
-//! of its own. A thread beside the build hands the events on, and asks for a wish to cancel even while no step ends.
+//! of its own. Another thread hands the events on, and asks for a wish to cancel even while no step ends.
 //! The build itself stays on the caller's thread: the CUDA device in use belongs to that thread.
 
 use crate::Progress;
@@ -64,15 +64,15 @@ impl Drop for Finish {
     }
 }
 
-/// Does some work on this thread, with `progress` told on another one what the relay hears.
+/// Does some work on this thread, with `progress` reported on another one by the relay.
 ///
 /// Stages about refitting are left out where nothing will be refitted: TensorRT reports them for every build.
 pub(crate) fn watched<T>(progress: &dyn Progress, refittable: bool, work: impl FnOnce(&Arc<Relay>) -> T) -> T {
-    let (events, heard) = channel();
+    let (events, received) = channel();
     let relay = Arc::new(Relay { events, cancelled: AtomicBool::new(progress.cancelled()) });
     std::thread::scope(|scope| {
         let finish = Finish(relay.clone());
-        scope.spawn(move || forward(&relay, &heard, progress, refittable));
+        scope.spawn(move || forward(&relay, &received, progress, refittable));
         work(&finish.0)
     })
 }
@@ -169,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_cancel_is_heard_between_steps() {
+    fn a_cancellation_takes_effect_between_steps() {
         let diary = Diary::default();
         watched(&diary, true, |relay| {
             assert!(relay.step_complete("build", 0).is_continue());
             diary.stop.store(true, Ordering::Relaxed);
             let waited = std::time::Instant::now();
             while relay.step_complete("build", 1).is_continue() {
-                assert!(waited.elapsed() < Duration::from_secs(10), "never heard");
+                assert!(waited.elapsed() < Duration::from_secs(10), "not cancelled in time");
                 std::thread::sleep(Duration::from_millis(5));
             }
         });

@@ -83,7 +83,7 @@ fn a_layer_refused_while_building_is_found_by_its_name() {
 }
 
 #[test]
-fn a_computed_scale_is_said_to_be_one() {
+fn a_computed_scale_is_reported_as_one() {
     let make = |n: &mut Net| {
         let (x, shift) = (n.input(DType::Float32, &[3, 4, 5]), n.input_of(DType::Float32, vec![Dim::Static(3)]));
         let y = n.op(Op::Scale { mode: ScaleMode::Channel, channel_axis: 1 }, &[x, shift]);
@@ -241,14 +241,16 @@ fn what_tensorrt_warns_of_is_reported_once_and_only_for_its_build() {
 
 /// On a machine with a suitable GPU the engine answers; elsewhere the reason is TensorRT's.
 #[test]
-fn a_plan_is_inspected_or_the_reason_is_told() {
+fn a_plan_is_inspected_or_the_reason_is_reported() {
     let Some(library) = library(RTX_1_7) else { return };
     let mut n = Net::new(false);
     two_layers(&mut n);
     let plan = common::build(&n.network, library).unwrap_or_else(|e| panic!("{e}"));
     match build::inspect(library, plan.bytes()) {
         Ok(found) => assert!(found.layers > 0 && found.information.contains("Layers"), "{found:?}"),
-        Err(error) => assert!(error.said().is_some_and(|said| !said.messages.is_empty()), "{error}"),
+        Err(error) => {
+            assert!(error.diagnostics().is_some_and(|diagnostics| !diagnostics.messages.is_empty()), "{error}")
+        }
     }
 }
 
@@ -275,7 +277,7 @@ impl Progress for Diary {
 }
 
 #[test]
-fn progress_is_told_in_pairs() {
+fn progress_is_reported_in_pairs() {
     let Some(library) = library(RTX_1_7) else { return };
     let (mut n, diary) = (Net::new(false), Diary::default());
     two_layers(&mut n);

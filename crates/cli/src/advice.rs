@@ -86,8 +86,11 @@ mod tests {
         for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with("//")) {
             let line = line.replace("\\n", " ");
             for word in line.split(' ').filter(|word| line.contains('"') && is_argument(word)) {
-                let said = for_command_line(&line.replace("\\\"", "\""));
-                assert!(!said.split(' ').any(|w| w.contains(word.trim_matches(['(', ')', ',', '"', '\\']))), "{said}");
+                let shown = for_command_line(&line.replace("\\\"", "\""));
+                assert!(
+                    !shown.split(' ').any(|w| w.contains(word.trim_matches(['(', ')', ',', '"', '\\']))),
+                    "{shown}"
+                );
                 seen += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! `torch2trt build`: from a saved model to an engine file, stage by stage.
 //!
-//! `arguments.rs` is what the arguments mean together, `ranges.rs` the sizes, `samples.rs` the tensors that were given, and
-//! `reference.rs` what an engine is compared with.
+//! `arguments.rs` is what the arguments mean together, `ranges.rs` the sizes, `samples.rs` the tensors that were given,
+//! and `reference.rs` what an engine is compared with.
 
 mod arguments;
 pub(crate) mod progress;
@@ -115,8 +115,8 @@ fn without_python(error: Error, arguments: &Arguments) -> Error {
         return error;
     }
     Error::new(error.code(), error.message()).with_help(format!(
-        "`torch2trt coverage {}` lists all operators; --fallback runs these calls in PyTorch; or convert in Python, where \
-         some are decomposed into others and you may write converters of your own",
+        "`torch2trt coverage {}` lists all operators; --fallback runs these calls in PyTorch; or convert in Python, \
+         where some are decomposed into others and you may write converters of your own",
         arguments.file.display()
     ))
 }

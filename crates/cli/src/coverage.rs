@@ -40,5 +40,5 @@ pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
     screen.columns(&found.iter().map(row).collect::<Vec<_>>())?;
     let missing = found.iter().filter(|operator| !operator.converts).count();
     screen.line(format!("{} of {} operators convert", found.len() - missing, found.len()))?;
-    if missing == 0 { Ok(()) } else { Err(Failure::Said) }
+    if missing == 0 { Ok(()) } else { Err(Failure::Reported) }
 }

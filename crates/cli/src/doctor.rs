@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
         }
         Err(error) => screen.line(format!("CPU engine: none\n{}", indented(error)))?,
     }
-    if cpu.is_err() && (gpus == 0 || tensorrt.is_err()) { Err(Failure::Said) } else { Ok(()) }
+    if cpu.is_err() && (gpus == 0 || tensorrt.is_err()) { Err(Failure::Reported) } else { Ok(()) }
 }
 
 fn indented(error: &dyn std::fmt::Display) -> String {

@@ -30,7 +30,7 @@ impl Arguments {
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
         let options = Options { trusted: self.trusted, ..with_machine(&self.run, site_packages) };
         let bytes = read(&self.file)?;
-        // An empty file is no plan either, nor is an archive, and TensorRT would say less of them.
+        // An empty file is no plan either, nor is an archive, and TensorRT's errors would be less clear.
         if bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(&bytes) {
             let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
             return Ok(torch2trt::load(file, &options)?.0);

@@ -33,7 +33,8 @@ pub(crate) struct Arguments {
     /// Largest sizes of an input [default: those of the sample]
     #[arg(long = "max-shape", value_name = "NAME=SIZES", value_parser = shape)]
     max: Vec<(String, Vec<i64>)>,
-    /// Make the batch dynamic, from 1 to this: the first axis of the first input, and of inputs with the same size there
+    /// Make the batch dynamic, from 1 to this: the first axis of the first input, and of inputs with the same size
+    /// there
     #[arg(long, value_name = "SIZE")]
     max_batch_size: Option<i64>,
     /// Name of an input of the engine, once for each in order [default: the model's own]

@@ -1,7 +1,8 @@
 //! The command line, without Python: models become engine files, and engine files run.
 //!
 //! One file a command, and a folder for the parts of `build`; `engine.rs`, `facts.rs`, `machine.rs` and `tensors.rs`
-//! are what several of them need. It calls the stages of the facade in order, and must not know how any of them is done.
+//! are what several of them need. It calls the stages of the facade in order, and must not know how any of them is
+//! done.
 #![forbid(unsafe_code)]
 
 mod advice;
@@ -77,8 +78,8 @@ impl Command {
 #[derive(Debug)]
 enum Failure {
     Error(torch2trt::Error),
-    /// What was found was said already; this is for the exit status only.
-    Said,
+    /// The result was printed already; this is for the exit status only.
+    Reported,
     Output(std::io::Error),
 }
 
@@ -132,10 +133,10 @@ pub fn main_with(
 ) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(said) => {
+        Err(error) => {
             // Help and version are errors to clap, with exit code 0.
-            let _ = said.print();
-            return u8::try_from(said.exit_code()).unwrap_or(2);
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
     match arguments.command.for_pytorch() {
@@ -159,7 +160,7 @@ pub fn main_with(
     let done = done.and_then(|()| out.flush().map_err(Failure::Output));
     match done {
         Ok(()) => 0,
-        Err(Failure::Said) => 1,
+        Err(Failure::Reported) => 1,
         // Whoever read the output had enough of it.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => 0,
         Err(Failure::Output(error)) => complain(&error),

@@ -21,8 +21,8 @@ pub(crate) fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Done {
         let message = format!("{} holds an ONNX model for the CPU engine, and no plan", arguments.file.display());
         return Err(Error::new(Code::EngineFile, message)
             .with_help(
-                "torch2trt build model.pt2 --backend tensorrt --output net.trt2 builds a plan; --onnx net.onnx writes an \
-                 ONNX model",
+                "torch2trt build model.pt2 --backend tensorrt --output net.trt2 builds a plan; --onnx net.onnx writes \
+                 an ONNX model",
             )
             .into());
     }

@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     /// A safetensors file with a tensor for each input, by its name [default: random ones]
     #[arg(long, value_name = "FILE")]
     inputs: Option<PathBuf>,
-    /// Sizes of a random input, such as x=1x3x224x224 [default: as other inputs say, or those the engine is best at]
+    /// Sizes of a random input, such as x=1x3x224x224 [default: from other inputs, or those the engine is best at]
     #[arg(long = "shape", value_name = "NAME=SIZES", value_parser = shape)]
     shapes: Vec<(String, Vec<i64>)>,
     /// Seed of random inputs
@@ -51,8 +51,12 @@ impl Arguments {
         if let Some(tensors) = file {
             return Ok(tensors);
         }
-        let told = told(spec, &self.shapes);
-        let dims = spec.inputs.iter().map(|input| self.sizes(spec, input, &told)).collect::<Result<Vec<_>, _>>()?;
+        let sizes_of_symbols = sizes_of_symbols(spec, &self.shapes);
+        let dims = spec
+            .inputs
+            .iter()
+            .map(|input| self.sizes(spec, input, &sizes_of_symbols))
+            .collect::<Result<Vec<_>, _>>()?;
         // Numbers are made for sizes that the engine takes only: others may be of any length.
         spec.output_dims(&dims.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let made = spec.inputs.iter().zip(dims).enumerate();
@@ -60,9 +64,14 @@ impl Arguments {
     }
 
     /// Sizes of a random input.
-    fn sizes(&self, spec: &EngineSpec, input: &IoSpec, told: &BTreeMap<String, i64>) -> Result<Vec<i64>, Failure> {
+    fn sizes(
+        &self,
+        spec: &EngineSpec,
+        input: &IoSpec,
+        sizes_of_symbols: &BTreeMap<String, i64>,
+    ) -> Result<Vec<i64>, Failure> {
         let asked = self.shapes.iter().rev().find(|(name, _)| *name == input.name).map(|(_, sizes)| sizes.clone());
-        asked.or_else(|| best(spec, input, told)).ok_or_else(|| {
+        asked.or_else(|| best(spec, input, sizes_of_symbols)).ok_or_else(|| {
             let message = format!("no sizes are known for input {}", crate::facts::port(input));
             Error::new(Code::BadInputs, message).with_help(format!("give them: --shape {}=1x2x3", input.name)).into()
         })
@@ -92,8 +101,8 @@ fn no_input(spec: &EngineSpec, name: &str) -> Error {
     Error::new(Code::BadInputs, message).with_help(format!("its inputs are {}", names.join(", ")))
 }
 
-/// What the sizes that were asked for say of symbols.
-fn told(spec: &EngineSpec, asked: &[(String, Vec<i64>)]) -> BTreeMap<String, i64> {
+/// The values of symbols in the sizes that were asked for.
+fn sizes_of_symbols(spec: &EngineSpec, asked: &[(String, Vec<i64>)]) -> BTreeMap<String, i64> {
     let dims = asked.iter().filter_map(|(name, sizes)| {
         let input = spec.inputs.iter().find(|input| input.name == *name)?;
         Some(input.dims.iter().zip(sizes))
@@ -105,15 +114,17 @@ fn told(spec: &EngineSpec, asked: &[(String, Vec<i64>)]) -> BTreeMap<String, i64
     dims.flatten().filter_map(plain).collect()
 }
 
-/// The sizes of an input: as the others say, otherwise those that the engine was tuned for.
-fn best(spec: &EngineSpec, input: &IoSpec, told: &BTreeMap<String, i64>) -> Option<Vec<i64>> {
+/// The sizes of an input: from the others, otherwise those that the engine was tuned for.
+fn best(spec: &EngineSpec, input: &IoSpec, sizes_of_symbols: &BTreeMap<String, i64>) -> Option<Vec<i64>> {
     let profile = spec.profiles.first();
     let axes = profile.and_then(|profile| profile.axes.get(&input.name));
     let tuned = |name: &str| profile?.symbols.get(name).map(|range| range.opt);
     let size = |(axis, dim): (usize, &Dim)| {
         let best = || axes.and_then(|axes| axes.get(axis)).map(|range| range.opt);
-        let known = dim.eval(&|name| told.get(name).copied()).ok();
-        known.or_else(best).or_else(|| dim.eval(&|name| told.get(name).copied().or_else(|| tuned(name))).ok())
+        let known = dim.eval(&|name| sizes_of_symbols.get(name).copied()).ok();
+        known
+            .or_else(best)
+            .or_else(|| dim.eval(&|name| sizes_of_symbols.get(name).copied().or_else(|| tuned(name))).ok())
     };
     input.dims.iter().enumerate().map(size).collect()
 }

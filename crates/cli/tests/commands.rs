@@ -77,7 +77,7 @@ impl Machine {
     }
 
     /// What a command that succeeds prints.
-    fn says(&self, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
+    fn stdout_of(&self, arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
         let output = self.run(arguments);
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && complaint.is_empty(), "{}: {complaint}", output.status);
@@ -122,8 +122,8 @@ fn a_plan_and_an_engine_file_run_on_the_gpu() {
         let x: Vec<f32> = (0..12u8).map(f32::from).collect();
         save(&inputs, &[("z", &[3, 4], vec![0.5; 12]), ("x", &[3, 4], x.clone()), ("other", &[1], vec![0.0])]);
         for engine in [plan, file] {
-            let said = machine.says(&[&"run", &engine, &"--inputs", &inputs, &"--output", &output]);
-            assert!(said.contains("u  float32[3, 4]  least 2.0") && said.contains(version), "{said}");
+            let stdout = machine.stdout_of(&[&"run", &engine, &"--inputs", &inputs, &"--output", &output]);
+            assert!(stdout.contains("u  float32[3, 4]  least 2.0") && stdout.contains(version), "{stdout}");
             let expected: Vec<f32> = x.iter().map(|x| x + 1.0).collect();
             assert_eq!(numbers(&output, "y"), expected);
             assert_eq!(numbers(&output, "u"), expected.iter().map(|y| y + 1.0).collect::<Vec<f32>>());
@@ -135,24 +135,27 @@ fn a_plan_and_an_engine_file_run_on_the_gpu() {
 fn calls_are_timed() {
     for machine in machines() {
         let plan = machine.file("net.plan", PLAN.as_bytes());
-        let said = machine.says(&[&"bench", &plan, &"--calls", &"7", &"--warm-up", &"3", &"--shape", &"z=2x4"]);
-        assert!(said.contains("7 after 3") && said.contains("median") && said.contains("x: float32[2, 4]"), "{said}");
+        let stdout = machine.stdout_of(&[&"bench", &plan, &"--calls", &"7", &"--warm-up", &"3", &"--shape", &"z=2x4"]);
+        assert!(
+            stdout.contains("7 after 3") && stdout.contains("median") && stdout.contains("x: float32[2, 4]"),
+            "{stdout}"
+        );
         let counted = machine.file("counted.plan", b"input x 8\noutput y 8\ncounted\n");
         if machine.tensorrt != "8601" {
-            let said = machine.says(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
-            assert!(said.contains("2 after 20"), "{said}");
+            let stdout = machine.stdout_of(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
+            assert!(stdout.contains("2 after 20"), "{stdout}");
         }
     }
 }
 
 #[test]
-fn what_an_engine_file_holds_is_told_without_tensorrt() {
+fn describes_an_engine_file_without_tensorrt() {
     let machine = Machine::new("8601");
     let file = machine.engine_file("net.trt2", "TensorRT 8.6.1");
     for library in machine.libraries() {
         std::fs::remove_file(machine.path(library)).unwrap();
     }
-    let said = machine.says(&[&"info", &file]);
+    let stdout = machine.stdout_of(&[&"info", &file]);
     for part in [
         "engine    TensorRT 8.6.1 plan for Simulated GPU",
         "input     x: float32[batch, 4]",
@@ -160,18 +163,18 @@ fn what_an_engine_file_holds_is_told_without_tensorrt() {
         "sizes     batch 1 to 12, best at 2",
         "accuracy  y: max relative error 1.5e-6",
     ] {
-        assert!(said.contains(part), "{part}\n{said}");
+        assert!(stdout.contains(part), "{part}\n{stdout}");
     }
-    let manifest: serde_json::Value = serde_json::from_str(&machine.says(&[&"info", &file, &"--json"])).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&machine.stdout_of(&[&"info", &file, &"--json"])).unwrap();
     assert_eq!(manifest["interface"]["profiles"][0]["symbols"]["batch"]["max"], 12);
     let plan = machine.path("taken.plan");
-    let said = machine.says(&[&"plan", &file, &"--output", &plan]);
-    assert!(said.contains("TensorRT 8.6.1 on Simulated GPU"), "{said}");
+    let stdout = machine.stdout_of(&[&"plan", &file, &"--output", &plan]);
+    assert!(stdout.contains("TensorRT 8.6.1 on Simulated GPU"), "{stdout}");
     assert_eq!(std::fs::read_to_string(plan).unwrap(), PLAN);
 }
 
 #[test]
-fn errors_have_a_code_and_say_what_to_do() {
+fn errors_have_a_code_and_help() {
     let machine = Machine::new("101600");
     let plan = machine.file("net.plan", PLAN.as_bytes());
     let other = machine.engine_file("other.trt2", "TensorRT 9.9.9");
@@ -226,7 +229,7 @@ fn a_plan_with_plugins_needs_their_library() {
         let plugins = vec![PluginName { name: "Simulated".into(), version: "1".into(), namespace: String::new() }];
         let built = Built { tensorrt: version.into(), gpu: "Simulated GPU".into(), plugins, ..Built::default() };
         let file = machine.engine_file_built("plugged.trt2", built, &format!("plugin Simulated 1\n{PLAN}"));
-        assert!(machine.says(&[&"info", &file]).contains("Simulated 1"));
+        assert!(machine.stdout_of(&[&"info", &file]).contains("Simulated 1"));
         let complaint = machine.complains(&[&"run", &file]);
         let first = "error[E0604]: the plan has plugins that no loaded library has: Simulated 1\n";
         assert!(complaint.starts_with(first), "{complaint}");
@@ -234,8 +237,8 @@ fn a_plan_with_plugins_needs_their_library() {
         let library = machine.path("libplugins.so");
         let simulator = std::env::current_exe().unwrap().with_file_name("libsimulator.so");
         std::os::unix::fs::symlink(simulator, &library).unwrap();
-        let said = machine.says(&[&"run", &file, &"--plugin", &library]);
-        assert!(said.contains("float32"), "{said}");
+        let stdout = machine.stdout_of(&[&"run", &file, &"--plugin", &library]);
+        assert!(stdout.contains("float32"), "{stdout}");
         let missing = machine.path("libmissing.so");
         let complaint = machine.complains(&[&"run", &file, &"--plugin", &missing]);
         assert!(complaint.starts_with("error[E0306]: the plugin library"), "{complaint}");
@@ -263,23 +266,23 @@ fn wrong_arguments_are_2_and_help_is_0() {
 }
 
 #[test]
-fn the_doctor_says_what_is_there_and_what_is_not() {
+fn the_doctor_reports_what_is_available_and_what_is_missing() {
     let machine = Machine::new("101600");
-    let said = machine.says(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
-    assert!(said.contains("GPU 0: Simulated GPU, compute capability 9.0\n"), "{said}");
+    let stdout = machine.stdout_of(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
+    assert!(stdout.contains("GPU 0: Simulated GPU, compute capability 9.0\n"), "{stdout}");
     assert!(
-        said.contains("TensorRT: TensorRT 10.16.0, ") && said.contains("CPU engine: none\n  error[E0501]"),
-        "{said}"
+        stdout.contains("TensorRT: TensorRT 10.16.0, ") && stdout.contains("CPU engine: none\n  error[E0501]"),
+        "{stdout}"
     );
     for library in machine.libraries() {
         std::fs::remove_file(machine.path(library)).unwrap();
     }
     let output = machine.run(&[&"doctor", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
     assert!(
-        said.contains("GPU: none\n  the CUDA driver (libcuda.so.1) is not installed\n")
-            && said.contains("TensorRT: none\n  error[E0301]"),
-        "{said}"
+        stdout.contains("GPU: none\n  the CUDA driver (libcuda.so.1) is not installed\n")
+            && stdout.contains("TensorRT: none\n  error[E0301]"),
+        "{stdout}"
     );
 }

@@ -1,6 +1,6 @@
-//! Typed readers of a node's arguments. Each error says which argument, what was wanted and what is there.
+//! Typed readers of a node's arguments. Each error names the argument, what was expected and what was found.
 
-use crate::{Error, Result, carried};
+use crate::{Error, Result, compute_dtype};
 use dims::{Dim, Dims};
 use network::{DType, TensorId};
 use program::{Argument, Node, Program, Source, Value};
@@ -71,7 +71,7 @@ impl<'a> Call<'a> {
         self.program.symbols().get(symbol).map(|symbol| symbol.hint).filter(|hint| *hint >= 0)
     }
 
-    /// What PyTorch says of an output: dtype and sizes.
+    /// PyTorch's metadata of an output: dtype and sizes.
     ///
     /// # Errors
     /// [`Error::Converter`] where the call has no such output.
@@ -108,7 +108,7 @@ impl<'a> Call<'a> {
     /// [`Error::Unsupported`] where TensorRT has no such type.
     pub fn output_dtype(&self, index: usize) -> Result<DType> {
         let value = self.output(index)?;
-        carried(value.dtype).ok_or_else(|| Error::unsupported(format!("TensorRT has no {} tensors", value.dtype)))
+        compute_dtype(value.dtype).ok_or_else(|| Error::unsupported(format!("TensorRT has no {} tensors", value.dtype)))
     }
 
     /// The sizes of an output.
@@ -132,7 +132,7 @@ impl<'a> Call<'a> {
     fn lookup(&self, id: program::ValueId) -> Result<TensorId> {
         self.tensors[id.0 as usize].ok_or_else(|| {
             let value = self.program.value(id);
-            Error::unsupported(match carried(value.dtype) {
+            Error::unsupported(match compute_dtype(value.dtype) {
                 None => format!("`{}` is {}, which TensorRT has no tensors of", value.name, value.dtype),
                 Some(_) => format!("`{}` is an output that the converter of its operator does not make", value.name),
             })
@@ -150,7 +150,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What PyTorch says of a tensor argument.
+    /// PyTorch's metadata of a tensor argument.
     ///
     /// # Errors
     /// [`Error::Converter`] where the argument is not a tensor.
@@ -195,7 +195,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What PyTorch says of a list of tensors and `None`s.
+    /// PyTorch's metadata of a list of tensors and `None`s.
     ///
     /// # Errors
     /// [`Error::Converter`] where the argument is something else.

@@ -38,7 +38,7 @@ pub enum Error {
         /// What contradicts what.
         problem: String,
     },
-    /// A converter outside this crate that failed; it says itself what, where and why.
+    /// A converter outside this crate that failed; its own error has the problem, the place and the reason.
     #[error("{problem}")]
     Foreign {
         /// Which converter, at which call, and what happened.

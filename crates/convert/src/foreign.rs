@@ -14,8 +14,8 @@ pub trait Foreign: Sync {
     /// The operator of a call in the words of whoever wrote the model, for messages and for the layers' origins.
     fn operator(&self, call: &Call<'_>) -> String;
 
-    /// Adds the layers of one call and says which tensors are its outputs. Each output must have the dtype in which
-    /// the call's own travels ([`Call::output_dtype`]) and its sizes.
+    /// Adds the layers of one call and returns the tensors that are its outputs. Each output must have the dtype in
+    /// which the call's own travels ([`Call::output_dtype`]) and its sizes.
     ///
     /// # Errors
     /// [`crate::Error::Foreign`] with everything the user has to know: it is passed on as it is.

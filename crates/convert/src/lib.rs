@@ -41,7 +41,7 @@ pub struct Options {
 ///
 /// float64 is computed in float32, and the small integer types in int32, wrapped around after each operator that may
 /// leave their range. A complex number is two float32. `None`: TensorRT has nothing for it.
-pub fn carried(dtype: ScalarType) -> Option<DType> {
+pub fn compute_dtype(dtype: ScalarType) -> Option<DType> {
     Some(match dtype {
         ScalarType::Float32 | ScalarType::Float64 => DType::Float32,
         ScalarType::Float16 => DType::Float16,
@@ -55,7 +55,7 @@ pub fn carried(dtype: ScalarType) -> Option<DType> {
 }
 
 /// The sizes in which a value travels: a complex number is a pair of floats, on an axis of its own at the end.
-fn carried_dims(value: &Value) -> Dims {
+fn compute_dims(value: &Value) -> Dims {
     let mut dims = value.dims.clone();
     if value.dtype.is_complex() {
         dims.push(Dim::Static(2));
@@ -66,10 +66,10 @@ fn carried_dims(value: &Value) -> Dims {
 /// The type that an engine takes or gives for a PyTorch dtype; `None` where no engine input has it. Whoever calls the
 /// engine casts what has another type in the model (float64, int16, int8) and views complex numbers as pairs.
 fn interface(dtype: ScalarType) -> Option<DType> {
-    if dtype == ScalarType::UInt8 { Some(DType::UInt8) } else { carried(dtype) }
+    if dtype == ScalarType::UInt8 { Some(DType::UInt8) } else { compute_dtype(dtype) }
 }
 
-/// Converts a program; `foreign` converts the calls that it says it does, before any converter of this crate.
+/// Converts a program; `foreign` converts the calls that it claims, before any converter of this crate.
 ///
 /// # Errors
 /// [`Error::NoConverter`] lists every operator that has none; everything else names the node it is about.
@@ -159,9 +159,9 @@ impl Driver<'_> {
             self.builder.set_origin(Origin { operator: format!("input {name}"), ..Origin::default() });
             let dtype = interface(value.dtype)
                 .ok_or_else(|| Error::InputDtype { name: name.clone(), dtype: value.dtype.to_string() })?;
-            let input = self.builder.add_input(name, dtype, carried_dims(value));
-            let carried = carried(value.dtype).unwrap_or(dtype);
-            let tensor = self.builder.cast(input, carried)?;
+            let input = self.builder.add_input(name, dtype, compute_dims(value));
+            let compute_dtype = compute_dtype(value.dtype).unwrap_or(dtype);
+            let tensor = self.builder.cast(input, compute_dtype)?;
             self.set(*id, tensor);
         }
         Ok(())
@@ -218,14 +218,14 @@ impl Driver<'_> {
     /// A converter that gets dtype or sizes wrong is found here, at its own node, not three layers later.
     fn check(&self, id: ValueId, tensor: TensorId) -> Result<()> {
         let (value, made) = (self.program.value(id), self.builder.tensor(tensor));
-        let wanted = carried_dims(value);
+        let wanted = compute_dims(value);
         let sizes = made.dims.len() == wanted.len()
             && made.dims.iter().zip(&wanted).all(|(a, b)| !(a.is_static() && b.is_static()) || a == b);
-        if sizes && carried(value.dtype) == Some(made.dtype) {
+        if sizes && compute_dtype(value.dtype) == Some(made.dtype) {
             return Ok(());
         }
         let problem = format!(
-            "PyTorch says {}{}, the converter made {}",
+            "PyTorch has {}{}, the converter made {}",
             value.dtype,
             dims::format_dims(&value.dims),
             made.type_text()
@@ -264,9 +264,9 @@ impl Driver<'_> {
     }
 }
 
-/// The outputs of a program that an engine computes, by index: tensors, and sizes that depend on those of the inputs. An
-/// engine has an output: where all are constants, the first size stands for them. Constants that a model returns stay with
-/// whoever has the structure of its outputs.
+/// The outputs of a program that an engine computes, by index: tensors, and sizes that depend on those of the inputs.
+/// An engine has an output: where all are constants, the first size stands for them. Constants that a model returns
+/// stay with whoever has the structure of its outputs.
 pub fn computed_outputs(program: &Program) -> Vec<usize> {
     let is_computed = |output: &Argument| match output {
         Argument::Value(_) => true,
@@ -281,8 +281,8 @@ pub fn computed_outputs(program: &Program) -> Vec<usize> {
 
 /// The constant for a weight: the same bytes, or converted ones where its type travels as another.
 fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
-    let sizes: Vec<i64> = carried_dims(value).iter().map(Dim::as_static).collect::<Option<_>>()?;
-    let dtype = carried(value.dtype)?;
+    let sizes: Vec<i64> = compute_dims(value).iter().map(Dim::as_static).collect::<Option<_>>()?;
+    let dtype = compute_dtype(value.dtype)?;
     if dtype.size() == value.dtype.size() || value.dtype == ScalarType::Complex64 {
         return Weights::new(dtype, sizes, weight.data.clone());
     }

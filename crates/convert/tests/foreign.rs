@@ -1,4 +1,4 @@
-//! Converters from outside the crate: which calls they get, and what becomes of what they say.
+//! Converters from outside the crate: which calls they get, and what becomes of their results.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use convert::{Builder, Call, Error, Foreign, Options, Outputs, convert, coverage};
@@ -8,7 +8,7 @@ use program::{Argument, Node, Program, ScalarType, Source, Value};
 
 const TARGET: &str = "mine.tanh.default";
 
-/// Converts one target, or fails as it is told.
+/// Converts one target, or fails, as configured.
 struct Mine {
     target: &'static str,
     failure: Option<Error>,
@@ -88,7 +88,7 @@ fn without_it_the_call_has_no_converter() {
 }
 
 #[test]
-fn what_it_says_of_itself_is_passed_on_and_other_errors_get_their_place() {
+fn its_own_errors_are_passed_on_and_others_get_their_place() {
     let refused = |failure| {
         let mine = Mine { target: TARGET, failure: Some(failure) };
         convert(&program(), &Options::default(), Some(&mine)).unwrap_err()

@@ -1,8 +1,8 @@
 //! Goldens of the converters: program text → network text, without PyTorch.
 //!
-//! `goldens/FAMILY/CASE.txt` is a program of an operator family (a file of `src/ops`), `CASE.snap` alongside it the network,
-//! or the error where the program does not convert. To add a case, print a captured program, shorten it, and review the
-//! network that `INSTA_UPDATE=always cargo test -p torch2trt-convert --test goldens` writes.
+//! `goldens/FAMILY/CASE.txt` is a program of an operator family (a file of `src/ops`), `CASE.snap` alongside it the
+//! network, or the error where the program does not convert. To add a case, print a captured program, shorten it, and
+//! review the network that `INSTA_UPDATE=always cargo test -p torch2trt-convert --test goldens` writes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 use convert::{Error, Options, convert};

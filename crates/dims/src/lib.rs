@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_and_where() {
+    fn errors_name_the_problem_and_the_place() {
         assert!(Dim::parse("s0 +").unwrap_err().to_string().contains("column 5"));
         let endless = vec!["(s0 + s1 + s2 + s3)"; 99].join("*");
         assert!(Dim::parse(&endless).unwrap_err().to_string().contains("too many terms"));
@@ -324,7 +324,7 @@ mod tests {
         }
 
         #[test]
-        fn a_value_lies_in_the_range(text in arbitrary(), a in 1i64..9, b in 1i64..9, c in 1i64..9) {
+        fn a_value_is_in_the_range(text in arbitrary(), a in 1i64..9, b in 1i64..9, c in 1i64..9) {
             let d = dim(&text);
             let env = |s: &str| Some(match s { "s0" => a, "s1" => b, _ => c });
             if let Ok(value) = d.eval(&env) {

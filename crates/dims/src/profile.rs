@@ -1,6 +1,6 @@
 //! Ranges of sizes that an engine is made for: TensorRT's optimization profiles.
 //!
-//! Plain data, in files as it is. What a range means for an input, and whether it fits, others say.
+//! Plain data, in files as it is. What a range means for an input, and whether it fits, is decided elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl SizeRange {
         Self { min: size, opt: size, max: size }
     }
 
-    /// Whether the size lies within.
+    /// Whether the size is within.
     pub fn contains(&self, size: i64) -> bool {
         (self.min..=self.max).contains(&size)
     }

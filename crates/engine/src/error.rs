@@ -40,10 +40,10 @@ pub enum Error {
         /// The format of this crate.
         known: u32,
     },
-    /// It is shorter or longer than it says.
-    #[error("the engine file is {got} bytes long and says that it has {expected}")]
+    /// It is shorter or longer than its header states.
+    #[error("the engine file is {got} bytes long, its header states {expected}")]
     Length {
-        /// What the header says.
+        /// The version in the header.
         expected: u64,
         /// What there is.
         got: u64,
@@ -60,10 +60,10 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// The manifest is not what this format says.
+    /// The manifest is not of this format.
     #[error("the engine file's manifest cannot be read: {source}")]
     Manifest {
-        /// What serde says.
+        /// The error of serde.
         source: serde_json::Error,
     },
     /// The file of a model with parts in PyTorch has no description that can be read.
@@ -79,7 +79,7 @@ pub enum Error {
         kind: Kind,
     },
     /// An entry of the weights' table points outside of the weights.
-    #[error("weight `{name}` of the engine file lies outside of its weights")]
+    #[error("weight `{name}` of the engine file is outside of its weights")]
     Weight {
         /// The weight's name.
         name: String,

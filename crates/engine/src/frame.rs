@@ -27,9 +27,9 @@ const ZEROS: [u8; ALIGNMENT as usize] = [0; ALIGNMENT as usize];
 pub enum Kind {
     /// A plan, as TensorRT serialized it.
     Plan = 2,
-    /// An ONNX model (`ModelProto`) whose weights lie beside it.
+    /// An ONNX model (`ModelProto`) with its weights in another section.
     Onnx = 3,
-    /// The weights; the manifest says where each one lies.
+    /// The weights; the manifest has the place of each.
     Weights = 4,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It holds a manifest (JSON) and sections: a TensorRT plan, or an ONNX model with its weights. It is read without a
 //! GPU and without TensorRT, and nothing in it is believed before its checksum is compared: truncated, altered and
-//! hostile files are errors that say what is wrong. docs/engine-file.md describes the bytes.
+//! hostile files are errors with the reason. docs/engine-file.md describes the bytes.
 //!
 //! The crate must not know how engines are built or run.
 //!

@@ -14,10 +14,10 @@ pub struct Manifest {
     pub built: Option<Built>,
     /// Names, types, sizes and profiles, in the model's own types.
     pub interface: EngineSpec,
-    /// Where each weight lies in the weights.
+    /// Where each weight is in the weights.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<WeightEntry>,
-    /// How a call of the model is taken apart and its return value put together, in the caller's own terms: the writer
+    /// How a call of the model is decomposed and its return value assembled, in the caller's own terms: the writer
     /// and the reader of this part are the same language's front.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub model: serde_json::Value,
@@ -45,7 +45,7 @@ pub struct Built {
     /// The plan runs on other GPUs too.
     #[serde(default)]
     pub hardware_compatible: bool,
-    /// XXH3 of the network that TensorRT was told, without the values of its weights, in hexadecimal; only where the
+    /// XXH3 of the emitted network, without the values of its weights, in hexadecimal; only where the
     /// plan takes new ones. A refit is with a network of the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structure: Option<String>,

@@ -99,18 +99,18 @@ fn every_truncation_is_noticed() {
 #[test]
 fn each_kind_of_damage_has_its_message() {
     let bytes = sample().to_bytes().unwrap();
-    let told = |change: &dyn Fn(&mut Vec<u8>)| {
+    let refusal = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = bytes.to_vec();
         change(&mut bytes);
         let error = EngineFile::parse(bytes.into()).unwrap_err();
         format!("{error}\nhelp: {}", error.help())
     };
-    assert!(told(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
-    assert!(told(&|b| b[..4].copy_from_slice(b"PK\x03\x04")).contains("help: `torch2trt build model.pt2"));
-    assert!(told(&|b| b[8] = 2).contains("format 2; this torch2trt reads format 1"));
-    assert!(told(&|b| b[40] ^= 1).contains("checksum of its table of sections"));
-    assert!(told(&|b| *b.last_mut().unwrap() ^= 1).contains("checksum of its weights"));
-    assert!(told(&|b| _ = b.remove(4)).contains("copied as text"));
+    assert!(refusal(&|b| b[..4].copy_from_slice(b"ftrt")).starts_with("this is not an engine file"));
+    assert!(refusal(&|b| b[..4].copy_from_slice(b"PK\x03\x04")).contains("help: `torch2trt build model.pt2"));
+    assert!(refusal(&|b| b[8] = 2).contains("format 2; this torch2trt reads format 1"));
+    assert!(refusal(&|b| b[40] ^= 1).contains("checksum of its table of sections"));
+    assert!(refusal(&|b| *b.last_mut().unwrap() ^= 1).contains("checksum of its weights"));
+    assert!(refusal(&|b| _ = b.remove(4)).contains("copied as text"));
     let missing = EngineFile::parse(bytes.clone()).unwrap().section(Kind::Onnx).unwrap_err();
     assert!(missing.to_string().starts_with("the engine file has no ONNX model"));
 }

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use std::io::Write;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-const DESCRIPTION: &str = r#"{"format": 1, "device": "cpu", "inputs": [["x", "float32", ["s0", "8"]]], "outputs": [["y", "float32", []]],
-    "ranges": [[[2, 8], [8, 8]]], "partitions": [{"kind": "engine", "calls": 2, "layers": 3, "bytes": null, "reasons": {},
-    "difference": 1e-7, "module": ""}], "description": {"model": {}, "options": {"half": "float16"}, "accuracy": {"y": 1e-7}}}"#;
+const DESCRIPTION: &str = r#"{"format": 1, "device": "cpu", "inputs": [["x", "float32", ["s0", "8"]]], 
+    "outputs": [["y", "float32", []]], "ranges": [[[2, 8], [8, 8]]],
+    "partitions": [{"kind": "engine", "calls": 2, "layers": 3, "bytes": null, "reasons": {}, "difference": 1e-7,
+    "module": ""}], "description": {"model": {}, "options": {"half": "float16"}, "accuracy": {"y": 1e-7}}}"#;
 
 fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(std::io::Cursor::new(Vec::new()));

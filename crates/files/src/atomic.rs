@@ -1,4 +1,4 @@
-//! Regular files: written beside their place, then moved there at once.
+//! Regular files: written next to their place, then moved there at once.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};

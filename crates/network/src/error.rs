@@ -23,9 +23,10 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
-    /// What a layer's outputs are said to be is not what inference finds.
+    /// A layer's declared outputs are not what inference finds.
     #[error(
-        "{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds {inferred}"
+        "{layer} layer `{name}` ({origin}): output {output} is {declared} in the network, but inference finds \
+         {inferred}"
     )]
     Inconsistent {
         /// The layer's kind.

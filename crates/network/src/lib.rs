@@ -1,4 +1,4 @@
-//! What TensorRT will be told: a strongly typed network of TensorRT's layers.
+//! The TensorRT-level network: a strongly typed network of TensorRT's layers.
 //!
 //! Tensors carry a dtype and sizes (static, or expressions over symbols) from the moment they are made:
 //! [`Network::add`] infers them, so a network that exists is a network that type-checks. Layers are kept in an

@@ -1,4 +1,4 @@
-//! How a pass changes a network: it walks the old one in order and says what stands in the new one.
+//! How a pass changes a network: it walks the old one in order and maps it to the new one.
 //!
 //! A pass never edits in place, so a half-done change cannot be seen, the order stays valid by construction,
 //! and every layer of the result has passed inference again.
@@ -45,14 +45,14 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    /// Says which new tensors stand for a layer's outputs.
+    /// Sets the new tensors that stand for a layer's outputs.
     pub fn replace(&mut self, layer: &Layer, by: &[TensorId]) {
         for (old, new) in layer.outputs.iter().zip(by) {
             self.set(*old, *new);
         }
     }
 
-    /// Says which new tensor stands for an old one.
+    /// Sets the new tensor that stands for an old one.
     pub fn set(&mut self, old: TensorId, new: TensorId) {
         self.map[old.0 as usize] = Some(new);
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 impl Network {
     /// Checks that the network is well-formed: tensors are made before they are used, names are unique, symbols are
-    /// declared, and what inference finds for every layer is what the network says.
+    /// declared, and what inference finds for every layer is what the network has.
     ///
     /// # Errors
     /// The first rule that does not hold: [`Error::Malformed`], [`Error::Layer`] or [`Error::Inconsistent`].

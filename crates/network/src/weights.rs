@@ -16,7 +16,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Weights over borrowed bytes; `None` where their number is not what type and sizes say.
+    /// Weights over borrowed bytes; `None` where their number does not match type and sizes.
     pub fn new(dtype: DType, dims: Vec<i64>, data: Bytes) -> Option<Self> {
         let weights = Self { dtype, dims, data };
         (weights.count().checked_mul(dtype.size()) == Some(weights.data.len())).then_some(weights)
@@ -111,7 +111,7 @@ impl Weights {
         Self::new(self.dtype, dims.to_vec(), self.data.clone())
     }
 
-    /// A digest of the data: names the weights in text forms, beside their type and sizes.
+    /// A digest of the data: names the weights in text forms, after their type and sizes.
     pub fn digest(&self) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&self.data)
     }

@@ -100,8 +100,9 @@ fn scale() -> PluginAttributes {
 fn text_of_a_plugin() {
     let text = network(scale()).unwrap().to_string();
     let expected = "%2: float32[2*n], %3: float32[2*n] = Plugin(name: \"Scale\", version: \"1\", namespace: \"mine\", \
-                    api: V3, fields: [(name: \"factor\", kind: Float32, length: 1, data: \"0000c03f\")], shape_inputs: 1, \
-                    outputs: [(dtype: float32, dims: [\"2*n\"]), (dtype: float32, dims: [\"2*n\"])])(%0, %1) \"Plugin\"";
+                    api: V3, fields: [(name: \"factor\", kind: Float32, length: 1, data: \"0000c03f\")], \
+                    shape_inputs: 1, outputs: [(dtype: float32, dims: [\"2*n\"]), (dtype: float32, dims: [\"2*n\"])])\
+                    (%0, %1) \"Plugin\"";
     assert!(text.lines().any(|line| line.trim() == expected), "{text}");
 }
 

@@ -3,8 +3,8 @@
 //!     cargo run --release -p torch2trt-nvinfer --example onnx_plan -- \
 //!         TENSORRT PARSER MODEL.onnx MODEL.plan [fp16] [timings=FILE]
 //!
-//! `TENSORRT` is a file such as `libnvinfer.so.8`, `PARSER` one such as `libnvonnxparser.so.8`. Inputs have fixed shapes.
-//! Prints the seconds of the build and the number of layers. Benchmarks measure torch2trt against such plans.
+//! `TENSORRT` is a file such as `libnvinfer.so.8`, `PARSER` one such as `libnvonnxparser.so.8`. Inputs have fixed
+//! shapes. Prints the seconds of the build and the number of layers. Benchmarks measure torch2trt against such plans.
 #![allow(clippy::print_stdout, reason = "a program")]
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! `IAlgorithmSelector`: a say in which kernels a build may try (TensorRT 8.6 and 10; gone from 11 on).
+//! `IAlgorithmSelector`: a choice of which kernels a build may try (TensorRT 8.6 and 10; gone from 11 on).
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -19,7 +19,7 @@ pub struct Algorithm {
     pub tactic: i64,
 }
 
-/// Asked by a build which kernels to try, and told which were taken.
+/// Asked by a build which kernels to try, and notified which were taken.
 pub trait AlgorithmSelector: Send {
     /// Whether a layer (or several that were fused) may be computed by `algorithm`. Where none of its kernels may, all
     /// of them are tried.
@@ -177,7 +177,7 @@ mod tests {
         (Fake::with_state(version, &methods, address), variant)
     }
 
-    /// Accepts even tactics and panics at 99; tells what it was told.
+    /// Accepts even tactics and panics at 99; sends what it received.
     struct Even(std::sync::mpsc::Sender<String>);
 
     impl AlgorithmSelector for Even {
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn kernels_are_accepted_and_reported_by_number() {
         for version in &versions()[..2] {
-            let (sender, told) = std::sync::mpsc::channel();
+            let (sender, received) = std::sync::mpsc::channel();
             let selector = Selector::new(host(*version), Box::new(Even(sender)));
             assert!(selector.object.is_complete(), "{version}");
             let function = |method| selector.object.function(*version, method);
@@ -220,7 +220,7 @@ mod tests {
             assert_eq!(chosen(&[2, 99]), [0, 1], "all of them after a panic");
             let (taken, _variant) = fake(*version, 6);
             report(selector.as_ptr(), [context.as_ptr()].as_ptr(), [taken.as_ptr()].as_ptr(), 1);
-            assert_eq!(told.try_iter().collect::<Vec<_>>(), ["conv + relu: 6"]);
+            assert_eq!(received.try_iter().collect::<Vec<_>>(), ["conv + relu: 6"]);
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct Request<'a> {
     pub size: usize,
     /// Alignment in bytes.
     pub alignment: usize,
-    /// The CUDA stream of the execution; null when the version does not say it.
+    /// The CUDA stream of the execution; null when the version does not pass it.
     pub stream: *mut c_void,
 }
 

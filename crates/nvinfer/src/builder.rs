@@ -15,7 +15,7 @@ use crate::raw::{Host, Keep, Owned, Ref};
 use crate::types::NetworkDefinitionCreationFlag;
 use crate::version::Version;
 
-/// Whether the types of a network are said by it or chosen by the builder.
+/// Whether the types of a network are set by it or chosen by the builder.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Typing {
     /// Types flow from inputs and constants; from 10 on, and always from 11 on.
@@ -49,8 +49,8 @@ impl Builder {
         let host = Host::new(library.entry());
         let mark = host.mark();
         let Some(made) = library.create_builder() else {
-            let said = host.said_since(mark);
-            return Err(Error::Refused { call: "createInferBuilder".into(), object: None, said });
+            let diagnostics = host.diagnostics_since(mark);
+            return Err(Error::Refused { call: "createInferBuilder".into(), object: None, diagnostics });
         };
         // SAFETY: a new builder, ours to delete.
         let object = unsafe { Owned::new(made, host.clone()) };

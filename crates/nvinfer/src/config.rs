@@ -53,7 +53,7 @@ impl BuilderConfig {
         }
     }
 
-    /// After a failed build: tells a cancellation from a failure.
+    /// After a failed build: distinguishes a cancellation from a failure.
     pub(crate) fn finish(&self, error: Error) -> Error {
         match &self.progress {
             Some(monitor) if monitor.take_cancelled() => Error::Cancelled,
@@ -197,7 +197,7 @@ impl BuilderConfig {
         unsafe { raw::set_engine_capability(self.raw(), capability) }
     }
 
-    /// Limits the streams that an execution may use beside its own (`setMaxAuxStreams`).
+    /// Limits the streams that an execution may use in addition to its own (`setMaxAuxStreams`).
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -282,7 +282,7 @@ impl BuilderConfig {
         usize::try_from(index).map_err(|_| self.object.host().refused(&table::ADD_OPTIMIZATION_PROFILE, mark))
     }
 
-    /// Sets who has a say in which kernels are tried (`setAlgorithmSelector`, 8.6 and 10).
+    /// Sets the selector of the kernels that are tried (`setAlgorithmSelector`, 8.6 and 10).
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`] from 11 on and in TensorRT-RTX.
@@ -294,7 +294,7 @@ impl BuilderConfig {
         Ok(())
     }
 
-    /// Sets who is told how a build goes, and may cancel it (`setProgressMonitor`, from 10).
+    /// Sets the monitor that receives a build's progress and may cancel it (`setProgressMonitor`, from 10).
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`] in 8.6.

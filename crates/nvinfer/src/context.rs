@@ -117,7 +117,7 @@ impl ExecutionContext {
         const MOST: usize = 64;
         let mut names: [*const c_char; MOST] = [std::ptr::null(); MOST];
         let mark = self.object.host().mark();
-        // SAFETY: the context is alive, and there is room for as many names as it is told.
+        // SAFETY: the context is alive, and there is room for the number of names that is passed.
         let count = unsafe { raw::infer_shapes(self.raw(), MOST as i32, names.as_mut_ptr()) }?;
         let Ok(count) = usize::try_from(count) else {
             return Err(self.object.host().refused(&table::INFER_SHAPES, mark));
@@ -219,7 +219,7 @@ impl ExecutionContext {
         unsafe { raw::set_persistent_cache_limit(self.raw(), bytes) }
     }
 
-    /// Sets how much NVTX ranges say (`setNvtxVerbosity`).
+    /// Sets the detail of NVTX ranges (`setNvtxVerbosity`).
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) above the verbosity that the engine was built with.
@@ -238,8 +238,8 @@ impl ExecutionContext {
         unsafe { raw::set_debug_sync(self.raw(), sync) }
     }
 
-    /// Sets who is told how long layers take (`setProfiler`). With `emit_while_enqueueing`, each execution reports and
-    /// synchronizes; else [`Self::report_to_profiler`] does.
+    /// Sets the profiler that receives the times of layers (`setProfiler`). With `emit_while_enqueueing`, each
+    /// execution reports and synchronizes; else [`Self::report_to_profiler`] does.
     ///
     /// # Errors
     /// None in practice; the calls are in every version.

@@ -10,7 +10,7 @@ use libloading::{Library, Symbol};
 /// The oldest driver interface that TensorRT 8.6 runs on.
 const OLDEST: c_int = 11_000;
 
-/// Why TensorRT could not start CUDA, as far as the driver tells.
+/// Why TensorRT could not start CUDA, as far as the driver reports.
 pub fn missing() -> Option<String> {
     // SAFETY: the CUDA driver is made to be loaded at run time.
     let driver = match unsafe { Library::new("libcuda.so.1") } {

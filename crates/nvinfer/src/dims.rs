@@ -40,7 +40,7 @@ impl Dims {
         Some(Dims32 { rank: self.rank as i32, d })
     }
 
-    /// `None` for the rank of -1 by which TensorRT says that it has no dimensions to give.
+    /// `None` for the rank of -1 by which TensorRT reports that it has no dimensions.
     pub(crate) fn from_64(raw: &Dims64) -> Option<Self> {
         let rank = usize::try_from(raw.rank).ok().filter(|r| *r <= MAX_DIMS)?;
         Self::new(&raw.d[..rank]).ok()

@@ -150,7 +150,7 @@ impl Engine {
         self.known("a profiling verbosity", number, ProfilingVerbosity::from_number)
     }
 
-    /// Streams it uses beside the one it is enqueued on.
+    /// Streams it uses in addition to the one it is enqueued on.
     ///
     /// # Errors
     /// None in practice; the call is in every version.
@@ -234,7 +234,7 @@ impl Engine {
         ExecutionContext::new(self.own(made?), Keep::new(&self.object), None)
     }
 
-    /// Makes a context that takes its device memory as `strategy` says. In 8.6 only `Static` and `UserManaged` exist.
+    /// Makes a context that takes its device memory by `strategy`. In 8.6 only `Static` and `UserManaged` exist.
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`], [`Error::Refused`].
@@ -266,7 +266,7 @@ impl Engine {
         Ok(RuntimeConfig::new(self.own(made), Keep::new(&self.object)))
     }
 
-    /// Makes a context as a configuration says; the context keeps it.
+    /// Makes a context from a configuration; the context keeps it.
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`], [`Error::Refused`].

@@ -1,7 +1,7 @@
 //! Every way in which talking to TensorRT fails, each with what is needed to act on it.
 //!
-//! TensorRT itself answers null or false; its reasons go to the logger and the error recorder. [`Said`] carries them,
-//! so an error reads as TensorRT put it. This file knows nothing of where a network came from.
+//! TensorRT itself answers null or false; its reasons go to the logger and the error recorder. [`Diagnostics`] carries
+//! them, so an error reads as TensorRT put it. This file knows nothing of where a network came from.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,14 +33,14 @@ pub enum Error {
     },
 
     /// TensorRT refused a call.
-    #[error("TensorRT refused {call}{}{said}", on(.object))]
+    #[error("TensorRT refused {call}{}{diagnostics}", on(.object))]
     Refused {
         /// The call, such as `INetworkDefinition::addConvolutionNd`.
         call: String,
         /// The layer or tensor concerned, when it has a name.
         object: Option<String>,
-        /// What TensorRT said about it.
-        said: Said,
+        /// TensorRT's messages about it.
+        diagnostics: Diagnostics,
     },
 
     /// The progress monitor asked the builder to stop.
@@ -180,7 +180,7 @@ impl Error {
         }
     }
 
-    /// The loaded TensorRT lacks the call; another version, or another way to say it, may do.
+    /// The loaded TensorRT lacks the call; another version, or another way to express it, may do.
     pub fn is_not_in_this_version(&self) -> bool {
         matches!(self, Self::NotInThisVersion { .. })
     }
@@ -195,10 +195,10 @@ impl Error {
         matches!(self, Self::NotFound(_))
     }
 
-    /// What TensorRT said, when it refused.
-    pub fn said(&self) -> Option<&Said> {
+    /// TensorRT's messages, when it refused.
+    pub fn diagnostics(&self) -> Option<&Diagnostics> {
         match self {
-            Self::Refused { said, .. } => Some(said),
+            Self::Refused { diagnostics, .. } => Some(diagnostics),
             _ => None,
         }
     }
@@ -222,20 +222,20 @@ pub struct Message {
     pub text: String,
 }
 
-/// What TensorRT said during one call: errors first, then warnings.
+/// TensorRT's messages during one call: errors first, then warnings.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Said {
+pub struct Diagnostics {
     /// The messages, without repetitions.
     pub messages: Vec<Message>,
 }
 
-impl Said {
+impl Diagnostics {
     /// Whether any message contains `text`.
     pub fn contains(&self, text: &str) -> bool {
         self.messages.iter().any(|m| m.text.contains(text))
     }
 
-    /// Adds a message unless one that says the same is there (the logger repeats the recorder with a prefix).
+    /// Adds a message unless the same one is present (the logger repeats the recorder with a prefix).
     pub(crate) fn add(&mut self, message: Message) {
         let same = |m: &Message| m.text.contains(&message.text) || message.text.contains(&m.text);
         match self.messages.iter_mut().find(|m| same(m)) {
@@ -246,8 +246,8 @@ impl Said {
     }
 }
 
-impl Said {
-    /// Without a GPU driver TensorRT ends every error with a second one, from cleaning up after the first; it says
+impl Diagnostics {
+    /// Without a GPU driver TensorRT ends every error with a second one, from cleaning up after the first; it adds
     /// nothing of the cause, so it is kept only when it is all there is.
     pub(crate) fn drop_aftermath(&mut self) {
         let aftermath = |m: &Message| m.text.starts_with("[checkMacros.cpp::catchCudaError");
@@ -257,7 +257,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.messages.is_empty() {
             return write!(f, " and gave no reason");

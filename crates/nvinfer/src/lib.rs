@@ -3,14 +3,16 @@
 //!
 //! | layer | what it is | unsafe |
 //! |---|---|---|
-//! | `sys` | memory layouts; slots of virtual methods and numbers of enums, by version (generated from `facts/`) | no calls |
-//! | `raw` | one function per call: finds the slot, calls, turns null and false into errors with TensorRT's own words | every function |
+//! | `sys` | memory layouts; method slots and enum numbers by version (generated from `facts/`) | no calls |
+//! | `raw` | one function per call, which finds the slot; null and false become errors | every function |
 //! | `object` | C++ objects made in Rust, for callbacks | pointers from TensorRT |
-//! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], [`Engine`], … | inside only |
+//! | the rest | safe types with lifetimes: [`Library`], [`Builder`], [`Network`], [`Runtime`], … | inside only |
+//!
+//! Errors have TensorRT's own words.
 //!
 //! A call or an enum value that the loaded version lacks is [`Error::NotInThisVersion`], never a wrong slot. A call
-//! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder said. A panic in a callback does
-//! not reach C++.
+//! that TensorRT refuses is [`Error::Refused`] with what its logger and error recorder received. A panic in a callback
+//! does not reach C++.
 //!
 //! The crate knows nothing of PyTorch, of where a network comes from, or of CUDA: streams and device addresses are raw
 //! pointers, and functions that take them are unsafe.
@@ -52,7 +54,7 @@ mod plugins;
 mod profile;
 mod profiler;
 mod progress;
-#[allow(missing_docs, clippy::missing_safety_doc, reason = "not public; the modules' docs say what holds for all")]
+#[allow(missing_docs, clippy::missing_safety_doc, reason = "not public; the modules' docs state what holds for all")]
 mod raw;
 mod recorder;
 mod refit;
@@ -76,7 +78,7 @@ pub use config::BuilderConfig;
 pub use context::ExecutionContext;
 pub use dims::Dims;
 pub use engine::{Engine, IoTensor};
-pub use error::{Error, Message, Result, Said};
+pub use error::{Diagnostics, Error, Message, Result};
 pub use inspector::EngineInspector;
 pub use library::{Discovery, ENVIRONMENT, Found, Library, Place, Purpose, Search};
 pub use logger::{Listener, Logger};

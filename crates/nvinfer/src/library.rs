@@ -156,7 +156,7 @@ impl Library {
     /// Loads the library in this file.
     ///
     /// # Errors
-    /// [`Error::NotFound`] that says what is wrong with it.
+    /// [`Error::NotFound`] with the reason.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         load(path.as_ref()).map_err(|found| {
             let path = Some(path.as_ref().to_owned());

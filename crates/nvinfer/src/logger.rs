@@ -1,7 +1,7 @@
 //! `ILogger`: TensorRT's messages go to `tracing`, and the recent grave ones are kept for errors.
 //!
 //! TensorRT keeps the first logger it is given for as long as the process lives, so there is one per loaded library and
-//! it is never freed. Which call a message belongs to is told by counting: whoever calls notes the count before.
+//! it is never freed. Which call a message belongs to follows from counting: the caller notes the count before.
 
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
@@ -14,8 +14,8 @@ use crate::sys::tables::logger;
 use crate::types::Severity;
 use crate::version::Version;
 
-/// Messages kept; more than a failing call ever says.
-const KEPT: usize = 256;
+/// Messages kept; more than a failing call ever logs.
+const CAPACITY: usize = 256;
 
 /// Takes the text of every message.
 pub type Listener = Box<dyn FnMut(&str) + Send>;
@@ -32,7 +32,7 @@ struct State {
     recent: Mutex<Recent>,
     listener: Mutex<Option<Listener>>,
     /// Whether there is a listener, so that the many verbose messages need no lock otherwise.
-    heard: AtomicBool,
+    has_listener: AtomicBool,
 }
 
 impl std::fmt::Debug for State {
@@ -57,7 +57,7 @@ impl Logger {
             level: AtomicI32::new(Severity::Info as i32),
             recent: Mutex::default(),
             listener: Mutex::default(),
-            heard: AtomicBool::new(false),
+            has_listener: AtomicBool::new(false),
         };
         let methods = [(&logger::LOG, log as *const ())];
         Self { object: Object::new(version, logger::ALL, c"ILogger", &methods, state) }
@@ -76,7 +76,7 @@ impl Logger {
     /// Hands every message to `listener`, verbose ones included, in place of an earlier listener.
     pub fn listen(&self, listener: Option<Listener>) {
         let state = &self.object.state;
-        state.heard.store(listener.is_some(), Ordering::Relaxed);
+        state.has_listener.store(listener.is_some(), Ordering::Relaxed);
         *state.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
     }
 
@@ -112,7 +112,7 @@ impl State {
         if severity as i32 <= self.level.load(Ordering::Relaxed) {
             trace(severity, &text);
         }
-        if self.heard.load(Ordering::Relaxed)
+        if self.has_listener.load(Ordering::Relaxed)
             && let Some(listener) = &mut *self.listener.lock().unwrap_or_else(PoisonError::into_inner)
         {
             listener(&text);
@@ -133,7 +133,7 @@ impl State {
 }
 
 fn keep<T>(kept: &mut VecDeque<T>, item: T) {
-    if kept.len() == KEPT {
+    if kept.len() == CAPACITY {
         kept.pop_front();
     }
     kept.push_back(item);
@@ -141,7 +141,7 @@ fn keep<T>(kept: &mut VecDeque<T>, item: T) {
 
 /// The last `count` of what is kept.
 fn last<T: Clone>(kept: &VecDeque<T>, count: u64) -> Vec<T> {
-    let fresh = usize::try_from(count).unwrap_or(KEPT);
+    let fresh = usize::try_from(count).unwrap_or(CAPACITY);
     kept.iter().skip(kept.len().saturating_sub(fresh)).cloned().collect()
 }
 
@@ -160,7 +160,8 @@ extern "C" fn log(this: *mut c_void, severity: i32, message: *const c_char) {
         // SAFETY: TensorRT passes back the object that it was given, which lives as long as the process.
         let state = unsafe { Object::<State>::state(this) };
         let severity = Severity::from_raw(severity);
-        let wanted = state.level.load(Ordering::Relaxed) >= severity as i32 || state.heard.load(Ordering::Relaxed);
+        let wanted =
+            state.level.load(Ordering::Relaxed) >= severity as i32 || state.has_listener.load(Ordering::Relaxed);
         if severity == Severity::Verbose && !wanted {
             return;
         }
@@ -188,26 +189,26 @@ mod tests {
             log(logger.as_ptr(), 3, c"by the way".as_ptr());
             log(logger.as_ptr(), 1, c"second".as_ptr());
             log(logger.as_ptr(), 0, std::ptr::null());
-            let said = logger.since(mark);
-            assert_eq!(said.len(), 2, "{version}: {said:?}");
-            assert_eq!((said[0].severity, said[0].text.as_str()), (Severity::Error, "second"));
-            assert_eq!(said[1].severity, Severity::InternalError);
+            let messages = logger.since(mark);
+            assert_eq!(messages.len(), 2, "{version}: {messages:?}");
+            assert_eq!((messages[0].severity, messages[0].text.as_str()), (Severity::Error, "second"));
+            assert_eq!(messages[1].severity, Severity::InternalError);
             assert_eq!(logger.info_since(0), ["by the way"]);
             assert!(logger.info_since(logger.info_count()).is_empty());
         }
     }
 
     #[test]
-    fn a_listener_hears_all_until_it_is_taken_away() {
-        let (sender, heard) = std::sync::mpsc::channel();
+    fn a_listener_receives_all_until_it_is_removed() {
+        let (sender, has_listener) = std::sync::mpsc::channel();
         let logger = Logger::new(crate::testing::versions()[0]);
         logger.listen(Some(Box::new(move |text| sender.send(text.to_owned()).unwrap())));
         log(logger.as_ptr(), 4, c"Tactic: 0x1 Time: 0.5".as_ptr());
         log(logger.as_ptr(), 2, c"careful".as_ptr());
-        assert_eq!(heard.try_iter().collect::<Vec<_>>(), ["Tactic: 0x1 Time: 0.5", "careful"]);
+        assert_eq!(has_listener.try_iter().collect::<Vec<_>>(), ["Tactic: 0x1 Time: 0.5", "careful"]);
         logger.listen(None);
         log(logger.as_ptr(), 2, c"again".as_ptr());
-        assert!(heard.try_recv().is_err());
+        assert!(has_listener.try_recv().is_err());
     }
 
     #[test]
@@ -218,8 +219,8 @@ mod tests {
             logger.object.state.take(Severity::Warning, format!("message {i}"));
         }
         let all = logger.since(0);
-        assert_eq!(all.len(), KEPT);
-        assert_eq!(all[KEPT - 1].text, "message 999");
+        assert_eq!(all.len(), CAPACITY);
+        assert_eq!(all[CAPACITY - 1].text, "message 999");
         assert_eq!(logger.since(998).len(), 2);
     }
 }

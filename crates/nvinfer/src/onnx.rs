@@ -48,7 +48,8 @@ impl OnnxParser {
     pub fn parse(&self, network: &Network<'_>, model: &[u8]) -> Result<()> {
         let host = network.object().host();
         let mark = host.mark();
-        let refused = |call: &str| Error::Refused { call: call.into(), object: None, said: host.said_since(mark) };
+        let refused =
+            |call: &str| Error::Refused { call: call.into(), object: None, diagnostics: host.diagnostics_since(mark) };
         let logger = self.library.logger().as_ptr();
         // SAFETY: the network is alive, and the logger lives as long as the process.
         let parser = unsafe { (self.create)(network.object().as_ptr(), logger, VERSION) };

@@ -8,7 +8,7 @@ use crate::object::{Object, guarded, text};
 use crate::sys::tables::profiler as table;
 use crate::version::Version;
 
-/// Told how long each layer of an execution took.
+/// Receives the time of each layer of an execution.
 pub trait Profiler: Send {
     /// Takes the time of one layer, in milliseconds.
     fn layer_time(&mut self, layer: &str, milliseconds: f32);

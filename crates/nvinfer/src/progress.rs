@@ -9,7 +9,7 @@ use crate::object::{Object, guarded, text};
 use crate::sys::tables::progress_monitor as table;
 use crate::version::Version;
 
-/// Told how a build goes. Phases nest; TensorRT may call from several threads at once.
+/// Receives the progress of a build. Phases nest; TensorRT may call from several threads at once.
 pub trait Progress: Send + Sync {
     /// A phase of `steps` steps begins, inside `parent` when there is one.
     fn phase_start(&self, phase: &str, parent: Option<&str>, steps: usize);

@@ -1,7 +1,7 @@
 //! `IErrorRecorder`: the errors of one builder with its networks, or one runtime with its engines.
 //!
-//! The logger hears everything of the process; a recorder hears only the objects it was set on, so concurrent builds
-//! do not mix up their reasons.
+//! The logger receives all messages of the process; a recorder only those of the objects it was set on, so concurrent
+//! builds do not mix up their reasons.
 
 use std::ffi::{CString, c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::types::Severity;
 use crate::version::Version;
 
 /// Errors kept between two `clear()`s; later ones set the overflow flag.
-const KEPT: usize = 256;
+const CAPACITY: usize = 256;
 
 /// The error recorder of a host's objects.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Recorder {
     /// Errors reported after `count`, as far as they are kept.
     pub(crate) fn since(&self, count: u64) -> Vec<Message> {
         let errors = lock(&self.object.state);
-        let fresh = usize::try_from(errors.count - count).unwrap_or(KEPT);
+        let fresh = usize::try_from(errors.count - count).unwrap_or(CAPACITY);
         let skip = errors.recent.len().saturating_sub(fresh);
         errors.recent[skip..].to_vec()
     }
@@ -123,12 +123,12 @@ pub(crate) extern "C" fn report_error(this: *mut c_void, code: i32, description:
         // SAFETY: called by TensorRT on its recorder.
         let mut errors = unsafe { errors(this) };
         errors.count += 1;
-        if errors.shown.len() < KEPT {
+        if errors.shown.len() < CAPACITY {
             errors.shown.push((code, CString::new(text.as_str()).unwrap_or_default()));
         } else {
             errors.overflowed = true;
         }
-        if errors.recent.len() == KEPT {
+        if errors.recent.len() == CAPACITY {
             errors.recent.remove(0);
         }
         errors.recent.push(Message { severity: Severity::Error, text });
@@ -192,7 +192,7 @@ mod tests {
     fn too_many_errors_overflow() {
         let version = crate::testing::versions()[2];
         let recorder = Recorder::new(version);
-        for _ in 0..=KEPT {
+        for _ in 0..=CAPACITY {
             assert!(!virtual_call!(recorder, version, table::HAS_OVERFLOWED, fn() -> bool,));
             report_error(recorder.as_ptr(), 1, c"again".as_ptr());
         }

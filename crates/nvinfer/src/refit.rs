@@ -30,8 +30,8 @@ impl<'e, 'w> Refitter<'e, 'w> {
         let mark = host.mark();
         // SAFETY: the engine is alive, and of this library.
         let Some(made) = (unsafe { engine.library.create_refitter(engine.object.as_ptr()) }) else {
-            let said = host.said_since(mark);
-            return Err(Error::Refused { call: "createInferRefitter".into(), object: None, said });
+            let diagnostics = host.diagnostics_since(mark);
+            return Err(Error::Refused { call: "createInferRefitter".into(), object: None, diagnostics });
         };
         // SAFETY: a new refitter, ours to delete.
         let object = unsafe { Owned::new(made, host) };
@@ -76,7 +76,7 @@ impl<'e, 'w> Refitter<'e, 'w> {
         let count = unsafe { list(self.raw(), 0, std::ptr::null_mut()) }?;
         let mut names = vec![std::ptr::null::<c_char>(); usize::try_from(count).unwrap_or(0)];
         let room = c_int("the number of weights", names.len())?;
-        // SAFETY: there is room for as many names as it is told.
+        // SAFETY: there is room for the number of names that is passed.
         unsafe { list(self.raw(), room, names.as_mut_ptr()) }?;
         let given = names.into_iter().filter(|n| !n.is_null());
         // SAFETY: TensorRT fills in names that the engine keeps.

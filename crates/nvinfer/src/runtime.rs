@@ -72,8 +72,8 @@ impl Runtime {
         let host = Host::new(library.entry());
         let mark = host.mark();
         let Some(made) = library.create_runtime() else {
-            let said = host.said_since(mark);
-            return Err(Error::Refused { call: "createInferRuntime".into(), object: None, said });
+            let diagnostics = host.diagnostics_since(mark);
+            return Err(Error::Refused { call: "createInferRuntime".into(), object: None, diagnostics });
         };
         // SAFETY: a new runtime, ours to delete.
         Self::own(unsafe { Owned::new(made, host.clone()) }, library, None)

@@ -91,7 +91,7 @@ impl Family {
         self.row().product == Product::Rtx
     }
 
-    /// Every network is strongly typed, whatever its creation flags say.
+    /// Every network is strongly typed, whatever its creation flags are.
     pub fn is_always_strongly_typed(self) -> bool {
         self.row().typing == Types::Strong
     }

@@ -418,7 +418,7 @@ fn the_rest() {
         // here.
         match network.add_dist_collective(x, &collective) {
             Ok(layer) => assert_eq!(layer.layer_type(), Some(LayerType::DistCollective), "{version}"),
-            Err(error) => assert!(error.said().unwrap().contains("addDistCollective"), "{error}"),
+            Err(error) => assert!(error.diagnostics().unwrap().contains("addDistCollective"), "{error}"),
         }
         let [hidden, experts, scores] = [
             bench.input(DataType::Half, &[1, 5, 16]),
@@ -427,7 +427,7 @@ fn the_rest() {
         ];
         match network.add_moe(hidden, experts, scores) {
             Ok(layer) => assert_eq!(layer.layer_type(), Some(LayerType::Moe), "{version}"),
-            Err(error) => assert!(error.said().unwrap().contains("addMoE"), "{error}"),
+            Err(error) => assert!(error.diagnostics().unwrap().contains("addMoE"), "{error}"),
         }
     });
 }

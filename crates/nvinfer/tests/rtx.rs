@@ -103,8 +103,11 @@ fn a_plan_runs_only_where_there_is_a_gpu() -> Result<()> {
                 assert_eq!(engine.profile_shape("x", 0, OptProfileSelector::Max)?, [32, 3, 16, 16]);
             }
             Err(error) => {
-                let said = error.said().expect("a refusal");
-                assert!(said.contains("Cuda") || said.contains("cuda") || said.contains("CUDA"), "{error}");
+                let diagnostics = error.diagnostics().expect("a refusal");
+                assert!(
+                    diagnostics.contains("Cuda") || diagnostics.contains("cuda") || diagnostics.contains("CUDA"),
+                    "{error}"
+                );
             }
         }
     }
@@ -112,7 +115,7 @@ fn a_plan_runs_only_where_there_is_a_gpu() -> Result<()> {
 }
 
 #[test]
-fn a_refusal_carries_tensorrts_own_words() -> Result<()> {
+fn a_refusal_has_the_messages_of_tensorrt() -> Result<()> {
     for library in common::each() {
         let builder = Builder::new(library)?;
         let network = builder.create_network(Typing::Strong)?;
@@ -128,7 +131,7 @@ fn a_refusal_carries_tensorrts_own_words() -> Result<()> {
         assert!(!text.contains("catchCudaError"), "{text}");
         network.mark_output(sum.output(0)?)?;
         let error = builder.build(&network, &config_without_profile(&builder)?).unwrap_err();
-        assert!(error.said().unwrap().contains("must have same input types"), "{error}");
+        assert!(error.diagnostics().unwrap().contains("must have same input types"), "{error}");
 
         let error = network.add_input("x", DataType::Float, &[1]).unwrap_err();
         assert!(error.to_string().contains("addInput on `x`"), "{error}");
@@ -166,7 +169,7 @@ fn a_dynamic_network_without_a_profile_is_refused() -> Result<()> {
         profile.set_shape("x", Range { min: four, opt: &[2, 3, 16, 16], max: four })?;
         assert!(!profile.is_valid());
         let error = config_without_profile(&builder)?.add_profile(&profile).unwrap_err();
-        assert!(error.said().unwrap().contains("MIN<=OPT<=MAX"), "{error}");
+        assert!(error.diagnostics().unwrap().contains("MIN<=OPT<=MAX"), "{error}");
     }
     Ok(())
 }
@@ -220,7 +223,7 @@ impl Progress for Watch {
 }
 
 #[test]
-fn progress_is_told_phase_by_phase_and_can_cancel() -> Result<()> {
+fn progress_is_reported_by_phase_and_can_cancel() -> Result<()> {
     for library in common::each() {
         let model = Model::random();
         let builder = Builder::new(library)?;
@@ -244,7 +247,7 @@ fn progress_is_told_phase_by_phase_and_can_cancel() -> Result<()> {
 }
 
 #[test]
-fn what_a_version_lacks_is_said_and_not_called() -> Result<()> {
+fn what_a_version_lacks_is_reported_and_not_called() -> Result<()> {
     for library in common::each() {
         let builder = Builder::new(library)?;
         let mut config = builder.create_config()?;
@@ -254,8 +257,8 @@ fn what_a_version_lacks_is_said_and_not_called() -> Result<()> {
         if library.version().family() == Family::Rtx1_5 {
             assert!(sources.unwrap_err().is_not_in_this_version());
             let error = config.set_flag(BuilderFlag::Fp16).unwrap_err();
-            let text = "BuilderFlag::kFP16 is not in TensorRT-RTX 1.7.1; it is in TensorRT 8.6 to 10, TensorRT-RTX 1.3 to \
-                        1.4";
+            let text = "BuilderFlag::kFP16 is not in TensorRT-RTX 1.7.1; it is in TensorRT 8.6 to 10, TensorRT-RTX 1.3 \
+                        to 1.4";
             assert_eq!(error.to_string(), text);
             assert!(builder.create_network(Typing::Weak).unwrap_err().is_not_in_this_version());
         } else {
@@ -305,7 +308,7 @@ fn concurrent_builds_keep_their_own_reasons() {
                 let x = network.add_input(&name, DataType::Float, &[2]);
                 if let Err(error) = x {
                     assert!(error.to_string().contains(&format!("on `{name}`")), "{error}");
-                    assert_eq!(error.said().unwrap().messages.len(), 1, "{error}");
+                    assert_eq!(error.diagnostics().unwrap().messages.len(), 1, "{error}");
                 }
             }
         };

@@ -1,4 +1,4 @@
-//! The libraries that need a GPU, on a machine without one: each says so, and none takes the process down, which is
+//! The libraries that need a GPU, on a machine without one: each reports it, and none takes the process down, which is
 //! what TensorRT itself does (8.6 reads through null, 10 and 11 return an offset from null). With a GPU, a damaged plan
 //! is refused. Folders: TORCH2TRT_TEST_LEAN_10 and TORCH2TRT_TEST_LEAN_11 (lean runtimes), TORCH2TRT_TEST_TENSORRT_8.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
@@ -37,7 +37,7 @@ fn a_damaged_plan_is_refused_in_tensorrts_own_words() {
             Ok(runtime) => runtime,
             Err(error) => {
                 println!("{}: {error}", library.version());
-                assert!(error.said().is_some_and(|s| !s.messages.is_empty()), "{error}");
+                assert!(error.diagnostics().is_some_and(|s| !s.messages.is_empty()), "{error}");
                 continue;
             }
         };
@@ -46,20 +46,20 @@ fn a_damaged_plan_is_refused_in_tensorrts_own_words() {
         let error = runtime.deserialize(&[0x5a; 4096]).unwrap_err();
         println!("{}: {error}", library.version());
         assert!(error.to_string().starts_with("TensorRT refused IRuntime::deserializeCudaEngine\n"), "{error}");
-        assert!(error.said().unwrap().messages[0].severity <= Severity::Error);
+        assert!(error.diagnostics().unwrap().messages[0].severity <= Severity::Error);
         assert!(runtime.engine_header_size().unwrap_err().is_not_in_this_version());
     }
 }
 
 #[test]
-fn tensorrt_8_says_that_it_needs_a_gpu() {
+fn tensorrt_8_reports_that_it_needs_a_gpu() {
     let Some(folder) = common::folder("TORCH2TRT_TEST_TENSORRT_8") else { return };
     let library = Library::find(&Discovery { path: Some(folder), ..Discovery::default() });
     let library = library.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(library.version().family(), Family::Trt8);
     match (Builder::new(library), Runtime::new(library)) {
         (Err(builder), Err(runtime)) => {
-            assert!(builder.said().unwrap().contains("CUDA"), "{builder}");
+            assert!(builder.diagnostics().unwrap().contains("CUDA"), "{builder}");
             assert!(matches!(runtime, Error::NoGpu { .. }), "{runtime}");
         }
         (builder, runtime) => assert!(builder.is_ok() && runtime.is_ok(), "{builder:?} {runtime:?}"),

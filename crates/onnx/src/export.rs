@@ -24,7 +24,7 @@ pub struct Exported {
     pub data: Option<PathBuf>,
 }
 
-/// Writes a network as an ONNX file. Above 2 GiB the weights go to a file beside it, `<name>.data`.
+/// Writes a network as an ONNX file. Above 2 GiB the weights go to a file next to it, `<name>.data`.
 ///
 /// # Errors
 /// [`Error::Unsupported`] with the layer and its origin, where ONNX has no form for it; [`Error::Io`].
@@ -41,10 +41,10 @@ fn export_within(network: &Network, path: &Path, options: &LowerOptions, limit: 
         write_file(path, |file| write_inline(file, proto, &initializers))?;
         return Ok(Exported { model: path.to_path_buf(), data: None });
     }
-    // Readers search the weights in the folder of the model: beside the file that a link leads to.
+    // Readers search the weights in the folder of the model: next to the file that a link leads to.
     let path = files::regular(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
     let data = data_path(&path);
-    write_beside(&path, &data, proto, &initializers, options)?;
+    write_with_external_weights(&path, &data, proto, &initializers, options)?;
     Ok(Exported { model: path, data: Some(data) })
 }
 
@@ -95,7 +95,7 @@ fn framed_len(initializer: &Initializer) -> u64 {
     1 + encoded_len_varint(len) as u64 + len
 }
 
-fn write_beside(
+fn write_with_external_weights(
     path: &Path,
     data: &Path,
     mut proto: ModelProto,
@@ -148,7 +148,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn beyond_the_limit_the_weights_lie_beside_the_model() {
+    fn beyond_the_limit_the_weights_are_in_a_file_of_their_own() {
         let (mut network, origin) = (Network::new(), Arc::new(Origin::default()));
         let mut y = network.add_input("x", DType::Float32, vec![Dim::Static(1), Dim::Static(500)]);
         let constants = [1.5, 2.5].map(|v| Weights::filled(DType::Float32, &[1, 500], v));

@@ -123,7 +123,11 @@ mod tests {
         /// Field numbers of ONNX where tensors, graphs and functions are stored that this crate never writes, and
         /// others.
         #[test]
-        fn unknown_fields_are_rejected(field in 1u32..200, deep in 0usize..6, content in prop::collection::vec(any::<u8>(), 1..20)) {
+        fn unknown_fields_are_rejected(
+            field in 1u32..200,
+            deep in 0usize..6,
+            content in prop::collection::vec(any::<u8>(), 1..20),
+        ) {
             let frame = |tag: u32, content: &[u8]| {
                 let mut bytes = Vec::new();
                 prost::encoding::encode_key(tag, prost::encoding::WireType::LengthDelimited, &mut bytes);

@@ -1,11 +1,11 @@
 //! Network → ONNX: what the CPU engine executes, and the `--onnx` export.
 //!
-//! [`lower`] makes a model for ONNX Runtime, with the weights beside it as borrowed bytes; [`export`] writes a
+//! [`lower`] makes a model for ONNX Runtime, with the weights as separate borrowed bytes; [`export`] writes a
 //! file that stands alone. Both run the same lowering: one function a layer, in one file a layer family, listed in
 //! the table in `layers/mod.rs`. The semantics are TensorRT's (see [`network::Op`]).
 //!
-//! **Types.** int64, int32, int8, uint8, bool and float8 tensors are carried as such. float16 and bfloat16 tensors
-//! are carried as FLOAT values that their type can hold: after each layer that computes, a pair of casts (to the
+//! **Types.** int64, int32, int8, uint8, bool and float8 tensors keep their type. float16 and bfloat16 tensors
+//! are stored as FLOAT values that their type can hold: after each layer that computes, a pair of casts (to the
 //! type and back) rounds them ([`Half::Emulated`]). ONNX Runtime has no float16 arithmetic on CPUs and would
 //! silently keep float32 between nodes. The network's inputs and outputs have their own types. [`Half::Native`]
 //! writes the types as they are, for other readers of the file.

@@ -1,4 +1,4 @@
-//! The model for the CPU engine: protobuf bytes, and the weights beside them.
+//! The model for the CPU engine: protobuf bytes, and the weights separately.
 
 use crate::graph::{Finished, Initializer};
 use crate::proto::{

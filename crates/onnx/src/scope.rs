@@ -89,7 +89,7 @@ impl<'n> Scope<'_, 'n> {
         self.emit(op, inputs, outputs, attributes, self.layer.name.clone())
     }
 
-    /// A helper that is made once for each value it is applied to. `key` tells apart what attributes differ in.
+    /// A helper that is made once for each value it is applied to. `key` distinguishes helpers by their attributes.
     pub fn once(&mut self, op: &'static str, input: Value, key: i64, attributes: Attrs<'_>) -> Value {
         if let Some(value) = self.cx.memo.get(&(op, input, key)) {
             return *value;
@@ -99,8 +99,8 @@ impl<'n> Scope<'_, 'n> {
         value
     }
 
-    /// `condition ? then : otherwise`, of which only one is computed. Neither may use [`Scope::once`]: a value of a branch
-    /// does not exist outside of it.
+    /// `condition ? then : otherwise`, of which only one is computed. Neither may use [`Scope::once`]: a value of a
+    /// branch does not exist outside of it.
     pub fn choose(
         &mut self,
         condition: Value,

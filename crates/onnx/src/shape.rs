@@ -7,8 +7,8 @@ use crate::scope::Scope;
 use crate::state::Size;
 use dims::{Dim, Range};
 
-/// Entries of a reshape that hold for every call: sizes, 0 for "as in the input", -1 for "the rest". The flag says
-/// that 0 means zero. `None` where no such entries exist. `at_least_one` says whether a size is never 0.
+/// Entries of a reshape that hold for every call: sizes, 0 for "as in the input", -1 for "the rest". The flag means
+/// that 0 means zero. `None` where no such entries exist. `at_least_one` is whether a size is never 0.
 pub(crate) fn entries(from: &[Dim], to: &[Dim], at_least_one: &dyn Fn(&Dim) -> bool) -> Option<(Vec<i64>, bool)> {
     if let Some(fixed) = to.iter().map(Dim::as_static).collect::<Option<Vec<_>>>() {
         let zero = fixed.contains(&0);
@@ -32,7 +32,7 @@ pub(crate) fn entries(from: &[Dim], to: &[Dim], at_least_one: &dyn Fn(&Dim) -> b
             }
         });
     }
-    // With a copied size of zero, nothing says what the open size is.
+    // With a copied size of zero, the open size cannot be inferred.
     if open && copies_zero { None } else { Some((out, false)) }
 }
 
@@ -74,13 +74,13 @@ impl Scope<'_, '_> {
         Some(self.op("Reshape", &[value, shape], attributes))
     }
 
-    /// A reshape to sizes that are put together when the model runs.
+    /// A reshape to sizes that are assembled when the model runs.
     pub fn reshape_to(&mut self, value: Value, sizes: &[Size]) -> Value {
         let shape = self.sizes(sizes);
         self.op("Reshape", &[value, shape], &[("allowzero", 1i64.into())])
     }
 
-    /// A 1-D int64 value of sizes. Equal ones are put together once.
+    /// A 1-D int64 value of sizes. Equal ones are assembled once.
     pub fn sizes(&mut self, sizes: &[Size]) -> Value {
         if let Some(value) = self.cx.sizes.get(sizes) {
             return *value;
@@ -114,7 +114,7 @@ impl Scope<'_, '_> {
     }
 
     /// The sizes of a value as entries of [`Scope::sizes`]. Equal sizes are read from the same axis, whoever asks:
-    /// what is put together from them is shared by all layers.
+    /// what is assembled from them is shared by all layers.
     pub fn entries_of(&mut self, value: Value, dims: &[Dim]) -> Vec<Size> {
         let entry = |(axis, dim): (usize, &Dim)| match dim {
             Dim::Static(n) => Size::Is(*n),

@@ -28,7 +28,7 @@ pub(crate) struct Lowering<'n> {
     /// Where a symbolic size is read from: an input wherever possible, for reading the shape of a value in between
     /// keeps ONNX Runtime from fusing what is around it.
     pub axes: HashMap<Dim, Size>,
-    /// Shapes that are put together when the model runs.
+    /// Shapes that are assembled when the model runs.
     pub sizes: HashMap<Vec<Size>, Value>,
     /// The half-precision value that a rounded one came through.
     pub halves: HashMap<Value, Value>,
@@ -71,7 +71,7 @@ impl<'n> Lowering<'n> {
         }
     }
 
-    /// Whether tensors of the dtype are carried as floats that are rounded after each layer.
+    /// Whether tensors of the dtype are stored as floats that are rounded after each layer.
     pub fn emulates(&self, dtype: DType) -> bool {
         self.carrier(dtype) != element_type(dtype)
     }

@@ -94,7 +94,8 @@ fn a_small_network_reads_like_itself() {
 input x Float[batch, 20]
 external fc.Constant Float[20, 20]
 inline fc.ElementWise/constant Float[20]
-fc.MatrixMultiply = Gemm(x, fc.Constant, fc.ElementWise/constant) transB=1 # fc.MatrixMultiply: aten.linear.default fc model.py:7
+fc.MatrixMultiply = Gemm(x, fc.Constant, fc.ElementWise/constant) transB=1 \
+# fc.MatrixMultiply: aten.linear.default fc model.py:7
 act.Activation = Gelu(fc.MatrixMultiply) # act.Activation: aten.gelu.default act model.py:7
 y = Add(x, act.Activation) # ElementWise: aten.add.Tensor (model) model.py:7
 between fc.MatrixMultiply Float[batch, 20]

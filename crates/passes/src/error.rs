@@ -50,7 +50,7 @@ impl Error {
         }
     }
 
-    /// Says which pass an error of the network comes from.
+    /// Adds the pass that an error of the network comes from.
     pub(crate) fn in_pass(self, pass: &'static str) -> Self {
         match self {
             Self::Network(source) => Self::Pass { pass, source },

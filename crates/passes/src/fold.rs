@@ -3,7 +3,7 @@
 //!
 //! A result takes the layer's place if it is no larger than the layer's inputs together, or than
 //! [`SMALL_RESULT`]; what would cost more than [`MAX_OPERATIONS`] multiplications stays. Convolutions, poolings
-//! and (de)quantization of constants stay as well: the first two are the builder's to fold, the others say how
+//! and (de)quantization of constants stay as well: the first two are the builder's to fold, the others state how
 //! weights are stored. What the evaluator does not define stays for the builder to judge. The constants that
 //! lose their last use are left for `dce`.
 

@@ -2,7 +2,7 @@
 //! deconvolution or matrix product before them.
 //!
 //! `(x * W + b) * s + t = x * (W * s) + (b * s + t)`, for any number of scales and shifts in a row whose
-//! intermediate results nothing else uses. Factors are put together in float64 and each weight is rounded once.
+//! intermediate results nothing else uses. Factors are assembled in float64 and each weight is rounded once.
 //! A matrix product has no bias of its own: its shift becomes one addition after it. Transposes on the way follow
 //! after. A batch norm that no such layer precedes stays. Only the kernels that change are copied, each once; the old
 //! ones are left for `dce`.

@@ -94,7 +94,7 @@ impl Expression {
         Self { plain: [c, 0.0, 0.0, 0.0], factor: [0.0; 4] }
     }
 
-    /// The same polynomials, as exactly as constants of a type can say it.
+    /// The same polynomials, as exactly as constants of a type can express it.
     fn is(&self, plain: &[f64; 4], factor: &[f64; 4], dtype: DType) -> bool {
         let epsilon = match dtype {
             DType::Float32 => f64::from(f32::EPSILON),

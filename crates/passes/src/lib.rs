@@ -1,6 +1,6 @@
 //! Passes: `Network → Network`. Each is one file whose module doc is its contract; none changes what the network
 //! computes, but for rounding: `gelu` and `fold_batch_norm` put several steps into one, `precision` and `quantize`
-//! compute in fewer bits. `legalize` also says what a target cannot be told.
+//! compute in fewer bits. `legalize` also reports what a target cannot express.
 //!
 //! A pass reads one network and makes another (`network::rewrite`), so every layer of the result has passed
 //! inference again. [`run`] applies a list of passes and reports what each did; in debug builds it verifies
@@ -32,7 +32,7 @@ pub use fold_batch_norm::fold_batch_norm;
 pub use gelu::gelu;
 pub use legalize::{Feature, Target, legalize};
 pub use linear::linear;
-pub use precision::{Half, Kept, PrecisionOptions, PrecisionReport, Reason, observe, precision};
+pub use precision::{Float32Layer, Half, PrecisionOptions, PrecisionReport, Reason, observe, precision};
 pub use quantize::{Quantized, calibrate, quantize};
 pub use simplify::simplify;
 pub use tuning::{differences, recurrences};
@@ -45,19 +45,19 @@ use std::time::{Duration, Instant};
 pub enum Pass {
     /// [`fold`]: layers of constants become constants.
     Fold,
-    /// [`simplify`]: layers that do nothing, or can be said more simply.
+    /// [`simplify`]: layers that do nothing, or can be expressed more simply.
     Simplify,
     /// [`gelu`]: GELUs written out become one layer.
     Gelu,
     /// [`fold_batch_norm`]: per-channel scales and shifts go into the weights before them.
     FoldBatchNorm,
-    /// [`linear`]: transposes move past linear layers, and those whose results are taken apart become several.
+    /// [`linear`]: transposes move past linear layers, and those whose results are split become several.
     Linear,
     /// [`cse`]: layers that compute the same become one.
     Cse,
     /// [`dce`]: layers that nothing uses go.
     Dce,
-    /// [`legalize`]: says the network in the words the target knows.
+    /// [`legalize`]: rewrites layers that the target lacks into layers it has.
     Legalize(Target),
     /// [`differences`]: sums that keep long convolutions from the kernels of their GPU become differences.
     Differences,
@@ -78,7 +78,7 @@ pub const STANDARD: [Pass; 14] = [
     // Layers that are there twice would keep what they read from being merged with them.
     Pass::Cse,
     Pass::Simplify,
-    // A layer that nothing uses would need the whole of what is taken apart.
+    // A layer that nothing uses would need the whole of what is split.
     Pass::Dce,
     Pass::Linear,
     Pass::Cse,
@@ -97,7 +97,7 @@ pub fn for_target(target: Target) -> Vec<Pass> {
 /// [`for_target`], and what makes it faster on a GPU of this compute capability.
 pub fn for_gpu(target: Target, capability: (i32, i32)) -> Vec<Pass> {
     let mut passes = for_target(target);
-    if capability == (9, 0) && !target.has(Feature::SumsOn90) {
+    if capability == (9, 0) && !target.has(Feature::ResidualConvolutionsOn90) {
         passes.insert(1, Pass::Differences);
     }
     passes
@@ -123,7 +123,7 @@ impl Pass {
     /// Applies the pass.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the target cannot be told the network; [`Error::Pass`] where a layer no longer
+    /// [`Error::Unsupported`] where the target cannot express the network; [`Error::Pass`] where a layer no longer
     /// fits its inputs, which is a fault of the pass.
     pub fn apply(&self, network: &Network) -> Result<Network, Error> {
         let made = match self {

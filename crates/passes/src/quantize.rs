@@ -1,13 +1,13 @@
 //! Int8 by calibration: convolutions and products with constant weights read int8, by Quantize and Dequantize layers
-//! before them, which is how every TensorRT is told (it has no other way since version 11).
+//! before them, which is how every TensorRT expects them (it has no other way since version 11).
 //!
 //! What they read gets one scale, from the range that was seen on samples; their weights one for each output channel,
 //! from their own largest magnitudes. Zero points are 0. Between two such layers TensorRT passes int8 on; what it
 //! cannot compute in int8 keeps its type. A tensor is quantized once, however many read it.
 //!
-//! A sum of branches, one of which ends in such a convolution, reads the other branch in int8 where its result is read
-//! in int8: TensorRT then computes the sum in the convolution, and between residual blocks nothing but int8 is written.
-//! Biases, other sums and everything else stay as they are.
+//! A residual addition, one branch of which ends in such a convolution, reads the other branch in int8 where its
+//! result is read in int8: TensorRT then computes the sum in the convolution, and between residual blocks nothing but
+//! int8 is written. Biases, other sums and everything else stay as they are.
 //!
 //! It comes after [`precision`](crate::precision()): the scales have the types of what they scale. Like that pass, it
 //! changes what the network computes, by rounding. It must not know how ranges are found.
@@ -57,8 +57,8 @@ pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<Str
 }
 
 /// Quantizes what convolutions and products with constant weights read. `ranges` are the largest magnitudes that are to
-/// be told apart, by the names that [`calibrate`] gives; a layer without one, or with one of 0, stays as it is. `keep`
-/// names modules to leave alone, as [`PrecisionOptions`](crate::PrecisionOptions) does.
+/// be distinguished, by the names that [`calibrate`] gives; a layer without one, or with one of 0, stays as it is.
+/// `keep` names modules to leave alone, as [`PrecisionOptions`](crate::PrecisionOptions) does.
 ///
 /// # Errors
 /// None for a network that verifies.
@@ -112,7 +112,7 @@ fn through_int8(state: &mut Rewrite<'_>, layer: &Layer, x: TensorId, scales: Sca
     state.add(Op::Dequantize { axis, to }, &[codes, scales], &layer.origin)
 }
 
-/// The scale of a range; none where there is nothing to tell apart, or a type has no digits for it.
+/// The scale of a range; none where there is nothing to distinguish, or a type has no digits for it.
 fn scale(range: f64, dtype: DType) -> Option<f64> {
     let smallest = match dtype {
         DType::Float16 => half::f16::MIN_POSITIVE.to_f64(),

@@ -161,7 +161,8 @@ fn inputs_and_assertions_stay() {
 const BLOCK: &str = "symbol s0 in 1..=8 opt 4
     input %0 \"x\": float32[s0,2,3,3]
     %1: float32[2,2,1,1] = Constant([1.0, 2.0, 3.0, 4.0])
-    %2: float32[s0,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%0, %1)
+    %2: float32[s0,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+      dilation: [1, 1], groups: 1)(%0, %1)
     %3: float32[2] = Constant([0.5, -0.5])
     %4: float32[2] = Constant([2.0, 10.0])
     %5: float32[s0,2,3,3] = Scale(mode: Channel, channel_axis: 1)(%2, %3, %4)\n";
@@ -175,7 +176,8 @@ fn a_batch_norm_goes_into_the_convolution_before_it() {
          input %0 \"x\": float32[s0,2,3,3]
          %1: float32[2,2,1,1] = Constant([2.0, 4.0, 30.0, 40.0])
          %2: float32[2] = Constant([0.5, -0.5])
-         %3: float32[s0,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%0, %1, %2)
+         %3: float32[s0,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+           dilation: [1, 1], groups: 1)(%0, %1, %2)
          output \"y\": %3",
     );
 }
@@ -189,12 +191,13 @@ fn a_batch_norm_stays_where_the_convolution_is_used_otherwise_or_comes_after() {
          %1: float32[2] = Constant([0.5, -0.5])
          %2: float32[1,2,3,3] = Scale(mode: Channel, channel_axis: 1)(%0, %1)
          %3: float32[2,2,1,1] = Constant([1.0, 2.0, 3.0, 4.0])
-         %4: float32[1,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%2, %3)
+         %4: float32[1,2,3,3] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+           dilation: [1, 1], groups: 1)(%2, %3)
          output \"y\": %4",
     );
     assert_eq!(count(&run(&first, &STANDARD).unwrap().0, "Scale"), 1, "padding would not be scaled");
     let infinite = read(&format!("{BLOCK} output \"y\": %5").replace("[2.0, 10.0]", "[2.0, inf]"));
-    assert_eq!(count(&run(&infinite, &STANDARD).unwrap().0, "Scale"), 1, "no finite weights say it");
+    assert_eq!(count(&run(&infinite, &STANDARD).unwrap().0, "Scale"), 1, "no finite weights express it");
 }
 
 #[test]
@@ -279,7 +282,7 @@ fn each_weight_is_rounded_once() {
 }
 
 #[test]
-fn evaluation_says_why_it_cannot() {
+fn evaluation_reports_why_it_cannot() {
     let missing = eval::run(&read("input %0 \"x\": float32[2]\noutput \"y\": %0"), &[]).unwrap_err();
     assert_eq!(missing.to_string(), "the network input `x` has no value");
     let two = Weights::int32(&[1], &[2]);

@@ -87,9 +87,9 @@ fn a_cumulative_sum_without_a_largest_size_is_refused() {
     );
     assert_eq!(
         refused(&network, OLD),
-        "TensorRT 8.6 does not support the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one over \
-         an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use TensorRT \
-         10.8 or newer"
+        "TensorRT 8.6 does not support the Cumulative layer `l2` (op m2 net.py:2): it has no cumulative sum, and one \
+         over an axis of s0 elements has no largest size\nhelp: give the axis a largest size (max_shapes), or use \
+         TensorRT 10.8 or newer"
     );
     // Nor has one that is computed from it.
     let network = read(
@@ -209,8 +209,9 @@ fn int64_becomes_int32_where_there_is_none() {
     let network = read("%0: int64[2] = Constant([1, 9223372036854775807])\noutput \"y\": %0");
     assert_eq!(
         refused(&network, OLD),
-        "TensorRT 8.6 does not support the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the constant holds \
-         9223372036854775807, which int32 does not\nhelp: keep integers within 32 bits, or use TensorRT 10 or newer"
+        "TensorRT 8.6 does not support the Constant layer `m0.Constant` (op m0 net.py:0): it has no int64, and the \
+         constant holds 9223372036854775807, which int32 does not\nhelp: keep integers within 32 bits, or use TensorRT \
+         10 or newer"
     );
 }
 
@@ -369,7 +370,8 @@ fn rtx_deconvolves_with_a_spread_kernel_and_in_float32() {
             "symbol s0 in 1.. opt 1
              input %0 \"x\": {dtype}[s0,2,4,3]
              %1: {dtype}[2,2,2,2] = {kernel}
-             %2: {dtype}[s0,2,9,5] = Deconvolution(stride: [2, 1], pre_padding: [0, 0], post_padding: [1, 0], dilation: [3, 2], groups: 1)(%0, %1)
+             %2: {dtype}[s0,2,9,5] = Deconvolution(stride: [2, 1], pre_padding: [0, 0], post_padding: [1, 0], \
+               dilation: [3, 2], groups: 1)(%0, %1)
              output \"y\": %2"
         )
     };
@@ -392,7 +394,7 @@ fn rtx_deconvolves_with_a_spread_kernel_and_in_float32() {
 }
 
 #[test]
-fn what_no_form_says_is_refused() {
+fn what_no_form_expresses_is_refused() {
     for (target, layer, message) in [
         (Target::Rtx(1, 7), "%1: int32[1,u0] = NonZero(count: \"u0\")(%0)", "it has no sizes that depend on data"),
         (
@@ -485,8 +487,8 @@ fn plugins_that_the_target_lacks_are_refused() {
     let plugin = |api: &str| {
         format!(
             "input %0 \"x\": float32[2]
-             %1: int64[2] = Plugin(name: \"Mine\", version: \"1\", namespace: \"\", api: {api}, fields: [], shape_inputs: 0, \
-             outputs: [(dtype: int64, dims: [2])])(%0)
+             %1: int64[2] = Plugin(name: \"Mine\", version: \"1\", namespace: \"\", api: {api}, fields: [], \
+             shape_inputs: 0, outputs: [(dtype: int64, dims: [2])])(%0)
              output \"y\": %1"
         )
     };

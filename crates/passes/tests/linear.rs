@@ -20,23 +20,24 @@ fn tidied(network: &Network) -> Network {
 fn query_key_and_value_of_transposed_rows() {
     becomes(
         tidied,
-        r#"
-input %0 "x": float32[4,5,2]
+        "
+input %0 \"x\": float32[4,5,2]
 %1: float32[5,4,2] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%0)
 %2: float32[1,6,2] = Constant([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0])
 %3: float32[5,4,6] = MatrixMultiply(op0: None, op1: Transpose)(%1, %2)
 %4: float32[1,1,6] = Constant([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
 %5: float32[5,4,6] = ElementWise(op: Sum)(%3, %4)
-%6: float32[3,5,4,2] = Shuffle(first_transpose: None, reshape: [Is(5), Is(4), Is(3), Is(2)], second_transpose: [2, 0, 1, 3])(%5)
+%6: float32[3,5,4,2] = Shuffle(first_transpose: None, reshape: [Is(5), Is(4), Is(3), Is(2)], \
+  second_transpose: [2, 0, 1, 3])(%5)
 %7: int64[] = Constant([0])
 %8: float32[5,4,2] = Gather(mode: Default, axis: 0, elementwise_dims: 0)(%6, %7)
 %9: float32[4,5,2] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%8)
 %10: int64[] = Constant([2])
 %11: float32[5,4,2] = Gather(mode: Default, axis: 0, elementwise_dims: 0)(%6, %10)
 %12: float32[4,5,2] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%11)
-output "query": %9
-output "value": %12
-"#,
+output \"query\": %9
+output \"value\": %12
+",
         r#"
 input %0 "x": float32[4,5,2]
 %1: float32[1,2,2] = Constant([0.0, 1.0, 2.0, 3.0])

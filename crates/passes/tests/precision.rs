@@ -189,7 +189,7 @@ enum Wiring {
     Row,
     /// Each is added to what it takes.
     Residual,
-    /// Each takes all that is there, and is put beside it.
+    /// Each takes all that is there, and is concatenated to it.
     Dense,
 }
 
@@ -200,7 +200,7 @@ fn convolutions(channels: i64, wiring: Wiring) -> Network {
     let add = |network: &mut Network, op: Op, inputs: &[_]| network.add_one(op, inputs, &origin).unwrap();
     let x = network.add_input("x", DType::Float32, vec![1.into(), channels.into(), 2.into(), 2.into()]);
     let relu = Op::Activation { kind: network::ActivationType::Relu, alpha: 0.0, beta: 0.0 };
-    let beside = Op::Concatenation { axis: 1 };
+    let concatenation = Op::Concatenation { axis: 1 };
     let mut parts = vec![add(&mut network, Op::Unary { op: network::UnaryOperation::Abs }, &[x])];
     let mut last = parts[0];
     for _ in 0..if wiring == Wiring::Residual { 3 } else { 2 } {
@@ -224,7 +224,7 @@ fn convolutions(channels: i64, wiring: Wiring) -> Network {
             }
             Wiring::Dense => {
                 parts.push(y);
-                add(&mut network, beside.clone(), &parts)
+                add(&mut network, concatenation.clone(), &parts)
             }
         };
     }
@@ -248,7 +248,7 @@ fn long_sums_stay_float32_where_they_would_be_float16() {
     let sums = |network: &Network, options: &PrecisionOptions| {
         let (network, report) = precision(network, options).unwrap();
         network.verify().unwrap();
-        let sums = |kept: &passes::Kept| match kept.reason {
+        let sums = |kept: &passes::Float32Layer| match kept.reason {
             Reason::Sums(count) => Some(count),
             _ => None,
         };
@@ -287,7 +287,8 @@ fn factors_of_long_sums_are_rounded() {
     let text = format!(
         "input %0 \"x\": float32[1,1200,1,1]
          %1: float32[2,1200,1,1] = Constant([{}])
-         %2: float32[1,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%0, %1)
+         %2: float32[1,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+           dilation: [1, 1], groups: 1)(%0, %1)
          output \"y\": %2",
         vec!["0.1"; 2400].join(", ")
     );
@@ -413,7 +414,7 @@ fn comparisons_are_exact() {
 }
 
 #[test]
-fn observed_networks_say_the_largest_finite_magnitudes() {
+fn observed_networks_return_the_largest_finite_magnitudes() {
     let text = "input %0 \"x\": float32[2,3]
          %1: float32[2,1] = Constant([2.0, -inf])
          %2: float32[2,3] = ElementWise(op: Prod)(%0, %1)
@@ -430,7 +431,7 @@ fn observed_networks_say_the_largest_finite_magnitudes() {
 }
 
 #[test]
-fn every_target_is_told_the_same_choices() {
+fn every_target_gets_the_same_choices() {
     let text = "symbol s0 in 1..=8 opt 2
          input %0 \"x\": float32[s0,64]
          input %1 \"ids\": int64[s0,64]

@@ -218,7 +218,7 @@ impl Builder {
         self.try_add(Op::Scale { mode, channel_axis: 1 }, &inputs);
     }
 
-    /// `x.reshape(x.shape[0], -1)`, as a program that traces sizes says it.
+    /// `x.reshape(x.shape[0], -1)`, as in a program that traces sizes.
     fn reshape_by_shape(&mut self, a: TensorId, t: &network::Tensor) {
         if t.rank() < 2 {
             return;
@@ -275,10 +275,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn compare(before: &Network, after: &Network, size: i64, seed: u64, tolerance: f64) -> Result<(), TestCaseError> {
     let inputs = inputs(size, seed);
     let Ok(wanted) = eval::run(before, &inputs) else { return Ok(()) };
-    // Inference takes sizes it cannot tell apart to fit; where they do not, the network says nothing of this size.
+    // Inference accepts sizes that it cannot compare; where they differ, the network has no such size.
     let fits = before.outputs().iter().zip(&wanted).all(|(port, w)| {
         let dims = before.tensor(port.tensor).dims.iter().map(|d| d.eval(&|_| Some(size)));
-        dims.zip(&w.dims).all(|(said, is)| said == Ok(*is))
+        dims.zip(&w.dims).all(|(declared, is)| declared == Ok(*is))
     });
     if !fits {
         return Ok(());
@@ -428,7 +428,7 @@ fn exposed(network: &Network) -> Network {
     all
 }
 
-/// Whether the target says the network, and every value of it can be held: no int64 beyond int32, nothing near a
+/// Whether the target can express the network, and every value of it can be held: no int64 beyond int32, nothing near a
 /// rounding step that a reordered sum may cross.
 fn legal(steps: &[Step], size: i64, seed: u64, target: Target) -> Result<(), TestCaseError> {
     let steps: Vec<Step> = steps.iter().filter(|s| !matches!(s.kind, 0..=7)).cloned().collect();

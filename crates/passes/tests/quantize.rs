@@ -9,18 +9,20 @@ use passes::{Half, PrecisionOptions, calibrate, eval, precision, quantize};
 use std::collections::HashMap;
 
 /// Two convolutions, the first of which reads what a sum reads too, and a product.
-const TEXT: &str = r#"input %0 "x": float32[2,2,1,1]
+const TEXT: &str = "input %0 \"x\": float32[2,2,1,1]
     %1: float32[2,2,1,1] = Activation(kind: Relu, alpha: 0.0, beta: 0.0)(%0)
     %2: float32[3,2,1,1] = Constant([1.0, -4.0, 0.5, 0.25, 0.0, 0.0])
-    %3: float32[2,3,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%1, %2)
+    %3: float32[2,3,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+      dilation: [1, 1], groups: 1)(%1, %2)
     %4: float32[2,2,1,1] = Constant([2.0, 2.0, 2.0, 2.0])
-    %5: float32[2,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], dilation: [1, 1], groups: 1)(%1, %4)
+    %5: float32[2,2,1,1] = Convolution(stride: [1, 1], pre_padding: [0, 0], post_padding: [0, 0], \
+      dilation: [1, 1], groups: 1)(%1, %4)
     %6: float32[2,2,1,1] = ElementWise(op: Sum)(%1, %5)
     %7: float32[2,3] = Shuffle(first_transpose: None, reshape: Some([Is(2), Is(3)]), second_transpose: None)(%3)
     %8: float32[3,2] = Constant([1.0, 10.0, 2.0, 20.0, -3.0, 30.0])
     %9: float32[2,2] = MatrixMultiply(op0: None, op1: None)(%7, %8)
-    output "y": %9
-    output "z": %6"#;
+    output \"y\": %9
+    output \"z\": %6";
 
 fn ranges(network: &Network, keep: &[String], x: &Weights) -> HashMap<String, f32> {
     let (observed, names) = calibrate(network, keep).unwrap();
@@ -93,7 +95,7 @@ fn half_precision_has_scales_of_its_own_type() {
 }
 
 /// Two residual blocks, the second with a convolution on either branch, and a convolution that reads the pooled sum.
-const RESIDUAL: &str = r#"input %0 "x": float32[1,1,4,4]
+const RESIDUAL: &str = "input %0 \"x\": float32[1,1,4,4]
     %1: float32[1,1,4,4] = Activation(kind: Relu, alpha: 0.0, beta: 0.0)(%0)
     %2: float32[1,1,1,1] = Constant([2.0])
     %3: float32[1,1,4,4] = CONV(%1, %2)
@@ -102,10 +104,12 @@ const RESIDUAL: &str = r#"input %0 "x": float32[1,1,4,4]
     %6: float32[1,1,4,4] = CONV(%5, %2)
     %7: float32[1,1,4,4] = CONV(%5, %2)
     %8: float32[1,1,4,4] = ElementWise(op: Sum)(%6, %7)
-    %9: float32[1,1,2,2] = Pooling(kind: Max, window: [2, 2], stride: [2, 2], pre_padding: [0, 0], post_padding: [0, 0], padding_mode: ExplicitRoundDown, average_count_excludes_padding: true, blend_factor: 0.0)(%8)
+    %9: float32[1,1,2,2] = Pooling(kind: Max, window: [2, 2], stride: [2, 2], pre_padding: [0, 0], \
+      post_padding: [0, 0], padding_mode: ExplicitRoundDown, average_count_excludes_padding: true, \
+      blend_factor: 0.0)(%8)
     %10: float32[1,1,2,2] = CONV(%9, %2)
     %11: float32[1,1,2,2] = ElementWise(op: Sum)(%10, %9)
-    output "y": %11"#;
+    output \"y\": %11";
 
 #[test]
 fn the_other_branch_of_a_sum_is_read_in_int8_where_the_sum_is() {

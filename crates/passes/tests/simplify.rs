@@ -52,12 +52,12 @@ fn shuffles_in_a_row_become_one() {
         "float32[s0,4,6]",
         &[
             "%1: float32[s0,24] = Shuffle(first_transpose: None, reshape: [Copy, Infer], second_transpose: None)(%0)",
-            "%2: float32[s0,2,12] = Shuffle(first_transpose: None, reshape: [Copy, Is(2), Is(12)], second_transpose: None)(%1)",
+            "%2: float32[s0,2,12] = Shuffle(first_transpose: None, reshape: [Copy, Is(2), Is(12)], second_transpose: \
+             None)(%1)",
             "%3: float32[s0,1,2,12] = Unsqueeze(axes: [1])(%2)",
         ],
-        &[
-            "%1: float32[s0,1,2,12] = Shuffle(first_transpose: None, reshape: [Copy, Is(1), Is(2), Is(12)], second_transpose: None)(%0)",
-        ],
+        &["%1: float32[s0,1,2,12] = Shuffle(first_transpose: None, reshape: [Copy, Is(1), Is(2), Is(12)], \
+             second_transpose: None)(%0)"],
     );
     // There and back again.
     check(
@@ -72,12 +72,12 @@ fn shuffles_in_a_row_become_one() {
     check(
         "float32[s0,5,8]",
         &[
-            "%1: float32[s0,5,2,4] = Shuffle(first_transpose: None, reshape: [Copy, Copy, Is(2), Is(4)], second_transpose: None)(%0)",
+            "%1: float32[s0,5,2,4] = Shuffle(first_transpose: None, reshape: [Copy, Copy, Is(2), Is(4)], \
+             second_transpose: None)(%0)",
             "%2: float32[s0,2,5,4] = Shuffle(first_transpose: [0, 2, 1, 3], reshape: None, second_transpose: None)(%1)",
         ],
-        &[
-            "%1: float32[s0,2,5,4] = Shuffle(first_transpose: None, reshape: [Copy, Is(5), Is(2), Is(4)], second_transpose: [0, 2, 1, 3])(%0)",
-        ],
+        &["%1: float32[s0,2,5,4] = Shuffle(first_transpose: None, reshape: [Copy, Is(5), Is(2), Is(4)], \
+             second_transpose: [0, 2, 1, 3])(%0)"],
     );
 }
 
@@ -99,49 +99,53 @@ fn axes_of_one_element_come_and_go_with_a_transpose() {
     check(
         "float32[7,s0,30]",
         &[
-            "%1: float32[7,s0,3,10] = Shuffle(first_transpose: None, reshape: [Copy, Copy, Is(3), Is(10)], second_transpose: None)(%0)",
+            "%1: float32[7,s0,3,10] = Shuffle(first_transpose: None, reshape: [Copy, Copy, Is(3), Is(10)], \
+             second_transpose: None)(%0)",
             "%2: float32[1,7,s0,3,10] = Unsqueeze(axes: [0])(%1)",
-            "%3: float32[3,7,s0,1,10] = Shuffle(first_transpose: [3, 1, 2, 0, 4], reshape: None, second_transpose: None)(%2)",
+            "%3: float32[3,7,s0,1,10] = Shuffle(first_transpose: [3, 1, 2, 0, 4], reshape: None, second_transpose: \
+             None)(%2)",
             "%4: float32[3,7,s0,10] = Squeeze(axes: [3])(%3)",
         ],
-        &[
-            "%1: float32[3,7,s0,10] = Shuffle(first_transpose: None, reshape: [Is(7), Copy, Is(3), Is(10)], second_transpose: [2, 0, 1, 3])(%0)",
-        ],
+        &["%1: float32[3,7,s0,10] = Shuffle(first_transpose: None, reshape: [Is(7), Copy, Is(3), Is(10)], \
+             second_transpose: [2, 0, 1, 3])(%0)"],
     );
     check(
         "float32[197,1,768]",
         &[
-            "%1: float32[197,12,64] = Shuffle(first_transpose: None, reshape: [Is(197), Is(12), Is(64)], second_transpose: None)(%0)",
+            "%1: float32[197,12,64] = Shuffle(first_transpose: None, reshape: [Is(197), Is(12), Is(64)], \
+             second_transpose: None)(%0)",
             "%2: float32[12,197,64] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%1)",
-            "%3: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(12), Is(197), Is(64)], second_transpose: None)(%2)",
+            "%3: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(12), Is(197), Is(64)], \
+             second_transpose: None)(%2)",
         ],
-        &[
-            "%1: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(197), Is(12), Is(64)], second_transpose: [0, 2, 1, 3])(%0)",
-        ],
+        &["%1: float32[1,12,197,64] = Shuffle(first_transpose: None, reshape: [Is(1), Is(197), Is(12), Is(64)], \
+             second_transpose: [0, 2, 1, 3])(%0)"],
     );
 }
 
 #[test]
-fn beside_a_reshape_axes_of_one_element_stay_where_they_are() {
+fn next_to_a_reshape_axes_of_one_element_stay_where_they_are() {
     check(
         "float32[s0,2304]",
         &[
-            "%1: float32[s0,1,3,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(1), Is(3), Is(768)], second_transpose: None)(%0)",
-            "%2: float32[3,s0,1,768] = Shuffle(first_transpose: [2, 0, 1, 3], reshape: None, second_transpose: None)(%1)",
+            "%1: float32[s0,1,3,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(1), Is(3), Is(768)], \
+             second_transpose: None)(%0)",
+            "%2: float32[3,s0,1,768] = Shuffle(first_transpose: [2, 0, 1, 3], reshape: None, second_transpose: \
+             None)(%1)",
         ],
-        &[
-            "%1: float32[3,s0,1,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(3), Is(1), Is(768)], second_transpose: [1, 0, 2, 3])(%0)",
-        ],
+        &["%1: float32[3,s0,1,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(3), Is(1), Is(768)], \
+             second_transpose: [1, 0, 2, 3])(%0)"],
     );
     check(
         "float32[1,12,s0,1,64]",
         &[
-            "%1: float32[s0,1,1,12,64] = Shuffle(first_transpose: [2, 3, 0, 1, 4], reshape: None, second_transpose: None)(%0)",
-            "%2: float32[s0,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(768)], second_transpose: None)(%1)",
+            "%1: float32[s0,1,1,12,64] = Shuffle(first_transpose: [2, 3, 0, 1, 4], reshape: None, second_transpose: \
+             None)(%0)",
+            "%2: float32[s0,768] = Shuffle(first_transpose: None, reshape: [Copy, Is(768)], second_transpose: \
+             None)(%1)",
         ],
-        &[
-            "%1: float32[s0,768] = Shuffle(first_transpose: [0, 2, 1, 3, 4], reshape: [Infer, Is(768)], second_transpose: None)(%0)",
-        ],
+        &["%1: float32[s0,768] = Shuffle(first_transpose: [0, 2, 1, 3, 4], reshape: [Infer, Is(768)], \
+             second_transpose: None)(%0)"],
     );
 }
 
@@ -172,7 +176,7 @@ fn a_reshape_to_computed_sizes_gets_attributes() {
         ],
         &["%1: float32[s0,6] = Shuffle(first_transpose: None, reshape: [Copy, Is(6)], second_transpose: None)(%0)"],
     );
-    // Two sizes that are no numbers and stand elsewhere cannot be said by attributes.
+    // Two sizes that are no numbers and stand elsewhere cannot be expressed by attributes.
     let dynamic = [
         "%1: int64[2] = Shape(%0)",
         "%2: int64[1] = Constant([1])",

@@ -1,4 +1,4 @@
-//! What PyTorch says: a functional ATen program.
+//! A functional ATen program, as PyTorch captures it.
 //!
 //! Nodes are operator overloads with every schema argument spelled out, values carry the dtype and sizes that
 //! PyTorch's own shape functions found, weights are borrowed bytes, and each node remembers the module and the
@@ -121,7 +121,7 @@ impl Program {
     /// Adds a weight. `data` holds `dims` elements of the dtype, row-major.
     ///
     /// # Errors
-    /// [`Error::WeightSize`] where the number of bytes is not what dtype and sizes say.
+    /// [`Error::WeightSize`] where the number of bytes does not match dtype and sizes.
     pub fn add_weight(&mut self, value: Value, kind: WeightKind, data: Bytes) -> Result<ValueId, Error> {
         if value.byte_count() != Some(data.len()) {
             return Err(Error::WeightSize {

@@ -265,7 +265,11 @@ proptest! {
     }
 
     #[test]
-    fn a_text_with_a_part_left_out_does_not_panic(from in 0..SMALL.len(), length in 0usize..20, add in "[%@\\[(,\"= a0]?") {
+    fn a_text_with_a_part_left_out_does_not_panic(
+        from in 0..SMALL.len(),
+        length in 0usize..20,
+        add in "[%@\\[(,\"= a0]?",
+    ) {
         let end = (from + length).min(SMALL.len());
         if let Ok(program) = parse(&[&SMALL[..from], &add, &SMALL[end..]].concat(), &Program::new()) {
             prop_assert_eq!(parse(&program.to_string(), &program), Ok(program));

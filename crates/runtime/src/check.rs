@@ -1,6 +1,6 @@
 //! The check of a call's shapes against an engine's interface, and the shapes of its outputs.
 //!
-//! Input axes bind the symbols; every other axis must then have the size its expression says. All faulty axes of
+//! Input axes bind the symbols; every other axis must then have the size of its expression. All faulty axes of
 //! an input are reported together. Pure arithmetic: it must not know any engine.
 
 mod overlap;
@@ -33,7 +33,7 @@ struct Binding<'s> {
     axis: usize,
 }
 
-/// What an input axis says of its size.
+/// The size of an input axis.
 enum Expected<'s> {
     /// It must be this.
     Size(i64),
@@ -170,7 +170,7 @@ impl EngineSpec {
     }
 
     fn shape_error(&self, io: &IoSpec, got: &[i64], profile: Option<usize>, faults: Vec<AxisFault>) -> Error {
-        // Which profile to show where the fault lies before any profile: the only one, if there is only one.
+        // Which profile to show where the fault is before any profile: the only one, if there is only one.
         let shown = profile.or((self.profiles.len() == 1).then_some(0));
         let others = (0..self.profiles.len()).filter(|index| profile.is_some_and(|shown| shown != *index));
         Error::Shape(Box::new(ShapeError {

@@ -1,6 +1,6 @@
 //! The trait of everything that executes a network.
 //!
-//! It must not know what executes it: callers hold a `dyn Engine` and cannot tell a GPU plan from the CPU engine
+//! It must not know what executes it: callers hold a `dyn Engine` and cannot distinguish a GPU plan from the CPU engine
 //! but by [`Engine::device`] and [`Engine::description`].
 
 use crate::{Device, EngineSpec, Result, Tensor, TensorView, TensorViewMut};

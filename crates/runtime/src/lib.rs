@@ -5,7 +5,7 @@
 //! symbols, profiles), the check of a call's shapes against it, and the borrowed tensors a call is made with.
 //!
 //! The crate knows no program and no network. An engine is made from bytes: a TensorRT plan, or an ONNX model
-//! with its weights beside it.
+//! with its weights.
 //!
 //! | Module | What it holds |
 //! |---|---|

@@ -321,7 +321,7 @@ fn calls_that_do_not_fit_the_spec_are_refused_by_name() {
 }
 
 #[test]
-fn an_output_where_another_tensor_lies_is_refused() {
+fn an_output_that_overlaps_another_tensor_is_refused() {
     let model = Model::default().input("x", F32, "4").node("Neg", &["x"], "y").node("Exp", &["x"], "z");
     let engine = model.output("y", F32, "4").output("z", F32, "4").engine();
     let mut memory = [0f32; 16];
@@ -500,7 +500,7 @@ fn weights_beyond_two_gigabytes_are_read_in_place() {
     }
 }
 
-/// The most memory this process has held, in bytes; 0 where the system does not say.
+/// The most memory this process has held, in bytes; 0 where the system does not report it.
 fn peak_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();

@@ -63,7 +63,7 @@ fn leaves_while_threads_run() {
 
 #[test]
 #[cfg(unix)]
-fn a_forked_child_is_told_instead_of_hanging() {
+fn a_forked_child_gets_an_error_instead_of_hanging() {
     assert_clean(&child("forks", |command| command));
 }
 

@@ -70,7 +70,7 @@ impl Machine {
 
     fn engine(&self, plan: &str, cuda_graph: CudaGraph) -> runtime::Result<TensorRtEngine> {
         let options = TensorRtOptions { cuda_graph, ..TensorRtOptions::default() };
-        // A plan alone does not say that all these sizes are one.
+        // A plan alone does not have that all these sizes are one.
         let io = |name: &&str| IoSpec::new(*name, DataType::Float32, [Dim::symbol("batch"), 4.into()]);
         let ranges = plan.lines().filter_map(|line| line.strip_prefix("profile "));
         let profiles = ranges.map(|range| {
@@ -98,14 +98,14 @@ impl Machine {
         assert_eq!(call(*function), 0, "{name}: {}", self.fault());
     }
 
-    /// What the driver says is wrong.
+    /// The error of the driver.
     fn fault(&self) -> String {
         let mut text = std::ptr::null();
         // SAFETY: the driver's function of this type, and the text stays.
         unsafe {
-            let said =
+            let get_error_name =
                 self.gpu.driver().get::<unsafe extern "C" fn(c_int, *mut *const i8) -> c_int>(b"cuGetErrorString");
-            (said.unwrap())(700, &raw mut text);
+            (get_error_name.unwrap())(700, &raw mut text);
             std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned()
         }
     }
@@ -347,7 +347,7 @@ fn addresses_again() {
         let before = machine.counts();
         let [x, z, y, u] = places[place];
         for _ in 0..count {
-            // The addresses stay; what lies there does not.
+            // The addresses stay; what is there does not.
             let (numbers, fresh): (Vec<_>, Vec<_>) = (0..2).map(|_| machine.numbers(&mut rng, 3)).unzip();
             [x, z].iter().zip(fresh).for_each(|(to, from)| machine.copy(*to, from, 12, stream));
             call(&engine, 3, [x, z], [y, u], Some(stream)).unwrap();
@@ -355,7 +355,7 @@ fn addresses_again() {
             assert_eq!(found, expected(&numbers[0], &numbers[1]));
         }
         let after = machine.counts();
-        // Beside those of this loop.
+        // In addition to those of this loop.
         (after.copies - before.copies - 2 * count as u64, after.captures - before.captures)
     };
     // The first call is captured; then seven are copied in and out, and the eighth of them is worth a graph.
@@ -471,7 +471,7 @@ fn uncapturable() {
 }
 
 #[test]
-fn a_gpu_without_memory_left_is_said_and_what_fits_goes_on() {
+fn a_gpu_without_memory_is_reported_and_what_fits_goes_on() {
     run("no_memory");
 }
 

@@ -1,4 +1,4 @@
-//! The TensorRT engine as far as it goes without a GPU: what is missing is said.
+//! The TensorRT engine as far as it goes without a GPU: what is missing is reported.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use runtime::{CudaDevice, CudaGraph, Error, TensorRtEngine, TensorRtOptions};

@@ -1,4 +1,4 @@
-//! Execution contexts: what they are told, and what they enqueue.
+//! Execution contexts: their settings, and what they enqueue.
 
 use crate::object::{This, by_width, ignore, is_narrow, make, name, narrow, state, unknown, version, wide};
 use crate::plan::Plan;
@@ -25,13 +25,13 @@ struct Context {
     /// Scratch memory of its own.
     own: Option<usize>,
     alive: Arc<AtomicBool>,
-    told: Mutex<Told>,
+    settings: Mutex<Settings>,
 }
 
-/// What a context was told.
-struct Told {
+/// The settings of a context.
+struct Settings {
     profile: Option<usize>,
-    /// Of each input, where it was told.
+    /// Of each input that was set.
     dims: Vec<Option<Vec<i64>>>,
     addresses: BTreeMap<CString, usize>,
     allocators: BTreeMap<CString, usize>,
@@ -42,8 +42,8 @@ struct Told {
     captures: Vec<Arc<AtomicBool>>,
 }
 
-impl Told {
-    /// Whatever else it is told spoils what was captured from it.
+impl Settings {
+    /// Any further setting invalidates what was captured from it.
     fn changes(&mut self) {
         self.captures.drain(..).for_each(|holds| holds.store(false, Ordering::SeqCst));
     }
@@ -59,10 +59,10 @@ impl Drop for Context {
 }
 
 impl Context {
-    /// Acts on what was told. Two threads at a time are a fault.
-    fn told<R: Default>(&self, act: impl FnOnce(&mut Told) -> R) -> R {
-        match self.told.try_lock() {
-            Ok(mut told) => act(&mut told),
+    /// Acts on the settings. Two threads at a time are a fault.
+    fn settings<R: Default>(&self, act: impl FnOnce(&mut Settings) -> R) -> R {
+        match self.settings.try_lock() {
+            Ok(mut settings) => act(&mut settings),
             Err(_) => {
                 unknown();
                 R::default()
@@ -72,11 +72,11 @@ impl Context {
 
     fn set_input_shape(&self, input: &CStr, dims: Vec<i64>) -> bool {
         let Some(index) = self.plan.inputs.iter().position(|known| known.as_c_str() == input) else { return false };
-        self.told(|told| {
-            let accepted = told.profile.is_some_and(|profile| self.plan.accepts(profile, &dims));
-            told.changes();
-            told.prepared &= told.dims[index].as_ref() == Some(&dims);
-            told.dims[index] = accepted.then_some(dims);
+        self.settings(|settings| {
+            let accepted = settings.profile.is_some_and(|profile| self.plan.accepts(profile, &dims));
+            settings.changes();
+            settings.prepared &= settings.dims[index].as_ref() == Some(&dims);
+            settings.dims[index] = accepted.then_some(dims);
             accepted
         })
     }
@@ -90,30 +90,30 @@ impl Context {
             });
             captured
         };
-        self.told(|told| {
-            let Some(dims) = told.dims.first().cloned().flatten() else { return false };
-            if told.dims.iter().any(|other| other.as_ref() != Some(&dims)) || told.scratch == 0 {
+        self.settings(|settings| {
+            let Some(dims) = settings.dims.first().cloned().flatten() else { return false };
+            if settings.dims.iter().any(|other| other.as_ref() != Some(&dims)) || settings.scratch == 0 {
                 return false;
             }
             let mut holds = vec![self.alive.clone()];
             if is_captured() {
-                if self.plan.uncapturable || self.plan.counted || !told.prepared {
+                if self.plan.uncapturable || self.plan.counted || !settings.prepared {
                     return false;
                 }
                 let unchanged = Arc::new(AtomicBool::new(true));
-                told.captures.push(unchanged.clone());
+                settings.captures.push(unchanged.clone());
                 holds.push(unchanged);
             }
-            told.prepared = true;
+            settings.prepared = true;
             let count: usize = dims.iter().map(|&dim| usize::try_from(dim).unwrap_or(0)).product();
-            let address = |tensor: &CString| told.addresses.get(tensor).copied().filter(|address| *address != 0);
+            let address = |tensor: &CString| settings.addresses.get(tensor).copied().filter(|address| *address != 0);
             let Some(inputs) = self.plan.inputs.iter().map(address).collect::<Option<Vec<_>>>() else { return false };
-            let sums = (told.scratch, count * size_of::<f32>());
+            let sums = (settings.scratch, count * size_of::<f32>());
             let mut uses: Vec<_> = inputs.iter().map(|input| (*input, sums.1)).collect();
             uses.push(sums);
             let mut ops = vec![kernel(&holds, uses, move || add_up(&inputs, sums.0, count))];
             for (number, output) in self.plan.outputs.iter().enumerate() {
-                if let Some(allocator) = told.allocators.get(output).filter(|_| self.plan.counted) {
+                if let Some(allocator) = settings.allocators.get(output).filter(|_| self.plan.counted) {
                     let before = std::mem::take(&mut ops);
                     let numbers = (sums.0, count, number as f32);
                     let Some(op) = counted(&holds, output, *allocator, numbers, (before, stream)) else {
@@ -124,7 +124,7 @@ impl Context {
                 }
                 // SAFETY: the engine keeps its allocators as long as the context.
                 let ask = |allocator: &usize| unsafe { ask(*allocator, output, sums.1, &dims, stream) };
-                let to = address(output).or_else(|| told.allocators.get(output).map(ask).filter(|to| *to != 0));
+                let to = address(output).or_else(|| settings.allocators.get(output).map(ask).filter(|to| *to != 0));
                 let Some(to) = to else { return false };
                 let work = move || write(sums.0, to, count, number as f32);
                 ops.push(kernel(&holds, vec![sums, (to, sums.1)], work));
@@ -169,7 +169,7 @@ fn enqueue_all(stream: usize, ops: Vec<Op>) -> bool {
 
 /// Numbers in device memory, which whoever asks has checked.
 fn numbers(at: usize, count: usize) -> impl Iterator<Item = f32> {
-    // SAFETY: as said.
+    // SAFETY: as above.
     (0..count).map(move |index| unsafe { (at as *const f32).add(index).read() })
 }
 
@@ -192,7 +192,7 @@ fn write(from: usize, to: usize, count: usize, more: f32) {
     }
 }
 
-/// Asks an output allocator for memory and tells it the shape.
+/// Asks an output allocator for memory and reports the shape to it.
 ///
 /// # Safety
 /// It is a live `IOutputAllocator` of the reported version.
@@ -224,15 +224,15 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
     unsafe extern "C" fn set_memory(this: This, memory: usize, _size: i64) {
         // SAFETY: see above.
         unsafe {
-            state::<C>(this).told(|told| {
-                told.changes();
-                told.scratch = memory;
+            state::<C>(this).settings(|settings| {
+                settings.changes();
+                settings.scratch = memory;
             });
         }
     }
     unsafe extern "C" fn profile(this: This) -> i32 {
         // SAFETY: see above.
-        unsafe { state::<C>(this).told(|told| told.profile.map_or(-1, |profile| profile as i32)) }
+        unsafe { state::<C>(this).settings(|settings| settings.profile.map_or(-1, |profile| profile as i32)) }
     }
     unsafe extern "C" fn set_profile(this: This, profile: i32, _stream: usize) -> bool {
         // SAFETY: see above.
@@ -240,11 +240,11 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
         let Some(profile) = usize::try_from(profile).ok().filter(|i| *i < context.plan.profiles.len()) else {
             return false;
         };
-        context.told(|told| {
-            told.changes();
-            told.profile = Some(profile);
-            told.dims.fill(None);
-            told.prepared = false;
+        context.settings(|settings| {
+            settings.changes();
+            settings.profile = Some(profile);
+            settings.dims.fill(None);
+            settings.prepared = false;
             true
         })
     }
@@ -264,23 +264,23 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
     unsafe extern "C" fn set_address(this: This, tensor: *const c_char, address: usize) -> bool {
         // SAFETY: see above.
         unsafe {
-            state::<C>(this).told(|told| {
-                told.changes();
-                told.addresses.insert(name(tensor).to_owned(), address);
+            state::<C>(this).settings(|settings| {
+                settings.changes();
+                settings.addresses.insert(name(tensor).to_owned(), address);
             });
         }
         true
     }
     unsafe extern "C" fn set_allocator(this: This, tensor: *const c_char, allocator: usize) -> bool {
         // SAFETY: see above.
-        unsafe { state::<C>(this).told(|told| told.allocators.insert(name(tensor).to_owned(), allocator)) };
+        unsafe { state::<C>(this).settings(|settings| settings.allocators.insert(name(tensor).to_owned(), allocator)) };
         true
     }
     unsafe extern "C" fn enqueue(this: This, stream: usize) -> bool {
         // SAFETY: see above.
         unsafe { state::<C>(this).enqueue(stream) }
     }
-    let told = Told {
+    let settings = Settings {
         // In 8.6 only an engine's first context has a profile from the start.
         profile: (is_first || !is_narrow()).then_some(0),
         dims: vec![None; plan.inputs.len()],
@@ -301,5 +301,5 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
         (&execution_context::SET_OUTPUT_ALLOCATOR, set_allocator as *const ()),
         (&execution_context::ENQUEUE_V3, enqueue as *const ()),
     ];
-    make(&methods, Context { plan, own, alive: Arc::new(AtomicBool::new(true)), told: Mutex::new(told) })
+    make(&methods, Context { plan, own, alive: Arc::new(AtomicBool::new(true)), settings: Mutex::new(settings) })
 }

@@ -20,7 +20,7 @@ macro_rules! driver {
         $(#[$about])*
         ///
         /// # Safety
-        /// As the driver's function of that name: pointers may be written, or read, as their types say.
+        /// As the driver's function of that name: pointers may be written, or read, by their types.
         // SAFETY: no other function of this name is in a process that loads this library.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name($($argument: $type),*) -> Code $body

@@ -17,7 +17,7 @@ thread_local! {
     static MODE: Cell<c_uint> = const { Cell::new(GLOBAL) };
 }
 
-/// Sets the capture mode of this thread, and tells the former one.
+/// Sets the capture mode of this thread, and returns the former one.
 pub(crate) fn swap_mode(mode: c_uint) -> c_uint {
     MODE.replace(mode)
 }

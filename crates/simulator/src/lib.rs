@@ -12,7 +12,7 @@
 //! | `declare.rs` | how a function of the driver is declared |
 //! | `driver.rs` | the driver's functions |
 //! | `graphs.rs` | the driver's functions about graphs and captures |
-//! | `plan.rs` | what a plan says |
+//! | `plan.rs` | the contents of a plan |
 //! | `object.rs` | objects in the layout of any version of TensorRT |
 //! | `plugins.rs` | the registry of plugin creators, and a plugin library, which this file is, too |
 //! | `tensorrt.rs` | entry points, runtime, engine |

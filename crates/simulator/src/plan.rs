@@ -1,4 +1,4 @@
-//! What a plan of the simulated TensorRT says: lines of words.
+//! A plan of the simulated TensorRT: lines of words.
 //!
 //! ```text
 //! input x -1 4        a float32 input; -1 in front is known only at run time

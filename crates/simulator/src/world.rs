@@ -149,7 +149,7 @@ impl World {
             return 0;
         }
         let Ok(layout) = Layout::from_size_align(bytes.next_multiple_of(256), 256) else { return 0 };
-        // SAFETY: the layout has a size; what was allocated is never freed, so that late accesses can be told.
+        // SAFETY: the layout has a size; what was allocated is never freed, so that late accesses can be detected.
         let start = unsafe { std::alloc::alloc(layout) };
         if start.is_null() {
             return 0;
@@ -281,7 +281,7 @@ impl World {
             }
             Op::Fill { at, bytes, value } => {
                 if self.check(&[(at, bytes)], "a fill") {
-                    // SAFETY: the span lies in live memory of ours.
+                    // SAFETY: the span is in live memory of ours.
                     unsafe { std::ptr::write_bytes(at as *mut u8, value, bytes) };
                 }
             }

@@ -44,7 +44,7 @@ impl Executable {
         let (declared, own) = (&self.artifact.declared.inputs, &self.engine.spec().inputs);
         let stage = |(k, input): (usize, &TensorView<'a>)| {
             let mut staged = Staged::Lent(*input);
-            // Too many, or of a wrong type, are found by the engine, which says so.
+            // Too many, or of a wrong type, are found by the engine, which reports them.
             if let (Some(declared), Some(own)) = (declared.get(k), own.get(k))
                 && declared.dtype != own.dtype
                 && declared.dtype == input.dtype()
@@ -72,7 +72,7 @@ impl Executable {
     }
 }
 
-/// The tensor, or a copy of it in host memory where it lies elsewhere.
+/// The tensor, or a copy of it in host memory where it is elsewhere.
 fn in_host(tensor: Staged<'_>) -> Result<Staged<'_>> {
     match tensor.view().device() {
         Device::Cpu => Ok(tensor),

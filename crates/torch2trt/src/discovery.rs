@@ -32,7 +32,7 @@ pub(crate) fn target(version: nvinfer::Version) -> Target {
 pub struct Found {
     /// Its name and version, such as `TensorRT 8.6.0`.
     pub version: String,
-    /// Where it lies.
+    /// Where it is.
     pub path: PathBuf,
     /// The GPUs it builds for, such as `sm_89`; empty where it takes any that it supports.
     pub targets: Vec<String>,
@@ -54,7 +54,7 @@ pub fn find_tensorrt(options: &Options) -> Result<Found> {
 /// TensorRT's builder, kept from build to build. While one lives, builds do without loading TensorRT's kernels: with
 /// TensorRT 8.6 that takes 10 s each, and keeping them some 3 GB of host memory and 0.7 GB of the GPU's.
 #[derive(Debug)]
-pub struct KeptBuilder {
+pub struct RetainedBuilder {
     _builder: nvinfer::Builder,
 }
 
@@ -62,9 +62,9 @@ pub struct KeptBuilder {
 ///
 /// # Errors
 /// E0301 with every place looked at; E0604 where the options name a GPU that is not there; E0306 with TensorRT's words.
-pub fn keep_builder(options: &Options) -> Result<KeptBuilder> {
+pub fn keep_builder(options: &Options) -> Result<RetainedBuilder> {
     let library = tensorrt(options, nvinfer::Purpose::Build)?;
     let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
-    Ok(KeptBuilder { _builder: nvinfer::Builder::new(library)? })
+    Ok(RetainedBuilder { _builder: nvinfer::Builder::new(library)? })
 }

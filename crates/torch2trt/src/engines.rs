@@ -55,7 +55,7 @@ impl Artifact {
         Ok(Executable { engine: Arc::new(engine), artifact: self })
     }
 
-    /// Refuses a plan of another version before TensorRT does, which says less.
+    /// Refuses a plan of another version before TensorRT does, whose error is less clear.
     pub(crate) fn same_version(&self, library: nvinfer::Library) -> Result<()> {
         let Some(built) = self.built.as_ref().filter(|built| !built.version_compatible) else { return Ok(()) };
         let found = library.version().to_string();
@@ -87,7 +87,7 @@ impl Artifact {
         }
     }
 
-    /// Names the GPU of the plan beside TensorRT's refusal, where it is another one.
+    /// Adds the GPU of the plan to TensorRT's refusal, where it is another one.
     fn elsewhere(&self, error: Error, options: &Options) -> Error {
         let Some(built) = &self.built else { return error };
         match runtime::CudaDevice::new(options.run.device) {

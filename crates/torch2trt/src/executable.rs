@@ -27,7 +27,7 @@ pub struct Artifact {
 pub enum Payload {
     /// A plan, as TensorRT serialized it.
     Plan(Bytes),
-    /// An ONNX model with its weights beside it.
+    /// An ONNX model with its weights.
     Onnx {
         /// The `ModelProto`.
         model: Bytes,

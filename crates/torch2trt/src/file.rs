@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Description {
-    /// How calls are taken apart and return values put together, in the caller's own terms.
+    /// How calls are decomposed and return values assembled, in the caller's own terms.
     pub model: serde_json::Value,
     /// Options of the conversion.
     pub options: BTreeMap<String, serde_json::Value>,
@@ -80,7 +80,7 @@ fn check_external(model: &[u8], weights: &[Weight]) -> Result<()> {
     })
 }
 
-/// Makes the engine of a plain plan, with the interface that the plan itself tells.
+/// Makes the engine of a plain plan, with the interface of the plan itself.
 ///
 /// # Errors
 /// E0605 for an ONNX model, E0604 for a plan that cannot run here, E0301 without TensorRT.
@@ -88,8 +88,8 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
     if onnx::is_model(&plan) {
         return Err(Error::new(Code::EngineFile, "this is an ONNX model, not an engine file or a TensorRT plan")
             .with_help(
-                "run it with ONNX Runtime, or convert the PyTorch model: torch2trt(model, inputs).save(path) in Python, \
-                 torch2trt build model.pt2 --output net.trt2 on the command line",
+                "run it with ONNX Runtime, or convert the PyTorch model: torch2trt(model, inputs).save(path) in \
+                 Python, torch2trt build model.pt2 --output net.trt2 on the command line",
             ));
     }
     let library = discovery::tensorrt(options, nvinfer::Purpose::Run)?;

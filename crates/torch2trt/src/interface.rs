@@ -56,7 +56,7 @@ pub(crate) fn weights(network: &Network) -> Vec<Weight> {
     network.layers().iter().filter_map(constant).collect()
 }
 
-/// The digest of a network, by which an engine file tells what it was made from.
+/// The digest of a network, which identifies in an engine file what it was made from.
 pub(crate) fn source(network: &Network) -> String {
     format!("{:016x}", network.digest())
 }

@@ -30,7 +30,7 @@ pub use conversion::{
     choose_backend, computed_in, difference, exported_profiles, precision, verify,
 };
 pub use convert::{Coverage, Foreign};
-pub use discovery::{Found, KeptBuilder, find_tensorrt, keep_builder, tensorrt};
+pub use discovery::{Found, RetainedBuilder, find_tensorrt, keep_builder, tensorrt};
 pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine_file};
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
@@ -42,7 +42,7 @@ pub use options::{
     Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions,
     ReportOptions, RunOptions, declared,
 };
-pub use passes::{Half, Kept, PrecisionReport, Reason};
+pub use passes::{Float32Layer, Half, PrecisionReport, Reason};
 pub use pipeline::{
     SupportedOperator, build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit,
     save_onnx, tensorrt_engine,

@@ -31,7 +31,7 @@ pub fn read_archive(path: &Path) -> Result<Archive> {
     Ok(archive::open(path)?)
 }
 
-/// Program → Network: what PyTorch says becomes what TensorRT will be told, simplified. A user's converters come in
+/// Program → Network: PyTorch's program becomes the TensorRT-level network, simplified. A user's converters come in
 /// as `foreign`.
 ///
 /// # Errors
@@ -47,7 +47,7 @@ pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreig
     Ok(network)
 }
 
-/// Network → CPU engine: ONNX bytes with the weights beside them, executed by ONNX Runtime. The weights are read
+/// Network → CPU engine: ONNX bytes with the weights separately, executed by ONNX Runtime. The weights are read
 /// where they lie.
 ///
 /// # Errors
@@ -116,7 +116,7 @@ pub fn tensorrt_engine(plan: &Plan, options: &Options) -> Result<Executable> {
     // A plan of this process, or of the user's own cache, is as trusted as the process.
     let made = plan.artifact().clone().into_tensorrt(library, options, options.build.version_compatible);
     let Some(place) = plan.kept().filter(|_| made.is_err()) else { return made };
-    // What ran when it was built does not now: a driver, or a library beside TensorRT, is another one.
+    // What ran when it was built does not now: a driver, or a library of TensorRT, is another one.
     place.remove();
     made.map_err(|error| {
         let message = format!("{}\n  it came from the engine cache, which keeps it no longer", error.message());
@@ -143,7 +143,7 @@ pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Resul
     artifact.into_tensorrt(library, options, options.build.version_compatible)
 }
 
-/// Network → Network: what this TensorRT lacks is said with what it has; for a plan of one GPU, in the way that is
+/// Network → Network: what this TensorRT lacks is rewritten with what it has; for a plan of one GPU, in the way that is
 /// fastest there.
 fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevice>) -> Result<Network> {
     let target = discovery::target(version);
@@ -155,11 +155,12 @@ fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevic
 
 fn log(reports: &[passes::PassReport]) {
     for report in reports {
-        tracing::debug!(pass = report.name, before = report.layers_before, after = report.layers_after, time = ?report.time);
+        let (before, after) = (report.layers_before, report.layers_after);
+        tracing::debug!(pass = report.name, before, after, time = ?report.time);
     }
 }
 
-/// Network → ONNX file. Weights beyond protobuf's limit go to a file beside it.
+/// Network → ONNX file. Weights beyond protobuf's limit go to a file next to it.
 ///
 /// # Errors
 /// E0203 for a layer without an ONNX form, E0204 where the file cannot be written.

@@ -16,7 +16,7 @@ pub struct Plan {
     kept: Option<Place>,
 }
 
-/// What an engine file of the cache remembers of the build, beside what every engine file does.
+/// What an engine file of the cache remembers of the build, in addition to what every engine file does.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Remembered {
     layers: usize,
@@ -67,7 +67,7 @@ impl Plan {
     }
 
     /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file. What
-    /// the model calls its own is `declared` for the plan's profiles: TensorRT may have been told the same of a model
+    /// the model calls its own is `declared` for the plan's profiles: TensorRT may have built the same for a model
     /// of other types, whose file this is.
     pub(crate) fn from_cache(
         file: EngineFile,

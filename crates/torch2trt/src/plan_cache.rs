@@ -1,7 +1,7 @@
 //! The caches of a build: the plan of the same network, built before, and the tactic timings of this GPU.
 //!
-//! Where they are on disk is `cache/`. Plans for another machine's GPU and for TensorRT-RTX are not cached: the first have
-//! no timings here, the second are built in seconds.
+//! Where they are on disk is `cache/`. Plans for another machine's GPU and for TensorRT-RTX are not cached: the first
+//! have no timings here, the second are built in seconds.
 
 use crate::cache::plans::{self, Place};
 use crate::cache::timings;

@@ -1,7 +1,7 @@
 //! How a model from an archive is called, as the manifest of an engine file has it for the Python half.
 //!
-//! The form is that of `python/torch2trt/tree_file.py`. What it cannot say becomes plain: tensors in order in, and a
-//! tuple of them out.
+//! The form is that of `python/torch2trt/tree_file.py`. What it cannot express becomes plain: tensors in order in, and
+//! a tuple of them out.
 
 use archive::{Archive, Leaf, Signature, Spec};
 use program::{Argument, ValueId};
@@ -15,19 +15,19 @@ pub fn call_structure(archive: &Archive) -> Value {
     let signature = archive.signature.as_ref();
     let inputs = signature.and_then(|signature| inputs(signature, &archive.inputs));
     let outputs = signature.and_then(|signature| outputs(&signature.returns, &archive.outputs));
-    let mut said = json!({
+    let mut described = json!({
         "inputs": inputs.unwrap_or_else(|| plain_inputs(&archive.inputs)),
         "outputs": outputs.unwrap_or_else(|| plain_outputs(&archive.outputs)),
     });
     let dtype = |id: &ValueId| Some(archive.program.value(*id).dtype.name());
-    said["inputs"]["dtypes"] = json!(archive.program.inputs().iter().map(dtype).collect::<Vec<_>>());
+    described["inputs"]["dtypes"] = json!(archive.program.inputs().iter().map(dtype).collect::<Vec<_>>());
     let dtypes = archive.program.outputs().iter().filter_map(|output| match output {
         Argument::Value(id) => Some(dtype(id)),
         Argument::Int(size) if !size.is_static() => Some(None),
         _ => None,
     });
-    said["outputs"]["dtypes"] = json!(dtypes.collect::<Vec<_>>());
-    said
+    described["outputs"]["dtypes"] = json!(dtypes.collect::<Vec<_>>());
+    described
 }
 
 fn inputs(signature: &Signature, leaves: &[Leaf]) -> Option<Value> {
@@ -52,14 +52,14 @@ fn inputs(signature: &Signature, leaves: &[Leaf]) -> Option<Value> {
     let last = defaults.iter().take(signature.positional.len()).rposition(Option::is_none).map_or(0, |at| at + 1);
     let parameter = |k: usize| {
         let keyword = k >= signature.positional.len();
-        let mut said =
+        let mut described =
             json!({"name": names[k], "kind": if keyword { "KEYWORD_ONLY" } else { "POSITIONAL_OR_KEYWORD" }});
         if (keyword || k >= last)
-            && let (Some(default), Value::Object(said)) = (&defaults[k], &mut said)
+            && let (Some(default), Value::Object(described)) = (&defaults[k], &mut described)
         {
-            said.insert("default".to_owned(), default.clone());
+            described.insert("default".to_owned(), default.clone());
         }
-        said
+        described
     };
     let specs: Option<Vec<Value>> =
         arguments.iter().map(|(name, spec)| Some(json!([name, container(spec)?]))).collect();
@@ -79,11 +79,11 @@ fn outputs(returns: &Spec, leaves: &[Leaf]) -> Option<Value> {
     if returns.leaves() != leaves.len() {
         return None;
     }
-    let mut said = json!({"leaves": leaves.iter().map(leaf).collect::<Vec<Value>>()});
-    if let (Some(spec), Value::Object(said)) = (container(returns), &mut said) {
-        said.insert("spec".to_owned(), spec);
+    let mut described = json!({"leaves": leaves.iter().map(leaf).collect::<Vec<Value>>()});
+    if let (Some(spec), Value::Object(described)) = (container(returns), &mut described) {
+        described.insert("spec".to_owned(), spec);
     }
-    Some(said)
+    Some(described)
 }
 
 fn plain_inputs(leaves: &[Leaf]) -> Value {
@@ -133,7 +133,7 @@ fn container(spec: &Spec) -> Option<Value> {
     })
 }
 
-/// A constant; what JSON lacks as an object with one key that says what it is.
+/// A constant; what JSON lacks as an object with one key, its type.
 fn value(constant: &Argument) -> Value {
     const EXACT: u64 = 1 << 53;
     match constant {
@@ -189,28 +189,31 @@ mod tests {
             returns: Spec::NamedTuple("lib.Out".into(), vec![("y".into(), Spec::Leaf), ("n".into(), Spec::Leaf)]),
         };
         let inputs = leaves(&["x", "xs.a", "xs.1.0", "scale", "mask"], &[(3, Argument::Float(f64::INFINITY))]);
-        let said = archive(Some(signature), inputs, leaves(&["y", "n"], &[(1, Argument::Int((1 << 60).into()))]));
-        assert_eq!(said["inputs"]["parameters"][2]["default"], json!({"float": "inf"}));
-        assert_eq!(said["inputs"]["parameters"][3], json!({"name": "mask", "kind": "KEYWORD_ONLY"}));
-        assert_eq!(said["inputs"]["specs"][1], json!(["xs", {"dict": [["a", null], [1, {"list": [null]}]]}]));
-        assert_eq!(said["inputs"]["plain"], json!(-1));
-        assert_eq!(said["outputs"]["spec"], json!({"namedtuple": ["lib", "Out", ["y", "n"], [null, null]]}));
-        assert_eq!(said["outputs"]["leaves"][1]["constant"], json!({"int": (1i64 << 60).to_string()}));
+        let described = archive(Some(signature), inputs, leaves(&["y", "n"], &[(1, Argument::Int((1 << 60).into()))]));
+        assert_eq!(described["inputs"]["parameters"][2]["default"], json!({"float": "inf"}));
+        assert_eq!(described["inputs"]["parameters"][3], json!({"name": "mask", "kind": "KEYWORD_ONLY"}));
+        assert_eq!(described["inputs"]["specs"][1], json!(["xs", {"dict": [["a", null], [1, {"list": [null]}]]}]));
+        assert_eq!(described["inputs"]["plain"], json!(-1));
+        assert_eq!(described["outputs"]["spec"], json!({"namedtuple": ["lib", "Out", ["y", "n"], [null, null]]}));
+        assert_eq!(described["outputs"]["leaves"][1]["constant"], json!({"int": (1i64 << 60).to_string()}));
     }
 
     #[test]
-    fn what_cannot_be_said_is_plain() {
+    fn what_cannot_be_described_is_plain() {
         let outputs = || leaves(&["a", "b"], &[(1, Argument::None)]);
-        let said = archive(None, leaves(&["x", "flag", "z"], &[(1, Argument::Bool(true))]), outputs());
-        assert_eq!(said["inputs"]["specs"], json!([["input_0", null], ["input_1", null]]));
-        assert_eq!((&said["inputs"]["plain"], &said["outputs"]["spec"]), (&json!(2), &Value::Null));
+        let described = archive(None, leaves(&["x", "flag", "z"], &[(1, Argument::Bool(true))]), outputs());
+        assert_eq!(described["inputs"]["specs"], json!([["input_0", null], ["input_1", null]]));
+        assert_eq!((&described["inputs"]["plain"], &described["outputs"]["spec"]), (&json!(2), &Value::Null));
         let other = Spec::Other("lib.Data".into(), vec![("a".into(), Spec::Leaf), ("b".into(), Spec::Leaf)]);
         for name in ["class", "a b", "1"] {
             let positional = vec![(name.to_owned(), Spec::Leaf)];
             let signature = Signature { positional, keyword: vec![], returns: other.clone() };
-            let said = archive(Some(signature), leaves(&["x"], &[]), outputs());
-            assert_eq!(said["inputs"]["parameters"][0]["kind"], "POSITIONAL_ONLY", "{name}");
-            assert!(said["outputs"].get("spec").is_none() && said["outputs"]["leaves"][1].get("constant").is_some());
+            let described = archive(Some(signature), leaves(&["x"], &[]), outputs());
+            assert_eq!(described["inputs"]["parameters"][0]["kind"], "POSITIONAL_ONLY", "{name}");
+            assert!(
+                described["outputs"].get("spec").is_none()
+                    && described["outputs"]["leaves"][1].get("constant").is_some()
+            );
         }
     }
 }

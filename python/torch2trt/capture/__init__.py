@@ -36,8 +36,8 @@ from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
-from .intercept import Interceptor, Kept, Method
-from .kept import kept_nodes
+from .intercept import Interceptor, OpaqueCall, Method
+from .opaque import opaque_nodes
 from .lenient import walk_all
 from .limits import Places
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
@@ -54,9 +54,9 @@ __all__ = [
     "CaptureWarning",
     "Captured",
     "InputError",
-    "Kept",
     "Method",
     "ModelError",
+    "OpaqueCall",
     "Program",
     "ValuesDecideError",
     "capture",
@@ -81,7 +81,7 @@ class Captured:
     outputs: OutputTree
     traced_because: str | None = None
     """Why torch.export was not used; None when it was. A traced program has the sample's shapes and decisions."""
-    kept: dict[int, Kept] = field(default_factory=dict)
+    opaque_calls: dict[int, OpaqueCall] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
     constants: dict[int, dict[int, torch.Tensor]] = field(default_factory=dict)
     """Of each, the tensor arguments that follow from the model's weights alone, by position."""
@@ -99,8 +99,8 @@ class Captured:
     """Of each output that is computed, the half-precision types in which the model computes it."""
 
     def in_pytorch(self, calls: Mapping[int, str]) -> dict[FxNode, str]:
-        """The nodes of some kept calls, by key, that run in PyTorch, with the reason: the plugins that they become."""
-        nodes = kept_nodes(self.graph.module.graph) if self.graph is not None else {}
+        """The nodes of opaque calls that run in PyTorch, by key, with the reason: the plugins that they become."""
+        nodes = opaque_nodes(self.graph.module.graph) if self.graph is not None else {}
         return {nodes[key]: f"the CPU engine runs no plugins ({plugins})" for key, plugins in calls.items()}
 
     def to_cut(self) -> Whole:
@@ -170,14 +170,14 @@ def capture(
         dynamic_shapes: as for torch.export.export; None makes every size static.
         progress: called with (stage, done, total), stages being "export", "decompose", "trace" and "walk".
         keep: methods whose calls become one node each, see `intercept.py`.
-        known: the operators that the reader of the program knows, as "aten.relu.default"; others are taken apart where
+        known: the operators that the reader of the program knows, as "aten.relu.default"; others are decomposed where
             PyTorch has a rule for it. Default: all.
-        others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic sizes
-            can then be keys, too.
+        others: calls that make the model remember other sizes before it is captured, see `remembered.py`; symbolic
+            sizes can then be keys, too.
         to_cut: calls that have no form in a program are no error, and `Captured.whole` holds the graph.
 
     Raises:
-        CaptureError: the model cannot be captured; the message says where and what to do.
+        CaptureError: the model cannot be captured; the message has the place and help.
 
     Warns:
         CaptureWarning: the program differs from the model: traced with fixed shapes, taken out of training mode,
@@ -203,7 +203,8 @@ def capture(
                 _warn_states(fork.module, inputs)
         if not graph.tree.names and not any(leaf.is_number for leaf in graph.tree.leaves):
             raise CaptureError(
-                f"the model returns no tensor and no number: {type(module).__name__}.forward returns {graph.tree.described()}",
+                f"the model returns no tensor and no number: {type(module).__name__}.forward returns "
+                f"{graph.tree.described()}",
                 help="return a tensor computed from the inputs",
             )
         if known is not None:
@@ -211,16 +212,16 @@ def capture(
         walked = walk_all(graph, inputs.names, inputs.samples, progress) if to_cut else None
         program = walked.program if walked else walk(graph, inputs.names, inputs.samples, progress)
         graph.tree.dtypes = program.output_dtypes()
-        constants = constant_arguments(graph) if interceptor.kept else {}
-    kept = {key: fork.originals(call) for key, call in interceptor.kept.items()}
-    graph.kept = kept
+        constants = constant_arguments(graph) if interceptor.opaque_calls else {}
+    opaque_calls = {key: fork.originals(call) for key, call in interceptor.opaque_calls.items()}
+    graph.opaque_calls = opaque_calls
     found = {
         "places": graph.places,
         "guards": graph.guards,
         "fixed": graph.fixed,
         "whole": walked and Whole(graph, walked),
     }
-    return Captured(program, inputs, graph.tree, reason, kept, constants, graph=graph, **found)
+    return Captured(program, inputs, graph.tree, reason, opaque_calls, constants, graph=graph, **found)
 
 
 def _graph(
@@ -288,8 +289,9 @@ def _warn_traced(graph: AtenGraph, reason: str) -> None:
         help = "\nhelp: keep these numbers tensors, as x * y.sum() for x * float(y.sum()), or pass them as inputs"
     lines = "".join(f"\n  {line}" for line in (*numbers, f"reason: {reason}"))
     warn(
-        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that depend on "
-        f"values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the sample inputs{lines}{help}"
+        "torch.export refused the model, so one run on the sample inputs was traced: shapes, and decisions that "
+        f"depend on values{', and values read out of tensors' if graph.fixed else ''}, are fixed to those of the "
+        f"sample inputs{lines}{help}"
     )
 
 
@@ -312,8 +314,8 @@ def _warn_states(module: torch.nn.Module, inputs: InputTree) -> None:
         lines = [f"  {name}" + (f" at {line}" if line else "") for name, line in list(found.items())[:8]]
         more = [f"  and {len(found) - 8} more"] if len(found) > 8 else []
         first = (
-            "the model keeps state in Python attributes; the converted model does not: every call computes with the values "
-            "that they had at the conversion"
+            "the model keeps state in Python attributes; the converted model does not: every call computes with the "
+            "values that they had at the conversion"
         )
         help = (
             "help: pass the state as an input and return it as an output, or call the model itself where it is needed"
@@ -351,8 +353,8 @@ def _not_dynamic(refusal: BaseException) -> CaptureError:
         help = "narrow the ranges as suggested, or make these dimensions static"
     else:
         help = (
-            "write what decides by values with torch.where, or convert for fixed shapes: one run on the sample inputs is "
-            "then traced"
+            "write what decides by values with torch.where, or convert for fixed shapes: one run on the sample inputs "
+            "is then traced"
         )
     return CaptureError(
         "the model cannot be captured with these dynamic shapes",

@@ -1,9 +1,9 @@
 """Values of tensors that follow from the model's weights alone.
 
-Whoever converts a kept call may need them as numbers: a kernel that the model scales before it convolves with it, a
-mask made in `forward`. They are computed here, on the real weights, for the tensor arguments of kept calls only.
+Whoever converts a opaque call may need them as numbers: a kernel that the model scales before it convolves with it, a
+mask made in `forward`. They are computed here, on the real weights, for the tensor arguments of opaque calls only.
 
-This file must not know what a kept call is for.
+This file must not know what a opaque call is for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .intercept import TARGET
 
 
 def constant_arguments(graph: AtenGraph) -> dict[int, dict[int, torch.Tensor]]:
-    """For each kept call, by key, the values of those tensor arguments that no input decides, by position."""
+    """For each opaque call, by key, the values of those tensor arguments that no input decides, by position."""
     values = Values(graph)
     found: dict[int, dict[int, torch.Tensor]] = {}
     for node in graph.module.graph.nodes:

@@ -50,7 +50,7 @@ def _known_leaves(value: Any, role: str) -> list[Any]:
         return pytree.tree_leaves(value)
     except Exception as error:  # the flatten function of a registered class, which may raise anything
         raise CaptureError(
-            f"the {role} of the model cannot be taken apart: {one_line(error)}", help=_CACHE_HELP
+            f"the {role} of the model cannot be decomposed: {one_line(error)}", help=_CACHE_HELP
         ) from error
 
 

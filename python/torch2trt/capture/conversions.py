@@ -18,7 +18,7 @@ from .scopes import NUMBERS, defined, is_models, scopes
 
 
 def converting(refusal: BaseException | None) -> list[dict[str, Any]]:
-    """The global names of the model's functions that call `int` or `float`, on the way to where torch.export refused."""
+    """The global names of the model's functions that call `int` or `float`, up to where torch.export refused."""
     trace = refusal.__traceback__ if refusal is not None else None
     found = []
     while trace is not None:
@@ -30,7 +30,7 @@ def converting(refusal: BaseException | None) -> list[dict[str, Any]]:
 
 
 def symbolic_numbers(module: torch.nn.Module, further: list[dict[str, Any]]) -> AbstractContextManager[None]:
-    """`int` and `float` of tensors with one element are symbolic in the code of a module, and in `further` namespaces."""
+    """`int` and `float` of one-element tensors are symbolic in the code of a module, and in `further` namespaces."""
     return defined(NUMBERS, (*scopes(module), *further))
 
 

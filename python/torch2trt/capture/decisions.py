@@ -61,7 +61,7 @@ _SIZES = ("sym_size", "sym_stride", "sym_numel", "sym_storage_offset")
 
 
 def _reads_data(node: torch.fx.Node) -> bool:
-    """Whether the node makes a number of a tensor's values, or a tensor of a size that only values tell."""
+    """Whether the node makes a number of a tensor's values, or a tensor of a size that only values determine."""
     if not any(isinstance(used.meta.get("val"), (torch.Tensor, list, tuple)) for used in node.all_input_nodes):
         return False
     value = node.meta.get("val")

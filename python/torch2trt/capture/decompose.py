@@ -1,7 +1,8 @@
-"""Operators that the reader of a program does not know, taken apart by PyTorch's own rules.
+"""Operators that the reader of a program does not know, decomposed by PyTorch's own rules.
 
-PyTorch says many operators by others: aliases such as `multiply`, losses, special functions. Only those that are not
-known are said so, since the others mean more whole than in parts. This file must not know who knows operators.
+PyTorch decomposes many operators into others: aliases such as `multiply`, losses, special functions. Only those that
+are not known are decomposed, since the others mean more whole than in parts. This file must not know who knows
+operators.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.utils import _pytree as pytree
 Rules = dict[OpOverload, Callable[..., Any]]
 
 ROUNDS = 4
-"""What a rule makes may have to be taken apart too; nothing needs more rounds than this."""
+"""What a rule makes may have to be decomposed too; nothing needs more rounds than this."""
 
 
 def unknown(module: torch.fx.GraphModule, known: Collection[str]) -> set[OpOverload]:
@@ -47,7 +48,7 @@ def rules(operators: Collection[OpOverload]) -> Rules:
 
 
 def decomposed(program: torch.export.ExportedProgram, known: Collection[str]) -> torch.export.ExportedProgram:
-    """The program without unknown operators that can be said by known ones. The others stay, by the name that the model gave."""
+    """The program with unknown operators decomposed into known ones where they can be; the others stay as they are."""
     missing = unknown(program.graph_module, known)
     made = _taken_apart(program, known, missing)
     if unknown(made.graph_module, known) <= missing:

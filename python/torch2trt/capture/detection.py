@@ -1,4 +1,4 @@
-"""What torchvision's detection models decide by the number of boxes, said for any number of them.
+"""What torchvision's detection models decide by the number of boxes, expressed for any number of them.
 
 Each function here computes what the one of torchvision that it replaces does, without a loop over boxes or a size that
 only they decide. This file must not know what is captured.

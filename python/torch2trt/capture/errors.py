@@ -1,7 +1,7 @@
-"""What capture tells the user when it cannot go on, or when the result is not quite the model.
+"""What capture reports when it cannot go on, or when the result is not quite the model.
 
 One shape for every message: a first line that stands alone, where it happened, the facts, and a last line
-that says what to do. Callers that want the parts (the command line, the Rust facade) read the attributes.
+with what to do. Callers that want the parts (the command line, the Rust facade) read the attributes.
 
 This file must not know how capturing works.
 """

@@ -2,7 +2,8 @@
 
 Functional ATen is the level this project is built on: no in-place operators, composites such as conv2d, layer_norm and
 scaled_dot_product_attention whole. `functional.py` rewrites most graphs; the others are traced again by
-`run_decompositions({})`. Gradients are off, because with them some models come out with sub-graphs that only switch them.
+`run_decompositions({})`. Gradients are off, because with them some models come out with sub-graphs that only switch
+them.
 
 The result is an `AtenGraph`, which the other way (`trace.py`) produces too and `walk.py` reads.
 
@@ -28,7 +29,7 @@ from .decisions import inputs_decide, with_values
 from .decompose import decomposed
 from .errors import CaptureError, warn
 from .functional import made_functional
-from .intercept import Interceptor, Kept
+from .intercept import Interceptor, OpaqueCall
 from .limits import Places, watched
 from .preserve import preserved
 from .program import Progress
@@ -62,10 +63,10 @@ class AtenGraph:
     written: set[str] = field(default_factory=set)
     """The model's Python attributes that the capture wrote, which are put back."""
     fixed: list[str] = field(default_factory=list)
-    """Numbers that the model read out of its inputs in a traced run, which are constants of the graph: one line each."""
+    """Numbers that a traced run read out of the inputs, which are constants of the graph: one line each."""
     decided: list[str] = field(default_factory=list)
     """Decisions that the model took by values of its inputs in a traced run: one line each."""
-    kept: dict[int, Kept] = field(default_factory=dict)
+    opaque_calls: dict[int, OpaqueCall] = field(default_factory=dict)
     """The calls that were kept whole, by the `key` of their node."""
     exported: torch.export.ExportedProgram | None = None
     """What torch.export returned, whose graph it is; None of a traced graph."""
@@ -85,15 +86,15 @@ def export(
     values: bool = False,
     numbers: list[dict[str, Any]] | None = None,
 ) -> AtenGraph:
-    """Captures `module` with torch.export. Operators that are not `known` are taken apart; None knows all.
+    """Captures `module` with torch.export. Operators that are not `known` are decomposed; None knows all.
 
-    With `values`, those of the sample decide where the model decides by values that follow from no input. With `numbers`,
-    `int` and `float` of a tensor are read when the engine runs, in the model's namespaces and in these.
+    With `values`, those of the sample decide where the model decides by values that follow from no input. With
+    `numbers`, `int` and `float` of a tensor are read when the engine runs, in the model's namespaces and in these.
 
     Raises:
         ExportRefused: torch.export or the decomposition raised; the original exception is the cause.
     """
-    said = io.StringIO()
+    printed = io.StringIO()
     dump = ""
     places: Places = {}
     changed: set[str] = set()
@@ -106,7 +107,7 @@ def export(
     try:
         with (
             with_values() if values else nullcontext(),
-            redirect_stderr(said),
+            redirect_stderr(printed),
             torch.inference_mode(False),
             torch.no_grad(),
             _quiet_export(),
@@ -143,7 +144,7 @@ def export(
         dump = f"{graph}\n" if graph else ""
         raise ExportRefused from error
     finally:
-        sys.stderr.write(said.getvalue().replace(dump, "") if dump else said.getvalue())
+        sys.stderr.write(printed.getvalue().replace(dump, "") if dump else printed.getvalue())
     graph = read_program(program, inputs)
     graph.places.update(places)
     graph.guards.extend(guards)
@@ -152,7 +153,7 @@ def export(
 
 
 def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram]) -> torch.export.ExportedProgram:
-    """The first attempt, or where the model made Python numbers of symbolic sizes, a second one that keeps them symbolic."""
+    """The first attempt, or a second one that keeps symbolic the sizes of which the model made Python numbers."""
     program, refusal = None, None
     numbers: list[str] = []
     try:
@@ -168,7 +169,7 @@ def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram
 
 
 def _take_guards(program: torch.export.ExportedProgram) -> list[str]:
-    """The guards, out of the program: what decomposes it would assert them, and fails for inputs in containers of a library."""
+    """Removes the guards: a decomposition would assert them, and fails for inputs in containers of a library."""
     guards = getattr(program, "_guards_code", None)  # private: where a version has none, none are known
     if not guards:
         return []
@@ -225,8 +226,8 @@ def _outputs(program: torch.export.ExportedProgram) -> list[Any]:
     if written:
         warn(
             f"the model writes to {', '.join(written[:5])}{' and more' if len(written) > 5 else ''} when it runs; the "
-            "converted model does not: it leaves these tensors as they are, and every call returns what the first call of "
-            "the model returns"
+            "converted model does not: it leaves these tensors as they are, and every call returns what the first "
+            "call of the model returns"
         )
     return [value for spec, value in zip(specs, values) if spec.kind is OutputKind.USER_OUTPUT]
 
@@ -235,13 +236,14 @@ def _bounds(symbol: str, bounds: Any) -> tuple[int, int | None]:
     # The open end is an infinity object whose class differs between versions; only integers convert.
     lower = int(bounds.lower) if bounds.lower.is_Integer else 0
     upper = int(bounds.upper) if bounds.upper.is_Integer else None
-    # What an operator outside of torch counts (torchvision's nms) is at least two by torch's default: there may be none.
+    # What an operator outside of torch counts (torchvision's nms) is at least two by torch's default: there may be
+    # none.
     return 0 if symbol.startswith("u") and lower == 2 else lower, upper
 
 
 @contextmanager
 def _quiet_export() -> Iterator[None]:
-    """Holds back what torch.export logs about a failure before raising, since the exception says it too, and what
+    """Holds back what torch.export logs about a failure before raising, since the exception has it too, and what
     torch 2.11 warns itself of."""
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     levels = [logger.level for logger in loggers]

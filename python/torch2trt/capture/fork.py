@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .intercept import Kept
+from .intercept import OpaqueCall
 
 _CONTAINERS = (dict, list, tuple, set, collections.OrderedDict, collections.defaultdict, collections.deque)
 _LIMIT = 200_000  # objects that are searched for modules
@@ -36,7 +36,7 @@ class Fork:
         self._originals: dict[int, nn.Module] = {}
         self.module: nn.Module = self._copy(module)
 
-    def originals(self, call: Kept) -> Kept:
+    def originals(self, call: OpaqueCall) -> OpaqueCall:
         """The call with the user's own modules among its arguments."""
 
         def original(leaf: Any) -> Any:

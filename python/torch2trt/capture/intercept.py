@@ -7,9 +7,9 @@ call becomes a node
 
     torch2trt::call(Tensor[] tensors, SymInt[] sizes, int key) -> Tensor[]
 
-which holds the tensors and the symbolic sizes among its arguments; everything else about it is the `Kept` record
+which holds the tensors and the symbolic sizes among its arguments; everything else about it is the `OpaqueCall` record
 behind `key`. What the call returns is found by running the original once without recording, on copies, so that
-writing in place is seen and becomes a value of its own. Calls inside a kept call are not looked at.
+writing in place is seen and becomes a value of its own. Calls inside a opaque call are not looked at.
 
 The node survives decomposition. This file must not know who asks for a call to be kept, or why.
 """
@@ -42,7 +42,7 @@ _OWN = ("aten::", "prim::", "prims::")
 """Namespaces whose overloads torch itself compares by identity while it captures."""
 
 TARGET = "torch2trt.call.default"
-"""The target of a kept call in a program."""
+"""The target of a opaque call in a program."""
 
 
 class Method(NamedTuple):
@@ -57,7 +57,7 @@ class Method(NamedTuple):
     """The original."""
     hides: bool = True
     """Whether the operators inside are left out. Otherwise they are captured too, and the call's outputs are theirs
-    unless whoever converts the call says otherwise."""
+    unless the converter of the call decides otherwise."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One kept call."""
+class OpaqueCall:
+    """One opaque call."""
 
     method: Method
     args: Any
@@ -98,18 +98,18 @@ class Kept:
     """What the outputs look like: fake tensors, or real ones where real tensors are traced."""
 
 
-_KEPT: dict[int, Kept] = {}
+_OPAQUE_CALLS: dict[int, OpaqueCall] = {}
 _KEYS = itertools.count()
 _LIBRARY = torch.library.Library("torch2trt", "FRAGMENT")
 _LIBRARY.define("call(Tensor[] tensors, SymInt[] sizes, int key) -> Tensor[]")
 
 
 def _run(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.Tensor]:
-    return [sample.clone() for sample in _KEPT[key].samples]
+    return [sample.clone() for sample in _OPAQUE_CALLS[key].samples]
 
 
 def _run_fake(tensors: list[torch.Tensor], sizes: list[int], key: int) -> list[torch.Tensor]:
-    return [_hollow(sample) for sample in _KEPT[key].samples]
+    return [_hollow(sample) for sample in _OPAQUE_CALLS[key].samples]
 
 
 def _hollow(sample: torch.Tensor) -> torch.Tensor:
@@ -134,7 +134,7 @@ class Interceptor:
 
     def __init__(self, methods: Iterable[Method] = ()) -> None:
         self.methods = list(methods)
-        self.kept: dict[int, Kept] = {}
+        self.opaque_calls: dict[int, OpaqueCall] = {}
         self._inside = False
 
     @contextmanager
@@ -152,8 +152,8 @@ class Interceptor:
 
     def release(self) -> None:
         """Forgets the calls. Graphs that hold their nodes can no longer be traced."""
-        for key in self.kept:
-            _KEPT.pop(key, None)
+        for key in self.opaque_calls:
+            _OPAQUE_CALLS.pop(key, None)
 
     def _replace(self, method: Method, patches: Patches) -> None:
         if isinstance(method.function, OpOverloadPacket) and not method.function._qualified_op_name.startswith(_OWN):
@@ -184,10 +184,10 @@ class Interceptor:
         patches.set(OpOverload, "__call__", only_here(called, call))
 
     def _wrapped(self, method: Method) -> Callable:
-        def kept(*args: Any, **kwargs: Any) -> Any:
+        def opaque(*args: Any, **kwargs: Any) -> Any:
             return self.call(method, args, kwargs)
 
-        return only_here(method.function, kept)
+        return only_here(method.function, opaque)
 
     def call(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The call as one node, where the model makes it and it returns tensors; otherwise the call itself."""
@@ -195,7 +195,7 @@ class Interceptor:
         if self._inside or get_proxy_mode() is None or _is_constant(args, kwargs):
             return method.function(*args, **kwargs)
         if not method.hides:
-            return self._beside(method, args, kwargs)
+            return self._next_to_operators(method, args, kwargs)
         self._inside = True
         try:
             found = _probe(method, args, kwargs)
@@ -211,7 +211,7 @@ class Interceptor:
             tensors[index].copy_(value)
         return decode(found.result, {"output": outputs, "argument": tensors})
 
-    def _beside(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _next_to_operators(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
         """The operators inside, and a node after them that may replace their results."""
         result = method.function(*args, **kwargs)
         flat, spec = pytree.tree_flatten(result)
@@ -231,7 +231,7 @@ class Interceptor:
         args, kwargs = encoded
         key = next(_KEYS)
         devices = tuple(tensor.device for tensor in tensors)
-        self.kept[key] = _KEPT[key] = Kept(
+        self.opaque_calls[key] = _OPAQUE_CALLS[key] = OpaqueCall(
             method, args, kwargs, found.result, devices, found.written, inner, found.samples
         )
         return key

@@ -4,8 +4,9 @@ torch.export knows that an axis became a constant, but names a line of its own l
 the Python stack at that moment, so two methods of its shape environment are wrapped while it runs. They are private:
 where a version of PyTorch lacks them, places are simply not known.
 
-A third one is wrapped to end an export that would take minutes. Every window or padding that a model derives from a size
-nests its expression once more, and the time that torch.export takes to simplify it grows with a power of its length.
+A third one is wrapped to end an export that would take minutes. Every window or padding that a model derives from a
+size nests its expression once more, and the time that torch.export takes to simplify it grows with a power of its
+length.
 
 This file must not know about graphs or about the ranges that were asked for.
 """
@@ -39,8 +40,8 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 
 @contextmanager
 def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
-    """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the model
-    that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`."""
+    """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the
+    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`."""
     with Patches().undone() as patches:
         for owner, name in _CONVERSIONS if numbers is not None else ():
             original = getattr(owner, name)
@@ -113,8 +114,8 @@ def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int) -> Si
         f"sizes that the model derives from dynamic axes are too long expressions: one of {length} parts",
         where=_place(sys._getframe(3)) or "",
         facts=[f"dynamic: {', '.join(names)}"] if names else [],
-        help=f"make {these} static, with one size in min_shapes and max_shapes (a dynamic batch can stay), and convert once for "
-        "each size that is needed",
+        help=f"make {these} static, with one size in min_shapes and max_shapes (a dynamic batch can stay), and "
+        "convert once for each size that is needed",
     )
 
 

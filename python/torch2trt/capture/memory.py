@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 
-def lies_in_order(tensor: torch.Tensor) -> bool:
+def is_in_order(tensor: torch.Tensor) -> bool:
     """Whether the elements lie one after the other, from the beginning of their memory."""
     return tensor.is_contiguous() and tensor.storage_offset() == 0
 
@@ -37,4 +37,4 @@ def elements_at(
     return None if bool((found < 0).any()) else found
 
 
-__all__ = ["elements_at", "lies_in_order"]
+__all__ = ["elements_at", "is_in_order"]

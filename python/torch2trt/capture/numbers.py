@@ -134,7 +134,7 @@ class ReadNumbers:
 
 
 def _as_operator(node: FxNode) -> tuple[torch._ops.OpOverload, tuple] | None:
-    """The operator on 0-D tensors that computes what a node computes on numbers, and its arguments; None without one."""
+    """The operator on 0-D tensors that computes a node on numbers, and its arguments; None if there is none."""
     if node.kwargs:
         return None
     if node.target is torch.sym_float:

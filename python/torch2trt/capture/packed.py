@@ -24,7 +24,7 @@ from .origin import user_line
 
 
 class Padded(rnn.PackedSequence):
-    """Stands for a packed sequence. `padded` is `[time, batch, …]`; `longest` is known where the lengths are numbers."""
+    """A packed sequence. `padded` is `[time, batch, …]`; `longest` is known where the lengths are numbers."""
 
     padded: torch.Tensor
     lengths: torch.Tensor

@@ -135,8 +135,8 @@ def check_weights(module: nn.Module) -> None:
         )
 
 
-def settle_mode(module: nn.Module, say: bool = True) -> None:
-    """Puts a model that is in training mode into evaluation mode, and says so where it matters (once is enough).
+def settle_mode(module: nn.Module, warn: bool = True) -> None:
+    """Puts a model that is in training mode into evaluation mode, and warns where it matters (once is enough).
 
     An engine is for inference, and training behaviour (random dropout, statistics of the batch, writes to
     running averages) has no place in one. So `model.training` means that `.eval()` was forgotten. A model in
@@ -147,13 +147,13 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
     if module.training:
         with suppress(NotImplementedError):  # what torch.export made has one mode
             module.eval()
-        if sensitive and say:
+        if sensitive and warn:
             _warn(
                 "the model is in training mode; it is converted in evaluation mode",
                 sensitive,
                 "call model.eval() first",
             )
-    elif sensitive and say:
+    elif sensitive and warn:
         _warn(
             "some layers are in training mode inside a model in evaluation mode; they are converted as they are",
             sensitive,
@@ -165,10 +165,10 @@ def settle_mode(module: nn.Module, say: bool = True) -> None:
 def preserved(module: nn.Module, values: bool = False, changed: set[str] | None = None) -> Iterator[None]:
     """Leaves the module, on exit, as it was on entry.
 
-    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects, and so does what
-    is in lists, dictionaries and objects among the attributes. With `values`, buffers and tensors written in place get
-    their contents back as well; that copies them, so only runs on real tensors ask for it. The names of attributes that
-    were written are added to `changed`.
+    Attributes, hooks (the global ones too), sub-modules and training flags come back as the same objects, and so does
+    what is in lists, dictionaries and objects among the attributes. With `values`, buffers and tensors written in place
+    get their contents back as well; that copies them, so only runs on real tensors ask for it. The names of attributes
+    that were written are added to `changed`.
 
     Meanwhile `nn.TransformerEncoder` runs by its code, as captures see it. Its kernels for inference would return zeros
     in padded places.
@@ -239,7 +239,7 @@ def _named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _reads_mode(part: nn.Module) -> bool:
-    """Whether a module's own code computes otherwise in training mode: forward, the methods that it calls, and hooks."""
+    """Whether a module's own code (forward, the methods that it calls, hooks) computes otherwise in training mode."""
     # A dropout of zero is the identity in both modes, and many models carry them.
     if isinstance(part, nn.modules.dropout._DropoutNd) and part.p == 0.0:
         return False

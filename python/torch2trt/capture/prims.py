@@ -1,6 +1,7 @@
-"""Views among PyTorch's primitives, which torch.export cannot functionalize, as the ATen operators that compute the same.
+"""Views among PyTorch's primitives, rewritten as the ATen operators that compute the same.
 
-An exported program that was decomposed to primitives has them, and its module may be part of a model that is captured.
+`torch.export` cannot functionalize these primitives. An exported program that was decomposed to primitives has them,
+and its module may be part of a model that is captured.
 This file must not know what is captured.
 """
 

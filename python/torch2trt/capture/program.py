@@ -1,6 +1,6 @@
 """The captured program as flat records, and their replay into a builder.
 
-Records hold what the builder will be told, with value ids of their own; `emit` translates those to the ids
+Records hold what the builder will receive, with value ids of their own; `emit` translates those to the ids
 the builder hands out. Keeping the records apart from the walk means that every error in a graph is raised
 at capture time, and that a program can be replayed.
 
@@ -67,7 +67,7 @@ class Output(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where in the user's code a node comes from; empty strings and line 0 when PyTorch does not say."""
+    """Where in the user's code a node comes from; empty strings and line 0 when PyTorch does not record it."""
 
     module: str = ""
     file: str = ""

@@ -1,4 +1,4 @@
-"""`torch.linspace`, `torch.logspace` and the grids of `affine_grid` with a number of points that follows from a dynamic size.
+"""`torch.linspace`, `torch.logspace` and the grids of `affine_grid` with a dynamic number of points.
 
 Their schemas have an `int` there, which fixes the size. Of a symbolic number of points they are computed here from
 `torch.arange`, from both ends as PyTorch does. This file must not know what is captured.

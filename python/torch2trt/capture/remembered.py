@@ -63,7 +63,7 @@ def primed(module: nn.Module, calls: Iterable[Call]) -> Iterator[bool]:
         before = [dict(table) for table in _tables(module)]
         parts = [(part, dict(part._buffers)) for part in module.modules()]
         with torch.no_grad():
-            settle_mode(module, say=False)
+            settle_mode(module, warn=False)
             for args, kwargs in calls:
                 with suppress(Exception):  # the model may not take these sizes
                     module(*args, **kwargs)
@@ -78,7 +78,7 @@ def primed(module: nn.Module, calls: Iterable[Call]) -> Iterator[bool]:
 
 @contextmanager
 def caches_restored(module: nn.Module) -> Iterator[None]:
-    """Leaves, on exit, nothing in the caches of the module's code that was not there: what a capture computes is symbolic.
+    """Restores the caches of the module's code on exit: what a capture computes is symbolic.
 
     These are functions under `functools.lru_cache`, which are emptied, and dicts of classes and of Python modules.
     """

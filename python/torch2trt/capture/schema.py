@@ -1,7 +1,7 @@
 """Operator schemas as reading plans: every argument, in schema order, with its default filled in.
 
 PyTorch leaves arguments out of a graph when they are at their default. What the default is, the operator's
-own schema says; nothing here repeats it. A plan is made once per overload and kept.
+own schema; nothing here repeats it. A plan is made once per overload and kept.
 
 The form of an argument follows from its type in the schema, not from the Python value in the graph: `1` is an
 int for `dim`, ("scalar", 1) for `alpha`, 1.0 for a float, and [1, 1] for an `int[2]`.

@@ -1,7 +1,7 @@
-"""The names that a model's code can reach: attributes of its classes, and globals of the Python modules they are written in.
+"""The names that a model's code can reach: attributes of its classes, and globals of their Python modules.
 
-`symbolic_names` uses them, because `len`, `int` and `float` are names too: Python's own make a number of a symbolic size,
-which fixes it.
+`symbolic_names` uses them, because `len`, `int` and `float` are names too: Python's own make a number of a symbolic
+size, which fixes it.
 
 This file must not know why a name is wanted.
 """

@@ -1,8 +1,8 @@
 """Slices of dynamic axes, whose bounds may be inside the axis for some sizes and beyond it for others.
 
-PyTorch decides by the sample whether a bound is inside (`x[:, -3:]` of 5 elements), and limits the axis to the sizes for
-which that holds. Where other sizes of the range decide otherwise, the bounds here are clamped by a minimum and a maximum
-instead, which holds for every size.
+PyTorch decides by the sample whether a bound is inside (`x[:, -3:]` of 5 elements), and limits the axis to the sizes
+for which that holds. Where other sizes of the range decide otherwise, the bounds here are clamped by a minimum and a
+maximum instead, which holds for every size.
 
 This file must not know what is captured.
 """

@@ -1,8 +1,8 @@
-"""State that a model keeps in Python attributes: put back after each run, and reported where outputs may follow from it.
+"""State in a model's Python attributes: put back after each run, and reported where outputs may follow from it.
 
 A counter, a list that grows, a hidden state of the call before: a captured program has none of them. The attributes of
-all modules, and the containers and objects in them, are recorded before a run and put back after it. What a run writes is
-a cache (a mask for a size, anchors) where a second run on other values writes the same again, and a state elsewhere.
+all modules, and the containers and objects in them, are recorded before a run and put back after it. What a run writes
+is a cache (a mask for a size, anchors) where a second run on other values writes the same again, and a state elsewhere.
 
 This file must not know about graphs or about torch.export.
 """
@@ -127,8 +127,8 @@ def written(record: _Record) -> Iterator[tuple[str, Any, Any]]:
 
 
 def names_written(records: Recorded, weights: Collection[str]) -> set[str]:
-    """The attributes that a run wrote, without what PyTorch itself replaces during a capture: the weights, which have these
-    names, the tables of an RNN's weights, and plain values by equal ones.
+    """The attributes that a run wrote, without what PyTorch itself replaces during a capture: the weights, which have
+    these names, the tables of an RNN's weights, and plain values by equal ones.
     """
     found = (
         name
@@ -140,8 +140,8 @@ def names_written(records: Recorded, weights: Collection[str]) -> set[str]:
 
 
 def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
-    """The attributes that two runs, on different values, leave with different contents; each with the line that writes it,
-    "" where none was seen. A run that fails tells nothing. Everything is put back.
+    """The attributes that two runs, on different values, leave with different contents; each with the line that writes
+    it, "" where none was seen. A run that fails shows nothing. Everything is put back.
     """
     before, lines, results = Recorded(module), {}, []
     own = {name for name, _ in [*module.named_buffers(), *module.named_parameters()]}

@@ -1,6 +1,6 @@
 """What stands in for the subscript of tensors, `x[index]`, while a model is captured.
 
-It cannot be an attribute of `torch.Tensor`: CPython then fills the class's slot for sequences beside the one for
+It cannot be an attribute of `torch.Tensor`: CPython then fills the class's slot for sequences as well as the one for
 mappings, and leaves it filled when the attribute is deleted. From then on C code takes every tensor for a sequence, and
 `torch.tensor([x])` of a 0-D tensor is a TypeError for the rest of the process. PyTorch's own protocol is used instead:
 a `TorchFunctionMode`, which is of one thread too. torch.export has such a mode of its own, which would come first; it

@@ -85,7 +85,7 @@ def given_name(dim: torch.SymInt) -> str | None:
 
 
 def sources(environment: Any, symbol: sympy.Symbol) -> list[str]:
-    """Where a shape environment has a symbol from: "L['x'].size()[0]"; empty where PyTorch does not tell."""
+    """Where a shape environment has a symbol from: "L['x'].size()[0]"; empty where PyTorch does not record it."""
     found = getattr(environment, "var_to_sources", {}).get(symbol, ())
     return [source.name if isinstance(source.name, str) else source.name() for source in found]
 

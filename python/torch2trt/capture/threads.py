@@ -1,13 +1,13 @@
 """Captures and threads: one capture at a time, invisible to other threads, and undone whatever happens.
 
-`torch.export` is not thread-safe. It replaces `torch.nn.Module.__call__` and `__getattr__` for the whole process while it
-traces, sets flags that every thread reads, and keeps stacks of modes that an exception at the wrong moment leaves behind.
-`exclusive()` holds a lock for the process, confines these replacements to the capturing thread, and restores what it
-finds changed afterwards. `Patches` does the same for replacements of this package.
+`torch.export` is not thread-safe. It replaces `torch.nn.Module.__call__` and `__getattr__` for the whole process while
+it traces, sets flags that every thread reads, and keeps stacks of modes that an exception at the wrong moment leaves
+behind. `exclusive()` holds a lock for the process, confines these replacements to the capturing thread, and restores
+what it finds changed afterwards. `Patches` does the same for replacements of this package.
 
 What stays visible to other threads while a capture runs, because PyTorch has one flag for the process: the flags of
-the oneDNN, NNPACK and cuDNN backends are off (the results of a forward pass are those of the other kernels), the fast path
-of `nn.TransformerEncoder` is off, and warnings filters and the levels of two of PyTorch's loggers are changed. A
+the oneDNN, NNPACK and cuDNN backends are off (the results of a forward pass are those of the other kernels), the fast
+path of `nn.TransformerEncoder` is off, and warnings filters and the levels of two of PyTorch's loggers are changed. A
 `torch.compile`, `torch.export` or `torch.fx` trace of the user's in another thread is not covered by the lock.
 
 This file must not know what is captured.
@@ -151,8 +151,8 @@ def _settle(patches: Patches, state: _State, done: bool) -> None:
 
 
 def _confine(patches: Patches) -> None:
-    """Confines to this thread what PyTorch replaces for the process while it traces. All of it is private: where a version
-    of PyTorch lacks a name, the replacement is left as it is."""
+    """Confines to this thread what PyTorch replaces for the process while it traces. All of it is private: where a
+    version of PyTorch lacks a name, the replacement is left as it is."""
     patcher = getattr(fx, "_Patcher", None)
     if method := getattr(patcher, "patch_method", None):
 

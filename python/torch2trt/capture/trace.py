@@ -2,7 +2,7 @@
 
 For models that torch.export refuses, because what they do next depends on what they have computed: detection
 models above all. The trace follows the sample input, so its shapes and its decisions are fixed; the caller
-says so to the user.
+warns the user.
 
 The run is made functional as it is traced, with the same rules torch.export uses, and so arrives at the same
 operators. Parameters and buffers enter as arguments of the traced function: they stay recognisable as the
@@ -51,7 +51,7 @@ def trace(
 ) -> AtenGraph:
     """Captures one run of `module` on the sample inputs, which are copied first.
 
-    Operators that are not `known` are taken apart in further runs; None knows all.
+    Operators that are not `known` are decomposed in further runs; None knows all.
     """
     progress("trace", 0, 1)
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
@@ -78,7 +78,7 @@ def trace(
     outputs = _outputs(traced, run.constants)
     if len(placeholders) > len(weights) and not _follows(outputs, set(placeholders[len(weights) :])):
         raise CaptureError(
-            "nothing that the model returns follows from its inputs, as far as PyTorch tells the tracer",
+            "nothing that the model returns follows from its inputs, as far as the tracer of PyTorch can see",
             help="it computes in a way that cannot be seen (NumPy, TorchScript, another library): write that part with "
             "tensor operations",
         )
@@ -94,8 +94,8 @@ def trace(
 
 
 def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str, bool]]:
-    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last entry
-    is whether it was a decision."""
+    """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last
+    entry is whether it was a decision."""
     output = next(node for node in reversed(traced.graph.nodes) if node.op == "output")
     values = list(output.args[0])
     count = len(values) - len(run.read)
@@ -124,7 +124,7 @@ def _operator(node: torch.fx.Node) -> str:
 
 
 def _decomposed(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload]) -> Traced | None:
-    """A run without the missing operators that can be said by known ones; None where none can. The others stay, as
+    """A run without the missing operators that decompose into known ones; None where none can. The others stay, as
     `decompose.decomposed` has it."""
     found = rules(missing)
     if made := _sound(again, known, missing, found):

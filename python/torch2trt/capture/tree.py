@@ -72,7 +72,7 @@ class InputTree:
     """The model's dtype of each tensor, in the order of `names`; empty where the engine's are the model's."""
 
     host: Sequence[int] = ()
-    """Which tensors, by position, the model takes in host memory and the others on a GPU, such as lengths of sequences."""
+    """Positions of tensors that the model takes in host memory, such as lengths of sequences; others are on a GPU."""
 
     _orders: dict[tuple[Any, ...], list[int] | None]
     """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
@@ -161,7 +161,7 @@ class InputTree:
         if order := self._orders.get(way):
             given = (*args, *kwargs.values())
             pairs = [(leaf, given[k]) for leaf, k in zip(self.leaves, order)]
-            # What does not fit is looked at again below, which says why.
+            # What does not fit is checked again below, with the reason.
             if all(isinstance(v, torch.Tensor) if leaf.is_runtime else v is leaf.constant for leaf, v in pairs):
                 return [value for leaf, value in pairs if leaf.is_runtime]
         tensors = self._flatten(args, kwargs)
@@ -291,8 +291,8 @@ class OutputTree:
         return _brief(pytree.tree_unflatten([leaf.constant for leaf in self.leaves], self.spec))
 
     def unflatten(self, values: Sequence[Any], inputs: Sequence[torch.Tensor] | None = None) -> Any:
-        """The model's return value: `values` in the order of `names`, constants in their places, and sizes as they follow
-        from the input tensors.
+        """The model's return value: `values` in the order of `names`, constants in their places, and sizes as they
+        follow from the input tensors.
 
         Raises:
             ValueError: the number of values is not the number of names, or there are sizes and no inputs.
@@ -315,8 +315,8 @@ _MAPPINGS = (dict, collections.OrderedDict, collections.defaultdict)
 
 
 def _leaves_by_keys(value: Any, spec: pytree.TreeSpec) -> list[Any] | None:
-    """The leaves of a value in the order of `spec`, whatever the order of keys and the class of dictionaries; None where
-    it has another structure.
+    """The leaves of a value in the order of `spec`, whatever the order of keys and the class of dictionaries; None
+    where it has another structure.
     """
     if spec.is_leaf():
         return [value] if pytree.tree_structure(value).is_leaf() else None
@@ -383,7 +383,7 @@ def _brief(value: Any, limit: int = 120) -> str:
 
 
 def _paths(value: Any, count: int) -> list[tuple[str, ...]]:
-    """The path to each leaf; positions where a registered class does not say what its leaves are called."""
+    """The path to each leaf; positions where a registered class does not name its leaves."""
     try:
         pairs, _ = pytree.tree_flatten_with_path(value)
     except ValueError:

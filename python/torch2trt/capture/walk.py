@@ -32,7 +32,7 @@ from .export import AtenGraph
 from .floats import SizedFloats, is_sized_float
 from .grad_modes import inline_grad_modes
 from .live import is_data_dependent, is_number, live_nodes
-from .memory import elements_at, lies_in_order
+from .memory import elements_at, is_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
@@ -94,7 +94,7 @@ class _Walker(ReadNumbers, SizedFloats):
         self.ids: dict[FxNode, int | list[int | None] | None] = {}
         self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
         self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
-        self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, which have telling names
+        self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, whose names describe
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
         self.count = 0
         self.node: FxNode | None = None
@@ -125,7 +125,7 @@ class _Walker(ReadNumbers, SizedFloats):
     def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: str) -> None:
         if not _has_plain_values(tensor):
             raise self._error(
-                f"{kind} `{name}` is not plain values in memory: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
+                f"{kind} `{name}` is not plain values: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
                 help="convert it to a dense tensor on a CPU or GPU first",
             )
         self._dtype(tensor)
@@ -212,7 +212,7 @@ class _Walker(ReadNumbers, SizedFloats):
         offset = node.kwargs.get("storage_offset", offset)
         value = tensor.meta["val"]
         place = (*value.shape, *value.stride(), value.storage_offset())
-        if all(type(number) is int for number in place) and lies_in_order(value):
+        if all(type(number) is int for number in place) and is_in_order(value):
             return None
         if any(type(number) is not int for number in (*place, *size, *stride, offset or 0)):
             raise self._error(
@@ -365,7 +365,7 @@ class _Walker(ReadNumbers, SizedFloats):
                 f"{self.node.target} depends on a size that cannot be expressed: {expression}",
                 where=str(origin_of(self.node)),
                 facts=(f"not expressible: {reason}",),
-                help="compute the size with integers, as in n.item() // 2, or take the largest size and mask the result",
+                help="compute the size with integers, as in n.item() // 2, or mask a result of the largest size",
             )
         names = sorted(self.symbols.get(symbol, symbol).name for symbol in expression.free_symbols)
         axes = ", ".join(
@@ -376,8 +376,8 @@ class _Walker(ReadNumbers, SizedFloats):
             f"{self.node.target} depends on a size that cannot be expressed: {expression}",
             where=str(origin_of(self.node)),
             facts=(f"not expressible: {reason}", f"dynamic: {axes}"),
-            help=f"make {'these axes' if len(names) > 1 else 'this axis'} static: one size in min_shapes and max_shapes, "
-            "or leave it out of dynamic_shapes",
+            help=f"make {'these axes' if len(names) > 1 else 'this axis'} static: one size in min_shapes and "
+            "max_shapes, or leave it out of dynamic_shapes",
         )
 
     def _unsupported(self, node: FxNode) -> CaptureError:

@@ -8,14 +8,14 @@
         layer = ctx.network.add_activation(input=ctx.method_args[1]._trt, type=trt.ActivationType.RELU)
         ctx.method_return._trt = layer.get_output(0)
 
-`CONVERTERS` lists them. The files: `registry` (names and functions), `context` (what a converter is told), `sizes` and
+`CONVERTERS` lists them. The files: `registry` (names and functions), `context` (what a converter gets), `sizes` and
 `standin` (the ints and tensors it is given), `helpers` (what it is written with), `calls` (how it is run).
 """
 
 from __future__ import annotations
 
 from .active import get_conversion_context
-from .calls import Calls
+from .calls import Calls as Calls
 from .context import ConversionContext, get_arg
 from .helpers import (
     add_missing_trt_tensors,
@@ -34,15 +34,14 @@ from .helpers import (
     trt_num_inputs,
     trt_num_outputs,
 )
-from .registry import CONVERTERS, Registered, tensorrt_converter
+from .registry import CONVERTERS, tensorrt_converter
+from .registry import Registered as Registered
 from .sizes import IntWrapper, SizeWrapper, make_int_wrapper, make_size_wrapper, use_shape_wrapping, wrap_ints
 
 __all__ = [
     "CONVERTERS",
-    "Calls",
     "ConversionContext",
     "IntWrapper",
-    "Registered",
     "SizeWrapper",
     "add_missing_trt_tensors",
     "add_trt_constant",

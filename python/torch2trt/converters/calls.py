@@ -1,7 +1,7 @@
 """Runs the users' converters: one call of the model at a time, while the network is made.
 
-The Rust side asks `Calls.convert` for each node that stands for a kept call. This file gives the converter its
-context, sees to it that every output has become part of the network, and says what went wrong in words that name
+The Rust side asks `Calls.convert` for each node that stands for a opaque call. This file gives the converter its
+context, sees to it that every output has become part of the network, and reports what went wrong in words that name
 the converter, its line, and the call in the model.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .._core import CallSite, Error, Size, UserNetwork
-from ..capture import Captured, Kept
+from ..capture import Captured, OpaqueCall
 from ..capture.intercept import TARGET, decode
 from ..capture.symbols import render
 from ..errors import body, error, line_of
@@ -30,13 +30,13 @@ from .registry import Registered
 from .sizes import IntWrapper
 from .standin import StandIn
 
-_CARRIED = {"float64": "float32", "int16": "int32", "int8": "int32", "uint8": "int32"}
+_COMPUTE_DTYPES = {"float64": "float32", "int16": "int32", "int8": "int32", "uint8": "int32"}
 _KINDS = (("float32", "float16", "bfloat16"), ("int32", "int64"), ("bool",))
 
 
-def listed(rows: list[tuple[str, int, bool]], kept: Mapping[int, Kept]) -> list[tuple[str, int, bool]]:
-    """The rows of a coverage list, kept calls under the names of their methods."""
-    methods = Counter(call.method.name for call in kept.values())
+def listed(rows: list[tuple[str, int, bool]], opaque_calls: Mapping[int, OpaqueCall]) -> list[tuple[str, int, bool]]:
+    """The rows of a coverage list, opaque calls under the names of their methods."""
+    methods = Counter(call.method.name for call in opaque_calls.values())
     ours = [row for row in rows if row[0] != TARGET]
     calls = [(name, count, True) for name, count in methods.items()] if len(ours) != len(rows) else []
     return sorted([*ours, *calls], key=lambda row: (-row[1], row[0]))
@@ -66,11 +66,11 @@ class Place(NamedTuple):
 
 
 class Calls:
-    """The kept calls of a captured model and the converters for them."""
+    """The opaque calls of a captured model and the converters for them."""
 
     def __init__(self, captured: Captured, converters: Mapping[str, Registered], kwargs: dict[str, Any]) -> None:
         """`converters` are those the model was captured for, `kwargs` the arguments of `torch2trt()`."""
-        self.kept = captured.kept
+        self.opaque_calls = captured.opaque_calls
         self.converters = dict(converters)
         self.kwargs = {"int8_mode": False, **kwargs, **kwargs.get("legacy", {})}
         self.constants = captured.constants
@@ -79,11 +79,11 @@ class Calls:
 
     def name(self, key: int) -> str:
         """The method of a call."""
-        return self.kept[key].method.name
+        return self.opaque_calls[key].method.name
 
     def tensors(self) -> list[torch.Tensor]:
         """Parameters and buffers that converters may have lent to the network."""
-        modules = {part for kept in self.kept.values() for part in _modules(kept)}
+        modules = {part for call in self.opaque_calls.values() for part in _modules(call)}
         return [tensor for part in modules for tensor in (*part.parameters(), *part.buffers())]
 
     def convert(self, site: CallSite, lent: UserNetwork) -> list[int | None]:
@@ -109,37 +109,37 @@ class _Call:
     """One call while it is converted."""
 
     def __init__(self, calls: Calls, site: CallSite, lent: UserNetwork) -> None:
-        self.kept: Kept = calls.kept[site.key]
-        self.method = self.kept.method
+        self.call: OpaqueCall = calls.opaque_calls[site.key]
+        self.method = self.call.method
         self.registered = calls.converters[self.method.name]
         self.place, self.hints = Place(*site.place), site.hints
         self.network = INetworkDefinition(lent, self.method.name, calls)
         self.given = [Described(*tensor) for tensor in site.tensors]
         self.wanted = [None if output is None else Described(*output) for output in site.outputs]
-        own = len(site.ids) - self.kept.inner
+        own = len(site.ids) - self.call.inner
         self.inner = site.ids[own:]
         constants = calls.constants[site.key]
         self.tensors = [
             constants[k] if k in constants else self._argument(k, id) for k, id in enumerate(site.ids[:own])
         ]
-        self.made = [self._output(k) for k in range(len(self.kept.samples))]
-        self.network._call_outputs = self.made[: len(self.made) - len(self.kept.hidden)]
+        self.made = [self._output(k) for k in range(len(self.call.samples))]
+        self.network._call_outputs = self.made[: len(self.made) - len(self.call.hidden)]
         self.context = ConversionContext(self.network, calls.kwargs, self.method.name, self.place.module)
-        self.result = self._tell(site.sizes)
+        self.result = self._call(site.sizes)
 
-    def _tell(self, sizes: list[Size]) -> Any:
+    def _call(self, sizes: list[Size]) -> Any:
         """Gives the context the call's arguments and result; returns the latter."""
         numbers = [self._int(size) for size in sizes]
         filled = {"tensor": self.tensors, "argument": self.tensors, "size": numbers, "output": self.made}
         context = self.context
-        context.method_args = tuple(decode(self.kept.args, filled))
-        context.method_kwargs = decode(self.kept.kwargs, filled)
-        context.method_return = decode(self.kept.result, filled)
+        context.method_args = tuple(decode(self.call.args, filled))
+        context.method_kwargs = decode(self.call.kwargs, filled)
+        context.method_return = decode(self.call.result, filled)
         context.lock = self.method.hides
         return context.method_return
 
     def _argument(self, index: int, id: int) -> StandIn:
-        made = self._stand_in(self.given[index], self.kept.devices[index])
+        made = self._stand_in(self.given[index], self.call.devices[index])
         made._trt = self.network._tensor(id)
         return made
 
@@ -152,7 +152,7 @@ class _Call:
         return StandIn(sizes, getattr(torch, described.dtype), device)
 
     def _output(self, index: int) -> StandIn:
-        sample, wanted = self.kept.samples[index], self.wanted[index]
+        sample, wanted = self.call.samples[index], self.wanted[index]
         if wanted is None:
             sizes = [Size(n) if type(n) is int else Size.parse(str(render(n.node.expr))) for n in sample.shape]
             wanted = Described(str(sample.dtype).removeprefix("torch."), sizes)
@@ -164,7 +164,7 @@ class _Call:
     # Outputs
 
     def outputs(self, returned: Any) -> list[int | None]:
-        """The ids of the outputs, of the dtypes and sizes that PyTorch says."""
+        """The ids of the outputs, of PyTorch's dtypes and sizes."""
         try:
             tensors = [self._counterpart(k, returned) for k in range(len(self.made))]
             return self.network._finish(tensors)
@@ -189,9 +189,9 @@ class _Call:
 
     def _holder(self, index: int) -> Any:
         """The object that carries an output's `_trt`: converters may put others in the place of ours."""
-        hidden = index - (len(self.made) - len(self.kept.hidden))
+        hidden = index - (len(self.made) - len(self.call.hidden))
         if hidden >= 0:
-            return self.tensors[self.kept.hidden[hidden]]
+            return self.tensors[self.call.hidden[hidden]]
         if self.context.method_return is self.result:
             return self.made[index]
         ours, theirs = pytree.tree_leaves(self.result), pytree.tree_leaves(self.context.method_return)
@@ -200,7 +200,7 @@ class _Call:
 
     def _fitting(self, tensor: ITensor, index: int, wanted: Described) -> ITensor:
         info = tensor._info
-        dtype = _CARRIED.get(wanted.dtype, wanted.dtype)
+        dtype = _COMPUTE_DTYPES.get(wanted.dtype, wanted.dtype)
         alike = any(info.dtype in kind and dtype in kind for kind in _KINDS)
         if not alike or len(info.dims) != len(wanted.sizes) or not all(map(self._same, info.dims, wanted.sizes)):
             raise self.error(
@@ -270,13 +270,13 @@ class _Call:
     def clean_up(self) -> None:
         """Takes `_trt` off the model's own tensors: the next conversion has another network."""
         own = [t for t in self.tensors if not isinstance(t, StandIn)]
-        parts = [tensor for part in _modules(self.kept) for tensor in (*part.parameters(), *part.buffers())]
+        parts = [tensor for part in _modules(self.call) for tensor in (*part.parameters(), *part.buffers())]
         for tensor in (*own, *parts, *self.network._owned):
             vars(tensor).pop("_trt", None)
 
 
-def _modules(kept: Kept) -> Iterable[torch.nn.Module]:
-    return [leaf for leaf in pytree.tree_leaves((kept.args, kept.kwargs)) if isinstance(leaf, torch.nn.Module)]
+def _modules(call: OpaqueCall) -> Iterable[torch.nn.Module]:
+    return [leaf for leaf in pytree.tree_leaves((call.args, call.kwargs)) if isinstance(leaf, torch.nn.Module)]
 
 
 def _raised_at(failure: Exception | None, converter: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a converter is told: the call it converts, and the network it adds to.
+"""What a converter gets: the call it converts, and the network it adds to.
 
 This file must not know how calls are captured.
 """

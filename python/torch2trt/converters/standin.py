@@ -1,6 +1,6 @@
 """The tensors a converter is given: shape, dtype and device of PyTorch's, and no values.
 
-Values exist when the engine runs. Reading them inside a converter is an error that says so, where the original
+Values exist when the engine runs. Reading them inside a converter is an error, where the original
 read those of the sample and baked them in. Parameters and buffers are not stand-ins: they are the model's own.
 
 This file must not know how converters are called.

@@ -1,4 +1,4 @@
-"""Parts that are built, put together into what runs a partitioned model.
+"""Parts that are built, assembled into what runs a partitioned model.
 
 This file must not know why a call is in its part.
 """

@@ -153,7 +153,8 @@ class PartitionedEngine:
         """An engine of these steps.
 
         `results` are the outputs: indices among the values of a run, sizes over their shapes, or weights of the model.
-        `ranges` are the smallest and the largest size of each axis of each input. `nested` counts the engines that parts in PyTorch call. `host` are inputs in host memory.
+        `ranges` are the smallest and the largest size of each axis of each input. `nested` counts the engines that
+        parts in PyTorch call. `host` are inputs in host memory.
         """
         self.inputs, self.outputs, self.steps, self.results = inputs, outputs, steps, results
         self.ranges, self._device, self._nested, self.host = ranges, device, nested, list(host)
@@ -286,7 +287,7 @@ class PartitionedEngine:
             return self._run_in_order(inputs, stream)
 
     def _run_in_order(self, inputs: Sequence[torch.Tensor], stream: int | None) -> list[torch.Tensor]:
-        """The outputs. All that does not depend on the call is in `_prepared`: this is the host's time between kernels."""
+        """The outputs. What does not depend on the call is in `_prepared`: this is the host's time between kernels."""
         values: list[Any] = list(inputs)
         for is_engine, call, reads, sizes, kept, dropped in self._prepared:
             tensors = [values[index] for index in reads]

@@ -1,7 +1,7 @@
 """Partitioned models in files: a zip archive of engine files, exported programs and a description.
 
-A part in PyTorch is an archive of `torch.export.save`, which can hold pickles and expressions that are evaluated. Neither
-is read here: archives with pickles are rejected, and so are expressions with names that sizes do not have.
+A part in PyTorch is an archive of `torch.export.save`, which can hold pickles and expressions that are evaluated.
+Neither is read here: archives with pickles are rejected, and so are expressions with names that sizes do not have.
 
 This file must not know how parts are made.
 """
@@ -73,7 +73,7 @@ class Example:
 
 
 class _OfTensors(torch.nn.Module):
-    """A part with 0-D tensors in the place of the numbers that it reads and makes: an exported program has no others."""
+    """A part with 0-D tensors in place of the numbers that it reads and makes: an exported program has no others."""
 
     def __init__(self, part: torch.nn.Module, example: Example) -> None:
         super().__init__()
@@ -281,7 +281,7 @@ def _step(
 
 
 def _module(program: torch.export.ExportedProgram) -> torch.fx.GraphModule:
-    """The module of a part, which takes and returns tensors in order: no call checks or rearranges its arguments again."""
+    """The module of a part, which takes and returns tensors in order: a call does not check its arguments again."""
     module = without_guards(program)
     module.graph.set_codegen(torch.fx.graph.CodeGen())
     module.recompile()

@@ -21,8 +21,8 @@ from torch.utils import _pytree as pytree
 
 from ..capture.constants import Values as Constants
 from ..capture.export import AtenGraph
-from ..capture.intercept import Kept
-from ..capture.kept import key_of, with_originals
+from ..capture.intercept import OpaqueCall
+from ..capture.opaque import key_of, with_originals
 from ..capture.origin import origin_of
 from ..capture.size import Size, size_of
 from ..capture.symbols import is_unbacked
@@ -66,7 +66,7 @@ class Part:
     @cached_property
     def in_pytorch(self) -> GraphModule:
         """The part as PyTorch runs it: calls that were kept whole are calls of the methods themselves."""
-        return with_originals(self.graph.module, self.graph.kept)
+        return with_originals(self.graph.module, self.graph.opaque_calls)
 
     @cached_property
     def bytes(self) -> int | None:
@@ -126,7 +126,7 @@ def split(graph: AtenGraph, refused: Mapping[FxNode, str], least: int = LEAST) -
         later = [call for call, part in zip(calls, parts, strict=True) if part > number]
         part = _Cut(graph, owner, copied).part(sides[indices[0]], chosen, values, later)
         if not part.is_engine:
-            part.reasons = _reasons(chosen, refused, {calls[k] for k in moved}, graph.kept)
+            part.reasons = _reasons(chosen, refused, {calls[k] for k in moved}, graph.opaque_calls)
         values = [*values, *part.outputs]
         made.append(part)
     return made
@@ -225,7 +225,7 @@ def _weight(call: FxNode, least: int) -> int:
 
 
 def _reasons(
-    calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNode], kept: Mapping[int, Kept]
+    calls: list[FxNode], refused: Mapping[FxNode, str], moved: set[FxNode], opaque_calls: Mapping[int, OpaqueCall]
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for call in calls:
@@ -235,7 +235,7 @@ def _reasons(
                 "too few calls around it for an engine" if call in moved else "a number that PyTorch reads or makes"
             )
         key = key_of(call)
-        target = call.target if key is None else kept[key].method.name
+        target = call.target if key is None else opaque_calls[key].method.name
         found.setdefault(reason, []).append(f"{target} ({origin_of(call)})")
     return found
 

@@ -5,7 +5,7 @@
     layer = ctx.network.add_activation(input=x._trt, type=trt.ActivationType.RELU)
 
 The enumerations, sizes, weights and layer classes of `import tensorrt as trt`, under the same names. Where a script
-says `import tensorrt` and the package is not installed, `torch2trt.install_trt_alias()` makes that import find this.
+has `import tensorrt` and the package is not installed, `torch2trt.install_trt_alias()` makes that import find this.
 
 Engines are not built through these names: `torch2trt()` does that.
 """
@@ -109,8 +109,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     *(name for name, value in vars(enums).items() if name[0].isupper() and value in enums.ALL),
     *LAYERS,
-    "CalibrationAlgoType", "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer", "ILogger", "ILoop",
-    "INetworkDefinition", "IPluginCreator", "IPluginCreatorV3One", "IPluginRegistry", "IPluginV2", "IPluginV3",
-    "ITensor", "PluginField", "PluginFieldCollection", "get_plugin_registry", "init_libnvinfer_plugins", "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16",
-    "float32", "fp4", "fp8", "int32", "int4", "int64", "int8", "nptype", "uint8", "volume",
+    "CalibrationAlgoType", "DataType", "Dims", "Dims2", "Dims3", "Dims4", "DimsHW", "IIfConditional", "ILayer",
+    "ILogger", "ILoop", "INetworkDefinition", "IPluginCreator", "IPluginCreatorV3One", "IPluginRegistry", "IPluginV2",
+    "IPluginV3", "ITensor", "PluginField", "PluginFieldCollection", "get_plugin_registry", "init_libnvinfer_plugins",
+    "Logger", "Permutation", "Weights", "bfloat16", "bool", "e8m0", "float16", "float32", "fp4", "fp8", "int32",
+    "int4", "int64", "int8", "nptype", "uint8", "volume",
 ]  # fmt: skip

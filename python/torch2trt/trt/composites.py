@@ -1,7 +1,7 @@
 """The `add_*` of `ctx.network` for what TensorRT has as one operation and networks here as several layers.
 
-Conditionals and loops (control.py), attention and rotary embeddings (layers_attention.py), caches and mixtures of experts
-(layers_experts.py).
+Conditionals and loops (control.py), attention and rotary embeddings (layers_attention.py), caches and mixtures of
+experts (layers_experts.py).
 
 This file must not know what these are made of.
 """

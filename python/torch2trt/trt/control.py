@@ -156,7 +156,7 @@ class IIfConditionalOutputLayer(_ConditionalBoundary):
 class ILoop(_Construct):
     """TensorRT's ILoop, for trip counts that are known while converting: it becomes its iterations, one by one.
 
-    The body is whatever lies between the outputs of recurrences and iterators and what the loop gives. Only
+    The body is whatever is between the outputs of recurrences and iterators and what the loop gives. Only
     `add_loop_output` leads out of it. A trip count that depends on data is an error.
     """
 
@@ -192,7 +192,7 @@ class ILoop(_Construct):
         return self._limits[-1]
 
     def add_recurrence(self, initial_value: ITensor) -> IRecurrenceLayer:
-        """A value that iterations hand on: this one in the first, then what `set_input(1, value)` of the layer says.
+        """A value that iterations hand on: this one in the first, then the value of `set_input(1, value)` of the layer.
 
         Raises:
             TypeError: it is not a tensor of the network.
@@ -287,7 +287,7 @@ class IRecurrenceLayer(_LoopBoundary):
 
     def _next(self) -> ITensor:
         if len(self._inputs) < 2:
-            help = "say what the next iteration gets: recurrence.set_input(1, value)"
+            help = "set what the next iteration gets: recurrence.set_input(1, value)"
             raise error("E0107", f"`{self.name}` of {self._loop} has no next value", help)
         return self._inputs[1]
 

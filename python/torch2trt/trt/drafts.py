@@ -173,9 +173,9 @@ class Drafts:
             try:
                 made = layer._typed(Commit(self._lent, self._operator).within(layer._name), inputs)
             except (TypeError, ValueError) as problem:
-                told = type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}")
-                told.layer = layer
-                raise told from None
+                located = type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}")
+                located.layer = layer
+                raise located from None
             except Error as problem:
                 problem.layer = layer
                 raise

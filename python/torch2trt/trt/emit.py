@@ -1,6 +1,6 @@
-"""Where layers are written to: what a layer is made of, said once and heard twice.
+"""Where layers are written to: what a layer is made of, stated once and used twice.
 
-A layer of `torch2trt.trt` says what it is in terms of the network's own layers (`_emit`). While a converter runs, an
+A layer of `torch2trt.trt` defines itself in terms of the network's own layers (`_emit`). While a converter runs, an
 `Inference` listens, which only finds the outputs' dtypes and sizes; when it has returned, a `Commit` adds the layers.
 Between the two the layer's attributes may change.
 
@@ -50,7 +50,7 @@ class Emitter:
         return self.layer(kind, inputs, **fields)[0]
 
     def within(self, name: str | None) -> Emitter:
-        """Takes the layers of a part, which say that they come from it where it has a name."""
+        """Takes the layers of a part, which get its name as their origin where it has one."""
         return self
 
     def add(self, op: str, inputs: list[Ref | None]) -> list[Ref]:
@@ -143,7 +143,7 @@ class Inference(Emitter):
 
 
 class Commit(Emitter):
-    """Adds layers to the network under construction. `operator` is what they are said to come from."""
+    """Adds layers to the network under construction. `operator` is their origin."""
 
     def __init__(self, network: UserNetwork, operator: str) -> None:
         self.network = network

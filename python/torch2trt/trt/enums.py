@@ -345,7 +345,7 @@ class TripLimit(Enum):
 
 
 class TensorLocation(Enum):
-    """Where a tensor lies."""
+    """Where a tensor is."""
 
     DEVICE = 0
     HOST = 1

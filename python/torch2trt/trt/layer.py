@@ -143,12 +143,12 @@ class ITensor:
 
     @property
     def location(self) -> TensorLocation:
-        """Where it lies when the engine runs: the engine decides."""
+        """Where it is when the engine runs: the engine decides."""
         return TensorLocation.DEVICE
 
     @location.setter
     def location(self, location: Any) -> None:
-        note("where a tensor lies is the engine's to decide: setting a location changes nothing")
+        note("where a tensor is is the engine's to decide: setting a location changes nothing")
 
     @property
     def dynamic_range(self) -> None:
@@ -371,5 +371,5 @@ class SizesLayer(ILayer):
 
 @cache
 def note(text: str) -> None:
-    """Says something about how a script's words were taken, once."""
+    """Warns once how an argument of a script was interpreted."""
     logger.info("%s", text)

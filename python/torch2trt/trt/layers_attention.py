@@ -1,4 +1,4 @@
-"""Attention and rotary embeddings: what TensorRT has as one operation is said in simpler layers.
+"""Attention and rotary embeddings: what TensorRT has as one operation is composed of simpler layers.
 
 | class | network layers |
 |---|---|
@@ -35,7 +35,7 @@ from .values import is_dynamic
 
 
 _QUANTIZED = "write the attention as MatrixMultiply, SoftMax, add_quantize, add_dequantize, MatrixMultiply"
-_PADDED = "sequences are padded here; say with `mask` which keys count"
+_PADDED = "sequences are padded here; select with `mask` the keys that count"
 
 
 class IAttention(ILayer):

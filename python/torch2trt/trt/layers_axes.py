@@ -144,7 +144,7 @@ class ISoftMaxLayer(ILayer):
 
 
 class IRaggedSoftMaxLayer(ILayer):
-    """Softmax over the first elements of each row, as many as `bounds` says."""
+    """Softmax over the first elements of each row, as many as in `bounds`."""
 
     _kind = LayerType.RAGGED_SOFTMAX
 
@@ -188,7 +188,7 @@ class INormalizationLayer(ILayer):
     epsilon = Attribute("Added to the variance. Default: 1e-5.", float)
     axes = Attribute("Bit mask of the axes.", int)
     num_groups = Attribute("Number of groups the channels are split into. Default: 1.", int)
-    compute_precision = Attribute("TensorRT 11 has none: the types of the inputs say it.")
+    compute_precision = Attribute("TensorRT 11 has none: the types of the inputs decide.")
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         if self.compute_precision is not None:

@@ -58,8 +58,8 @@ class IKVCacheUpdateLayer(ILayer):
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         cache, update, starts = inputs
         if e.rank(cache) != 4 or e.rank(update) != 4 or not e.is_float(cache) or not e.is_float(update):
-            text = f"a cache and its update are float tensors [batch, heads, tokens, size], got {e.info(cache)} and {e.info(update)}"
-            raise error("E0107", text)
+            found = f"{e.info(cache)} and {e.info(update)}"
+            raise error("E0107", f"a cache and its update are float tensors [batch, heads, tokens, size], got {found}")
         if e.rank(starts) != 1 or e.is_float(starts) or e.dtype(starts) == "bool":
             raise error("E0107", f"write indices are integers [batch], got {e.info(starts)}")
         one, (batch, heads, tokens, size) = Size(1), e.dims(update)

@@ -40,7 +40,7 @@ class IScatterLayer(ILayer):
 
 
 class IOneHotLayer(ILayer):
-    """`values[1]` where the index says so, `values[0]` elsewhere, along a new axis of size `depth`."""
+    """`values[1]` where the index is true, `values[0]` elsewhere, along a new axis of size `depth`."""
 
     _kind = LayerType.ONE_HOT
     axis = Attribute("Position of the new axis.", int)

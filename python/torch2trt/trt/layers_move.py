@@ -250,7 +250,7 @@ class IAssertionLayer(ILayer):
     _kind = LayerType.ASSERTION
     _outputs = 0
     _effect = True
-    message = Attribute("What is said then.", str)
+    message = Attribute("The message of the error.", str)
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         return e.layer("Assertion", inputs, message=self.message)

@@ -26,7 +26,12 @@ from .layer import ILayer, ITensor
 from .plugins import IPluginV2, IPluginV3, _Plugin
 from .values import sizes_of
 
-_CARRIED = {torch.float64: torch.float32, torch.int16: torch.int32, torch.int8: torch.int32, torch.uint8: torch.int32}
+_COMPUTE_DTYPES = {
+    torch.float64: torch.float32,
+    torch.int16: torch.int32,
+    torch.int8: torch.int32,
+    torch.uint8: torch.int32,
+}
 _FLOATS = ("float32", "float16", "bfloat16")
 
 
@@ -46,7 +51,7 @@ def declared(outputs: Iterable[Any]) -> list[Declared]:
     found = []
     for output in [outputs] if isinstance(outputs, torch.Tensor) else outputs:
         if isinstance(output, torch.Tensor):
-            output = (_CARRIED.get(output.dtype, output.dtype), output.shape)
+            output = (_COMPUTE_DTYPES.get(output.dtype, output.dtype), output.shape)
         if not isinstance(output, (tuple, list)) or len(output) != 2:
             raise TypeError(f"an output of a plugin is a tensor, or a pair of a type and a shape, not {output!r}")
         found.append(Declared(network_name(output[0]), sizes_of(output[1])))

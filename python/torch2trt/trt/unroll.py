@@ -1,6 +1,6 @@
 """A loop as what its iterations do, one after the other: networks here have no control flow.
 
-A loop's body is whatever lies between its recurrences and iterators on one side, its outputs and the recurrences'
+A loop's body is whatever is between its recurrences and iterators on one side, its outputs and the recurrences'
 next values on the other. All outputs of a loop are made together, so that the body is written once an iteration.
 
 This file must not know how scripts put loops together (control.py) or how drafts become final.

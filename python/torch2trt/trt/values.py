@@ -135,7 +135,7 @@ class Weights:
         return as_tensor(self._array).numpy()
 
 
-_CARRIED = {torch.float64: torch.float32, torch.int16: torch.int32, torch.uint8: torch.int32}
+_COMPUTE_DTYPES = {torch.float64: torch.float32, torch.int16: torch.int32, torch.uint8: torch.int32}
 
 
 def as_tensor(weights: Any) -> torch.Tensor | None:
@@ -157,7 +157,7 @@ def as_tensor(weights: Any) -> torch.Tensor | None:
         array = np.asarray(weights)
         # torch warns about arrays that it may not write to; nobody writes to weights.
         tensor = torch.from_numpy(array if array.flags.writeable and array.flags.c_contiguous else array.copy())
-    tensor = tensor.to(_CARRIED.get(tensor.dtype, tensor.dtype))
+    tensor = tensor.to(_COMPUTE_DTYPES.get(tensor.dtype, tensor.dtype))
     dtype_from_torch(tensor.dtype)
     return tensor.contiguous() if tensor.numel() or tensor.dim() else tensor
 

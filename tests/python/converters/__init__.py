@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from torch2trt import CONVERTERS, Registered
+from torch2trt import CONVERTERS
+from torch2trt.converters import Registered
 
 Inputs = Callable[[], tuple[torch.Tensor, ...]]
 

@@ -133,7 +133,7 @@ def convert_softplus_dummy(ctx):
 
 @tensorrt_converter("torch.abs", is_real=False)
 def convert_abs_differently(ctx):
-    """Not real, but says something else."""
+    """Returns something else."""
     x = ctx.method_args[0]._trt
     square = ctx.network.add_elementwise(x, x, trt.ElementWiseOperation.PROD).get_output(0)
     ctx.method_return._trt = ctx.network.add_unary(square, trt.UnaryOperation.SQRT).get_output(0)

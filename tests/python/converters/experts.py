@@ -39,7 +39,10 @@ class Experts(torch.nn.Module):
             extra = [bias[selected[..., k]][..., None, :] for bias in self.biases] or [0, 0, 0]
             gated = x[..., None, :] @ gate + extra[0]
             gated = torch.nn.functional.silu(gated) if self.activated else gated
-            total = total + ((gated * (x[..., None, :] @ up + extra[1])) @ down + extra[2])[..., 0, :] * scores[..., k, None]
+            total = (
+                total
+                + ((gated * (x[..., None, :] @ up + extra[1])) @ down + extra[2])[..., 0, :] * scores[..., k, None]
+            )
         return total
 
 
@@ -81,7 +84,14 @@ TOKENS = dims(*[{0: "n", 1: "t"}] * 3, least=2)
 
 CASES = [
     Case("update", (UPDATE,), lambda c, r, s: update(c, r, s), caches(2, 3), ROWS, caches(4, 5)),
-    Case("update of one row", (UPDATE,), lambda c, r, s: update(c, r, s), caches(2, 1), dims(*[{0: "n"}] * 3), caches(3, 1)),
+    Case(
+        "update of one row",
+        (UPDATE,),
+        lambda c, r, s: update(c, r, s),
+        caches(2, 1),
+        dims(*[{0: "n"}] * 3),
+        caches(3, 1),
+    ),
     Case("experts", (EXPERTS,), Experts(), routed(2, 4), TOKENS, routed(3, 5)),
     Case("experts with biases", (EXPERTS,), Experts(biased=True), routed(2, 4), TOKENS, routed(3, 5)),
     Case("experts without an activation", (EXPERTS,), Experts(False), routed(2, 4), TOKENS, routed(3, 5)),

@@ -1,4 +1,4 @@
-"""The layers that are left: quantization, sequences, data-dependent counts, assertions, and layers that are seldom used."""
+"""The other layers: quantization, sequences, data-dependent counts, assertions, and layers that are seldom used."""
 
 import numpy as np
 import torch

@@ -1,7 +1,7 @@
 """Operator suites: one file a family, each a list of cases; `test_operators.py` runs them over every backend.
 
 A case is a small function of tensors with inputs that are drawn anew for each run. The suites know nothing of
-converters or layers: they say in PyTorch what has to come out. Tolerances are the operator table's, so that the
+converters or layers: they state in PyTorch what has to come out. Tolerances are the operator table's, so that the
 documentation and the tests cannot disagree; a case names its own only where it joins several operators.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-# What is said where TensorRT-RTX would need a size that depends on data.
+# The error where TensorRT-RTX would need a size that depends on data.
 DATA_DEPENDENT = "sizes that depend on data"
 
 Draw = Callable[[], tuple[torch.Tensor, ...]]

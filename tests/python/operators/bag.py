@@ -18,7 +18,10 @@ DATA = both(floats((9, 4)), integers((12,), low=0, high=9), lambda: (torch.tenso
 
 CASES = [
     *(Case(mode, lambda w, i, o, m=mode: bags(w, i, o, mode=m), DATA) for mode in ("sum", "mean", "max")),
-    *(Case(f"module {mode}", torch.nn.EmbeddingBag(9, 4, mode=mode), integers((3, 5), low=0, high=9)) for mode in ("sum", "mean", "max")),
+    *(
+        Case(f"module {mode}", torch.nn.EmbeddingBag(9, 4, mode=mode), integers((3, 5), low=0, high=9))
+        for mode in ("sum", "mean", "max")
+    ),
     Case("padding", torch.nn.EmbeddingBag(9, 4, mode="mean", padding_idx=2), integers((6, 5), low=0, high=4)),
     *(
         Case(f"last offset {mode}", lambda w, i, o, m=mode: bags(w, i, o, mode=m, include_last_offset=True), DATA)

@@ -20,6 +20,10 @@ CASES = [
     Case("i1 far", lambda x: special.i1(x) * torch.exp(-x.abs()), FAR, tolerance=2e-5),
     Case("i0 of integers", torch.i0, integers((9,))),
     Case("i0 of infinities", special.i0e, lambda: (torch.tensor([torch.inf, -torch.inf, torch.nan, 1]),)),
-    Case("kaiser window", lambda x: torch.i0(5 * (1 - x.clamp(-1, 1) ** 2).sqrt()) / torch.i0(torch.tensor(5.0)), floats((40,))),
+    Case(
+        "kaiser window",
+        lambda x: torch.i0(5 * (1 - x.clamp(-1, 1) ** 2).sqrt()) / torch.i0(torch.tensor(5.0)),
+        floats((40,)),
+    ),
     Case("dynamic", torch.i0, floats((3, 4)), dynamic=dims({0: "n"}), other=floats((7, 4))),
 ]

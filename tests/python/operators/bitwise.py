@@ -28,7 +28,11 @@ CASES = [
         for dtype in RANGES
     ),
     Case("scalars", lambda x: (x ^ 1234567, x | -3, x & 0x0F0F0F0F), words(torch.int64, (30,))),
-    Case("masks of low bits", lambda x: (x & 0x7FFFFFFF, x & 0x3FFFFFFF, x & 0xFFFF, x & 1, x & -1), words(torch.int32, (30,))),
+    Case(
+        "masks of low bits",
+        lambda x: (x & 0x7FFFFFFF, x & 0x3FFFFFFF, x & 0xFFFF, x & 1, x & -1),
+        words(torch.int32, (30,)),
+    ),
     Case("number first", lambda x: torch.bitwise_xor(77, x), words(torch.int32, (30,))),
     Case("all forms", lambda x, y: ((x.__and__(y)).__or__(9)).__xor__(y), words(torch.int32, (30,), (30,))),
     Case("forms of scalars", lambda x: x.__xor__(5).__or__(3).__and__(11), words(torch.int64, (30,))),

@@ -30,12 +30,20 @@ CASES = [
     Case("detach", lambda x: x.detach() * 2, FLOAT),
     Case("dropout", lambda x: F.dropout(x, 0.5, training=False), FLOAT),
     Case("dropout module", torch.nn.Dropout(0.3), FLOAT),
-    Case("dropout that drops", lambda x: F.dropout(x, 0.5, training=True), FLOAT, refused=r"self\.training.*\.eval\(\)"),
+    Case(
+        "dropout that drops", lambda x: F.dropout(x, 0.5, training=True), FLOAT, refused=r"self\.training.*\.eval\(\)"
+    ),
     Case("copy", lambda x, y: x.clone().copy_(y), lambda: (torch.randn(3, 4), torch.arange(4))),
     Case("fill", lambda x: torch.empty_like(x).fill_(2.5), FLOAT),
     Case("fill tensor", lambda x, v: x.clone().fill_(v), floats((3, 4), ())),
     Case("zero", lambda x: x.clone().zero_() + 1, FLOAT),
     Case("constant tensor", lambda x: x + torch.tensor([1.0, 2.0, 3.0, 4.0]), FLOAT),
-    Case("fill dynamic", lambda x: torch.empty_like(x).fill_(2.5), FLOAT, dynamic=dims({0: "n", 1: "m"}), other=floats((7, 2))),
+    Case(
+        "fill dynamic",
+        lambda x: torch.empty_like(x).fill_(2.5),
+        FLOAT,
+        dynamic=dims({0: "n", 1: "m"}),
+        other=floats((7, 2)),
+    ),
     Case("output is input", lambda x: (x, x + 1), FLOAT),
 ]

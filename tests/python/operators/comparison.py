@@ -25,13 +25,22 @@ CASES = [
     *(Case(name, fn, with_nan) for name, fn in COMPARISONS.items()),
     *(Case(f"{name} integers", fn, SMALL) for name, fn in COMPARISONS.items()),
     *(Case(f"{name} bools", fn, bools((4, 5), (5,))) for name, fn in COMPARISONS.items()),
-    *(Case(f"{name} number", lambda x, fn=fn: fn(x, 1), SMALL_ONE)
-      for SMALL_ONE in (integers((20,), low=-2, high=3),) for name, fn in COMPARISONS.items()),
+    *(
+        Case(f"{name} number", lambda x, fn=fn: fn(x, 1), SMALL_ONE)
+        for SMALL_ONE in (integers((20,), low=-2, high=3),)
+        for name, fn in COMPARISONS.items()
+    ),
     Case("lt integer and fraction", lambda x: x < 0.5, integers((20,), low=-2, high=3)),
     Case("gt large integers", lambda x: x > 2**60, lambda: (torch.tensor([2**60 - 1, 2**60, 2**60 + 1]),)),
-    Case("uint8 and numbers out of its range", lambda x: (x == -1, x < 300, x // -7, x % 300), lambda: (torch.arange(256).to(torch.uint8),)),
+    Case(
+        "uint8 and numbers out of its range",
+        lambda x: (x == -1, x < 300, x // -7, x % 300),
+        lambda: (torch.arange(256).to(torch.uint8),),
+    ),
     Case("eq mixed types", lambda x, y: x == y, both(integers((20,), low=0, high=2), bools((20,)))),
-    Case("lt dynamic", lambda x, y: x < y, floats((3, 4), (4,)), dynamic=dims({0: "n"}, {}), other=floats((6, 4), (4,))),
+    Case(
+        "lt dynamic", lambda x, y: x < y, floats((3, 4), (4,)), dynamic=dims({0: "n"}, {}), other=floats((6, 4), (4,))
+    ),
     Case("logical_and", torch.logical_and, bools((4, 5), (5,))),
     Case("logical_or", torch.logical_or, bools((4, 5), (5,))),
     Case("logical_xor", torch.logical_xor, bools((4, 5), (5,))),

@@ -1,4 +1,4 @@
-"""Operators without a converter, which PyTorch says by operators that have one."""
+"""Operators without a converter, which PyTorch decomposes into operators that have one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ OF_TWO = {
     "poisson_nll_loss": lambda x, y: F.poisson_nll_loss(x, y.abs(), full=False),
     "kl_div": lambda x, y: F.kl_div(x.log_softmax(1), y.softmax(1), reduction="batchmean"),
     "cross_entropy of shares": lambda x, y: F.cross_entropy(x, y.softmax(1), label_smoothing=0.1),
-    "binary_cross_entropy_with_logits": lambda x, y: F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction="none"),
+    "binary_cross_entropy_with_logits": lambda x, y: F.binary_cross_entropy_with_logits(
+        x, y.sigmoid(), reduction="none"
+    ),
     "pad_sequence": lambda x, y: torch.nn.utils.rnn.pad_sequence([x, y[:2]], batch_first=True),
 }
 
@@ -51,13 +53,15 @@ CASES = [
     *(Case(name, fn, lambda: SHARES()[:1], tolerance=ROUNDING) for name, fn in OF_ONE.items()),
     Case("binary_cross_entropy", F.binary_cross_entropy, SHARES, tolerance=ROUNDING),
     Case("cross_entropy", F.cross_entropy, LABELLED, tolerance=ROUNDING),
-    Case("nll_loss", lambda x, label: F.nll_loss(x.log_softmax(1), label, reduction="none"), LABELLED, tolerance=ROUNDING),
+    Case("nll_loss", lambda x, label: F.nll_loss(x.log_softmax(1), label, reduction="none"), LABELLED,
+         tolerance=ROUNDING),
     Case("isin", lambda x: (torch.isin(x, torch.tensor([0, 3])), torch.isin(x, 2)), integers((3, 4), low=0, high=5)),
     Case("istft", lambda x: torch.istft(torch.stft(x, 16, window=torch.hann_window(16), return_complex=True), 16,
                                         window=torch.hann_window(16)), floats((2, 64)), tolerance=ROUNDING),
     Case("multiply dynamic", torch.multiply, PAIR, dynamic=DYNAMIC, other=floats((7, 5), (7, 5)), tolerance=ROUNDING),
     Case("cross_entropy dynamic", lambda x, label: F.cross_entropy(x, label, reduction="none"), LABELLED,
          dynamic=DYNAMIC, other=both(floats((9, 6)), integers((9,), low=0, high=6)), tolerance=ROUNDING),
-    Case("said by what nobody knows", torch.nextafter, PAIR, refused=r"aten\.nextafter\.default"),
-    Case("a rule that has none itself", torch.linalg.svdvals, positive((3, 3)), refused=r"aten\.linalg_svdvals\.default"),
+    Case("decomposed into unknown operators", torch.nextafter, PAIR, refused=r"aten\.nextafter\.default"),
+    Case("a rule that has none itself", torch.linalg.svdvals, positive((3, 3)),
+         refused=r"aten\.linalg_svdvals\.default"),
 ]  # fmt: skip

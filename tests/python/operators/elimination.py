@@ -30,7 +30,9 @@ def hollow(n: int, *batch: int) -> Draw:
 
 
 def permutation(n: int, *batch: int) -> Draw:
-    return lambda: (torch.stack([torch.eye(n)[randperm(n)] for _ in range(torch.Size(batch).numel())]).reshape(*batch, n, n),)
+    return lambda: (
+        torch.stack([torch.eye(n)[randperm(n)] for _ in range(torch.Size(batch).numel())]).reshape(*batch, n, n),
+    )
 
 
 def scaled(n: int) -> Draw:
@@ -61,8 +63,13 @@ CASES = [
     Case("inv_ex", linalg.inv_ex, square(3, 2)),
     Case("inv_ex finds singular ones", lambda x: linalg.inv_ex(x).info, singular),
     Case("inverse of too many rows", linalg.inv, square(33), refused="33 rows: 1 to 32"),
-    Case("inverse of unknown rows", lambda x: linalg.inv(x @ x.mT), floats((4, 4)), dynamic=dims({0: "m"}, least=2),
-         refused="depends on input sizes"),
+    Case(
+        "inverse of unknown rows",
+        lambda x: linalg.inv(x @ x.mT),
+        floats((4, 4)),
+        dynamic=dims({0: "m"}, least=2),
+        refused="depends on input sizes",
+    ),
     Case("camera", lambda k, x: x @ linalg.inv(k).mT, both(square(3, 2), floats((2, 9, 3)))),
     Case("solve", linalg.solve, both(square(5, 2), floats((2, 5, 3)))),
     Case("solve hollow", linalg.solve, both(hollow(5, 2), floats((2, 5, 3)))),
@@ -74,12 +81,26 @@ CASES = [
     Case("solve from the right", lambda a, b: linalg.solve(a, b, left=False), both(hollow(4, 2), floats((2, 3, 4)))),
     Case("solve_ex", linalg.solve_ex, both(square(4, 2), floats((2, 4, 5)))),
     Case("_solve_ex", lambda a, b: torch.ops.aten._linalg_solve_ex(a, b)[::3], both(square(4, 2), floats((2, 4, 5)))),
-    Case("solve dynamic", linalg.solve, both(hollow(4, 2), floats((2, 4, 3))), dynamic=dims({0: "n"}, {0: "n", 2: "m"}),
-         other=both(hollow(4, 5), floats((5, 4, 2)))),
-    Case("solve vectors dynamic", linalg.solve, both(square(4, 3), floats((3, 4))), dynamic=PAIR,
-         other=both(square(4, 7), floats((7, 4)))),
-    Case("lstsq by normal equations", lambda a, b: linalg.solve(a.mT @ a, a.mT @ b),
-         lambda: (matrix(5)[:, :3], randn(5, 2)), tolerance=1e-4),
+    Case(
+        "solve dynamic",
+        linalg.solve,
+        both(hollow(4, 2), floats((2, 4, 3))),
+        dynamic=dims({0: "n"}, {0: "n", 2: "m"}),
+        other=both(hollow(4, 5), floats((5, 4, 2))),
+    ),
+    Case(
+        "solve vectors dynamic",
+        linalg.solve,
+        both(square(4, 3), floats((3, 4))),
+        dynamic=PAIR,
+        other=both(square(4, 7), floats((7, 4))),
+    ),
+    Case(
+        "lstsq by normal equations",
+        lambda a, b: linalg.solve(a.mT @ a, a.mT @ b),
+        lambda: (matrix(5)[:, :3], randn(5, 2)),
+        tolerance=1e-4,
+    ),
     *(Case(f"det of {n} rows", torch.det, square(n, 3)) for n in (1, 2, 3, 5)),
     Case("det hollow", linalg.det, hollow(5, 4)),
     Case("det of permutations", linalg.det, permutation(6, 9)),

@@ -30,7 +30,8 @@ OWN = [
     Case("tokens", lambda x, w, o: GROUPED(x, w, offs=o), tokens(16)),
     Case("weights as linear has them", lambda x, w, o: GROUPED(x, w.mT, offs=o), lambda: (
         torch.randn(16, 8), torch.randn(4, 12, 8), ends(16, 4))),
-    Case("tokens dynamic", lambda x, w, o: GROUPED(x, w, offs=o), tokens(16), dynamic=dims({0: "t"}, {}, {}, least=2), other=tokens(30)),
+    Case("tokens dynamic", lambda x, w, o: GROUPED(x, w, offs=o), tokens(16),
+         dynamic=dims({0: "t"}, {}, {}, least=2), other=tokens(30)),
     Case("groups of columns", lambda x, w, o: GROUPED(x, w, offs=o), lambda: (
         torch.randn(4, 12, 8), torch.randn(8, 16), ends(16, 4))),
     Case("groups of what is summed", lambda x, w, o: GROUPED(x, w, offs=o), lambda: (

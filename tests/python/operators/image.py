@@ -19,6 +19,7 @@ def sampled(*, points: int = 7):
 
 SIZES = dims({0: "n", 2: "h", 3: "w"}, least=3)
 
+
 def volume(count: int = 2, size: tuple[int, int, int] = (4, 5, 6), points: int = 3):
     """Draws volumes, and points of which some are outside."""
     return lambda: (randn(count, 2, *size), rand(count, points, 3, 2, 3) * 4 - 2)
@@ -79,7 +80,11 @@ CASES = [
         for padding in ("zeros", "border", "reflection")
         for align in (False, True)
     ),
-    Case("grid sample thin volume", lambda x, g: F.grid_sample(x, g, "bilinear", "reflection", True), volume(2, (1, 2, 1))),
+    Case(
+        "grid sample thin volume",
+        lambda x, g: F.grid_sample(x, g, "bilinear", "reflection", True),
+        volume(2, (1, 2, 1)),
+    ),
     *(
         Case(
             f"affine grid {size} {align}",

@@ -53,8 +53,16 @@ CASES = [
         image(2, 3, 8, 8),
     ),
     Case("adaptive max indices 1d", lambda x: F.adaptive_max_pool1d(x, 4, return_indices=True), image(2, 3, 10)),
-    Case("adaptive max indices 3d", lambda x: F.adaptive_max_pool3d(x, (2, 1, 5), return_indices=True), image(2, 3, 5, 4, 7)),
-    Case("adaptive max indices of equals", lambda x: F.adaptive_max_pool2d(x.round(), (3, 2), return_indices=True), image(2, 3, 9, 8)),
+    Case(
+        "adaptive max indices 3d",
+        lambda x: F.adaptive_max_pool3d(x, (2, 1, 5), return_indices=True),
+        image(2, 3, 5, 4, 7),
+    ),
+    Case(
+        "adaptive max indices of equals",
+        lambda x: F.adaptive_max_pool2d(x.round(), (3, 2), return_indices=True),
+        image(2, 3, 9, 8),
+    ),
     Case(
         "adaptive max indices dynamic",
         lambda x: F.adaptive_max_pool2d(x, (3, 2), return_indices=True),

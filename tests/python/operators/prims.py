@@ -33,7 +33,9 @@ FORMS = {
     "cat": lambda x: P.cat([x, x], 1),
     "where": lambda x: P.where(x > 0, x, P.neg(x)),
     "convert_element_type": lambda x: P.convert_element_type(x, torch.int64),
-    "iota": lambda x: x[:, 0] * P.iota(x.shape[0], start=2, step=3, dtype=torch.int64, device="cpu", requires_grad=False),
+    "iota": lambda x: (
+        x[:, 0] * P.iota(x.shape[0], start=2, step=3, dtype=torch.int64, device="cpu", requires_grad=False)
+    ),
 }
 
 CASES = [

@@ -14,7 +14,7 @@ X = floats((2, 6, 5, 5))
 DYNAMIC = dims({0: "n"})
 OTHER = floats((5, 6, 5, 5))
 
-# Of three digits, so that no input lies between two steps for one way of rounding and not for the other.
+# Of three digits, so that no input is between two steps for one way of rounding and not for the other.
 SCALES = torch.tensor([0.013, 0.021, 0.034, 0.055, 0.089, 0.144])
 NONE, ZEROS = torch.zeros(6, dtype=torch.int32), torch.tensor([3, 0, -4, 1, 7, -2], dtype=torch.int32)
 
@@ -65,7 +65,8 @@ CASES = [
     Case("channels without -128", lambda x: channels(x, NONE, 1, -127, 127), X),
     Case("channels with zero points", lambda x: channels(x, ZEROS, 1, -128, 127), X),
     Case("channels of uint8", lambda x: channels(x, ZEROS + 8, 1, 0, 255), X),
-    Case("dynamic", lambda x: channels(tensor(x, 0.031, 0, -128, 127), NONE, 1, -128, 127), X, dynamic=DYNAMIC, other=OTHER),
+    Case("dynamic", lambda x: channels(tensor(x, 0.031, 0, -128, 127), NONE, 1, -128, 127), X,
+         dynamic=DYNAMIC, other=OTHER),
     Case("a trained convolution", Trained(), X, tolerance=1e-5),
     Case("torch.ao.quantization", prepared(observing=False), X, tolerance=1e-5),
     Case("an observer at work", prepared(observing=True), X, refused="disable_observer"),

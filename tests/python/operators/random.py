@@ -21,7 +21,12 @@ CASES = [
     Case("randn", lambda x: moments(torch.randn(40000) + x * 0), X, tolerance=4e-3),
     Case("randn_like", lambda x: moments(torch.randn_like(x)), X, tolerance=4e-3),
     Case("randint", lambda x: moments(torch.randint(-2, 5, (40000,)) + x * 0), X, tolerance=8e-3),
-    Case("randint stays inside", lambda x: torch.stack([(t := torch.randint(3, 6, (40000,)) + x * 0).min(), t.max()]), X, tolerance=0.0),
+    Case(
+        "randint stays inside",
+        lambda x: torch.stack([(t := torch.randint(3, 6, (40000,)) + x * 0).min(), t.max()]),
+        X,
+        tolerance=0.0,
+    ),
     Case("randperm", lambda x: torch.randperm(50).sort()[0] + x[0].long() * 0, X),
     Case("bernoulli", lambda x: moments(torch.bernoulli(torch.full((40000,), 0.3)) + x * 0), X, tolerance=4e-3),
 ]

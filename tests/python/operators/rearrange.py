@@ -42,8 +42,10 @@ STATIC = {
     "as_strided": lambda x: torch.as_strided(x, (3, 4), (5, 2), 3),
     "as_strided overlapping": lambda x: torch.as_strided(x + 1, (6, 3), (1, 1)),
     "as_strided of transposed": lambda x: torch.as_strided(x.transpose(0, 1), (3, 4), (5, 2)),
-    "as_strided of what lies transposed": lambda x: torch.as_strided(x.mT + 1, (3, 4), (5, 2), 1),
-    "as_strided of channels last": lambda x: x[None].contiguous(memory_format=torch.channels_last).relu().as_strided((2, 9), (9, 1)),
+    "as_strided of what is transposed": lambda x: torch.as_strided(x.mT + 1, (3, 4), (5, 2), 1),
+    "as_strided of channels last": lambda x: (
+        x[None].contiguous(memory_format=torch.channels_last).relu().as_strided((2, 9), (9, 1))
+    ),
     "as_strided of a part": lambda x: torch.as_strided(x[1], (3, 2), (5, 2)),
     "as_strided of expanded": lambda x: torch.as_strided(x[0, :1].expand(3, -1), (2, 2), (1, 1), 1),
     "block_diag": lambda x: torch.block_diag(x[0], x[0, 0], x[:2, 0]),
@@ -56,6 +58,17 @@ CASES = [
     Case("rot90 dynamic", lambda x: x.rot90(1), X, dynamic=DYNAMIC, other=OTHER),
     Case("unfold dynamic", lambda x: x.unfold(1, 3, 2), X, dynamic=dims({1: "m"}, least=6), other=floats((5, 9, 4))),
     Case("diag_embed dynamic", lambda x: x[:, :, 0].diag_embed(), X, dynamic=DYNAMIC, other=OTHER),
-    Case("as_strided outside", lambda x: torch.as_strided(x.split(2)[1], (3, 4), (5, 20)), X, refused="outside of the tensor"),
-    Case("as_strided dynamic", lambda x: torch.as_strided(x.mT, (3,), (5,)), X, dynamic=DYNAMIC, refused="depend on input sizes"),
+    Case(
+        "as_strided outside",
+        lambda x: torch.as_strided(x.split(2)[1], (3, 4), (5, 20)),
+        X,
+        refused="outside of the tensor",
+    ),
+    Case(
+        "as_strided dynamic",
+        lambda x: torch.as_strided(x.mT, (3,), (5,)),
+        X,
+        dynamic=DYNAMIC,
+        refused="depend on input sizes",
+    ),
 ]

@@ -23,13 +23,18 @@ AXES = {
 
 CASES = [
     *(Case(name + axes, wrap(getattr(torch, name)), X) for name in NAMES for axes, wrap in AXES.items()),
-    *(Case(f"{name} dynamic", lambda x, f=getattr(torch, name): f(x, (0, 2)), X, dynamic=DYNAMIC, other=OTHER) for name in NAMES),
-    *(Case(f"{name} of all", getattr(torch, name), X)
-      for name in ("amax", "amin", "max", "min", "prod", "std", "var", "aminmax", "median")),
+    *(
+        Case(f"{name} dynamic", lambda x, f=getattr(torch, name): f(x, (0, 2)), X, dynamic=DYNAMIC, other=OTHER)
+        for name in NAMES
+    ),
+    *(
+        Case(f"{name} of all", getattr(torch, name), X)
+        for name in ("amax", "amin", "max", "min", "prod", "std", "var", "aminmax", "median")
+    ),
     # One sum of both signs may be next to nothing, and its rounding is not.
     *(Case(f"{name} of all", getattr(torch, name), positive((3, 4, 5))) for name in ("sum", "mean", "nansum")),
     *(Case(f"{name} 0-D", getattr(torch, name), floats(())) for name in ("sum", "mean", "max", "amin", "argmax")),
-    Case("sum integers", torch.sum, integers((3, 4), low=-2**40, high=2**40)),
+    Case("sum integers", torch.sum, integers((3, 4), low=-(2**40), high=2**40)),
     Case("sum int32", lambda x: x.sum(1), integers((3, 4), low=2**30, high=2**31, dtype=torch.int32)),
     Case("sum bools", lambda x: x.sum(0), bools((30, 4))),
     Case("sum dtype", lambda x: x.sum(0, dtype=torch.float32), integers((3, 4))),
@@ -40,7 +45,7 @@ CASES = [
     Case("prod integers", lambda x: x.prod(1, keepdim=True), integers((3, 4))),
     Case("nansum", lambda x: torch.nansum(torch.where(x > 1, torch.nan, x), 1), X),
     Case("nanmean", lambda x: torch.nanmean(torch.where(x > 1, torch.nan, x), 1), X),
-    Case("amax integers", lambda x: x.amax(1), integers((3, 4), low=-2**60, high=2**60)),
+    Case("amax integers", lambda x: x.amax(1), integers((3, 4), low=-(2**60), high=2**60)),
     Case("amax bools", lambda x: x.amax(1), bools((30, 2))),
     Case("aminmax", lambda x: torch.aminmax(x, dim=1, keepdim=True), X),
     Case("max along", lambda x: x.max(1), distinct((3, 4, 5))),
@@ -55,8 +60,14 @@ CASES = [
     Case("argmax dynamic", lambda x: x.argmax(-1), distinct((3, 4, 5)), dynamic=DYNAMIC, other=distinct((6, 4, 2))),
     *(Case(f"{name} of all", getattr(torch, name), bools((2, 1))) for name in ("any", "all")),
     *(Case(name, lambda x, f=getattr(torch, name): f(x, 1), bools((9, 3))) for name in ("any", "all")),
-    *(Case(f"{name} axes", lambda x, f=getattr(torch, name): f(x, (0, 2), keepdim=True), integers((2, 9, 2), low=0, high=2))
-      for name in ("any", "all")),
+    *(
+        Case(
+            f"{name} axes",
+            lambda x, f=getattr(torch, name): f(x, (0, 2), keepdim=True),
+            integers((2, 9, 2), low=0, high=2),
+        )
+        for name in ("any", "all")
+    ),
     *(Case(f"{name} of nothing", lambda x, f=getattr(torch, name): f(x, 0), bools((0, 3))) for name in ("any", "all")),
     Case("count_nonzero", lambda x: torch.count_nonzero(x, 1), integers((9, 8), low=-1, high=2)),
     Case("count_nonzero of all", torch.count_nonzero, bools((9, 8))),
@@ -68,5 +79,10 @@ CASES = [
     Case("logsumexp far", lambda x: torch.logsumexp(x * 100, 1), X),
     Case("logsumexp of minus infinity", lambda x: torch.logsumexp(torch.where(x > -9, -torch.inf, x), 1), X),
     Case("trace", torch.trace, positive((5, 7))),
-    Case("normalized", lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5), positive((3, 40)), tolerance=1e-5),
+    Case(
+        "normalized",
+        lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-5),
+        positive((3, 40)),
+        tolerance=1e-5,
+    ),
 ]

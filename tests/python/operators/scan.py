@@ -12,7 +12,7 @@ X = floats((3, 7, 5))
 CASES = [
     Case("cumsum", lambda x: x.cumsum(1), X),
     Case("cumsum last", lambda x: x.cumsum(-1), X),
-    Case("cumsum integers", lambda x: x.cumsum(0), integers((9, 3), low=-2**40, high=2**40)),
+    Case("cumsum integers", lambda x: x.cumsum(0), integers((9, 3), low=-(2**40), high=2**40)),
     Case("cumsum bools", lambda x: x.cumsum(1), bools((3, 9))),
     Case("cumsum dtype", lambda x: x.cumsum(0, dtype=torch.float32), integers((9,))),
     Case("cumsum dynamic", lambda x: x.cumsum(1), X, dynamic=dims({0: "n", 1: "m"}), other=floats((2, 9, 5))),
@@ -29,5 +29,7 @@ CASES = [
     Case("diff with ends", lambda x: x.diff(dim=1, prepend=x[:, :2], append=x[:, -1:]), X),
     Case("diff bools", lambda x: x.diff(), bools((3, 9))),
     Case("diff dynamic", lambda x: x.diff(dim=1), X, dynamic=dims({1: "m"}, least=3), other=floats((3, 9, 5))),
-    Case("cumprod of unknown length", lambda x: x.cumprod(1), X, dynamic=dims({1: "m"}), refused="depends on input sizes"),
+    Case(
+        "cumprod of unknown length", lambda x: x.cumprod(1), X, dynamic=dims({1: "m"}), refused="depends on input sizes"
+    ),
 ]

@@ -23,7 +23,9 @@ CASES = [
     Case("topk vector", lambda x: x.topk(4), distinct((9,))),
     Case("topk integers", lambda x: x.topk(4)[0], integers((3, 9))),
     Case("topk dynamic", lambda x: x.topk(3), X, dynamic=dims({0: "h", 1: "m"}, least=4), other=distinct((5, 12))),
-    Case("topk of a size", lambda x: x.topk(x.shape[1])[0], X, dynamic=dims({1: "m"}, least=4), other=distinct((4, 12))),
+    Case(
+        "topk of a size", lambda x: x.topk(x.shape[1])[0], X, dynamic=dims({1: "m"}, least=4), other=distinct((4, 12))
+    ),
     Case("sort", lambda x: x.sort(), X),
     Case("sort descending", lambda x: x.sort(dim=0, descending=True), X),
     Case("sort stable", lambda x: x.sort(stable=True), TIES),
@@ -36,7 +38,11 @@ CASES = [
     Case("median", lambda x: x.median(1), X),
     Case("median even kept", lambda x: x.median(0, keepdim=True), X),
     Case("searchsorted", torch.searchsorted, both(ordered(8), floats((3, 5)))),
-    Case("searchsorted right", lambda s, v: torch.searchsorted(s, v, right=True), lambda: (torch.arange(9), torch.randint(-1, 10, (20,)))),
+    Case(
+        "searchsorted right",
+        lambda s, v: torch.searchsorted(s, v, right=True),
+        lambda: (torch.arange(9), torch.randint(-1, 10, (20,))),
+    ),
     Case("searchsorted rows", torch.searchsorted, both(ordered(3, 8), floats((3, 5)))),
     Case("bucketize", lambda v, s: torch.bucketize(v, s, out_int32=True), both(floats((3, 5)), ordered(8))),
     Case("bucketize number", lambda s: torch.bucketize(0.5, s), ordered(8)),

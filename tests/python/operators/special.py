@@ -24,7 +24,11 @@ CASES = [
     Case("copysign scalar", lambda x: torch.copysign(x, -1), floats((9,))),
     Case("logaddexp", torch.logaddexp, floats((30,), (30,))),
     Case("logaddexp far apart", lambda x, y: torch.logaddexp(x * 100, y * 100), floats((30,), (30,))),
-    Case("logaddexp infinities", torch.logaddexp, lambda: (torch.tensor([-torch.inf, torch.inf, -torch.inf]), torch.tensor([-torch.inf, 1, 2]))),
+    Case(
+        "logaddexp infinities",
+        torch.logaddexp,
+        lambda: (torch.tensor([-torch.inf, torch.inf, -torch.inf]), torch.tensor([-torch.inf, 1, 2])),
+    ),
     Case("logaddexp2", torch.logaddexp2, floats((30,), (30,))),
     Case("xlogy", torch.xlogy, lambda: (torch.tensor([0.0, 0, 1, 2]), torch.tensor([0.0, torch.nan, 2, 3]))),
     Case("xlogy scalars", lambda x: (torch.xlogy(x, 2.5), torch.xlogy(2, x)), positive((9,))),

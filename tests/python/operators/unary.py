@@ -7,9 +7,43 @@ from operators import Case, dims
 
 from ._draw import bools, floats, integers, positive
 
-ANYWHERE = ("abs", "neg", "sign", "sgn", "exp", "sin", "cos", "tan", "sinh", "cosh", "atan", "asinh", "erf", "erfc", "ceil", "floor",
-            "round", "trunc", "fix", "frac", "square", "exp2", "expm1", "deg2rad", "rad2deg", "sinc", "positive", "angle", "signbit",
-            "isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num")
+ANYWHERE = (
+    "abs",
+    "neg",
+    "sign",
+    "sgn",
+    "exp",
+    "sin",
+    "cos",
+    "tan",
+    "sinh",
+    "cosh",
+    "atan",
+    "asinh",
+    "erf",
+    "erfc",
+    "ceil",
+    "floor",
+    "round",
+    "trunc",
+    "fix",
+    "frac",
+    "square",
+    "exp2",
+    "expm1",
+    "deg2rad",
+    "rad2deg",
+    "sinc",
+    "positive",
+    "angle",
+    "signbit",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "isposinf",
+    "isneginf",
+    "nan_to_num",
+)
 POSITIVE = ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal")
 UNIT = ("asin", "acos", "atanh")
 
@@ -39,20 +73,62 @@ CASES = [
     *(Case(name, getattr(torch, name), positive((3, 4, 5))) for name in POSITIVE),
     *(Case(name, getattr(torch, name), unit(3, 4, 5)) for name in UNIT),
     Case("acosh", torch.acosh, lambda: (torch.rand(3, 4) * 5 + 1,)),
-    *(Case(f"{name} of integers", getattr(torch, name), integers((3, 4)))
-      for name in ("abs", "neg", "sign", "ceil", "floor", "round", "trunc", "square", "exp", "sin", "atan", "erf", "signbit",
-                   "isnan", "isinf", "isfinite", "nan_to_num", "expm1", "deg2rad")),
-    *(Case(f"{name} of integers", getattr(torch, name), integers((3, 4), low=1)) for name in ("log", "sqrt", "rsqrt", "reciprocal", "log2")),
+    *(
+        Case(f"{name} of integers", getattr(torch, name), integers((3, 4)))
+        for name in (
+            "abs",
+            "neg",
+            "sign",
+            "ceil",
+            "floor",
+            "round",
+            "trunc",
+            "square",
+            "exp",
+            "sin",
+            "atan",
+            "erf",
+            "signbit",
+            "isnan",
+            "isinf",
+            "isfinite",
+            "nan_to_num",
+            "expm1",
+            "deg2rad",
+        )
+    ),
+    *(
+        Case(f"{name} of integers", getattr(torch, name), integers((3, 4), low=1))
+        for name in ("log", "sqrt", "rsqrt", "reciprocal", "log2")
+    ),
     Case("sign of bools", torch.sign, bools((3, 4))),
-    *(Case(f"{name} of specials", getattr(torch, name), specials)
-      for name in ("isnan", "isinf", "isfinite", "isposinf", "isneginf", "nan_to_num", "signbit", "abs", "neg", "exp", "sqrt", "angle", "expm1")),
+    *(
+        Case(f"{name} of specials", getattr(torch, name), specials)
+        for name in (
+            "isnan",
+            "isinf",
+            "isfinite",
+            "isposinf",
+            "isneginf",
+            "nan_to_num",
+            "signbit",
+            "abs",
+            "neg",
+            "exp",
+            "sqrt",
+            "angle",
+            "expm1",
+        )
+    ),
     Case("nan_to_num given", lambda x: torch.nan_to_num(x, 1.0, 2.0, -3.0), specials),
     Case("round halves", torch.round, halves),
     Case("trunc halves", torch.trunc, halves),
     Case("round decimals", lambda x: torch.round(x, decimals=2), floats((30,))),
     Case("round tens", lambda x: torch.round(x * 100, decimals=-1), floats((30,))),
-    *(Case(f"{name} near zero relative", lambda x, f=getattr(torch, name): f(x) / x, tiny(200), tolerance=2e-6)
-      for name in ("expm1", "log1p", "sin", "tanh", "atan", "sinh", "asinh")),
+    *(
+        Case(f"{name} near zero relative", lambda x, f=getattr(torch, name): f(x) / x, tiny(200), tolerance=2e-6)
+        for name in ("expm1", "log1p", "sin", "tanh", "atan", "sinh", "asinh")
+    ),
     Case("expm1 far out", torch.expm1, lambda: (torch.linspace(-200, 80, 57) + torch.rand(57),)),
     Case("log1p edge", torch.log1p, lambda: (torch.cat([torch.rand(20) - 1, torch.tensor([-1.0, 1e8, torch.inf])]),)),
     Case("sinc at zero", torch.sinc, lambda: (torch.tensor([0.0, 1e-6, 0.5, 1.0, -2.25]),)),

@@ -36,7 +36,9 @@ ROWS = both(floats((9, 4)), integers((3, 5), low=0, high=9))
 CASES = [
     Case("embedding of limited norm", limited, ROWS),
     Case("embedding of limited sums", lambda t, i: limited(t, i, 1.0), ROWS),
-    Case("embedding of a table", torch.nn.Embedding(9, 4, max_norm=1.0, norm_type=3.0), integers((3, 5), low=0, high=9)),
+    Case(
+        "embedding of a table", torch.nn.Embedding(9, 4, max_norm=1.0, norm_type=3.0), integers((3, 5), low=0, high=9)
+    ),
     Case("embedding bag of limited norm", lambda t, i: limited(t, i, bag=True), ROWS),
     Case("embedding and its table", limited_and_all, ROWS),
     *(Case(f"order {p}", lambda x, p=p: torch.linalg.vector_norm(x, p), image(3, 4)) for p in ORDERS),

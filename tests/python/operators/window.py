@@ -11,7 +11,10 @@ NAMES = ("hann_window", "hamming_window", "blackman_window", "bartlett_window", 
 
 CASES = [
     *(Case(name, lambda x, f=getattr(torch, name): x * f(9), floats((9,))) for name in NAMES),
-    *(Case(f"{name} symmetric", lambda x, f=getattr(torch, name): x * f(8, periodic=False), floats((8,))) for name in NAMES),
+    *(
+        Case(f"{name} symmetric", lambda x, f=getattr(torch, name): x * f(8, periodic=False), floats((8,)))
+        for name in NAMES
+    ),
     Case("hamming_window given", lambda x: x * torch.hamming_window(9, True, 0.6, 0.4), floats((9,))),
     Case("kaiser_window given", lambda x: x * torch.kaiser_window(9, True, 6.5), floats((9,))),
 ]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::names::snake;
-use super::{Cell, Column, Result, cell, encode};
+use super::{Cell, Column, Result, encode, write_rows};
 
 /// Enums that the binding does not use.
 const UNUSED_ENUMS: [&str; 11] = [
@@ -77,12 +77,12 @@ fn enum_rows(columns: &[Column], name: &str) -> Result<Vec<Row>> {
 fn write_enum(out: &mut String, name: &str, rows: &[Row]) {
     let width = rows.iter().map(|(k, _)| k.len()).max().unwrap_or(0);
     let _ = writeln!(out, "numbers! {{ {} = \"{name}\";", snake(name));
-    for (key, cells) in rows {
+    let lines = rows.iter().map(|(key, cells)| {
         let constant = key.strip_prefix('k').unwrap_or(key);
-        let cells: Vec<String> = cells.iter().map(|c| cell(*c)).collect();
         let key = format!("\"{key}\"");
-        let _ = writeln!(out, "    {constant:width$} {key:w$} [{}];", cells.join(", "), w = width + 2);
-    }
+        (format!("{constant:width$} {key:w$}", w = width + 2), cells.clone())
+    });
+    write_rows(out, &lines.collect::<Vec<_>>());
     out.push_str("}\n\n");
 }
 

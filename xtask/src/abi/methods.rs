@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::facts::Method;
 use super::names::{screaming, snake};
-use super::{Cell, Column, Result, cell, encode};
+use super::{Cell, Column, Result, encode, write_rows};
 
 /// Classes that no part of the binding calls.
 const UNUSED_CLASSES: [&str; 11] = [
@@ -192,20 +192,13 @@ fn write_class(out: &mut String, interface: &str, rows: &[(String, Row)]) -> Res
     let method_width = rows.iter().map(|(_, r)| r.method.len() + 2).max().unwrap_or(0);
     let signature_width = rows.iter().map(|(_, r)| r.signature.len() + 2).max().unwrap_or(0);
     let _ = writeln!(out, "class! {{ {module} = \"{interface}\";");
-    for (constant, row) in rows {
-        let has_own_table = CALLBACKS.contains(&interface) || CALLED.contains(&interface);
-        if row.method.ends_with("Destructor") && !has_own_table {
-            continue;
-        }
-        let cells: Vec<String> = row.cells.iter().map(|c| cell(*c)).collect();
-        let _ = writeln!(
-            out,
-            "    {constant:name_width$} {:method_width$} {:signature_width$} [{}];",
-            format!("\"{}\"", row.method),
-            format!("\"{}\"", row.signature),
-            cells.join(", ")
-        );
-    }
+    let has_own_table = CALLBACKS.contains(&interface) || CALLED.contains(&interface);
+    let listed = rows.iter().filter(|(_, row)| has_own_table || !row.method.ends_with("Destructor"));
+    let lines = listed.map(|(constant, row)| {
+        let (method, signature) = (format!("\"{}\"", row.method), format!("\"{}\"", row.signature));
+        (format!("{constant:name_width$} {method:method_width$} {signature:signature_width$}"), row.cells.clone())
+    });
+    write_rows(out, &lines.collect::<Vec<_>>());
     out.push_str("}\n\n");
     Ok(module)
 }

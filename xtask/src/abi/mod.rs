@@ -16,6 +16,7 @@ mod names;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::columns::MAX_COLUMNS;
 use facts::Facts;
 use nvinfer::Family;
 
@@ -93,6 +94,18 @@ fn encode(version: &str) -> u32 {
     let mut parts = version.trim_start_matches("rtx").split('.').map(|p| p.parse().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0u32);
     next() * 10_000 + next() * 100 + next()
+}
+
+/// Writes the rows of a table: head and cells. The cells are a column, or a line of their own if a row is too long.
+fn write_rows(out: &mut String, rows: &[(String, Vec<Option<Cell>>)]) {
+    let rows = rows.iter().map(|(head, cells)| (head, cells.iter().map(|c| cell(*c)).collect::<Vec<_>>().join(", ")));
+    let rows: Vec<(&String, String)> = rows.collect();
+    let is_column = rows.iter().all(|(head, cells)| head.len() + cells.len() + "     [];".len() <= MAX_COLUMNS);
+    for (head, cells) in rows {
+        let row =
+            if is_column { format!("{head} [{cells}];") } else { format!("{}\n        [{cells}];", head.trim_end()) };
+        out.push_str(&format!("    {row}\n"));
+    }
 }
 
 fn cell(cell: Option<Cell>) -> String {

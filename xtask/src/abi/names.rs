@@ -24,6 +24,6 @@ pub(super) fn snake(name: &str) -> String {
     if out == "loop" { "loop_".into() } else { out }
 }
 
-/// Spellings whose words capital letters alone do not tell.
+/// Spellings whose words capital letters alone do not separate.
 const APART: [(&str, &str); 5] =
     [("ReLU", "Relu"), ("MoE", "Moe"), ("TopK", "Topk"), ("NMSV2", "Nms_V2"), ("PImpl", "Pimpl")];

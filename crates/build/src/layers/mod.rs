@@ -1,8 +1,8 @@
 //! The calls that make up each layer, one file a family.
 //!
-//! [`tell`] calls the function of the layer's kind; `network::each_kind!` lists their names. A function adds one
+//! [`emit`] calls the function of the layer's kind; `network::each_kind!` lists their names. A function adds one
 //! TensorRT layer and sets its attributes. Names, checks and the places of errors are added by the caller of
-//! [`tell`]. Nothing here rewrites: what the loaded version lacks was rewritten before, or is refused.
+//! [`emit`]. Nothing here rewrites: what the loaded version lacks was rewritten before, or is refused.
 
 mod elementwise;
 mod indexing;
@@ -13,8 +13,8 @@ mod recurrent;
 mod reduce;
 mod spatial;
 
+use crate::emitter::{EmitResult, NetworkEmitter};
 use crate::error::Fault;
-use crate::tell::{Teller, Told};
 use elementwise::*;
 use indexing::*;
 use layout::*;
@@ -30,7 +30,7 @@ use spatial::*;
 ///
 /// # Errors
 /// The binding's; the layer is not named yet.
-pub(crate) fn tell<'n>(t: &mut Teller<'n, '_>, layer: &Layer) -> Told<Emitted<'n>> {
+pub(crate) fn emit<'n>(t: &mut NetworkEmitter<'n, '_>, layer: &Layer) -> EmitResult<Emitted<'n>> {
     network::dispatch!(&layer.op, (t, layer), emitted)
 }
 
@@ -54,12 +54,12 @@ impl<'n> From<Vec<trt::Layer<'n>>> for Emitted<'n> {
     }
 }
 
-fn emitted<'n>(layers: Told<impl Into<Emitted<'n>>>) -> Told<Emitted<'n>> {
+fn emitted<'n>(layers: EmitResult<impl Into<Emitted<'n>>>) -> EmitResult<Emitted<'n>> {
     layers.map(Into::into)
 }
 
-/// A constant is emitted where it is used: see `Teller::tensor`. Alone it is an identity of its weights.
-fn constant<'n>(t: &mut Teller<'n, '_>, layer: &Layer, _: &network::Weights) -> Told<trt::Layer<'n>> {
+/// A constant is emitted where it is used: see `NetworkEmitter::tensor`. Alone it is an identity of its weights.
+fn constant<'n>(t: &mut NetworkEmitter<'n, '_>, layer: &Layer, _: &network::Weights) -> EmitResult<trt::Layer<'n>> {
     identity(t, layer)
 }
 

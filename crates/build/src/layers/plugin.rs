@@ -1,11 +1,15 @@
 //! Layers that a plugin implements: the creator is looked up among those that the loaded libraries registered.
 
+use crate::emitter::{EmitResult, NetworkEmitter};
 use crate::enums::ToTensorRt;
-use crate::tell::{Teller, Told};
 use network::{Layer, PluginApi, PluginAttributes, PluginField};
 use nvinfer as trt;
 
-pub(super) fn plugin<'n>(t: &mut Teller<'n, '_>, layer: &Layer, plugin: &PluginAttributes) -> Told<trt::Layer<'n>> {
+pub(super) fn plugin<'n>(
+    t: &mut NetworkEmitter<'n, '_>,
+    layer: &Layer,
+    plugin: &PluginAttributes,
+) -> EmitResult<trt::Layer<'n>> {
     let creator = t.plugins()?.creator(&plugin.name, &plugin.version, &plugin.namespace)?;
     let made = match &plugin.serialized {
         Some(data) => creator.deserialize(&layer.name, &data.0)?,

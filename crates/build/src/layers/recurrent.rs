@@ -5,20 +5,20 @@
 //! state of a long sequence accumulates. Lengths freeze the state past the end of each sequence and clear the outputs
 //! there.
 
+use crate::emitter::{EmitResult, NetworkEmitter};
 use crate::enums::ToTensorRt;
 use crate::error::Fault;
-use crate::tell::{Teller, Told};
 use network::{DType, Layer, RecurrentCell};
 use nvinfer as trt;
 use nvinfer::{ActivationType as A, ElementWiseOperation as E, LoopOutput, MatrixOperation as M, TripLimit};
 
 /// The loop of one recurrent layer. Returns a TensorRT layer for each output.
 pub(super) fn recurrent<'n>(
-    t: &mut Teller<'n, '_>,
+    t: &mut NetworkEmitter<'n, '_>,
     layer: &Layer,
     cell: RecurrentCell,
     reverse: bool,
-) -> Told<Vec<trt::Layer<'n>>> {
+) -> EmitResult<Vec<trt::Layer<'n>>> {
     let Some(size) = layer.input(2).and_then(|id| t.network.tensor(id).dims.last()?.as_static()) else {
         return Err(Fault::Problem("the hidden weights have no static size".to_owned()));
     };
@@ -29,7 +29,7 @@ pub(super) fn recurrent<'n>(
     let (weights, bias) = (body.t.input(layer, 2)?, body.hidden_bias()?);
     let mask = body.mask(gates)?;
     let first = [5, 6].into_iter().filter(|k| layer.input(*k).is_some()).collect::<Vec<_>>();
-    let first = first.into_iter().map(|k| body.state(k)).collect::<Told<Vec<_>>>()?;
+    let first = first.into_iter().map(|k| body.state(k)).collect::<EmitResult<Vec<_>>>()?;
     let sizes = body.t.definition.add_shape(first[0])?;
     body.sizes_of_state = Some(body.done(sizes, None)?);
 
@@ -38,8 +38,8 @@ pub(super) fn recurrent<'n>(
     scan.add_trip_limit(steps, TripLimit::Count)?;
     let row = scan.add_iterator(gates, 0, reverse)?.output(0)?;
     let valid = mask.map(|mask| Ok::<_, Fault>(scan.add_iterator(mask, 0, reverse)?.output(0)?)).transpose()?;
-    let states = first.iter().map(|first| Ok(scan.add_recurrence(*first)?)).collect::<Told<Vec<_>>>()?;
-    let old = states.iter().map(|state| Ok(state.output(0)?)).collect::<Told<Vec<_>>>()?;
+    let states = first.iter().map(|first| Ok(scan.add_recurrence(*first)?)).collect::<EmitResult<Vec<_>>>()?;
+    let old = states.iter().map(|state| Ok(state.output(0)?)).collect::<EmitResult<Vec<_>>>()?;
     let mut next = body.step(row, &old, weights, bias)?;
     let mut output = next[0];
     if let Some(valid) = valid {
@@ -65,7 +65,7 @@ pub(super) fn recurrent<'n>(
 
 /// What the layers of one loop share.
 struct Body<'t, 'n, 'w> {
-    t: &'t mut Teller<'n, 'w>,
+    t: &'t mut NetworkEmitter<'n, 'w>,
     layer: &'t Layer,
     cell: RecurrentCell,
     /// Features of the hidden state.
@@ -80,7 +80,7 @@ struct Body<'t, 'n, 'w> {
 
 impl<'n> Body<'_, 'n, '_> {
     /// Names a layer, sets its type where types do not flow through the network, and takes its output.
-    fn done(&mut self, layer: trt::Layer<'n>, dtype: Option<DType>) -> Told<trt::Tensor<'n>> {
+    fn done(&mut self, layer: trt::Layer<'n>, dtype: Option<DType>) -> EmitResult<trt::Tensor<'n>> {
         self.part += 1;
         layer.set_name(&format!("{}/{}", self.layer.name, self.part))?;
         layer.set_metadata(&self.layer.origin.to_string())?;
@@ -91,33 +91,38 @@ impl<'n> Body<'_, 'n, '_> {
         Ok(layer.output(0)?)
     }
 
-    fn matmul(&mut self, x: trt::Tensor<'n>, weights: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn matmul(&mut self, x: trt::Tensor<'n>, weights: trt::Tensor<'n>) -> EmitResult<trt::Tensor<'n>> {
         let made = *self.t.definition.add_matrix_multiply(x, M::None, weights, M::Transpose)?;
         self.done(made, Some(self.dtype))
     }
 
-    fn binary(&mut self, op: E, a: trt::Tensor<'n>, b: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn binary(&mut self, op: E, a: trt::Tensor<'n>, b: trt::Tensor<'n>) -> EmitResult<trt::Tensor<'n>> {
         let made = self.t.definition.add_elementwise(a, b, op)?;
         self.done(made, Some(DType::Float32))
     }
 
-    fn activation(&mut self, kind: A, x: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn activation(&mut self, kind: A, x: trt::Tensor<'n>) -> EmitResult<trt::Tensor<'n>> {
         let made = *self.t.definition.add_activation(x, kind)?;
         self.done(made, Some(DType::Float32))
     }
 
-    fn select(&mut self, valid: trt::Tensor<'n>, x: trt::Tensor<'n>, y: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn select(
+        &mut self,
+        valid: trt::Tensor<'n>,
+        x: trt::Tensor<'n>,
+        y: trt::Tensor<'n>,
+    ) -> EmitResult<trt::Tensor<'n>> {
         let made = self.t.definition.add_select(valid, x, y)?;
         self.done(made, Some(DType::Float32))
     }
 
-    fn reshaped(&mut self, x: trt::Tensor<'n>, dims: &[i64]) -> Told<trt::Tensor<'n>> {
+    fn reshaped(&mut self, x: trt::Tensor<'n>, dims: &[i64]) -> EmitResult<trt::Tensor<'n>> {
         let made = self.t.definition.add_shuffle(x)?;
         made.set_reshape_dimensions(dims)?;
         self.done(*made, None)
     }
 
-    fn cast(&mut self, x: trt::Tensor<'n>, from: DType, to: DType) -> Told<trt::Tensor<'n>> {
+    fn cast(&mut self, x: trt::Tensor<'n>, from: DType, to: DType) -> EmitResult<trt::Tensor<'n>> {
         if from == to {
             return Ok(x);
         }
@@ -126,25 +131,25 @@ impl<'n> Body<'_, 'n, '_> {
     }
 
     /// A float32 tensor of the layer's type.
-    fn given(&mut self, emitted: trt::Layer<'n>) -> Told<trt::Layer<'n>> {
+    fn given(&mut self, emitted: trt::Layer<'n>) -> EmitResult<trt::Layer<'n>> {
         let x = self.done(emitted, Some(DType::Float32))?;
         self.given_of(x)
     }
 
-    fn given_of(&mut self, x: trt::Tensor<'n>) -> Told<trt::Layer<'n>> {
+    fn given_of(&mut self, x: trt::Tensor<'n>) -> EmitResult<trt::Layer<'n>> {
         Ok(match self.dtype {
             DType::Float32 => self.t.definition.add_identity(x)?,
             dtype => self.t.definition.add_cast(x, dtype.to_trt())?,
         })
     }
 
-    fn float(&mut self, value: f32) -> Told<trt::Tensor<'n>> {
+    fn float(&mut self, value: f32) -> EmitResult<trt::Tensor<'n>> {
         let made = self.t.definition.add_constant(&[1, 1], self.t.floats(&[value]))?;
         self.done(made, None)
     }
 
     /// `x * Wᵀ + bias` for all steps, as float32.
-    fn input_gates(&mut self) -> Told<trt::Tensor<'n>> {
+    fn input_gates(&mut self) -> EmitResult<trt::Tensor<'n>> {
         let (x, weights) = (self.t.input(self.layer, 0)?, self.t.input(self.layer, 1)?);
         let rows = self.size * self.cell.gates();
         let features = self.layer.input(1).and_then(|id| self.t.network.tensor(id).dims.last()?.as_static());
@@ -157,27 +162,27 @@ impl<'n> Body<'_, 'n, '_> {
         self.binary(E::Sum, gates, bias)
     }
 
-    fn hidden_bias(&mut self) -> Told<Option<trt::Tensor<'n>>> {
+    fn hidden_bias(&mut self) -> EmitResult<Option<trt::Tensor<'n>>> {
         let Some(bias) = self.t.optional(self.layer, 4)? else { return Ok(None) };
         let bias = self.cast(bias, self.dtype, DType::Float32)?;
         Ok(Some(self.reshaped(bias, &[1, self.size * self.cell.gates()])?))
     }
 
     /// A first state as `[batch, hidden]`, float32.
-    fn state(&mut self, index: usize) -> Told<trt::Tensor<'n>> {
+    fn state(&mut self, index: usize) -> EmitResult<trt::Tensor<'n>> {
         let state = self.t.input(self.layer, index)?;
         let state = self.cast(state, self.dtype, DType::Float32)?;
         self.reshaped(state, &[-1, self.size])
     }
 
     /// The number of steps, as int32 without axes.
-    fn steps(&mut self, gates: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn steps(&mut self, gates: trt::Tensor<'n>) -> EmitResult<trt::Tensor<'n>> {
         let first = self.sizes(gates, 0, 1)?;
         self.reshaped(first, &[])
     }
 
     /// Sizes of a tensor from an axis on, as int32.
-    fn sizes(&mut self, x: trt::Tensor<'n>, axis: i64, count: i64) -> Told<trt::Tensor<'n>> {
+    fn sizes(&mut self, x: trt::Tensor<'n>, axis: i64, count: i64) -> EmitResult<trt::Tensor<'n>> {
         let shape = self.t.definition.add_shape(x)?;
         let mut shape = self.done(shape, None)?;
         if self.t.strongly_typed() {
@@ -188,7 +193,7 @@ impl<'n> Body<'_, 'n, '_> {
     }
 
     /// Whether each step is within each sequence: `[time, batch, 1]`; none without lengths.
-    fn mask(&mut self, gates: trt::Tensor<'n>) -> Told<Option<trt::Tensor<'n>>> {
+    fn mask(&mut self, gates: trt::Tensor<'n>) -> EmitResult<Option<trt::Tensor<'n>>> {
         let Some(lengths) = self.t.optional(self.layer, 7)? else { return Ok(None) };
         let lengths = self.cast(lengths, self.t.dtype(self.layer, 7), DType::Int32)?;
         let lengths = self.reshaped(lengths, &[1, -1, 1])?;
@@ -208,7 +213,7 @@ impl<'n> Body<'_, 'n, '_> {
     }
 
     /// One gate of several: `[batch, hidden]`.
-    fn gate(&mut self, gates: trt::Tensor<'n>, index: i64) -> Told<trt::Tensor<'n>> {
+    fn gate(&mut self, gates: trt::Tensor<'n>, index: i64) -> EmitResult<trt::Tensor<'n>> {
         let slice = self.t.definition.add_slice(gates, &[0, index * self.size], &[0, 0], &[1, 1])?;
         if let Some(sizes) = self.sizes_of_state {
             slice.set_input(2, sizes)?;
@@ -223,7 +228,7 @@ impl<'n> Body<'_, 'n, '_> {
         old: &[trt::Tensor<'n>],
         weights: trt::Tensor<'n>,
         bias: Option<trt::Tensor<'n>>,
-    ) -> Told<Vec<trt::Tensor<'n>>> {
+    ) -> EmitResult<Vec<trt::Tensor<'n>>> {
         let hidden = self.cast(old[0], DType::Float32, self.dtype)?;
         let share = self.matmul(hidden, weights)?;
         let mut share = self.cast(share, self.dtype, DType::Float32)?;
@@ -242,7 +247,7 @@ impl<'n> Body<'_, 'n, '_> {
     }
 
     /// `c' = σ(f)·c + σ(i)·tanh(g)`, `h' = σ(o)·tanh(c')`.
-    fn lstm(&mut self, gates: trt::Tensor<'n>, cell: trt::Tensor<'n>) -> Told<Vec<trt::Tensor<'n>>> {
+    fn lstm(&mut self, gates: trt::Tensor<'n>, cell: trt::Tensor<'n>) -> EmitResult<Vec<trt::Tensor<'n>>> {
         let mut opened = Vec::with_capacity(4);
         for (index, kind) in [A::Sigmoid, A::Sigmoid, A::Tanh, A::Sigmoid].into_iter().enumerate() {
             let gate = self.gate(gates, index as i64)?;
@@ -255,7 +260,7 @@ impl<'n> Body<'_, 'n, '_> {
     }
 
     /// `r, z = σ(x + h)`, `n = tanh(x + r·h)`, `h' = n + z·(h - n)`.
-    fn gru(&mut self, x: trt::Tensor<'n>, h: trt::Tensor<'n>, old: trt::Tensor<'n>) -> Told<trt::Tensor<'n>> {
+    fn gru(&mut self, x: trt::Tensor<'n>, h: trt::Tensor<'n>, old: trt::Tensor<'n>) -> EmitResult<trt::Tensor<'n>> {
         let mut opened = Vec::with_capacity(2);
         for index in 0..2 {
             let (x, h) = (self.gate(x, index)?, self.gate(h, index)?);

@@ -1,7 +1,7 @@
 //! A build of every kind of layer with each of its variants, by the real TensorRT-RTX, with static and symbolic sizes.
 //!
-//! The table is the statement: what is in it, TensorRT takes. Where a version refuses, the case says so and with which
-//! words, so that a version that learns it is noticed too.
+//! The table is the statement: what is in it, TensorRT takes. Where a version refuses, the case has that version and
+//! the words, so that a version that learns it is noticed too.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
@@ -23,7 +23,7 @@ const ANY: [DType; 6] = [Float32, Float16, BFloat16, Int32, Int64, Bool];
 struct Refusal {
     /// What the names of the cases contain.
     cases: &'static [&'static str],
-    /// What TensorRT says.
+    /// TensorRT's messages.
     words: &'static str,
     /// When it does.
     when: When,
@@ -65,7 +65,7 @@ impl Table {
         self.0.push((name.into(), Box::new(make)));
     }
 
-    /// A layer of one input of these sizes, beside the batch.
+    /// A layer of one input of these sizes, without the batch.
     fn one(&mut self, name: impl Into<String>, dtype: DType, sizes: &'static [i64], op: Op) {
         let name = format!("{} {dtype} {sizes:?}", name.into());
         self.add(name, move |n| {
@@ -111,7 +111,7 @@ fn wrong(name: &str, library: nvinfer::Library, symbolic: bool, make: &dyn Fn(&m
     }
 }
 
-/// Goes through the table with the sizes that `symbolic` says for the case of that number, where it says any;
+/// Goes through the table with the sizes that `symbolic` has for the case of that number, if any;
 /// `TORCH2TRT_TEST_ONLY` keeps the cases whose names contain it.
 fn check(variable: &str, symbolic: fn(usize) -> Option<bool>) {
     let Some(library) = library(variable) else { return };

@@ -1,4 +1,5 @@
-//! What the arguments of `torch2trt build` mean together: where to write, the options for an archive, the request to PyTorch.
+//! What the arguments of `torch2trt build` mean together: where to write, the options for an archive, the request to
+//! PyTorch.
 
 use super::Arguments;
 use crate::Failure;
@@ -29,7 +30,8 @@ impl Arguments {
         if self.samples.calibration.is_some() {
             return Err(wrong(
                 "--calibration is for models without parts in PyTorch".to_owned(),
-                "convert in Python: torch2trt(model, inputs, fallback=True, int8_mode=True, int8_calib_dataset=samples)",
+                "convert in Python: torch2trt(model, inputs, fallback=True, int8_mode=True, \
+                 int8_calib_dataset=samples)",
             ));
         }
         let default = Options::default().to_json();

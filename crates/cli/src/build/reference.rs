@@ -92,7 +92,8 @@ pub(super) fn compare(
     let found = torch2trt::verify(engine, &inputs, &mut *reference, subject.tolerance, &computed_in);
     let found = found.map_err(|error| match &arguments.expected {
         Some(_) if is_float32 && error.code() == Code::Accuracy => Error::new(error.code(), error.message()).with_help(
-            "give --expected the outputs of the same model and weights for the tensors of --inputs, or pass --no-verify",
+            "give --expected the outputs of the same model and weights for the tensors of --inputs, or pass \
+             --no-verify",
         ),
         _ => error,
     })?;

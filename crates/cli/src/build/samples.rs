@@ -14,8 +14,8 @@ pub(super) struct Arguments {
     /// compare the engine on
     #[arg(long, value_name = "FILE")]
     pub(super) inputs: Option<PathBuf>,
-    /// A safetensors file with the model's own output for these inputs, by the name of each output: the engine is compared
-    /// with it [default: the CPU engine in float32]
+    /// A safetensors file with the model's own output for these inputs, by the name of each output: the engine is
+    /// compared with it [default: the CPU engine in float32]
     #[arg(long, value_name = "FILE", requires = "inputs")]
     pub(super) expected: Option<PathBuf>,
     /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger

@@ -193,7 +193,7 @@ fn unit_axes(from: &[Dim], to: &[Dim]) -> Option<(Vec<usize>, Vec<usize>)> {
     Some((gone, new))
 }
 
-/// Says a reshape without a shape tensor, where at most one size has to be left open.
+/// Expresses a reshape without a shape tensor, where at most one size has to be left open.
 fn reshape_plan(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
     let mut open = false;
     let entry = |(k, dim): (usize, &Dim)| {

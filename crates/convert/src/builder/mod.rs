@@ -54,7 +54,7 @@ impl Builder {
     pub(crate) fn add_input(&mut self, name: &str, dtype: DType, dims: Dims) -> TensorId {
         let id = self.network.add_input(name, dtype, dims.clone());
         for (axis, dim) in dims.iter().enumerate() {
-            if let Some((symbol, carrier)) = sizes::carried(dim, id, axis) {
+            if let Some((symbol, carrier)) = sizes::carrier_of(dim, id, axis) {
                 self.bind(symbol, carrier);
             }
         }
@@ -89,7 +89,7 @@ impl Builder {
         Ok(self.network.add(op, inputs, &self.origin)?)
     }
 
-    /// What the layers added from here on are said to come from: the current call, by another operator's name.
+    /// What the layers added from here on get as their origin: the current call, by another operator's name.
     pub fn set_operator(&mut self, operator: impl Into<String>) {
         self.origin = Arc::new(Origin { operator: operator.into(), ..Origin::clone(&self.origin) });
     }

@@ -20,7 +20,7 @@ pub(super) struct Carrier {
 
 /// The symbol that can be read from the size of an axis, where it is the only one and stands alone or in a
 /// multiple (`torch.export` has `2*s0 + 1`).
-pub(super) fn carried(dim: &Dim, tensor: TensorId, axis: usize) -> Option<(String, Carrier)> {
+pub(super) fn carrier_of(dim: &Dim, tensor: TensorId, axis: usize) -> Option<(String, Carrier)> {
     let (mut symbol, mut factor, mut offset) = (None, 0, 0);
     for (product, multiple) in dim.expr().terms() {
         match product.as_slice() {
@@ -69,12 +69,12 @@ impl Builder {
         self.add(op, &[shape])
     }
 
-    /// Says where a symbol can be read: the size of this tensor's axis.
+    /// Records where a symbol can be read: the size of this tensor's axis.
     pub fn bind_symbol(&mut self, name: &str, tensor: TensorId, axis: usize) {
         self.bind(name.to_owned(), Carrier { tensor, axis, factor: 1, offset: 0 });
     }
 
-    /// Says what a symbol is, where it turns out to be a number or an expression over others.
+    /// Records what a symbol is, where it turns out to be a number or an expression over others.
     ///
     /// # Errors
     /// [`Error::Unsupported`] where a symbol of the expression is the size of no input.

@@ -2,13 +2,15 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `scatter_add(Tensor self, int dim, Tensor index, Tensor src)`, `scatter.{reduce,value_reduce}` | ElementWise(Equal), Select, Reduce |
-//! | `scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self)`, `index_reduce` | the same |
-//! | `index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha)` | ElementWise(Equal), MatrixMultiply |
+//! | `scatter_add(Tensor self, int dim, Tensor index, Tensor src)` | ElementWise(Equal), Select, Reduce |
+//! | `scatter.{reduce,value_reduce}` | the same |
+//! | `scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, …)` | the same |
+//! | `index_reduce` | the same |
+//! | `index_add(Tensor self, int dim, Tensor index, Tensor source, …)` | ElementWise(Equal), MatrixMultiply |
 //! | `index_put(…, bool accumulate=True)` | ElementWise(Equal), MatrixMultiply |
 //!
-//! TensorRT's Scatter overwrites and never adds, so a write is sent to every position and kept where its index says
-//! so. That takes memory in proportion to writes times positions: beyond 2²⁸ elements it is refused.
+//! TensorRT's Scatter overwrites and never adds, so a write is sent to every position and kept where its index matches.
+//! That takes memory in proportion to writes times positions: beyond 2²⁸ elements it is refused.
 //!
 //! Dtypes: float, int32, int64. Sizes may be symbolic.
 

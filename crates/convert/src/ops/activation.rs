@@ -8,7 +8,8 @@
 //! | `silu(Tensor self)`, `mish(Tensor self)` | Activation, ElementWise |
 //! | `hardtanh(Tensor self, Scalar min_val, Scalar max_val)`, `relu6(Tensor self)` | Activation(Clip) |
 //! | `hardsigmoid(Tensor self)`, `hardswish(Tensor self)` | Activation(HardSigmoid), ElementWise |
-//! | `elu(Tensor self, Scalar alpha, Scalar scale, Scalar input_scale)`, `selu`, `celu` | Activation(Elu), ElementWise |
+//! | `elu(Tensor self, Scalar alpha, Scalar scale, Scalar input_scale)`, `selu` | Activation(Elu), ElementWise |
+//! | `celu` | the same |
 //! | `leaky_relu(Tensor self, Scalar negative_slope)` | Activation(LeakyRelu) |
 //! | `rrelu(Tensor self, Scalar lower, Scalar upper, bool training, …)` | Activation(LeakyRelu) |
 //! | `glu(Tensor self, int dim)` | Slice, Activation, ElementWise |

@@ -2,8 +2,9 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `adaptive_avg_pool{1,2,3}d(Tensor self, SymInt[] output_size)`, `_adaptive_avg_pool{2,3}d` | Reduce(Avg) for one part; Pooling where the size divides; otherwise MatrixMultiply with an averaging matrix |
-//! | `adaptive_max_pool{1,2,3}d(Tensor self, int[] output_size) -> (Tensor, Tensor)` | Reduce(Max); Pooling; Gather, Reduce(Max); Select, Reduce(Min) for the indices |
+//! | `adaptive_avg_pool{1,2,3}d(Tensor self, SymInt[] output_size)` | Reduce(Avg); Pooling; MatrixMultiply |
+//! | `_adaptive_avg_pool{2,3}d` | the same |
+//! | `adaptive_max_pool{1,2,3}d(Tensor self, int[] output_size) -> (Tensor, …)` | Reduce, Pooling, Gather, Select |
 //!
 //! Part i of n covers elements `floor(i·size / n)` up to `ceil((i + 1)·size / n)`; neighbours may share one.
 //! Dtypes: float in, the same out. Every size may be symbolic: windows that only the input decides are computed from

@@ -2,9 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask, float dropout_p, bool is_causal, *, float? scale, bool enable_gqa)` | MatrixMultiply, ElementWise, SoftMax, MatrixMultiply |
+//! | `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, …)` | MatrixMultiply, ElementWise, SoftMax |
 //! | `_scaled_dot_product_attention_math(…, Tensor? dropout_mask, …)` | the same |
-//! | `_scaled_dot_product_{flash,efficient,cudnn}_attention(…)`, `_scaled_dot_product_flash_attention_for_cpu(…)` | the same; first output only |
+//! | `_scaled_dot_product_{flash,efficient,cudnn}_attention(…)` | the same; first output only |
+//! | `_scaled_dot_product_flash_attention_for_cpu(…)` | the same; first output only |
 //!
 //! Dtypes: one float type for query `[…, L, E]`, key `[…, S, E]` and value `[…, S, V]`; the mask is bool (true
 //! attends) or that float type (added). Every size may be symbolic. The layers stay in the order in which TensorRT

@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `embedding_bag(Tensor weight, Tensor indices, Tensor offsets, …, int mode, …, Tensor? per_sample_weights, bool include_last_offset)` | Gather, ElementWise, MatrixMultiply; Select, Reduce for the maximum |
+//! | `embedding_bag(Tensor weight, Tensor indices, Tensor offsets, …)` | Gather, MatrixMultiply; Select, Reduce |
 //! | `_embedding_bag`, `_embedding_bag_forward_only`, `embedding_bag.padding_idx` | the same |
 //!
 //! Dtypes: the table's float type. Which index is in which bag is a matrix of zeros and ones, so offsets may depend

@@ -2,9 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `_to_copy(Tensor self, *, ScalarType? dtype, …)`, `to.{dtype,dtype_layout,device,other}`, `type_as` | Cast, or none |
+//! | `_to_copy(Tensor self, *, ScalarType? dtype, …)`, `to.{dtype,dtype_layout,device,other}` | Cast, or none |
+//! | `type_as` | the same |
 //! | `clone`, `alias`, `contiguous`, `detach`, `lift`, `lift_fresh`, `lift_fresh_copy` `(Tensor self, …)` | none |
-//! | `dropout`, `alpha_dropout`, `feature_dropout`, `feature_alpha_dropout` `(Tensor input, float p, bool train)` | none |
+//! | `dropout(Tensor input, float p, bool train)`, `{alpha,feature,feature_alpha}_dropout` | none |
 //! | `native_dropout(Tensor input, float p, bool? train)` | none; the mask is a constant |
 //! | `copy(Tensor self, Tensor src, bool non_blocking)` | Cast, Slice |
 //! | `fill.{Scalar,Tensor}(Tensor self, value)`, `zero(Tensor self)` | Constant, Slice |

@@ -2,8 +2,9 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `maximum`, `minimum`, `max.other`, `min.other`, `fmax`, `fmin` `(Tensor self, Tensor other)` | ElementWise(Max, Min) |
-//! | `clamp(Tensor self, Scalar? min, Scalar? max)`, `clip`, `clamp_min`, `clamp_max` | Activation(Clip); ElementWise(Max, Min) |
+//! | `maximum(Tensor self, …)`, `minimum`, `max.other`, `min.other`, `fmax`, `fmin` | ElementWise(Max, Min) |
+//! | `clamp(Tensor self, Scalar? min, Scalar? max)`, `clip`, `clamp_min` | Activation(Clip); ElementWise(Max, Min) |
+//! | `clamp_max` | the same |
 //! | `where.{self,ScalarOther,ScalarSelf,Scalar}(Tensor condition, self, other)` | Select |
 //! | `masked_fill.{Scalar,Tensor}(Tensor self, Tensor mask, value)` | Select |
 //!

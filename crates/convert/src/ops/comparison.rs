@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `eq`, `ne`, `lt`, `le`, `gt`, `ge` `(self, other)` | ElementWise, Unary(Not) |
 //! | `logical_{and,or,xor,not}(Tensor self, Tensor other)` | Cast, ElementWise, Unary(Not) |
-//! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__`, `bitwise_not(Tensor self)` | ElementWise, Unary(Not) |
+//! | `bitwise_{and,or,xor}(self, other)`, `__and__`, `__or__`, `__xor__` | ElementWise, Unary(Not) |
+//! | `bitwise_not(Tensor self)` | the same |
 //! | `isclose(Tensor self, Tensor other, float rtol, float atol, bool equal_nan)` | ElementWise, Unary |
 //!
 //! Operands are compared in PyTorch's promoted type, then broadcast; sizes may be symbolic. TensorRT knows only
@@ -62,7 +63,7 @@ fn category(dtype: ScalarType) -> u8 {
     }
 }
 
-/// The type in which two operands are compared. A number, or a 0-D tensor beside one with axes, counts only
+/// The type in which two operands are compared. A number, or a 0-D tensor next to one with axes, counts only
 /// where its kind is higher.
 pub(super) fn promoted(b: &Builder, call: &Call<'_>, names: [&str; 2]) -> Result<DType> {
     let mut best: Option<(ScalarType, bool, DType)> = None;
@@ -76,24 +77,24 @@ pub(super) fn promoted(b: &Builder, call: &Call<'_>, names: [&str; 2]) -> Result
             Some(Argument::Int(_)) => (ScalarType::Int64, false),
             _ => (ScalarType::Float32, false),
         };
-        let carried = match call.argument(name) {
+        let compute_dtype = match call.argument(name) {
             Some(Argument::Value(_)) => b.dtype(call.tensor(name)?),
-            _ => crate::carried(dtype).unwrap_or(DType::Float32),
+            _ => crate::compute_dtype(dtype).unwrap_or(DType::Float32),
         };
         let wins = match best {
             None => true,
-            Some((other, other_ranked, other_carried)) => match category(dtype).cmp(&category(other)) {
+            Some((other, other_ranked, other_compute)) => match category(dtype).cmp(&category(other)) {
                 std::cmp::Ordering::Greater => true,
                 std::cmp::Ordering::Less => false,
-                std::cmp::Ordering::Equal if ranked == other_ranked => carried.size() > other_carried.size(),
+                std::cmp::Ordering::Equal if ranked == other_ranked => compute_dtype.size() > other_compute.size(),
                 std::cmp::Ordering::Equal => ranked,
             },
         };
         if wins {
-            best = Some((dtype, ranked, carried));
+            best = Some((dtype, ranked, compute_dtype));
         }
     }
-    Ok(best.map_or(DType::Float32, |(_, _, carried)| carried))
+    Ok(best.map_or(DType::Float32, |(_, _, compute_dtype)| compute_dtype))
 }
 
 /// Compares; on bool, TensorRT only knows equality, so order is decided on integers.
@@ -139,7 +140,7 @@ fn or_equal(b: &mut Builder, call: &Call<'_>, op: E) -> Result<Outputs> {
     }
     let (x, y) = (operand(b, call, "self", dtype)?, operand(b, call, "other", dtype)?);
     if !dtype.is_float() {
-        // Integers have no NaN: "not greater" says the same with one layer less.
+        // Integers have no NaN: "not greater" is the same with one layer less.
         let opposite = if op == E::Less { E::Greater } else { E::Less };
         let result = b.elementwise(opposite, x, y)?;
         return Ok(b.unary(U::Not, result)?.into());

@@ -5,8 +5,10 @@
 //! | `view_as_complex(Tensor self)`, `view_as_real` | none: this is how they travel |
 //! | `complex(Tensor real, Tensor imag)`, `polar(Tensor abs, Tensor angle)` | Unary, Concatenation |
 //! | `real`, `imag`, `abs`, `angle`, `_conj`, `neg` `(Tensor self)` | Gather, Reduce, ElementWise |
-//! | `add`, `sub`, `mul`, `div` `(self, other)`, `sum.dim_IntList`, `mean.dim` | Gather, ElementWise, Concatenation; Reduce |
-//! | `view`, `permute`, `transpose.int`, `slice.Tensor`, `select.int`, `index.Tensor`, `cat`, `stack`, `expand`, … | as on real numbers |
+//! | `add`, `sub`, `mul`, `div` `(self, other)`, `sum.dim_IntList` | Gather, ElementWise, Concatenation; Reduce |
+//! | `mean.dim` | the same |
+//! | `view`, `permute`, `transpose.int`, `slice.Tensor`, `select.int`, `index.Tensor`, `cat` | as on real numbers |
+//! | `stack`, `expand`, … | the same |
 //!
 //! Operators that exist for real numbers too are in [`ON_COMPLEX`]: a call that touches a complex tensor is converted
 //! by these or not at all, so that no converter takes the last axis for one of PyTorch's. complex128 is computed as

@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `conv{1,2,3}d(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups)` | Convolution |
+//! | `conv{1,2,3}d(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, …)` | Convolution |
 //! | `conv{1,2,3}d.padding(…, str padding, …)` | Convolution |
 //! | `conv_transpose{1,2,3}d(…, SymInt[] output_padding, …)` | Deconvolution |
 //! | `convolution(…, bool transposed, SymInt[] output_padding, SymInt groups)` | Convolution or Deconvolution |
@@ -29,7 +29,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.conv_transpose3d.input", convolution, "Deconvolution", 1e-5),
 ];
 
-/// What the overloads say in different words.
+/// The arguments that the overloads share.
 struct Convolution {
     attributes: ConvolutionAttributes,
     transposed: bool,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `bincount(Tensor self, Tensor? weights, SymInt minlength)` | ElementWise(Equal), Reduce; Select for weights |
 //! | `histc(Tensor self, int bins, Scalar min, Scalar max)` | ElementWise, Select, Reduce |
-//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, *, SymInt? output_size)` | Cumulative, ElementWise, Reduce, Gather; NonZero for a size that data decides |
+//! | `repeat_interleave.{Tensor,self_Tensor}(Tensor self, Tensor repeats, int? dim, …)` | Cumulative, Gather; NonZero |
 //!
 //! How many bins `bincount` makes is known where its input is a constant, or is seen to stay below `minlength`: the
 //! positions that a topk or argmax gives, or what a clamp limits; otherwise it is refused. How many elements
@@ -94,7 +94,7 @@ fn or_equal(b: &mut Builder, op: E, x: TensorId, y: TensorId) -> Result<TensorId
     b.elementwise(E::Or, strict, equal)
 }
 
-/// Counts in bins of equal width; what lies outside is in none, the upper end in the last.
+/// Counts in bins of equal width; what is outside is in none, the upper end in the last.
 fn histc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, bins) = (call.tensor("self")?, call.int("bins")?);
     let x = b.in_float32(x)?;
@@ -114,7 +114,7 @@ fn histc(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.cast(counts, call.output_dtype(0)?)?.into())
 }
 
-/// How many elements a `repeat_interleave` of `count` makes: as many as the call says, or the sum of repeats that are
+/// How many elements a `repeat_interleave` of `count` makes: as many as the call has, or the sum of repeats that are
 /// constants. What a trace saw holds for its inputs only.
 fn total(b: &mut Builder, call: &Call<'_>, count: &Dim, made: &Dim) -> Result<Dim> {
     if !call.is_none("output_size") {

@@ -2,11 +2,13 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `arange`, `arange.{start,start_step}` `(Scalar start, Scalar end, Scalar step, …)` | Constant; Fill for symbolic sizes |
+//! | `arange.{start,start_step}(Scalar start, Scalar end, Scalar step, …)` | Constant; Fill for symbolic sizes |
+//! | `arange(Scalar end, …)` | the same |
 //! | `full`, `zeros`, `ones`, `empty`, `*_like`, `new_*` | Constant; Slice (stride 0) |
 //! | `scalar_tensor(Scalar s, …)` | Constant |
 //! | `linspace`, `logspace` `(Scalar start, Scalar end, int steps, …)` | Constant |
-//! | `eye(SymInt n)`, `eye.m`, `tril(Tensor self, SymInt diagonal)`, `triu`, `tril_indices`, `triu_indices` | Constant, Select |
+//! | `eye(SymInt n)`, `eye.m`, `tril(Tensor self, SymInt diagonal)`, `triu`, `tril_indices` | Constant, Select |
+//! | `triu_indices` | the same |
 //!
 //! Dtypes: the output's. What depends on no input is a constant; what depends on input sizes is computed from them
 //! when the engine runs. `empty` gives zeros.

@@ -3,8 +3,8 @@
 //! | schema | layers |
 //! |---|---|
 //! | `torchvision::nms(Tensor dets, Tensor scores, float iou_threshold)` | NMS, Slice |
-//! | `torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned)` | Gather, ElementWise, Reduce |
-//! | `torchvision::deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, …)` | Gather, ElementWise, MatrixMultiply |
+//! | `torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, …)` | Gather, ElementWise, Reduce |
+//! | `torchvision::deform_conv2d(Tensor input, Tensor weight, …)` | Gather, ElementWise, MatrixMultiply |
 //!
 //! Dtypes: one float type, coordinates are computed in float32; `nms` gives int64. How many boxes `nms` keeps depends
 //! on data: its size is a symbol, bound to its output. For `roi_align` without a positive `sampling_ratio` see
@@ -35,8 +35,8 @@ fn nms(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let symbols = kept.symbols();
     let [symbol] = symbols.as_slice() else {
         return unsupported(format!(
-            "tracing fixed the number of boxes that nms keeps at {kept}; where torch.export takes the model it is open, and \
-             the warning about tracing names the line that it does not take"
+            "tracing fixed the number of boxes that nms keeps at {kept}; where torch.export takes the model it is \
+             open, and the warning about tracing names the line that it does not take"
         ));
     };
     let count = b.dims(boxes)[0].clone();
@@ -76,7 +76,7 @@ fn pixels(b: &mut Builder, x: TensorId) -> Result<Pixels> {
     Ok(Pixels { table: b.reshape(x, &[rows, c.clone()])?, height: h.clone(), width: w.clone() })
 }
 
-/// Values between pixels: the four neighbours of each point, weighed by distance; what lies outside the image is 0.
+/// Values between pixels: the four neighbours of each point, weighed by distance; what is outside the image is 0.
 /// `base` is the first row of the point's image. All broadcast to one shape `[…]`, the result is `[…, channels]`.
 fn sample(b: &mut Builder, pixels: &Pixels, base: TensorId, [y, x]: [TensorId; 2]) -> Result<TensorId> {
     let width = b.size_scalar(&pixels.width)?;

@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `cdist(Tensor x1, Tensor x2, float p, int? compute_mode)`, `_cdist_forward` | MatrixMultiply, ElementWise, Reduce |
+//! | `cdist(Tensor x1, Tensor x2, float p, int? compute_mode)` | MatrixMultiply, ElementWise, Reduce |
+//! | `_cdist_forward` | the same |
 //! | `pdist(Tensor self, float p)`, `_pdist_forward` | Gather, ElementWise, Reduce |
 //! | `pairwise_distance(Tensor x1, Tensor x2, float p, float eps, bool keepdim)` | ElementWise, Reduce |
 //! | `cosine_similarity(Tensor x1, Tensor x2, int dim, float eps)` | ElementWise, Reduce |

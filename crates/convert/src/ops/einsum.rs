@@ -8,7 +8,7 @@
 //! Dtypes: one float type for all operands; integers become products and sums of elements. Every size may be
 //! symbolic, but not along a diagonal (a label that occurs twice in one operand). TensorRT takes two operands
 //! without ellipsis or diagonals: ellipses are spelled out, diagonals are sliced, and more operands are contracted
-//! from left to right (`path` only says in which order PyTorch would).
+//! from left to right (`path` is only the order in which PyTorch would).
 
 use super::{Operator, Outputs, linear, operator};
 use crate::builder::unsupported;

@@ -157,7 +157,7 @@ fn mul(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.elementwise(op, x, y)?.into())
 }
 
-/// Divides, and rounds as the overload says: not at all, toward zero or down.
+/// Divides, and rounds as the overload does: not at all, toward zero or down.
 fn div(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, y) = operands(b, call)?;
     let mode = if call.is_none("rounding_mode") { "none" } else { call.string("rounding_mode")? };
@@ -255,7 +255,7 @@ fn product(b: &mut Builder, x: TensorId, times: u32) -> Result<TensorId> {
     }
 }
 
-/// Integers to integer powers below 64, exactly: the exponent's bits say which squares are factors.
+/// Integers to integer powers below 64, exactly: the exponent's bits select the squares that are factors.
 fn integer_power(b: &mut Builder, base: TensorId, exponent: TensorId) -> Result<TensorId> {
     let one = b.scalar(b.dtype(base), 1.0, 0)?;
     let (mut square, mut left, mut result) = (base, exponent, one);

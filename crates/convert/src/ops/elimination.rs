@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `inverse(Tensor self)`, `linalg_inv(Tensor A)`, `linalg_inv_ex` | TopK, Select, Reduce, ElementWise, Gather |
 //! | `linalg_solve(Tensor A, Tensor B, *, bool left)`, `linalg_solve_ex`, `_linalg_solve_ex` | the same |
-//! | `det(Tensor self)`, `linalg_det(Tensor A)`, `slogdet`, `linalg_slogdet`, `_linalg_det`, `_linalg_slogdet` | the same |
+//! | `det(Tensor self)`, `linalg_det(Tensor A)`, `slogdet`, `linalg_slogdet`, `_linalg_det` | the same |
+//! | `_linalg_slogdet` | the same |
 //! | `linalg_lu(Tensor A, *, bool pivot)`, `linalg_lu_factor`, `linalg_lu_factor_ex` | the same |
 //!
 //! The pivot of each column is the largest element that is left, found when the engine runs, so that zeros on the
@@ -12,7 +13,7 @@
 //! row, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front may be symbolic.
 //!
 //! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is singular, an engine gives
-//! infinities or NaN; `info` tells as in PyTorch. Of several largest elements the first is taken, which may give LU
+//! infinities or NaN; `info` is set as in PyTorch. Of several largest elements the first is taken, which may give LU
 //! factors in another order than PyTorch's, of the same product.
 
 use super::{Operator, Outputs, operator};
@@ -333,7 +334,7 @@ fn lu(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(vec![b.number(moved, dtype)?, lower, upper].into())
 }
 
-/// The order of pivots as LAPACK tells it: with which row, counted from 1, each row changes places in turn.
+/// The order of pivots as LAPACK returns it: with which row, counted from 1, each row changes places in turn.
 fn swaps(b: &mut Builder, order: TensorId, n: i64) -> Result<TensorId> {
     let rank = b.rank(order);
     let down = rank - 2;

@@ -2,10 +2,11 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `fft_rfft(Tensor self, SymInt? n, int dim, str? norm)`, `fft_irfft`, `fft_fft`, `fft_ifft` | MatrixMultiply, Shuffle |
+//! | `fft_rfft(Tensor self, SymInt? n, int dim, str? norm)`, `fft_irfft`, `fft_fft` | MatrixMultiply, Shuffle |
+//! | `fft_ifft` | the same |
 //! | `fft_{r,ir,,i}fft{2,n}(Tensor self, SymInt[]? s, int[]? dim, str? norm)` | the same, an axis at a time |
 //! | `_fft_r2c`, `_fft_c2r`, `_fft_c2c` `(Tensor self, int[] dim, int normalization, …)` | the same |
-//! | `stft(Tensor self, int n_fft, int? hop_length, int? win_length, Tensor? window, …)` | Gather, ElementWise, MatrixMultiply |
+//! | `stft(Tensor self, int n_fft, int? hop_length, int? win_length, …)` | Gather, ElementWise, MatrixMultiply |
 //! | `fft_fftshift(Tensor self, int[]? dim)`, `fft_ifftshift` | Slice (wrapping) |
 //!
 //! Dtypes: float32, and complex64 as `complex` has it: an axis of size 2 at the end. The transformed sizes must be

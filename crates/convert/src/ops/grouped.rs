@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `_grouped_mm(Tensor self, Tensor mat2, Tensor? offs, Tensor? bias, ScalarType? out_dtype)` | ElementWise, MatrixMultiply |
+//! | `_grouped_mm(Tensor self, Tensor mat2, Tensor? offs, Tensor? bias, …)` | ElementWise, MatrixMultiply |
 //! | `transformers::grouped_mm_fallback(Tensor input, Tensor weight, Tensor offs)` | the same |
 //!
 //! `offs` holds the end of each group along the axis that the groups share. Which group a row belongs to depends on

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `pixel_shuffle(Tensor self, int upscale_factor)`, `pixel_unshuffle(Tensor self, int downscale_factor)` | Shuffle |
 //! | `channel_shuffle(Tensor self, SymInt groups)`, `native_channel_shuffle` | Shuffle |
-//! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners)`, `grid_sampler_2d` | GridSample |
+//! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, …)` | GridSample |
+//! | `grid_sampler_2d` | the same |
 //! | `affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners)` | Slice, ElementWise |
-//! | `im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride)` | Slice, Gather, Shuffle |
+//! | `im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, …)` | Slice, Gather, Shuffle |
 //! | `col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, …)` | Shuffle, MatrixMultiply |
 //!
 //! Dtypes: what goes in comes out; sampling and `col2im` need floats. Sizes may be symbolic, but not those of
@@ -246,7 +247,7 @@ fn col2im(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.reshape(y, dims)?.into())
 }
 
-/// Row r has a one for every (place, window) that lies on element r.
+/// Row r has a one for every (place, window) that covers element r.
 fn placing_matrix(windows: &Windows, axis: usize, output: i64, count: i64, dtype: DType) -> Weights {
     let (size, dilation, stride) = (windows.size[axis], windows.dilation[axis], windows.stride[axis]);
     let padding = windows.padding[axis];

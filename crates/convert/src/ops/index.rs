@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `slice.Tensor(Tensor self, int dim, SymInt? start, SymInt? end, SymInt step)`, `narrow` | Slice |
 //! | `select.int(Tensor self, int dim, SymInt index)` | Gather |
-//! | `index.Tensor(Tensor self, Tensor?[] indices)` | Gather; several indices become one by ElementWise; masks by NonZero |
+//! | `index.Tensor(Tensor self, Tensor?[] indices)` | Gather; ElementWise for several indices; NonZero for masks |
 //! | `gather(Tensor self, int dim, Tensor index)`, `take_along_dim` | Gather (Element) |
 //! | `index_select(Tensor self, int dim, Tensor index)`, `take(Tensor self, Tensor index)` | Gather |
 //! | `embedding(Tensor weight, Tensor indices, …)` | Gather |

@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `bitwise_left_shift(self, other)`, `__lshift__` | ElementWise(Prod); Gather where a tensor says how far |
+//! | `bitwise_left_shift(self, other)`, `__lshift__` | ElementWise(Prod); Gather where a tensor has the distance |
 //! | `bitwise_right_shift(self, other)`, `__rshift__` | ElementWise(FloorDiv); Gather |
 //! | `gcd(Tensor self, Tensor other)`, `lcm` | ElementWise, Unary |
 //!
@@ -49,7 +49,7 @@ fn by_places(b: &mut Builder, call: &Call<'_>, dtype: DType, number: impl Fn(i64
     b.gather(table, index, 0)
 }
 
-/// Times a power of two; the last, which only a negative number can say, leaves the lowest bit.
+/// Times a power of two; the last, which only a negative number reaches, leaves the lowest bit.
 fn left_shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;
     let x = operand(b, call, "self", dtype)?;
@@ -62,7 +62,7 @@ fn left_shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.prod(x, factor)?.into())
 }
 
-/// Divided by a power of two and rounded down. The largest power leaves one bit beside the sign: what goes further is
+/// Divided by a power of two and rounded down. The largest power leaves one bit besides the sign: what goes further is
 /// halved once more.
 fn right_shift(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dtype = call.output_dtype(0)?;

@@ -2,9 +2,11 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `cat`, `concat`, `concatenate` `(Tensor[] tensors, int dim)`, `hstack`, `vstack`, `dstack`, `column_stack` | Concatenation |
+//! | `cat`, `concat`, `concatenate` `(Tensor[] tensors, int dim)`, `hstack`, `vstack`, `dstack` | Concatenation |
+//! | `column_stack` | the same |
 //! | `stack(Tensor[] tensors, int dim)` | Shuffle, Concatenation |
-//! | `split.Tensor(Tensor self, SymInt split_size, int dim)`, `split_with_sizes`, `chunk`, `tensor_split`, `{h,v,d}split` | Slice |
+//! | `split.Tensor(Tensor self, SymInt split_size, int dim)`, `split_with_sizes`, `chunk`, `tensor_split` | Slice |
+//! | `{h,v,d}split` | the same |
 //! | `unbind.int(Tensor self, int dim)` | Gather |
 //!
 //! Dtypes: joined tensors are cast to PyTorch's promoted type. Sizes may be symbolic: where each part begins
@@ -47,7 +49,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.unbind_copy.int", unbind, "Gather", 0.0),
 ];
 
-/// The tensors in the output's type. PyTorch lets a 1-D tensor without elements stand beside any other.
+/// The tensors in the output's type. PyTorch lets a 1-D tensor without elements stand next to any other.
 fn parts(b: &mut Builder, call: &Call<'_>) -> Result<Vec<TensorId>> {
     let rank = call.output_dims(0)?.len();
     let dtype = call.output_dtype(0)?;
@@ -114,7 +116,7 @@ fn column_stack(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     stacked(b, call, 1, &|rank| (rank..2).collect())
 }
 
-/// Parts one after another, of the sizes that PyTorch says.
+/// Parts one after another, of the sizes that PyTorch has.
 fn split_along(b: &mut Builder, call: &Call<'_>, axis: usize) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let mut start = Dim::Static(0);

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `linear(Tensor input, Tensor weight, Tensor? bias)` | MatrixMultiply, ElementWise(Sum) |
 //! | `matmul(Tensor self, Tensor other)`, `mm`, `bmm`, `mv`, `dot`, `vdot`, `inner` | MatrixMultiply |
-//! | `addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta, Scalar alpha)`, `addmv`, `baddbmm`, `addbmm` | MatrixMultiply, ElementWise |
+//! | `addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta, Scalar alpha)` | MatrixMultiply, ElementWise |
+//! | `addmv`, `baddbmm`, `addbmm` | the same |
 //! | `addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta, Scalar alpha)`, `outer`, `ger` | ElementWise |
 //! | `linalg_cross(Tensor self, Tensor other, *, int dim)`, `cross` | Gather, ElementWise |
 //! | `bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias)` | MatrixMultiply |
-//! | `linalg_multi_dot(Tensor[] tensors)`, `chain_matmul(Tensor[] matrices)`, `kron(Tensor self, Tensor other)` | MatrixMultiply; ElementWise |
+//! | `linalg_multi_dot(Tensor[] tensors)`, `chain_matmul(Tensor[] matrices)` | MatrixMultiply; ElementWise |
+//! | `kron(Tensor self, Tensor other)` | the same |
 //!
 //! Dtypes: one float type for all operands. TensorRT multiplies no integer matrices, so those become products and
 //! sums of elements, which stay exact. Every size may be symbolic. Weights stay as they are stored: a transposed

@@ -2,11 +2,15 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled)` and its `_native_batch_norm_legit…`, `native_`, `cudnn_` forms | Scale; without running statistics Reduce, ElementWise |
-//! | `layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, bool cudnn_enable)`, `native_layer_norm` | Normalization |
-//! | `group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, bool cudnn_enabled)`, `native_group_norm` | Normalization |
-//! | `instance_norm(Tensor input, …, bool use_input_stats, float momentum, float eps, bool cudnn_enabled)` | Normalization, Scale |
-//! | `rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, float? eps)`, `_fused_rms_norm` | ElementWise, Reduce, Unary |
+//! | `batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, …)` | Scale; Reduce, ElementWise |
+//! | `_native_batch_norm_legit…`, `native_batch_norm`, `cudnn_batch_norm` | the same |
+//! | `layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, …)` | Normalization |
+//! | `native_layer_norm` | the same |
+//! | `group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps, …)` | Normalization |
+//! | `native_group_norm` | the same |
+//! | `instance_norm(Tensor input, …, bool use_input_stats, float momentum, float eps, …)` | Normalization, Scale |
+//! | `rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, float? eps)` | ElementWise, Reduce, Unary |
+//! | `_fused_rms_norm` | the same |
 //!
 //! Dtypes: float in, the same out; statistics and weights may have another float type and are cast. Channels must be
 //! static, every other size may be symbolic. Scale and shift of a batch norm with constant statistics are computed

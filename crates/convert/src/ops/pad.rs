@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `pad(Tensor self, SymInt[] pad, str mode, float? value)`, `_pad_enum` | Slice |
 //! | `constant_pad_nd(Tensor self, SymInt[] pad, Scalar value)` | Slice(Fill) |
-//! | `reflection_pad{1,2,3}d(Tensor self, SymInt[] padding)`, `replication_pad{1,2,3}d` | Slice(Reflect), Slice(Clamp) |
+//! | `reflection_pad{1,2,3}d(Tensor self, SymInt[] padding)` | Slice(Reflect), Slice(Clamp) |
+//! | `replication_pad{1,2,3}d` | the same |
 //! | `_pad_circular(Tensor self, SymInt[] pad)` | Slice(Wrap) |
 //!
 //! Dtypes: any. Sizes and amounts may be symbolic. One slice that reads outside its input does it all; negative

@@ -2,10 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `max_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, int[] dilation, bool ceil_mode)` | Pooling(Max); dilated or integer: Slice, ElementWise(Max) |
-//! | `max_pool{1,2,3}d_with_indices(…) -> (Tensor, Tensor)` | the same; where the indices are used Slice, ElementWise(Greater), Select |
+//! | `max_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, …)` | Pooling; Slice, ElementWise |
+//! | `max_pool{1,2,3}d_with_indices(…) -> (Tensor, Tensor)` | the same; Slice, ElementWise, Select for indices |
 //! | `max_unpool{2,3}d(Tensor self, Tensor indices, SymInt[] output_size, …)` | Scatter |
-//! | `avg_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, bool ceil_mode, bool count_include_pad, int? divisor_override)` | Pooling(Average) |
+//! | `avg_pool{1,2,3}d(Tensor self, int[] kernel_size, int[] stride, int[] padding, …)` | Pooling(Average) |
 //!
 //! Dtypes: float in, the same out; maxima also of integers. TensorRT pools two or three axes, so a 1-D pooling gets
 //! an axis of size 1, and an input without a batch axis gets one. Every size may be symbolic.

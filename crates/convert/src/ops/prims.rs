@@ -6,7 +6,8 @@
 //! | `sum(Tensor inp, int[]? dims)`, `prod`, `amax`, `amin`, `var(…, float? correction)` | Reduce |
 //! | `broadcast_in_dim(Tensor a, SymInt[] shape, int[] broadcast_dimensions)` | Shuffle, Slice |
 //! | `convert_element_type(Tensor a, ScalarType dtype)`, `where(Tensor pred, Tensor a, Tensor b)` | Cast; Select |
-//! | `transpose(Tensor a, int[] permutation)`, `rev`, `cat`, `reshape`, `squeeze`, `collapse`, `split_dim`, `view_of` | Shuffle |
+//! | `transpose(Tensor a, int[] permutation)`, `rev`, `cat`, `reshape`, `squeeze`, `collapse`, `split_dim` | Shuffle |
+//! | `view_of` | the same |
 //! | `iota(SymInt length, *, SymInt start, SymInt step)`, `full`, `full_like`, `scalar_tensor` | Fill |
 //!
 //! Dtypes: those of the ATen operator. A primitive promotes no types; its division of integers truncates.

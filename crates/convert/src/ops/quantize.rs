@@ -2,10 +2,10 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max)` | Quantize, Dequantize |
-//! | `fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, …)` | Quantize, Dequantize |
-//! | `fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, …)` | Quantize, Dequantize |
-//! | `_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, Tensor fake_quant_on, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, …)` | Quantize, Dequantize |
+//! | `fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, …)` | Quantize, Dequantize |
+//! | `_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, …)` | Quantize, Dequantize |
 //!
 //! Dtypes: float. Sizes may be symbolic. With constant scales, a zero point of 0 and the range of int8 (-128 or -127 to
 //! 127) it is TensorRT's Quantize and Dequantize, by which convolutions and products between them run in int8.
@@ -54,7 +54,7 @@ fn per_channel(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     along(b, call, x, "axis")
 }
 
-/// With a scale for each index of the axis that an argument tells.
+/// With a scale for each index of the axis that an argument names.
 fn along(b: &mut Builder, call: &Call<'_>, x: TensorId, axis: &str) -> Result<Outputs> {
     let axis = call.axis(axis, b.rank(x))?;
     let channels = &b.dims(x)[axis..=axis];
@@ -72,7 +72,8 @@ fn observed(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     };
     if is_on(b, "observer_on")? {
         return unsupported(
-            "it still observes the ranges of its input: call model.apply(torch.ao.quantization.disable_observer) before",
+            "it still observes the ranges of its input: call model.apply(torch.ao.quantization.disable_observer) \
+             before",
         );
     }
     let made = if !is_on(b, "fake_quant_on")? {
@@ -106,7 +107,8 @@ fn quantized(b: &mut Builder, call: &Call<'_>, x: TensorId, steps: &Steps) -> Re
     if is_zero && b.weights(steps.scale).is_some() && matches!((least, most), (-128 | -127, 127)) {
         return in_int8(b, x, steps, least);
     }
-    let (scale, zero) = (beside(b, steps.scale, x, steps.axis)?, beside(b, steps.zero, x, steps.axis)?);
+    let (scale, zero) =
+        (broadcast_along(b, steps.scale, x, steps.axis)?, broadcast_along(b, steps.zero, x, steps.axis)?);
     let scaled = b.div(x, scale)?;
     let moved = if is_zero { scaled } else { b.sum(scaled, zero)? };
     let whole = b.unary(U::Round, moved)?;
@@ -121,7 +123,7 @@ fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Ou
     let dtype = b.dtype(x);
     let x = if least == -127 {
         // The layer would go down to -128.
-        let scale = beside(b, steps.scale, x, steps.axis)?;
+        let scale = broadcast_along(b, steps.scale, x, steps.axis)?;
         let end = b.with_scalar(E::Prod, scale, -127.0)?;
         b.elementwise(E::Max, x, end)?
     } else {
@@ -132,7 +134,7 @@ fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Ou
 }
 
 /// Scales or zero points, to be broadcast along x.
-fn beside(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
+fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
     match axis {
         Some(axis) => b.along(values, axis, b.rank(x)),
         None => b.lift(values, b.rank(x)),

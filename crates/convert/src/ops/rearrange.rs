@@ -3,7 +3,8 @@
 //! | schema | layers |
 //! |---|---|
 //! | `roll(Tensor self, SymInt[] shifts, int[] dims)` | Slice (wrapping) |
-//! | `flip(Tensor self, int[] dims)`, `fliplr`, `flipud`, `rot90(Tensor self, int k, int[] dims)` | Slice (stride -1), Shuffle |
+//! | `flip(Tensor self, int[] dims)`, `fliplr`, `flipud` | Slice (stride -1), Shuffle |
+//! | `rot90(Tensor self, int k, int[] dims)` | the same |
 //! | `diagonal(Tensor self, int offset, int dim1, int dim2)`, `diag` | Shuffle, Slice |
 //! | `diag_embed(Tensor self, int offset, int dim1, int dim2)`, `diagonal_scatter` | Select, Slice |
 //! | `unfold(Tensor self, int dimension, int size, int step)` | Gather, Shuffle |
@@ -286,7 +287,7 @@ fn unfold(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.move_axis(windows, axis + 1, rank)?.into())
 }
 
-/// Reads memory. The tensor lies in order there, from the beginning: what captures a program says other reads as
+/// Reads memory. The tensor is stored in order there, from the beginning: capture writes other reads as
 /// `take`.
 fn as_strided(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
@@ -306,7 +307,7 @@ fn as_strided(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.gather(flat, positions, 0)?.into())
 }
 
-/// Each matrix beside zeros, one below the other.
+/// Each matrix next to zeros, one below the other.
 fn block_diag(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (dtype, width) = (call.output_dtype(0)?, call.output_dims(0)?[1].clone());
     let fill = b.constant(Weights::scalar(dtype, 0.0))?;

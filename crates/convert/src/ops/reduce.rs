@@ -2,11 +2,13 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `sum`, `sum.dim_IntList`, `mean`, `mean.dim`, `prod`, `prod.dim_int`, `nansum` `(Tensor self, …, *, ScalarType? dtype)` | Reduce |
+//! | `sum(Tensor self, …)`, `sum.dim_IntList`, `mean`, `mean.dim`, `prod`, `prod.dim_int` | Reduce |
+//! | `nansum` | the same |
 //! | `amax(Tensor self, int[] dim, bool keepdim)`, `amin`, `aminmax`, `max`, `min` | Reduce |
 //! | `max.dim(Tensor self, int dim, bool keepdim)`, `min.dim`, `argmax`, `argmin` | TopK (k = 1) |
 //! | `any`, `all` `(Tensor self, …)`, `count_nonzero` | Cast, Reduce |
-//! | `var.correction(Tensor self, int[]? dim, *, Scalar? correction, bool keepdim)`, `std`, `var_mean`, `std_mean` | Reduce, ElementWise |
+//! | `var.correction(Tensor self, int[]? dim, *, Scalar? correction, bool keepdim)`, `std` | Reduce, ElementWise |
+//! | `var_mean`, `std_mean` | the same |
 //! | `logsumexp(Tensor self, int[] dim, bool keepdim)` | Reduce, Unary |
 //! | `trace(Tensor self)` | Select, Reduce |
 //!

@@ -3,8 +3,8 @@
 //! | schema | layers |
 //! |---|---|
 //! | `torchvision::roi_align` with `sampling_ratio <= 0` | ElementWise, MatrixMultiply |
-//! | `torchvision::ps_roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio)` | the same |
-//! | `torchvision::ps_roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width)` | the same |
+//! | `torchvision::ps_roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, …)` | the same |
+//! | `torchvision::ps_roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, …)` | the same |
 //!
 //! How many elements or samples a bin has depends on data. The mean over a bin is a product with the weights of the
 //! rows, and one with the weights of the columns: `[regions, bins, size]` for each axis, of any number of samples. The

@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `upsample_nearest{1,2,3}d(Tensor self, SymInt[] output_size, float? scales…)`, `_upsample_nearest_exact{1,2,3}d` | Resize(Nearest), or Gather for ratios that are no whole number |
+//! | `upsample_nearest{1,2,3}d(Tensor self, SymInt[] output_size, float? scales…)` | Resize(Nearest), or Gather |
+//! | `_upsample_nearest_exact{1,2,3}d` | the same |
 //! | `upsample_{linear1d,bilinear2d,trilinear3d}(…, bool align_corners, float? scales…)` | Resize(Linear) |
 //! | `upsample_bicubic2d(…, bool align_corners, float? scales…)` | Resize(Cubic) |
 //! | each also as `.vec(Tensor input, SymInt[]? output_size, …, float[]? scale_factors)` | the same |
@@ -47,7 +48,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("aten.upsample_bicubic2d.vec", cubic, "Resize", 1e-5),
 ];
 
-/// What the overloads say in different words.
+/// The arguments that the overloads share.
 pub(super) struct Target {
     pub x: TensorId,
     /// The output's sizes, all axes.
@@ -78,7 +79,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Target> {
     Ok(Target { x, sizes, factors: factors.into_iter().map(|f| f.filter(|f| *f > 0.0)).collect(), align_corners })
 }
 
-/// Whether the ratio of the sizes is the scale factor, so that it need not be said.
+/// Whether the ratio of the sizes is the scale factor, so that it need not be stated.
 fn is_ratio(factor: Option<f64>, input: &Dim, output: &Dim) -> bool {
     match (factor, input.as_static(), output.as_static()) {
         (None, _, _) => true,

@@ -2,10 +2,12 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)` | Recurrent; MatrixMultiply, ElementWise, Activation, Slice, Concatenation |
-//! | `gru.input(Tensor input, Tensor hx, Tensor[] params, …) -> (Tensor, Tensor)`, `rnn_tanh.input`, `rnn_relu.input` | the same |
-//! | `lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh)`, `gru_cell`, `rnn_tanh_cell`, `rnn_relu_cell` | the same, one step |
-//! | `torch2trt::{lstm,gru,rnn_tanh,rnn_relu}(Tensor input, Tensor lengths, …)`: packed sequences as capture writes them, padded with their lengths | Recurrent |
+//! | `lstm.input(Tensor input, Tensor[] hx, …)` | Recurrent; MatrixMultiply, ElementWise, Activation, Slice |
+//! | `gru.input(Tensor input, Tensor hx, Tensor[] params, …) -> (Tensor, Tensor)`, `rnn_tanh.input` | the same |
+//! | `rnn_relu.input` | the same |
+//! | `lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih, …)` | the same, one step |
+//! | `gru_cell`, `rnn_tanh_cell`, `rnn_relu_cell` | the same |
+//! | `torch2trt::{lstm,gru,rnn_tanh,rnn_relu}(Tensor input, Tensor lengths, …)`: padded packed sequences | Recurrent |
 //! | `{lstm,gru,rnn_tanh,rnn_relu}.data(…)`: packed sequences | refused |
 //!
 //! Dtypes: one float type. The number of steps and the batch may be symbolic. Up to [`UNROLLED`] static steps are

@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `torchvision::roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width)` | Slice, ElementWise, Gather |
+//! | `torchvision::roi_pool(Tensor input, Tensor rois, float spatial_scale, …)` | Slice, ElementWise, Gather |
 //!
 //! Where a bin begins and ends depends on data. The image is kept in every size of window that is a power of two, each
 //! element holding the largest of the window that begins there; four such windows, one in each corner, cover a bin.

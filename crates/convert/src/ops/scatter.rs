@@ -2,10 +2,11 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `slice_scatter(Tensor self, Tensor src, int dim, SymInt? start, SymInt? end, SymInt step)` | Slice, Concatenation; Scatter |
-//! | `select_scatter(Tensor self, Tensor src, int dim, SymInt index)`, `diagonal_scatter` | Slice, Concatenation; Select |
+//! | `slice_scatter(Tensor self, Tensor src, int dim, SymInt? start, SymInt? end, …)` | Slice, Concatenation; Scatter |
+//! | `select_scatter(Tensor self, Tensor src, int dim, SymInt index)` | Slice, Concatenation; Select |
+//! | `diagonal_scatter` | the same |
 //! | `scatter.{src,value}(Tensor self, int dim, Tensor index, src or value)` | Scatter (Element) |
-//! | `index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False)` | Scatter (Nd); Select for a mask, and one value or what it chose elsewhere |
+//! | `index_put(Tensor self, Tensor?[] indices, Tensor values, …)` | Scatter (Nd); Select for masks |
 //! | `index_copy(Tensor self, int dim, Tensor index, Tensor source)`, `index_fill` | Scatter (Nd) |
 //!
 //! Dtypes: what is written takes the type of what it is written to. Sizes may be symbolic; for the steps of

@@ -5,8 +5,10 @@
 //! | `view`, `reshape`, `_reshape_copy`, `_unsafe_view`, `view_copy` `(Tensor self, SymInt[] size)` | Shuffle |
 //! | `flatten.using_ints`, `unflatten.int`, `ravel`, `view_as`, `reshape_as`, `atleast_{1,2,3}d` | Shuffle |
 //! | `squeeze`, `squeeze.{dim,dims}`, `unsqueeze` | Shuffle |
-//! | `permute(Tensor self, int[] dims)`, `transpose.int`, `t`, `numpy_T`, `mT`, `mH`, `adjoint`, `swapaxes`, `movedim` | Shuffle |
-//! | `expand(Tensor self, SymInt[] size)`, `expand_as`, `broadcast_to`, `broadcast_tensors`, `meshgrid` | Slice (stride 0) |
+//! | `permute(Tensor self, int[] dims)`, `transpose.int`, `t`, `numpy_T`, `mT`, `mH`, `adjoint`, `swapaxes` | Shuffle |
+//! | `movedim` | the same |
+//! | `expand(Tensor self, SymInt[] size)`, `expand_as`, `broadcast_to`, `broadcast_tensors` | Slice (stride 0) |
+//! | `meshgrid` | the same |
 //! | `repeat(Tensor self, SymInt[] repeats)`, `tile(Tensor self, SymInt[] dims)` | Slice (wrapping) |
 //! | `repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim)` | Shuffle, Slice |
 //!

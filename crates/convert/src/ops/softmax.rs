@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_softmax(Tensor self, int dim, bool half_to_float)` | SoftMax |
+//! | `softmax.int(Tensor self, int dim, ScalarType? dtype)` | SoftMax |
+//! | `_softmax(Tensor self, int dim, bool half_to_float)` | the same |
 //! | `_safe_softmax(Tensor self, int dim, ScalarType? dtype)` | SoftMax, Select |
 //! | `log_softmax.int(Tensor self, int dim, ScalarType? dtype)`, `_log_softmax` | Reduce, ElementWise, Unary |
 //!
@@ -50,7 +51,7 @@ fn safe_softmax(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.reshape(y, call.output_dims(0)?)?.into())
 }
 
-/// `d - log(sum(exp(d)))` with `d = x - max(x)`: the logarithm of a softmax would lose what lies far below 1.
+/// `d - log(sum(exp(d)))` with `d = x - max(x)`: the logarithm of a softmax would lose what is far below 1.
 fn log_softmax(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, axis) = read(b, call)?;
     let highest = b.reduce(R::Max, x, &[axis], true)?;

@@ -2,15 +2,17 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `linalg_cholesky(Tensor self, *, bool upper)`, `linalg_cholesky_ex` | Slice, Unary, ElementWise, Select, Concatenation |
-//! | `linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left, bool unitriangular)`, `triangular_solve` | Slice, ElementWise, Concatenation |
+//! | `linalg_cholesky(Tensor self, *, bool upper)` | Slice, Unary, ElementWise, Select, Concatenation |
+//! | `linalg_cholesky_ex` | the same |
+//! | `linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, …)` | Slice, ElementWise, Concatenation |
+//! | `triangular_solve` | the same |
 //! | `cholesky_solve(Tensor self, Tensor input2, bool upper)`, `cholesky_inverse(Tensor self, bool upper)` | the same |
 //!
 //! Each row takes a few layers, whatever the batch. Matrices have up to 32 rows, a number that is known; axes in front
 //! may be symbolic. As in PyTorch, the other triangle is not read.
 //!
 //! Dtypes: float32, also in half precision. Where PyTorch raises an error because a matrix is not positive definite, an
-//! engine gives NaN; `info` tells as in PyTorch.
+//! engine gives NaN; `info` is set as in PyTorch.
 
 use super::elimination::{at, batched, first_failure, identities, rows, table, transposed};
 use super::{Operator, Outputs, operator};

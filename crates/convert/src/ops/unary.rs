@@ -2,10 +2,12 @@
 //!
 //! | schema `(Tensor self)` | layers |
 //! |---|---|
-//! | `exp`, `log`, `sqrt`, `reciprocal`, `sin`, `cos`, `tan`, `sinh`, `cosh`, `asin`, `acos`, `atan`, `asinh`, `acosh`, `atanh`, `erf`, `ceil`, `floor`, `round` | Unary |
+//! | `exp`, `log`, `sqrt`, `reciprocal`, `sin`, `cos`, `tan`, `sinh`, `cosh`, `asin`, `acos`, `atan`, `asinh` | Unary |
+//! | `acosh`, `atanh`, `erf`, `ceil`, `floor`, `round` | the same |
 //! | `abs`, `neg`, `sign`, `sgn` | Unary (integers too) |
 //! | `isinf`, `isnan`, `isfinite`, `isposinf`, `isneginf`, `signbit` | Unary, ElementWise |
-//! | `rsqrt`, `square`, `exp2`, `log2`, `log10`, `erfc`, `expm1`, `log1p`, `trunc`, `frac`, `round.decimals`, `deg2rad`, `rad2deg`, `sinc`, `logit`, `nan_to_num`, `special_entr`, `angle` | Unary, ElementWise |
+//! | `rsqrt`, `square`, `exp2`, `log2`, `log10`, `erfc`, `expm1`, `log1p`, `trunc`, `frac` | Unary, ElementWise |
+//! | `round.decimals`, `deg2rad`, `rad2deg`, `sinc`, `logit`, `nan_to_num`, `special_entr`, `angle` | the same |
 //!
 //! Dtypes: where PyTorch's result is a float, integers are cast to it first. Rounding leaves integers alone. Sizes
 //! pass through. `expm1` and `log1p` keep their precision near 0.

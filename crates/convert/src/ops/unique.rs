@@ -2,8 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `_unique2(Tensor self, bool sorted, bool return_inverse, bool return_counts)` | TopK, NonZero, Gather, Cumulative, Scatter |
-//! | `unique_consecutive(Tensor self, bool return_inverse, bool return_counts, int? dim)` | NonZero, Gather, Cumulative |
+//! | `_unique2(Tensor self, bool sorted, bool return_inverse, …)` | TopK, NonZero, Gather, Cumulative, Scatter |
+//! | `unique_consecutive(Tensor self, bool return_inverse, bool return_counts, …)` | NonZero, Gather, Cumulative |
 //!
 //! Dtypes: float, int32, int64. The number of different elements is a symbol that data decides. Elements come
 //! sorted, asked for or not, as PyTorch has it. Uniqueness along an axis (`dim`) is refused.

@@ -2,10 +2,12 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `linalg_vector_norm(Tensor self, Scalar ord, int[]? dim, bool keepdim, *, ScalarType? dtype)`, `norm.*` | ElementWise, Unary, Reduce |
-//! | `linalg_norm(Tensor self, Scalar? ord, int[]? dim, bool keepdim, *, ScalarType? dtype)`, `linalg_matrix_norm` | the same; not the orders that need singular values |
+//! | `linalg_vector_norm(Tensor self, Scalar ord, int[]? dim, bool keepdim, …)` | ElementWise, Unary, Reduce |
+//! | `norm.*` | the same |
+//! | `linalg_norm(Tensor self, Scalar? ord, int[]? dim, bool keepdim, …)` | the same; no singular values |
+//! | `linalg_matrix_norm` | the same |
 //! | `renorm(Tensor self, Scalar p, int dim, Scalar maxnorm)` | the same, Select |
-//! | `embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type)` | the same; Scatter where other rows are read |
+//! | `embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type)` | the same; Scatter |
 //! | `_weight_norm(Tensor v, Tensor g, int dim)`, `_weight_norm_interface` | the same |
 //!
 //! Dtypes: float in, the output's type out; sums are taken in float32 at least. Every size may be symbolic.

@@ -2,7 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners)` on five axes, `grid_sampler_3d` | ElementWise, Gather |
+//! | `grid_sampler(Tensor input, Tensor grid, int interpolation_mode, …)` on five axes | ElementWise, Gather |
+//! | `grid_sampler_3d` | the same |
 //!
 //! TensorRT's grid sample layer takes images only. A volume becomes a table with a row of channels for each element;
 //! the eight neighbours of a point are gathered and weighed, or the nearest one. Elements outside of the volume are 0,

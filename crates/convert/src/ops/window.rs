@@ -2,7 +2,7 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `hann_window`, `hamming_window`, `blackman_window`, `bartlett_window`, `kaiser_window` `(int window_length, …)` and their `.periodic` | Constant |
+//! | `{hann,hamming,blackman,bartlett,kaiser}_window(int window_length, …)` and their `.periodic` | Constant |
 //!
 //! Dtypes: the output's float type. The length must be known.
 

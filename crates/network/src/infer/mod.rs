@@ -1,6 +1,6 @@
 //! Shape and type inference: what a layer's outputs are, given its inputs.
 //!
-//! The rules are TensorRT's for a strongly typed network. Messages say what TensorRT would refuse and what the
+//! The rules are TensorRT's for a strongly typed network. Messages state what TensorRT would refuse and what the
 //! layer got; the caller adds which layer and where in the model it comes from.
 
 mod arithmetic;

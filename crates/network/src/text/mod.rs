@@ -1,7 +1,7 @@
 //! The canonical text form of a network: what goldens and bug reports hold.
 //!
 //! One line a symbol, input, layer and output. Tensors are numbered in the order in which they are made, inputs
-//! first, so two networks that differ only in how they were put together print alike. Constants of up to
+//! first, so two networks that differ only in how they were assembled print alike. Constants of up to
 //! [`INLINE_ELEMENTS`] elements are written out, larger ones by digest; every number reads back bit for bit.
 //!
 //! ```text

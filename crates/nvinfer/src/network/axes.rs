@@ -82,7 +82,7 @@ layers! {
         fn set_epsilon(epsilon: f32) = SET_EPSILON;
         /// Sets the number of channel groups.
         fn set_groups(groups: i64) = SET_NB_GROUPS;
-        /// Sets the type to compute in (8.6 and 10; from 11 on the types of the inputs say it).
+        /// Sets the type to compute in (8.6 and 10; from 11 on the types of the inputs decide).
         fn set_compute_precision(dtype: DataType) = SET_COMPUTE_PRECISION;
     }
 }

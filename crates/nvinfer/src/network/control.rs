@@ -215,7 +215,7 @@ impl<'n> Attention<'n> {
         unsafe { attention::set_normalization_operation(self.raw, operation) }
     }
 
-    /// Sets how the future is masked (from 11; before, `addAttention` says it).
+    /// Sets how the future is masked (from 11; before, `addAttention` takes it).
     ///
     /// # Errors
     /// [`Error::NotInThisVersion`], [`Error::Refused`].

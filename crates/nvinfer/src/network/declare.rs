@@ -2,8 +2,8 @@
 //! signature against TensorRT's tables come.
 //!
 //! `adds!` declares methods of [`Network`](super::Network) that add a layer, `layers!` the types of layers with their
-//! setters. What they cannot say (a list, text, `Dims` next to other arguments, a call that replaces an older one) is
-//! written by hand in the same file, over `calls!`.
+//! setters. What they cannot express (a list, text, `Dims` next to other arguments, a call that replaces an older one)
+//! is written by hand in the same file, over `calls!`.
 
 /// Declares methods that add a layer: `fn add_shape(input: Tensor<'_>) -> Layer = ADD_SHAPE;`.
 macro_rules! adds {

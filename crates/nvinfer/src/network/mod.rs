@@ -1,7 +1,7 @@
 //! A network under construction: inputs, layers, outputs (`INetworkDefinition`).
 //!
-//! Everything here says to TensorRT what the caller says, by the call that the loaded version has for it. It invents no
-//! layers: what a version lacks is an error, and rewriting the network is the business of whoever planned it.
+//! Everything here passes what the caller gives to TensorRT, by the call that the loaded version has for it. It invents
+//! no layers: what a version lacks is an error, and rewriting the network is the business of whoever planned it.
 
 mod declare;
 
@@ -46,8 +46,8 @@ use tensor::Typed;
 
 /// A network under construction; `'w` is how long its weights are borrowed.
 ///
-/// Layers are added through a shared borrow and live as long as it. TensorRT does not say that a network may be used by
-/// two threads, so it may be moved between threads but not shared.
+/// Layers are added through a shared borrow and live as long as it. TensorRT does not document that a network may be
+/// used by two threads, so it may be moved between threads but not shared.
 #[derive(Debug)]
 pub struct Network<'w> {
     object: Owned,

@@ -30,7 +30,7 @@ layers! {
         /// Sets whether 0 in the shape copies an input extent (it does) or means an empty dimension.
         fn set_zero_is_placeholder(placeholder: bool) = SET_ZERO_IS_PLACEHOLDER;
     }, dims {
-        /// Sets the shape; 0 copies an input extent (unless told otherwise), -1 is inferred.
+        /// Sets the shape; 0 copies an input extent (unless configured otherwise), -1 is inferred.
         set_reshape_dimensions = SET_RESHAPE_DIMENSIONS;
     }
 

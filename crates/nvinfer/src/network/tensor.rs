@@ -73,7 +73,7 @@ impl<'n> Tensor<'n> {
     /// Sets the range of its values for int8 (`setDynamicRange`, 8.6 and 10).
     ///
     /// # Errors
-    /// [`Error::NotInThisVersion`] from 11 on: quantize and dequantize layers say it.
+    /// [`Error::NotInThisVersion`] from 11 on: quantize and dequantize layers set it.
     pub fn set_dynamic_range(&self, least: f32, greatest: f32) -> Result<()> {
         // SAFETY: the handle borrows the network.
         unsafe { raw::set_dynamic_range(self.raw, least, greatest) }.map_err(|e| e.on(self.name()))

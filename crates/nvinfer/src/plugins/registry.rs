@@ -117,8 +117,8 @@ impl PluginRegistry {
     /// registered.
     ///
     /// # Safety
-    /// `creator` is an `IPluginCreator` or, from 10 on, an `IPluginCreatorInterface`, for this version of TensorRT, that
-    /// lives as long as the process.
+    /// `creator` is an `IPluginCreator` or, from 10 on, an `IPluginCreatorInterface`, for this version of TensorRT,
+    /// that lives as long as the process.
     pub(super) unsafe fn register(&self, creator: NonNull<c_void>) -> Result<()> {
         // SAFETY: the caller's promise.
         let Ok(own) = (unsafe { PluginCreator::new(creator, self.host.clone()) }) else { return Ok(()) };

@@ -36,7 +36,7 @@ impl<'a> Call<'a> {
     /// Looks up the function behind `method`.
     ///
     /// # Safety
-    /// `object` is of the class of `method`, and its implementation pointer lies at byte `offset`; without an offset,
+    /// `object` is of the class of `method`, and its implementation pointer is at byte `offset`; without an offset,
     /// the object is the implementation.
     pub unsafe fn new(object: Ref<'a>, method: &'static Method, offset: Option<usize>) -> Result<Self> {
         let slot = object.host().slot(method)?;
@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
 
 /// A pointer to an object that TensorRT made, or `None` when it made none.
 ///
-/// Not only null is none: when the runtime's constructor fails, for want of a driver say, `createInferRuntime` of
+/// Not only null is none: when the runtime's constructor fails, such as for want of a driver, `createInferRuntime` of
 /// TensorRT 10, 11 and RTX still adds the offset of the base class to null (0x228 in 10.16) and returns that. Nothing
 /// is ever mapped in the first page.
 pub fn made(pointer: *mut c_void) -> Option<NonNull<c_void>> {

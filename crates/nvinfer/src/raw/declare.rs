@@ -73,8 +73,8 @@ macro_rules! calls {
             use $crate::sys::layout::{Dims32, Dims64};
             type This = *mut std::ffi::c_void;
             type Back = <$answer as Answer>::C;
-            type Value32 =
-                unsafe extern "C" fn(This, $($before_type,)* $($crate::raw::each!($dims => Dims32),)+ $($after_type),*) -> Back;
+            type Value32 = unsafe extern "C" fn(
+                This, $($before_type,)* $($crate::raw::each!($dims => Dims32),)+ $($after_type),*) -> Back;
             type Reference32 = unsafe extern "C" fn(
                 This, $($before_type,)* $($crate::raw::each!($dims => *const Dims32),)+ $($after_type),*) -> Back;
             type Reference64 = unsafe extern "C" fn(

@@ -54,7 +54,7 @@ impl Owned {
     }
 
     /// Shares the object, so that what it makes can keep it alive.
-    #[allow(clippy::arc_with_non_send_sync, reason = "each type that holds it says what threads may do")]
+    #[allow(clippy::arc_with_non_send_sync, reason = "each type that holds it documents what threads may do")]
     pub fn shared(self) -> Arc<Self> {
         Arc::new(self)
     }

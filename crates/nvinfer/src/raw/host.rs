@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Said};
+use crate::error::{Diagnostics, Error};
 use crate::logger::Logger;
 use crate::recorder::Recorder;
 use crate::sys::{Method, Slot};
@@ -29,7 +29,7 @@ pub struct Host {
     pub recorder: Recorder,
 }
 
-/// A point in time, to tell what was said after it.
+/// A point in time, for the messages after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     logged: u64,
@@ -47,7 +47,7 @@ impl Host {
         self.entry.version
     }
 
-    /// The slot of `method`, or the error that says which versions have it.
+    /// The slot of `method`, or the error with the versions that have it.
     pub fn slot(&self, method: &Method) -> Result<Slot, Error> {
         method.slot(self.version()).ok_or_else(|| Error::NotInThisVersion {
             call: method.full_name(),
@@ -71,26 +71,26 @@ impl Host {
         self.recorder.count() > mark.recorded
     }
 
-    /// What TensorRT said since `mark`: recorded errors, then what it logged, errors before warnings. With a recorder
+    /// TensorRT's messages since `mark`: recorded errors, then what it logged, errors before warnings. With a recorder
     /// set, TensorRT logs no errors, so the two complement each other.
-    pub fn said_since(&self, mark: Mark) -> Said {
-        let mut said = Said::default();
+    pub fn diagnostics_since(&self, mark: Mark) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
         for message in self.recorder.since(mark.recorded) {
-            said.add(message);
+            diagnostics.add(message);
         }
         let mut logged = self.entry.logger.since(mark.logged);
         logged.sort_by_key(|m| m.severity);
         for message in logged {
             if message.severity <= Severity::Warning {
-                said.add(message);
+                diagnostics.add(message);
             }
         }
-        said.drop_aftermath();
-        said
+        diagnostics.drop_aftermath();
+        diagnostics
     }
 
-    /// The refusal of `method`, with what was said since `mark`.
+    /// The refusal of `method`, with the messages since `mark`.
     pub fn refused(&self, method: &Method, mark: Mark) -> Error {
-        Error::Refused { call: method.full_name(), object: None, said: self.said_since(mark) }
+        Error::Refused { call: method.full_name(), object: None, diagnostics: self.diagnostics_since(mark) }
     }
 }

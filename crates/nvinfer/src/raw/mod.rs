@@ -1,7 +1,7 @@
 //! One unsafe function per TensorRT call: a slot, a signature, and an answer turned into a `Result`.
 //!
 //! The middle layer. [`call`] makes a call through a table slot and reads its answer: null or false becomes
-//! [`Error::Refused`](crate::Error::Refused) with what TensorRT said meanwhile, a slot that the loaded version lacks
+//! [`Error::Refused`](crate::Error::Refused) with TensorRT's messages of the call, a slot that the loaded version lacks
 //! becomes [`Error::NotInThisVersion`](crate::Error::NotInThisVersion). The other modules declare the calls, class by
 //! class. Lifetimes and ownership are the safe layer's business.
 

@@ -389,12 +389,18 @@ numbers! { pooling_type = "PoolingType";
 }
 
 numbers! { preview_feature = "PreviewFeature";
-    FASTER_DYNAMIC_SHAPES_0805                     "kFASTER_DYNAMIC_SHAPES_0805"                    [s(0), __, __, __, __];
-    PROFILE_SHARING_0806                           "kPROFILE_SHARING_0806"                          [s(2), s(0), __, s(0), __];
-    ALIASED_PLUGIN_IO_10_03                        "kALIASED_PLUGIN_IO_10_03"                       [__, n(1, 10_03_00), s(0), s(1), s(0)];
-    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805  "kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805" [s(1), __, __, __, __];
-    RUNTIME_ACTIVATION_RESIZE_10_10                "kRUNTIME_ACTIVATION_RESIZE_10_10"               [__, n(2, 10_10_00), s(1), s(2), s(1)];
-    MULTIDEVICE_RUNTIME_10_16                      "kMULTIDEVICE_RUNTIME_10_16"                     [__, n(3, 10_16_00), __, n(3, 1_04_00), __];
+    FASTER_DYNAMIC_SHAPES_0805                     "kFASTER_DYNAMIC_SHAPES_0805"
+        [s(0), __, __, __, __];
+    PROFILE_SHARING_0806                           "kPROFILE_SHARING_0806"
+        [s(2), s(0), __, s(0), __];
+    ALIASED_PLUGIN_IO_10_03                        "kALIASED_PLUGIN_IO_10_03"
+        [__, n(1, 10_03_00), s(0), s(1), s(0)];
+    DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805  "kDISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805"
+        [s(1), __, __, __, __];
+    RUNTIME_ACTIVATION_RESIZE_10_10                "kRUNTIME_ACTIVATION_RESIZE_10_10"
+        [__, n(2, 10_10_00), s(1), s(2), s(1)];
+    MULTIDEVICE_RUNTIME_10_16                      "kMULTIDEVICE_RUNTIME_10_16"
+        [__, n(3, 10_16_00), __, n(3, 1_04_00), __];
 }
 
 numbers! { profiling_verbosity = "ProfilingVerbosity";

@@ -48,7 +48,7 @@ pub struct Permutation {
     pub order: [i32; MAX_DIMS],
 }
 
-/// `InterfaceInfo`: what a versioned interface that we implement says it is.
+/// `InterfaceInfo`: the name and version of an interface that we implement.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct InterfaceInfo {

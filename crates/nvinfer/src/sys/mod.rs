@@ -62,7 +62,7 @@ pub struct Number {
     cells: &'static [Cell],
 }
 
-/// Where a method lies in the loaded version.
+/// Where a method is in the loaded version.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
     /// Index into the virtual table.

@@ -46,39 +46,72 @@ class! { assertion_layer = "IAssertionLayer";
 }
 
 class! { attention = "IAttention";
-    SET_INPUT                          "setInput"                       "b(ip)" [__, n(2, 10_16_00), s(2), s(2), s(2)];
-    GET_NB_INPUTS                      "getNbInputs"                    "i()"   [__, n(3, 10_16_00), s(3), s(3), s(3)];
-    GET_INPUT                          "getInput"                       "p(i)"  [__, n(4, 10_16_00), s(4), s(4), s(4)];
-    GET_NB_OUTPUTS                     "getNbOutputs"                   "i()"   [__, n(5, 10_16_00), s(5), s(5), s(5)];
-    GET_OUTPUT                         "getOutput"                      "p(i)"  [__, n(6, 10_16_00), s(6), s(6), s(6)];
-    SET_NAME                           "setName"                        "b(p)"  [__, n(7, 10_16_00), s(7), s(7), s(7)];
-    GET_NAME                           "getName"                        "p()"   [__, n(8, 10_16_00), s(8), s(8), s(8)];
-    SET_NORMALIZATION_OPERATION        "setNormalizationOperation"      "b(i)"  [__, n(9, 10_16_00), s(9), s(9), s(9)];
-    GET_NORMALIZATION_OPERATION        "getNormalizationOperation"      "i()"   [__, n(10, 10_16_00), s(10), s(10), s(10)];
-    SET_CAUSAL                         "setCausal"                      "b(b)"  [__, n(11, 10_16_00), s(11), s(11), s(11)];
-    GET_CAUSAL                         "getCausal"                      "b()"   [__, n(12, 10_16_00), s(12), s(12), s(12)];
-    SET_MASK                           "setMask"                        "b(p)"  [__, n(13, 10_16_00), s(13), s(13), s(13)];
-    GET_MASK                           "getMask"                        "p()"   [__, n(14, 10_16_00), s(14), s(14), s(14)];
-    SET_DECOMPOSABLE                   "setDecomposable"                "b(b)"  [__, n(15, 10_16_00), s(15), s(15), s(15)];
-    GET_DECOMPOSABLE                   "getDecomposable"                "b()"   [__, n(16, 10_16_00), s(16), s(16), s(16)];
-    SET_NORMALIZATION_QUANTIZE_SCALE   "setNormalizationQuantizeScale"  "b(p)"  [__, n(17, 10_16_00), s(17), s(17), s(17)];
-    GET_NORMALIZATION_QUANTIZE_SCALE   "getNormalizationQuantizeScale"  "p()"   [__, n(18, 10_16_00), s(18), s(18), s(18)];
-    SET_NORMALIZATION_QUANTIZE_TO_TYPE "setNormalizationQuantizeToType" "b(i)"  [__, n(19, 10_16_00), s(19), s(19), s(19)];
-    GET_NORMALIZATION_QUANTIZE_TO_TYPE "getNormalizationQuantizeToType" "i()"   [__, n(20, 10_16_00), s(20), s(20), s(20)];
-    SET_METADATA                       "setMetadata"                    "b(p)"  [__, n(21, 10_16_00), s(21), s(21), s(21)];
-    GET_METADATA                       "getMetadata"                    "p()"   [__, n(22, 10_16_00), s(22), s(22), s(22)];
-    SET_NB_RANKS                       "setNbRanks"                     "b(i)"  [__, n(23, 10_16_00), s(23), n(23, 1_04_00), s(23)];
-    GET_NB_RANKS                       "getNbRanks"                     "i()"   [__, n(24, 10_16_00), s(24), n(24, 1_04_00), s(24)];
-    SET_CAUSAL_KIND                    "setCausalKind"                  "b(i)"  [__, __, s(25), __, s(25)];
-    GET_CAUSAL_KIND                    "getCausalKind"                  "i()"   [__, __, s(26), __, s(26)];
-    SET_QUERY_FORM                     "setQueryForm"                   "b(i)"  [__, __, s(27), __, s(27)];
-    GET_QUERY_FORM                     "getQueryForm"                   "i()"   [__, __, s(28), __, s(28)];
-    SET_KEY_VALUE_FORM                 "setKeyValueForm"                "b(i)"  [__, __, s(29), __, s(29)];
-    GET_KEY_VALUE_FORM                 "getKeyValueForm"                "i()"   [__, __, s(30), __, s(30)];
-    SET_QUERY_LENGTHS                  "setQueryLengths"                "b(p)"  [__, __, s(31), __, s(31)];
-    GET_QUERY_LENGTHS                  "getQueryLengths"                "p()"   [__, __, s(32), __, s(32)];
-    SET_KEY_VALUE_LENGTHS              "setKeyValueLengths"             "b(p)"  [__, __, s(33), __, s(33)];
-    GET_KEY_VALUE_LENGTHS              "getKeyValueLengths"             "p()"   [__, __, s(34), __, s(34)];
+    SET_INPUT                          "setInput"                       "b(ip)"
+        [__, n(2, 10_16_00), s(2), s(2), s(2)];
+    GET_NB_INPUTS                      "getNbInputs"                    "i()"
+        [__, n(3, 10_16_00), s(3), s(3), s(3)];
+    GET_INPUT                          "getInput"                       "p(i)"
+        [__, n(4, 10_16_00), s(4), s(4), s(4)];
+    GET_NB_OUTPUTS                     "getNbOutputs"                   "i()"
+        [__, n(5, 10_16_00), s(5), s(5), s(5)];
+    GET_OUTPUT                         "getOutput"                      "p(i)"
+        [__, n(6, 10_16_00), s(6), s(6), s(6)];
+    SET_NAME                           "setName"                        "b(p)"
+        [__, n(7, 10_16_00), s(7), s(7), s(7)];
+    GET_NAME                           "getName"                        "p()"
+        [__, n(8, 10_16_00), s(8), s(8), s(8)];
+    SET_NORMALIZATION_OPERATION        "setNormalizationOperation"      "b(i)"
+        [__, n(9, 10_16_00), s(9), s(9), s(9)];
+    GET_NORMALIZATION_OPERATION        "getNormalizationOperation"      "i()"
+        [__, n(10, 10_16_00), s(10), s(10), s(10)];
+    SET_CAUSAL                         "setCausal"                      "b(b)"
+        [__, n(11, 10_16_00), s(11), s(11), s(11)];
+    GET_CAUSAL                         "getCausal"                      "b()"
+        [__, n(12, 10_16_00), s(12), s(12), s(12)];
+    SET_MASK                           "setMask"                        "b(p)"
+        [__, n(13, 10_16_00), s(13), s(13), s(13)];
+    GET_MASK                           "getMask"                        "p()"
+        [__, n(14, 10_16_00), s(14), s(14), s(14)];
+    SET_DECOMPOSABLE                   "setDecomposable"                "b(b)"
+        [__, n(15, 10_16_00), s(15), s(15), s(15)];
+    GET_DECOMPOSABLE                   "getDecomposable"                "b()"
+        [__, n(16, 10_16_00), s(16), s(16), s(16)];
+    SET_NORMALIZATION_QUANTIZE_SCALE   "setNormalizationQuantizeScale"  "b(p)"
+        [__, n(17, 10_16_00), s(17), s(17), s(17)];
+    GET_NORMALIZATION_QUANTIZE_SCALE   "getNormalizationQuantizeScale"  "p()"
+        [__, n(18, 10_16_00), s(18), s(18), s(18)];
+    SET_NORMALIZATION_QUANTIZE_TO_TYPE "setNormalizationQuantizeToType" "b(i)"
+        [__, n(19, 10_16_00), s(19), s(19), s(19)];
+    GET_NORMALIZATION_QUANTIZE_TO_TYPE "getNormalizationQuantizeToType" "i()"
+        [__, n(20, 10_16_00), s(20), s(20), s(20)];
+    SET_METADATA                       "setMetadata"                    "b(p)"
+        [__, n(21, 10_16_00), s(21), s(21), s(21)];
+    GET_METADATA                       "getMetadata"                    "p()"
+        [__, n(22, 10_16_00), s(22), s(22), s(22)];
+    SET_NB_RANKS                       "setNbRanks"                     "b(i)"
+        [__, n(23, 10_16_00), s(23), n(23, 1_04_00), s(23)];
+    GET_NB_RANKS                       "getNbRanks"                     "i()"
+        [__, n(24, 10_16_00), s(24), n(24, 1_04_00), s(24)];
+    SET_CAUSAL_KIND                    "setCausalKind"                  "b(i)"
+        [__, __, s(25), __, s(25)];
+    GET_CAUSAL_KIND                    "getCausalKind"                  "i()"
+        [__, __, s(26), __, s(26)];
+    SET_QUERY_FORM                     "setQueryForm"                   "b(i)"
+        [__, __, s(27), __, s(27)];
+    GET_QUERY_FORM                     "getQueryForm"                   "i()"
+        [__, __, s(28), __, s(28)];
+    SET_KEY_VALUE_FORM                 "setKeyValueForm"                "b(i)"
+        [__, __, s(29), __, s(29)];
+    GET_KEY_VALUE_FORM                 "getKeyValueForm"                "i()"
+        [__, __, s(30), __, s(30)];
+    SET_QUERY_LENGTHS                  "setQueryLengths"                "b(p)"
+        [__, __, s(31), __, s(31)];
+    GET_QUERY_LENGTHS                  "getQueryLengths"                "p()"
+        [__, __, s(32), __, s(32)];
+    SET_KEY_VALUE_LENGTHS              "setKeyValueLengths"             "b(p)"
+        [__, __, s(33), __, s(33)];
+    GET_KEY_VALUE_LENGTHS              "getKeyValueLengths"             "p()"
+        [__, __, s(34), __, s(34)];
 }
 
 class! { attention_boundary_layer = "IAttentionBoundaryLayer";
@@ -86,110 +119,211 @@ class! { attention_boundary_layer = "IAttentionBoundaryLayer";
 }
 
 class! { builder = "IBuilder";
-    SET_MAX_BATCH_SIZE                        "setMaxBatchSize"                      "v(i)"   [s(2), __, __, __, __];
-    GET_MAX_BATCH_SIZE                        "getMaxBatchSize"                      "i()"    [s(3), __, __, __, __];
-    PLATFORM_HAS_FAST_FP16                    "platformHasFastFp16"                  "b()"    [s(4), s(2), __, s(2), __];
-    PLATFORM_HAS_FAST_INT8                    "platformHasFastInt8"                  "b()"    [s(5), s(3), __, s(3), __];
-    GET_MAX_DLA_BATCH_SIZE                    "getMaxDLABatchSize"                   "i()"    [s(6), s(4), s(2), s(4), s(2)];
-    GET_NB_DLA_CORES                          "getNbDLACores"                        "i()"    [s(7), s(5), s(3), s(5), s(3)];
-    SET_GPU_ALLOCATOR                         "setGpuAllocator"                      "v(p)"   [s(8), s(6), s(4), s(6), s(4)];
-    CREATE_BUILDER_CONFIG                     "createBuilderConfig"                  "p()"    [s(9), s(7), s(5), s(7), s(5)];
-    BUILD_ENGINE_WITH_CONFIG                  "buildEngineWithConfig"                "p(pp)"  [s(10), n(20, 10_07_00), s(17), __, __];
-    CREATE_NETWORK_V2                         "createNetworkV2"                      "p(i)"   [s(11), s(8), s(6), s(8), s(6)];
-    CREATE_OPTIMIZATION_PROFILE               "createOptimizationProfile"            "p()"    [s(12), s(9), s(7), s(9), s(7)];
-    SET_ERROR_RECORDER                        "setErrorRecorder"                     "v(p)"   [s(13), s(10), s(8), s(10), s(8)];
-    GET_ERROR_RECORDER                        "getErrorRecorder"                     "p()"    [s(14), s(11), s(9), s(11), s(9)];
-    RESET                                     "reset"                                "v()"    [s(15), s(12), s(10), s(12), s(10)];
-    PLATFORM_HAS_TF32                         "platformHasTf32"                      "b()"    [s(16), s(13), __, s(13), __];
-    BUILD_SERIALIZED_NETWORK                  "buildSerializedNetwork"               "p(pp)"  [s(17), s(14), s(11), s(14), s(11)];
-    IS_NETWORK_SUPPORTED                      "isNetworkSupported"                   "b(pp)"  [s(18), s(15), s(12), s(15), s(12)];
-    GET_LOGGER                                "getLogger"                            "p()"    [s(19), s(16), s(13), s(16), s(13)];
-    SET_MAX_THREADS                           "setMaxThreads"                        "b(i)"   [s(20), s(17), s(14), s(17), s(14)];
-    GET_MAX_THREADS                           "getMaxThreads"                        "i()"    [s(21), s(18), s(15), s(18), s(15)];
-    GET_PLUGIN_REGISTRY                       "getPluginRegistry"                    "p()"    [s(22), s(19), s(16), s(19), s(16)];
-    BUILD_SERIALIZED_NETWORK_TO_STREAM        "buildSerializedNetworkToStream"       "b(ppp)" [__, n(21, 10_13_03), s(18), s(20), s(17)];
-    BUILD_SERIALIZED_NETWORK_WITH_KERNEL_TEXT "buildSerializedNetworkWithKernelText" "p(ppp)" [__, n(22, 10_13_03), s(19), __, __];
+    SET_MAX_BATCH_SIZE                        "setMaxBatchSize"                      "v(i)"
+        [s(2), __, __, __, __];
+    GET_MAX_BATCH_SIZE                        "getMaxBatchSize"                      "i()"
+        [s(3), __, __, __, __];
+    PLATFORM_HAS_FAST_FP16                    "platformHasFastFp16"                  "b()"
+        [s(4), s(2), __, s(2), __];
+    PLATFORM_HAS_FAST_INT8                    "platformHasFastInt8"                  "b()"
+        [s(5), s(3), __, s(3), __];
+    GET_MAX_DLA_BATCH_SIZE                    "getMaxDLABatchSize"                   "i()"
+        [s(6), s(4), s(2), s(4), s(2)];
+    GET_NB_DLA_CORES                          "getNbDLACores"                        "i()"
+        [s(7), s(5), s(3), s(5), s(3)];
+    SET_GPU_ALLOCATOR                         "setGpuAllocator"                      "v(p)"
+        [s(8), s(6), s(4), s(6), s(4)];
+    CREATE_BUILDER_CONFIG                     "createBuilderConfig"                  "p()"
+        [s(9), s(7), s(5), s(7), s(5)];
+    BUILD_ENGINE_WITH_CONFIG                  "buildEngineWithConfig"                "p(pp)"
+        [s(10), n(20, 10_07_00), s(17), __, __];
+    CREATE_NETWORK_V2                         "createNetworkV2"                      "p(i)"
+        [s(11), s(8), s(6), s(8), s(6)];
+    CREATE_OPTIMIZATION_PROFILE               "createOptimizationProfile"            "p()"
+        [s(12), s(9), s(7), s(9), s(7)];
+    SET_ERROR_RECORDER                        "setErrorRecorder"                     "v(p)"
+        [s(13), s(10), s(8), s(10), s(8)];
+    GET_ERROR_RECORDER                        "getErrorRecorder"                     "p()"
+        [s(14), s(11), s(9), s(11), s(9)];
+    RESET                                     "reset"                                "v()"
+        [s(15), s(12), s(10), s(12), s(10)];
+    PLATFORM_HAS_TF32                         "platformHasTf32"                      "b()"
+        [s(16), s(13), __, s(13), __];
+    BUILD_SERIALIZED_NETWORK                  "buildSerializedNetwork"               "p(pp)"
+        [s(17), s(14), s(11), s(14), s(11)];
+    IS_NETWORK_SUPPORTED                      "isNetworkSupported"                   "b(pp)"
+        [s(18), s(15), s(12), s(15), s(12)];
+    GET_LOGGER                                "getLogger"                            "p()"
+        [s(19), s(16), s(13), s(16), s(13)];
+    SET_MAX_THREADS                           "setMaxThreads"                        "b(i)"
+        [s(20), s(17), s(14), s(17), s(14)];
+    GET_MAX_THREADS                           "getMaxThreads"                        "i()"
+        [s(21), s(18), s(15), s(18), s(15)];
+    GET_PLUGIN_REGISTRY                       "getPluginRegistry"                    "p()"
+        [s(22), s(19), s(16), s(19), s(16)];
+    BUILD_SERIALIZED_NETWORK_TO_STREAM        "buildSerializedNetworkToStream"       "b(ppp)"
+        [__, n(21, 10_13_03), s(18), s(20), s(17)];
+    BUILD_SERIALIZED_NETWORK_WITH_KERNEL_TEXT "buildSerializedNetworkWithKernelText" "p(ppp)"
+        [__, n(22, 10_13_03), s(19), __, __];
 }
 
 class! { builder_config = "IBuilderConfig";
-    SET_MIN_TIMING_ITERATIONS        "setMinTimingIterations"        "v(i)"  [s(2), __, __, __, __];
-    GET_MIN_TIMING_ITERATIONS        "getMinTimingIterations"        "i()"   [s(3), __, __, __, __];
-    SET_AVG_TIMING_ITERATIONS        "setAvgTimingIterations"        "v(i)"  [s(4), s(2), s(2), s(2), s(2)];
-    GET_AVG_TIMING_ITERATIONS        "getAvgTimingIterations"        "i()"   [s(5), s(3), s(3), s(3), s(3)];
-    SET_ENGINE_CAPABILITY            "setEngineCapability"           "v(i)"  [s(6), s(4), s(4), s(4), s(4)];
-    GET_ENGINE_CAPABILITY            "getEngineCapability"           "i()"   [s(7), s(5), s(5), s(5), s(5)];
-    SET_INT8_CALIBRATOR              "setInt8Calibrator"             "v(p)"  [s(8), s(6), __, __, __];
-    GET_INT8_CALIBRATOR              "getInt8Calibrator"             "p()"   [s(9), s(7), __, __, __];
-    SET_MAX_WORKSPACE_SIZE           "setMaxWorkspaceSize"           "v(l)"  [s(10), __, __, __, __];
-    GET_MAX_WORKSPACE_SIZE           "getMaxWorkspaceSize"           "l()"   [s(11), __, __, __, __];
-    SET_FLAGS                        "setFlags"                      "v(i)"  [s(12), s(8), s(6), s(6), s(6)];
-    GET_FLAGS                        "getFlags"                      "i()"   [s(13), s(9), s(7), s(7), s(7)];
-    CLEAR_FLAG                       "clearFlag"                     "v(i)"  [s(14), s(10), s(8), s(8), s(8)];
-    SET_FLAG                         "setFlag"                       "v(i)"  [s(15), s(11), s(9), s(9), s(9)];
-    GET_FLAG                         "getFlag"                       "b(i)"  [s(16), s(12), s(10), s(10), s(10)];
-    SET_DEVICE_TYPE                  "setDeviceType"                 "v(pi)" [s(17), s(13), s(11), s(11), s(11)];
-    GET_DEVICE_TYPE                  "getDeviceType"                 "i(p)"  [s(18), s(14), s(12), s(12), s(12)];
-    IS_DEVICE_TYPE_SET               "isDeviceTypeSet"               "b(p)"  [s(19), s(15), s(13), s(13), s(13)];
-    RESET_DEVICE_TYPE                "resetDeviceType"               "v(p)"  [s(20), s(16), s(14), s(14), s(14)];
-    CAN_RUN_ON_DLA                   "canRunOnDLA"                   "b(p)"  [s(21), s(17), s(15), s(15), s(15)];
-    SET_DLA_CORE                     "setDLACore"                    "v(i)"  [s(22), s(18), s(16), s(16), s(16)];
-    GET_DLA_CORE                     "getDLACore"                    "i()"   [s(23), s(19), s(17), s(17), s(17)];
-    SET_DEFAULT_DEVICE_TYPE          "setDefaultDeviceType"          "v(i)"  [s(24), s(20), s(18), s(18), s(18)];
-    GET_DEFAULT_DEVICE_TYPE          "getDefaultDeviceType"          "i()"   [s(25), s(21), s(19), s(19), s(19)];
-    RESET                            "reset"                         "v()"   [s(26), s(22), s(20), s(20), s(20)];
-    SET_PROFILE_STREAM               "setProfileStream"              "v(p)"  [s(27), s(23), s(21), s(21), s(21)];
-    GET_PROFILE_STREAM               "getProfileStream"              "p()"   [s(28), s(24), s(22), s(22), s(22)];
-    ADD_OPTIMIZATION_PROFILE         "addOptimizationProfile"        "i(p)"  [s(29), s(25), s(23), s(23), s(23)];
-    GET_NB_OPTIMIZATION_PROFILES     "getNbOptimizationProfiles"     "i()"   [s(30), s(26), s(24), s(24), s(24)];
-    SET_PROFILING_VERBOSITY          "setProfilingVerbosity"         "v(i)"  [s(31), s(27), s(25), s(25), s(25)];
-    GET_PROFILING_VERBOSITY          "getProfilingVerbosity"         "i()"   [s(32), s(28), s(26), s(26), s(26)];
-    SET_ALGORITHM_SELECTOR           "setAlgorithmSelector"          "v(p)"  [s(33), s(29), __, __, __];
-    GET_ALGORITHM_SELECTOR           "getAlgorithmSelector"          "p()"   [s(34), s(30), __, __, __];
-    SET_CALIBRATION_PROFILE          "setCalibrationProfile"         "b(p)"  [s(35), s(31), __, __, __];
-    GET_CALIBRATION_PROFILE          "getCalibrationProfile"         "p()"   [s(36), s(32), __, __, __];
-    SET_QUANTIZATION_FLAGS           "setQuantizationFlags"          "v(i)"  [s(37), s(33), __, __, __];
-    GET_QUANTIZATION_FLAGS           "getQuantizationFlags"          "i()"   [s(38), s(34), __, __, __];
-    CLEAR_QUANTIZATION_FLAG          "clearQuantizationFlag"         "v(i)"  [s(39), s(35), __, __, __];
-    SET_QUANTIZATION_FLAG            "setQuantizationFlag"           "v(i)"  [s(40), s(36), __, __, __];
-    GET_QUANTIZATION_FLAG            "getQuantizationFlag"           "b(i)"  [s(41), s(37), __, __, __];
-    SET_TACTIC_SOURCES               "setTacticSources"              "b(i)"  [s(42), s(38), s(27), s(27), s(27)];
-    GET_TACTIC_SOURCES               "getTacticSources"              "i()"   [s(43), s(39), s(28), s(28), s(28)];
-    CREATE_TIMING_CACHE              "createTimingCache"             "p(pl)" [s(44), s(40), s(29), s(29), s(29)];
-    SET_TIMING_CACHE                 "setTimingCache"                "b(pb)" [s(45), s(41), s(30), s(30), s(30)];
-    GET_TIMING_CACHE                 "getTimingCache"                "p()"   [s(46), s(42), s(31), s(31), s(31)];
-    SET_MEMORY_POOL_LIMIT            "setMemoryPoolLimit"            "v(il)" [s(47), s(43), s(32), s(32), s(32)];
-    GET_MEMORY_POOL_LIMIT            "getMemoryPoolLimit"            "l(i)"  [s(48), s(44), s(33), s(33), s(33)];
-    SET_PREVIEW_FEATURE              "setPreviewFeature"             "v(ib)" [s(49), s(45), s(34), s(34), s(34)];
-    GET_PREVIEW_FEATURE              "getPreviewFeature"             "b(i)"  [s(50), s(46), s(35), s(35), s(35)];
-    SET_BUILDER_OPTIMIZATION_LEVEL   "setBuilderOptimizationLevel"   "v(i)"  [s(51), s(47), s(36), s(36), s(36)];
-    GET_BUILDER_OPTIMIZATION_LEVEL   "getBuilderOptimizationLevel"   "i()"   [s(52), s(48), s(37), s(37), s(37)];
-    SET_HARDWARE_COMPATIBILITY_LEVEL "setHardwareCompatibilityLevel" "v(i)"  [s(53), s(49), s(38), s(38), s(38)];
-    GET_HARDWARE_COMPATIBILITY_LEVEL "getHardwareCompatibilityLevel" "i()"   [s(54), s(50), s(39), s(39), s(39)];
-    SET_PLUGINS_TO_SERIALIZE         "setPluginsToSerialize"         "v(pi)" [s(55), s(51), s(40), s(40), s(40)];
-    GET_PLUGIN_TO_SERIALIZE          "getPluginToSerialize"          "p(i)"  [s(56), s(52), s(41), s(41), s(41)];
-    GET_NB_PLUGINS_TO_SERIALIZE      "getNbPluginsToSerialize"       "i()"   [s(57), s(53), s(42), s(42), s(42)];
-    SET_MAX_AUX_STREAMS_UNCHECKED    "setMaxAuxStreams"              "v(i)"  [s(58), s(54), __, s(43), __];
-    GET_MAX_AUX_STREAMS              "getMaxAuxStreams"              "i()"   [s(59), s(55), s(44), s(44), s(44)];
-    SET_PROGRESS_MONITOR             "setProgressMonitor"            "v(p)"  [__, s(56), s(45), s(45), s(45)];
-    GET_PROGRESS_MONITOR             "getProgressMonitor"            "p()"   [__, s(57), s(46), s(46), s(46)];
-    SET_RUNTIME_PLATFORM             "setRuntimePlatform"            "v(i)"  [__, n(58, 10_03_00), s(47), s(47), s(47)];
-    GET_RUNTIME_PLATFORM             "getRuntimePlatform"            "i()"   [__, n(59, 10_03_00), s(48), s(48), s(48)];
-    SET_MAX_NB_TACTICS               "setMaxNbTactics"               "v(i)"  [__, n(60, 10_07_00), s(49), s(49), s(49)];
-    GET_MAX_NB_TACTICS               "getMaxNbTactics"               "i()"   [__, n(61, 10_07_00), s(50), s(50), s(50)];
-    SET_TILING_OPTIMIZATION_LEVEL    "setTilingOptimizationLevel"    "b(i)"  [__, n(62, 10_10_00), s(51), s(51), s(51)];
-    GET_TILING_OPTIMIZATION_LEVEL    "getTilingOptimizationLevel"    "i()"   [__, n(63, 10_10_00), s(52), s(52), s(52)];
-    SET_L2_LIMIT_FOR_TILING          "setL2LimitForTiling"           "b(l)"  [__, n(64, 10_10_00), s(53), s(53), s(53)];
-    GET_L2_LIMIT_FOR_TILING          "getL2LimitForTiling"           "l()"   [__, n(65, 10_10_00), s(54), s(54), s(54)];
-    SET_REMOTE_AUTO_TUNING_CONFIG    "setRemoteAutoTuningConfig"     "b(p)"  [__, n(66, 10_13_03), s(55), __, __];
-    GET_REMOTE_AUTO_TUNING_CONFIG    "getRemoteAutoTuningConfig"     "p()"   [__, n(67, 10_13_03), s(56), __, __];
-    SET_MAX_AUX_STREAMS              "setMaxAuxStreams"              "b(i)"  [__, __, s(43), __, s(43)];
-    SET_BUILD_ROUTE                  "setBuildRoute"                 "b(p)"  [__, __, n(57, 11_01_00), __, n(59, 1_06_00)];
-    GET_BUILD_ROUTE                  "getBuildRoute"                 "p()"   [__, __, n(58, 11_01_00), __, n(60, 1_06_00)];
-    GET_ALL_BUILD_ROUTES             "getAllBuildRoutes"             "p()"   [__, __, n(59, 11_01_00), __, n(61, 1_06_00)];
-    SET_NB_COMPUTE_CAPABILITIES      "setNbComputeCapabilities"      "b(i)"  [__, __, __, s(55), s(55)];
-    GET_NB_COMPUTE_CAPABILITIES      "getNbComputeCapabilities"      "i()"   [__, __, __, s(56), s(56)];
-    SET_COMPUTE_CAPABILITY           "setComputeCapability"          "b(ii)" [__, __, __, s(57), s(57)];
-    GET_COMPUTE_CAPABILITY           "getComputeCapability"          "i(i)"  [__, __, __, s(58), s(58)];
+    SET_MIN_TIMING_ITERATIONS        "setMinTimingIterations"        "v(i)"
+        [s(2), __, __, __, __];
+    GET_MIN_TIMING_ITERATIONS        "getMinTimingIterations"        "i()"
+        [s(3), __, __, __, __];
+    SET_AVG_TIMING_ITERATIONS        "setAvgTimingIterations"        "v(i)"
+        [s(4), s(2), s(2), s(2), s(2)];
+    GET_AVG_TIMING_ITERATIONS        "getAvgTimingIterations"        "i()"
+        [s(5), s(3), s(3), s(3), s(3)];
+    SET_ENGINE_CAPABILITY            "setEngineCapability"           "v(i)"
+        [s(6), s(4), s(4), s(4), s(4)];
+    GET_ENGINE_CAPABILITY            "getEngineCapability"           "i()"
+        [s(7), s(5), s(5), s(5), s(5)];
+    SET_INT8_CALIBRATOR              "setInt8Calibrator"             "v(p)"
+        [s(8), s(6), __, __, __];
+    GET_INT8_CALIBRATOR              "getInt8Calibrator"             "p()"
+        [s(9), s(7), __, __, __];
+    SET_MAX_WORKSPACE_SIZE           "setMaxWorkspaceSize"           "v(l)"
+        [s(10), __, __, __, __];
+    GET_MAX_WORKSPACE_SIZE           "getMaxWorkspaceSize"           "l()"
+        [s(11), __, __, __, __];
+    SET_FLAGS                        "setFlags"                      "v(i)"
+        [s(12), s(8), s(6), s(6), s(6)];
+    GET_FLAGS                        "getFlags"                      "i()"
+        [s(13), s(9), s(7), s(7), s(7)];
+    CLEAR_FLAG                       "clearFlag"                     "v(i)"
+        [s(14), s(10), s(8), s(8), s(8)];
+    SET_FLAG                         "setFlag"                       "v(i)"
+        [s(15), s(11), s(9), s(9), s(9)];
+    GET_FLAG                         "getFlag"                       "b(i)"
+        [s(16), s(12), s(10), s(10), s(10)];
+    SET_DEVICE_TYPE                  "setDeviceType"                 "v(pi)"
+        [s(17), s(13), s(11), s(11), s(11)];
+    GET_DEVICE_TYPE                  "getDeviceType"                 "i(p)"
+        [s(18), s(14), s(12), s(12), s(12)];
+    IS_DEVICE_TYPE_SET               "isDeviceTypeSet"               "b(p)"
+        [s(19), s(15), s(13), s(13), s(13)];
+    RESET_DEVICE_TYPE                "resetDeviceType"               "v(p)"
+        [s(20), s(16), s(14), s(14), s(14)];
+    CAN_RUN_ON_DLA                   "canRunOnDLA"                   "b(p)"
+        [s(21), s(17), s(15), s(15), s(15)];
+    SET_DLA_CORE                     "setDLACore"                    "v(i)"
+        [s(22), s(18), s(16), s(16), s(16)];
+    GET_DLA_CORE                     "getDLACore"                    "i()"
+        [s(23), s(19), s(17), s(17), s(17)];
+    SET_DEFAULT_DEVICE_TYPE          "setDefaultDeviceType"          "v(i)"
+        [s(24), s(20), s(18), s(18), s(18)];
+    GET_DEFAULT_DEVICE_TYPE          "getDefaultDeviceType"          "i()"
+        [s(25), s(21), s(19), s(19), s(19)];
+    RESET                            "reset"                         "v()"
+        [s(26), s(22), s(20), s(20), s(20)];
+    SET_PROFILE_STREAM               "setProfileStream"              "v(p)"
+        [s(27), s(23), s(21), s(21), s(21)];
+    GET_PROFILE_STREAM               "getProfileStream"              "p()"
+        [s(28), s(24), s(22), s(22), s(22)];
+    ADD_OPTIMIZATION_PROFILE         "addOptimizationProfile"        "i(p)"
+        [s(29), s(25), s(23), s(23), s(23)];
+    GET_NB_OPTIMIZATION_PROFILES     "getNbOptimizationProfiles"     "i()"
+        [s(30), s(26), s(24), s(24), s(24)];
+    SET_PROFILING_VERBOSITY          "setProfilingVerbosity"         "v(i)"
+        [s(31), s(27), s(25), s(25), s(25)];
+    GET_PROFILING_VERBOSITY          "getProfilingVerbosity"         "i()"
+        [s(32), s(28), s(26), s(26), s(26)];
+    SET_ALGORITHM_SELECTOR           "setAlgorithmSelector"          "v(p)"
+        [s(33), s(29), __, __, __];
+    GET_ALGORITHM_SELECTOR           "getAlgorithmSelector"          "p()"
+        [s(34), s(30), __, __, __];
+    SET_CALIBRATION_PROFILE          "setCalibrationProfile"         "b(p)"
+        [s(35), s(31), __, __, __];
+    GET_CALIBRATION_PROFILE          "getCalibrationProfile"         "p()"
+        [s(36), s(32), __, __, __];
+    SET_QUANTIZATION_FLAGS           "setQuantizationFlags"          "v(i)"
+        [s(37), s(33), __, __, __];
+    GET_QUANTIZATION_FLAGS           "getQuantizationFlags"          "i()"
+        [s(38), s(34), __, __, __];
+    CLEAR_QUANTIZATION_FLAG          "clearQuantizationFlag"         "v(i)"
+        [s(39), s(35), __, __, __];
+    SET_QUANTIZATION_FLAG            "setQuantizationFlag"           "v(i)"
+        [s(40), s(36), __, __, __];
+    GET_QUANTIZATION_FLAG            "getQuantizationFlag"           "b(i)"
+        [s(41), s(37), __, __, __];
+    SET_TACTIC_SOURCES               "setTacticSources"              "b(i)"
+        [s(42), s(38), s(27), s(27), s(27)];
+    GET_TACTIC_SOURCES               "getTacticSources"              "i()"
+        [s(43), s(39), s(28), s(28), s(28)];
+    CREATE_TIMING_CACHE              "createTimingCache"             "p(pl)"
+        [s(44), s(40), s(29), s(29), s(29)];
+    SET_TIMING_CACHE                 "setTimingCache"                "b(pb)"
+        [s(45), s(41), s(30), s(30), s(30)];
+    GET_TIMING_CACHE                 "getTimingCache"                "p()"
+        [s(46), s(42), s(31), s(31), s(31)];
+    SET_MEMORY_POOL_LIMIT            "setMemoryPoolLimit"            "v(il)"
+        [s(47), s(43), s(32), s(32), s(32)];
+    GET_MEMORY_POOL_LIMIT            "getMemoryPoolLimit"            "l(i)"
+        [s(48), s(44), s(33), s(33), s(33)];
+    SET_PREVIEW_FEATURE              "setPreviewFeature"             "v(ib)"
+        [s(49), s(45), s(34), s(34), s(34)];
+    GET_PREVIEW_FEATURE              "getPreviewFeature"             "b(i)"
+        [s(50), s(46), s(35), s(35), s(35)];
+    SET_BUILDER_OPTIMIZATION_LEVEL   "setBuilderOptimizationLevel"   "v(i)"
+        [s(51), s(47), s(36), s(36), s(36)];
+    GET_BUILDER_OPTIMIZATION_LEVEL   "getBuilderOptimizationLevel"   "i()"
+        [s(52), s(48), s(37), s(37), s(37)];
+    SET_HARDWARE_COMPATIBILITY_LEVEL "setHardwareCompatibilityLevel" "v(i)"
+        [s(53), s(49), s(38), s(38), s(38)];
+    GET_HARDWARE_COMPATIBILITY_LEVEL "getHardwareCompatibilityLevel" "i()"
+        [s(54), s(50), s(39), s(39), s(39)];
+    SET_PLUGINS_TO_SERIALIZE         "setPluginsToSerialize"         "v(pi)"
+        [s(55), s(51), s(40), s(40), s(40)];
+    GET_PLUGIN_TO_SERIALIZE          "getPluginToSerialize"          "p(i)"
+        [s(56), s(52), s(41), s(41), s(41)];
+    GET_NB_PLUGINS_TO_SERIALIZE      "getNbPluginsToSerialize"       "i()"
+        [s(57), s(53), s(42), s(42), s(42)];
+    SET_MAX_AUX_STREAMS_UNCHECKED    "setMaxAuxStreams"              "v(i)"
+        [s(58), s(54), __, s(43), __];
+    GET_MAX_AUX_STREAMS              "getMaxAuxStreams"              "i()"
+        [s(59), s(55), s(44), s(44), s(44)];
+    SET_PROGRESS_MONITOR             "setProgressMonitor"            "v(p)"
+        [__, s(56), s(45), s(45), s(45)];
+    GET_PROGRESS_MONITOR             "getProgressMonitor"            "p()"
+        [__, s(57), s(46), s(46), s(46)];
+    SET_RUNTIME_PLATFORM             "setRuntimePlatform"            "v(i)"
+        [__, n(58, 10_03_00), s(47), s(47), s(47)];
+    GET_RUNTIME_PLATFORM             "getRuntimePlatform"            "i()"
+        [__, n(59, 10_03_00), s(48), s(48), s(48)];
+    SET_MAX_NB_TACTICS               "setMaxNbTactics"               "v(i)"
+        [__, n(60, 10_07_00), s(49), s(49), s(49)];
+    GET_MAX_NB_TACTICS               "getMaxNbTactics"               "i()"
+        [__, n(61, 10_07_00), s(50), s(50), s(50)];
+    SET_TILING_OPTIMIZATION_LEVEL    "setTilingOptimizationLevel"    "b(i)"
+        [__, n(62, 10_10_00), s(51), s(51), s(51)];
+    GET_TILING_OPTIMIZATION_LEVEL    "getTilingOptimizationLevel"    "i()"
+        [__, n(63, 10_10_00), s(52), s(52), s(52)];
+    SET_L2_LIMIT_FOR_TILING          "setL2LimitForTiling"           "b(l)"
+        [__, n(64, 10_10_00), s(53), s(53), s(53)];
+    GET_L2_LIMIT_FOR_TILING          "getL2LimitForTiling"           "l()"
+        [__, n(65, 10_10_00), s(54), s(54), s(54)];
+    SET_REMOTE_AUTO_TUNING_CONFIG    "setRemoteAutoTuningConfig"     "b(p)"
+        [__, n(66, 10_13_03), s(55), __, __];
+    GET_REMOTE_AUTO_TUNING_CONFIG    "getRemoteAutoTuningConfig"     "p()"
+        [__, n(67, 10_13_03), s(56), __, __];
+    SET_MAX_AUX_STREAMS              "setMaxAuxStreams"              "b(i)"
+        [__, __, s(43), __, s(43)];
+    SET_BUILD_ROUTE                  "setBuildRoute"                 "b(p)"
+        [__, __, n(57, 11_01_00), __, n(59, 1_06_00)];
+    GET_BUILD_ROUTE                  "getBuildRoute"                 "p()"
+        [__, __, n(58, 11_01_00), __, n(60, 1_06_00)];
+    GET_ALL_BUILD_ROUTES             "getAllBuildRoutes"             "p()"
+        [__, __, n(59, 11_01_00), __, n(61, 1_06_00)];
+    SET_NB_COMPUTE_CAPABILITIES      "setNbComputeCapabilities"      "b(i)"
+        [__, __, __, s(55), s(55)];
+    GET_NB_COMPUTE_CAPABILITIES      "getNbComputeCapabilities"      "i()"
+        [__, __, __, s(56), s(56)];
+    SET_COMPUTE_CAPABILITY           "setComputeCapability"          "b(ii)"
+        [__, __, __, s(57), s(57)];
+    GET_COMPUTE_CAPABILITY           "getComputeCapability"          "i(i)"
+        [__, __, __, s(58), s(58)];
 }
 
 class! { cast_layer = "ICastLayer";
@@ -249,86 +383,166 @@ class! { convolution_layer = "IConvolutionLayer";
 }
 
 class! { cuda_engine = "ICudaEngine";
-    GET_NB_BINDINGS                                "getNbBindings"                             "i()"    [s(2), __, __, __, __];
-    GET_BINDING_INDEX                              "getBindingIndex"                           "i(p)"   [s(3), __, __, __, __];
-    GET_BINDING_NAME                               "getBindingName"                            "p(i)"   [s(4), __, __, __, __];
-    BINDING_IS_INPUT                               "bindingIsInput"                            "b(i)"   [s(5), __, __, __, __];
-    GET_BINDING_DIMENSIONS                         "getBindingDimensions"                      "D(i)"   [s(6), __, __, __, __];
-    GET_BINDING_DATA_TYPE                          "getBindingDataType"                        "i(i)"   [s(7), __, __, __, __];
-    GET_MAX_BATCH_SIZE                             "getMaxBatchSize"                           "i()"    [s(8), __, __, __, __];
-    GET_NB_LAYERS                                  "getNbLayers"                               "i()"    [s(9), s(3), s(3), s(3), s(3)];
-    SERIALIZE                                      "serialize"                                 "p()"    [s(10), s(4), s(4), s(4), s(4)];
-    CREATE_EXECUTION_CONTEXT                       "createExecutionContext"                    "p()"    [s(11), __, __, __, __];
-    GET_LOCATION                                   "getLocation"                               "i(i)"   [s(12), __, __, __, __];
-    CREATE_EXECUTION_CONTEXT_WITHOUT_DEVICE_MEMORY "createExecutionContextWithoutDeviceMemory" "p()"    [s(13), s(6), __, __, __];
-    GET_DEVICE_MEMORY_SIZE                         "getDeviceMemorySize"                       "l()"    [s(14), s(7), __, __, __];
-    IS_REFITTABLE                                  "isRefittable"                              "b()"    [s(15), s(8), s(6), s(6), s(6)];
-    GET_BINDING_BYTES_PER_COMPONENT                "getBindingBytesPerComponent"               "i(i)"   [s(16), __, __, __, __];
-    GET_BINDING_COMPONENTS_PER_ELEMENT             "getBindingComponentsPerElement"            "i(i)"   [s(17), __, __, __, __];
-    GET_BINDING_FORMAT                             "getBindingFormat"                          "i(i)"   [s(18), __, __, __, __];
-    GET_BINDING_FORMAT_DESC                        "getBindingFormatDesc"                      "p(i)"   [s(19), __, __, __, __];
-    GET_BINDING_VECTORIZED_DIM                     "getBindingVectorizedDim"                   "i(i)"   [s(20), __, __, __, __];
-    GET_NAME                                       "getName"                                   "p()"    [s(21), s(9), s(7), s(7), s(7)];
-    GET_NB_OPTIMIZATION_PROFILES                   "getNbOptimizationProfiles"                 "i()"    [s(22), s(10), s(8), s(8), s(8)];
-    GET_PROFILE_DIMENSIONS                         "getProfileDimensions"                      "D(iii)" [s(23), __, __, __, __];
-    GET_PROFILE_SHAPE_VALUES                       "getProfileShapeValues"                     "p(iii)" [s(24), __, __, __, __];
-    IS_SHAPE_BINDING                               "isShapeBinding"                            "b(i)"   [s(25), __, __, __, __];
-    IS_EXECUTION_BINDING                           "isExecutionBinding"                        "b(i)"   [s(26), __, __, __, __];
-    GET_ENGINE_CAPABILITY                          "getEngineCapability"                       "i()"    [s(27), s(12), s(9), s(10), s(9)];
-    SET_ERROR_RECORDER                             "setErrorRecorder"                          "v(p)"   [s(28), s(13), s(10), s(11), s(10)];
-    GET_ERROR_RECORDER                             "getErrorRecorder"                          "p()"    [s(29), s(14), s(11), s(12), s(11)];
-    HAS_IMPLICIT_BATCH_DIMENSION                   "hasImplicitBatchDimension"                 "b()"    [s(30), s(15), __, s(13), __];
-    GET_TACTIC_SOURCES                             "getTacticSources"                          "i()"    [s(31), s(16), s(12), s(14), s(12)];
-    GET_PROFILING_VERBOSITY                        "getProfilingVerbosity"                     "i()"    [s(32), s(17), s(13), s(15), s(13)];
-    CREATE_ENGINE_INSPECTOR                        "createEngineInspector"                     "p()"    [s(33), s(18), s(14), s(16), s(14)];
-    GET_TENSOR_SHAPE                               "getTensorShape"                            "D(p)"   [s(34), s(19), s(15), s(17), s(15)];
-    GET_TENSOR_DATA_TYPE                           "getTensorDataType"                         "i(p)"   [s(35), s(20), s(16), s(18), s(16)];
-    GET_TENSOR_LOCATION                            "getTensorLocation"                         "i(p)"   [s(36), s(21), s(17), s(19), s(17)];
-    IS_SHAPE_INFERENCE_IO                          "isShapeInferenceIO"                        "b(p)"   [s(37), s(22), s(18), s(20), s(18)];
-    GET_TENSOR_IO_MODE                             "getTensorIOMode"                           "i(p)"   [s(38), s(23), s(19), s(21), s(19)];
-    GET_TENSOR_BYTES_PER_COMPONENT                 "getTensorBytesPerComponent"                "i(p)"   [s(39), s(24), s(20), s(22), s(20)];
-    GET_TENSOR_COMPONENTS_PER_ELEMENT              "getTensorComponentsPerElement"             "i(p)"   [s(40), s(25), s(21), s(23), s(21)];
-    GET_TENSOR_FORMAT                              "getTensorFormat"                           "i(p)"   [s(41), s(26), s(22), s(24), s(22)];
-    GET_TENSOR_FORMAT_DESC                         "getTensorFormatDesc"                       "p(p)"   [s(42), s(27), s(23), s(25), s(23)];
-    GET_TENSOR_VECTORIZED_DIM                      "getTensorVectorizedDim"                    "i(p)"   [s(43), s(28), s(24), s(26), s(24)];
-    GET_PROFILE_SHAPE                              "getProfileShape"                           "D(pii)" [s(44), s(29), s(25), s(27), s(25)];
-    GET_NB_IO_TENSORS                              "getNbIOTensors"                            "i()"    [s(45), s(30), s(26), s(28), s(26)];
-    GET_IO_TENSOR_NAME                             "getIOTensorName"                           "p(i)"   [s(46), s(31), s(27), s(29), s(27)];
-    GET_HARDWARE_COMPATIBILITY_LEVEL               "getHardwareCompatibilityLevel"             "i()"    [s(47), s(32), s(28), s(30), s(28)];
-    GET_PIMPL                                      "getPImpl"                                  "p()"    [s(48), s(2), s(2), s(2), s(2)];
-    GET_NB_AUX_STREAMS                             "getNbAuxStreams"                           "i()"    [s(49), s(33), s(29), s(31), s(29)];
-    GET_TENSOR_BYTES_PER_COMPONENT_V2              "getTensorBytesPerComponentV2"              "i(pi)"  [n(50, 8_06_01), s(34), s(30), s(32), s(30)];
-    GET_TENSOR_COMPONENTS_PER_ELEMENT_V2           "getTensorComponentsPerElementV2"           "i(pi)"  [n(51, 8_06_01), s(35), s(31), s(33), s(31)];
-    GET_TENSOR_FORMAT_V2                           "getTensorFormatV2"                         "i(pi)"  [n(52, 8_06_01), s(36), s(32), s(34), s(32)];
-    GET_TENSOR_FORMAT_DESC_V2                      "getTensorFormatDescV2"                     "p(pi)"  [n(53, 8_06_01), s(37), s(33), s(35), s(33)];
-    GET_TENSOR_VECTORIZED_DIM_V2                   "getTensorVectorizedDimV2"                  "i(pi)"  [n(54, 8_06_01), s(38), s(34), s(36), s(34)];
-    CREATE_EXECUTION_CONTEXT_WITH_STRATEGY         "createExecutionContext"                    "p(i)"   [__, s(5), s(5), s(5), s(5)];
-    GET_PROFILE_TENSOR_VALUES                      "getProfileTensorValues"                    "p(pii)" [__, s(11), __, s(9), __];
-    CREATE_SERIALIZATION_CONFIG                    "createSerializationConfig"                 "p()"    [__, s(39), s(35), s(37), s(35)];
-    SERIALIZE_WITH_CONFIG                          "serializeWithConfig"                       "p(p)"   [__, s(40), s(36), s(38), s(36)];
-    GET_DEVICE_MEMORY_SIZE_FOR_PROFILE             "getDeviceMemorySizeForProfile"             "l(i)"   [__, s(41), __, s(39), __];
-    CREATE_REFITTER                                "createRefitter"                            "p(p)"   [__, s(42), s(37), s(40), s(37)];
-    SET_WEIGHT_STREAMING_BUDGET                    "setWeightStreamingBudget"                  "b(l)"   [__, s(43), __, s(41), __];
-    GET_WEIGHT_STREAMING_BUDGET                    "getWeightStreamingBudget"                  "l()"    [__, s(44), __, s(42), __];
-    GET_MINIMUM_WEIGHT_STREAMING_BUDGET            "getMinimumWeightStreamingBudget"           "l()"    [__, s(45), __, s(43), __];
-    GET_STREAMABLE_WEIGHTS_SIZE                    "getStreamableWeightsSize"                  "l()"    [__, s(46), s(38), s(44), s(38)];
-    IS_DEBUG_TENSOR                                "isDebugTensor"                             "b(p)"   [__, s(47), s(39), s(45), s(39)];
-    SET_WEIGHT_STREAMING_BUDGET_V2                 "setWeightStreamingBudgetV2"                "b(l)"   [__, n(48, 10_03_00), s(40), s(46), s(40)];
-    GET_WEIGHT_STREAMING_BUDGET_V2                 "getWeightStreamingBudgetV2"                "l()"    [__, n(49, 10_03_00), s(41), s(47), s(41)];
-    GET_WEIGHT_STREAMING_AUTOMATIC_BUDGET          "getWeightStreamingAutomaticBudget"         "l()"    [__, n(50, 10_03_00), s(42), s(48), s(42)];
-    GET_WEIGHT_STREAMING_SCRATCH_MEMORY_SIZE       "getWeightStreamingScratchMemorySize"       "l()"    [__, n(51, 10_03_00), s(43), s(49), s(43)];
-    GET_DEVICE_MEMORY_SIZE_V2                      "getDeviceMemorySizeV2"                     "l()"    [__, n(52, 10_03_00), s(44), s(50), s(44)];
-    GET_DEVICE_MEMORY_SIZE_FOR_PROFILE_V2          "getDeviceMemorySizeForProfileV2"           "l(i)"   [__, n(53, 10_03_00), s(45), s(51), s(45)];
-    GET_PROFILE_TENSOR_VALUES_V2                   "getProfileTensorValuesV2"                  "p(pii)" [__, n(54, 10_13_03), s(46), s(52), s(46)];
-    CREATE_EXECUTION_CONTEXT_WITH_RUNTIME_CONFIG   "createExecutionContextWithRuntimeConfig"   "p(p)"   [__, n(55, 10_13_03), s(47), s(53), s(47)];
-    CREATE_RUNTIME_CONFIG                          "createRuntimeConfig"                       "p()"    [__, n(56, 10_13_03), s(48), s(54), s(48)];
-    GET_ENGINE_STAT                                "getEngineStat"                             "l(i)"   [__, n(57, 10_16_00), s(49), s(55), s(49)];
-    GET_ALIASED_INPUT_TENSOR                       "getAliasedInputTensor"                     "p(p)"   [__, n(58, 10_16_00), s(50), s(56), s(50)];
-    ARE_WEIGHTS_LOADED                             "areWeightsLoaded"                          "b()"    [__, __, __, __, n(51, 1_06_00)];
-    LOAD_WEIGHTS                                   "loadWeights"                               "b(pl)"  [__, __, __, __, n(52, 1_06_00)];
-    LOAD_WEIGHTS_ASYNC                             "loadWeightsAsync"                          "b(pp)"  [__, __, __, __, n(53, 1_06_00)];
-    UNLOAD_WEIGHTS                                 "unloadWeights"                             "b()"    [__, __, __, __, n(54, 1_07_00)];
-    CREATE_WEIGHTS_MANAGER                         "createWeightsManager"                      "p()"    [__, __, __, __, n(55, 1_07_00)];
+    GET_NB_BINDINGS                                "getNbBindings"                             "i()"
+        [s(2), __, __, __, __];
+    GET_BINDING_INDEX                              "getBindingIndex"                           "i(p)"
+        [s(3), __, __, __, __];
+    GET_BINDING_NAME                               "getBindingName"                            "p(i)"
+        [s(4), __, __, __, __];
+    BINDING_IS_INPUT                               "bindingIsInput"                            "b(i)"
+        [s(5), __, __, __, __];
+    GET_BINDING_DIMENSIONS                         "getBindingDimensions"                      "D(i)"
+        [s(6), __, __, __, __];
+    GET_BINDING_DATA_TYPE                          "getBindingDataType"                        "i(i)"
+        [s(7), __, __, __, __];
+    GET_MAX_BATCH_SIZE                             "getMaxBatchSize"                           "i()"
+        [s(8), __, __, __, __];
+    GET_NB_LAYERS                                  "getNbLayers"                               "i()"
+        [s(9), s(3), s(3), s(3), s(3)];
+    SERIALIZE                                      "serialize"                                 "p()"
+        [s(10), s(4), s(4), s(4), s(4)];
+    CREATE_EXECUTION_CONTEXT                       "createExecutionContext"                    "p()"
+        [s(11), __, __, __, __];
+    GET_LOCATION                                   "getLocation"                               "i(i)"
+        [s(12), __, __, __, __];
+    CREATE_EXECUTION_CONTEXT_WITHOUT_DEVICE_MEMORY "createExecutionContextWithoutDeviceMemory" "p()"
+        [s(13), s(6), __, __, __];
+    GET_DEVICE_MEMORY_SIZE                         "getDeviceMemorySize"                       "l()"
+        [s(14), s(7), __, __, __];
+    IS_REFITTABLE                                  "isRefittable"                              "b()"
+        [s(15), s(8), s(6), s(6), s(6)];
+    GET_BINDING_BYTES_PER_COMPONENT                "getBindingBytesPerComponent"               "i(i)"
+        [s(16), __, __, __, __];
+    GET_BINDING_COMPONENTS_PER_ELEMENT             "getBindingComponentsPerElement"            "i(i)"
+        [s(17), __, __, __, __];
+    GET_BINDING_FORMAT                             "getBindingFormat"                          "i(i)"
+        [s(18), __, __, __, __];
+    GET_BINDING_FORMAT_DESC                        "getBindingFormatDesc"                      "p(i)"
+        [s(19), __, __, __, __];
+    GET_BINDING_VECTORIZED_DIM                     "getBindingVectorizedDim"                   "i(i)"
+        [s(20), __, __, __, __];
+    GET_NAME                                       "getName"                                   "p()"
+        [s(21), s(9), s(7), s(7), s(7)];
+    GET_NB_OPTIMIZATION_PROFILES                   "getNbOptimizationProfiles"                 "i()"
+        [s(22), s(10), s(8), s(8), s(8)];
+    GET_PROFILE_DIMENSIONS                         "getProfileDimensions"                      "D(iii)"
+        [s(23), __, __, __, __];
+    GET_PROFILE_SHAPE_VALUES                       "getProfileShapeValues"                     "p(iii)"
+        [s(24), __, __, __, __];
+    IS_SHAPE_BINDING                               "isShapeBinding"                            "b(i)"
+        [s(25), __, __, __, __];
+    IS_EXECUTION_BINDING                           "isExecutionBinding"                        "b(i)"
+        [s(26), __, __, __, __];
+    GET_ENGINE_CAPABILITY                          "getEngineCapability"                       "i()"
+        [s(27), s(12), s(9), s(10), s(9)];
+    SET_ERROR_RECORDER                             "setErrorRecorder"                          "v(p)"
+        [s(28), s(13), s(10), s(11), s(10)];
+    GET_ERROR_RECORDER                             "getErrorRecorder"                          "p()"
+        [s(29), s(14), s(11), s(12), s(11)];
+    HAS_IMPLICIT_BATCH_DIMENSION                   "hasImplicitBatchDimension"                 "b()"
+        [s(30), s(15), __, s(13), __];
+    GET_TACTIC_SOURCES                             "getTacticSources"                          "i()"
+        [s(31), s(16), s(12), s(14), s(12)];
+    GET_PROFILING_VERBOSITY                        "getProfilingVerbosity"                     "i()"
+        [s(32), s(17), s(13), s(15), s(13)];
+    CREATE_ENGINE_INSPECTOR                        "createEngineInspector"                     "p()"
+        [s(33), s(18), s(14), s(16), s(14)];
+    GET_TENSOR_SHAPE                               "getTensorShape"                            "D(p)"
+        [s(34), s(19), s(15), s(17), s(15)];
+    GET_TENSOR_DATA_TYPE                           "getTensorDataType"                         "i(p)"
+        [s(35), s(20), s(16), s(18), s(16)];
+    GET_TENSOR_LOCATION                            "getTensorLocation"                         "i(p)"
+        [s(36), s(21), s(17), s(19), s(17)];
+    IS_SHAPE_INFERENCE_IO                          "isShapeInferenceIO"                        "b(p)"
+        [s(37), s(22), s(18), s(20), s(18)];
+    GET_TENSOR_IO_MODE                             "getTensorIOMode"                           "i(p)"
+        [s(38), s(23), s(19), s(21), s(19)];
+    GET_TENSOR_BYTES_PER_COMPONENT                 "getTensorBytesPerComponent"                "i(p)"
+        [s(39), s(24), s(20), s(22), s(20)];
+    GET_TENSOR_COMPONENTS_PER_ELEMENT              "getTensorComponentsPerElement"             "i(p)"
+        [s(40), s(25), s(21), s(23), s(21)];
+    GET_TENSOR_FORMAT                              "getTensorFormat"                           "i(p)"
+        [s(41), s(26), s(22), s(24), s(22)];
+    GET_TENSOR_FORMAT_DESC                         "getTensorFormatDesc"                       "p(p)"
+        [s(42), s(27), s(23), s(25), s(23)];
+    GET_TENSOR_VECTORIZED_DIM                      "getTensorVectorizedDim"                    "i(p)"
+        [s(43), s(28), s(24), s(26), s(24)];
+    GET_PROFILE_SHAPE                              "getProfileShape"                           "D(pii)"
+        [s(44), s(29), s(25), s(27), s(25)];
+    GET_NB_IO_TENSORS                              "getNbIOTensors"                            "i()"
+        [s(45), s(30), s(26), s(28), s(26)];
+    GET_IO_TENSOR_NAME                             "getIOTensorName"                           "p(i)"
+        [s(46), s(31), s(27), s(29), s(27)];
+    GET_HARDWARE_COMPATIBILITY_LEVEL               "getHardwareCompatibilityLevel"             "i()"
+        [s(47), s(32), s(28), s(30), s(28)];
+    GET_PIMPL                                      "getPImpl"                                  "p()"
+        [s(48), s(2), s(2), s(2), s(2)];
+    GET_NB_AUX_STREAMS                             "getNbAuxStreams"                           "i()"
+        [s(49), s(33), s(29), s(31), s(29)];
+    GET_TENSOR_BYTES_PER_COMPONENT_V2              "getTensorBytesPerComponentV2"              "i(pi)"
+        [n(50, 8_06_01), s(34), s(30), s(32), s(30)];
+    GET_TENSOR_COMPONENTS_PER_ELEMENT_V2           "getTensorComponentsPerElementV2"           "i(pi)"
+        [n(51, 8_06_01), s(35), s(31), s(33), s(31)];
+    GET_TENSOR_FORMAT_V2                           "getTensorFormatV2"                         "i(pi)"
+        [n(52, 8_06_01), s(36), s(32), s(34), s(32)];
+    GET_TENSOR_FORMAT_DESC_V2                      "getTensorFormatDescV2"                     "p(pi)"
+        [n(53, 8_06_01), s(37), s(33), s(35), s(33)];
+    GET_TENSOR_VECTORIZED_DIM_V2                   "getTensorVectorizedDimV2"                  "i(pi)"
+        [n(54, 8_06_01), s(38), s(34), s(36), s(34)];
+    CREATE_EXECUTION_CONTEXT_WITH_STRATEGY         "createExecutionContext"                    "p(i)"
+        [__, s(5), s(5), s(5), s(5)];
+    GET_PROFILE_TENSOR_VALUES                      "getProfileTensorValues"                    "p(pii)"
+        [__, s(11), __, s(9), __];
+    CREATE_SERIALIZATION_CONFIG                    "createSerializationConfig"                 "p()"
+        [__, s(39), s(35), s(37), s(35)];
+    SERIALIZE_WITH_CONFIG                          "serializeWithConfig"                       "p(p)"
+        [__, s(40), s(36), s(38), s(36)];
+    GET_DEVICE_MEMORY_SIZE_FOR_PROFILE             "getDeviceMemorySizeForProfile"             "l(i)"
+        [__, s(41), __, s(39), __];
+    CREATE_REFITTER                                "createRefitter"                            "p(p)"
+        [__, s(42), s(37), s(40), s(37)];
+    SET_WEIGHT_STREAMING_BUDGET                    "setWeightStreamingBudget"                  "b(l)"
+        [__, s(43), __, s(41), __];
+    GET_WEIGHT_STREAMING_BUDGET                    "getWeightStreamingBudget"                  "l()"
+        [__, s(44), __, s(42), __];
+    GET_MINIMUM_WEIGHT_STREAMING_BUDGET            "getMinimumWeightStreamingBudget"           "l()"
+        [__, s(45), __, s(43), __];
+    GET_STREAMABLE_WEIGHTS_SIZE                    "getStreamableWeightsSize"                  "l()"
+        [__, s(46), s(38), s(44), s(38)];
+    IS_DEBUG_TENSOR                                "isDebugTensor"                             "b(p)"
+        [__, s(47), s(39), s(45), s(39)];
+    SET_WEIGHT_STREAMING_BUDGET_V2                 "setWeightStreamingBudgetV2"                "b(l)"
+        [__, n(48, 10_03_00), s(40), s(46), s(40)];
+    GET_WEIGHT_STREAMING_BUDGET_V2                 "getWeightStreamingBudgetV2"                "l()"
+        [__, n(49, 10_03_00), s(41), s(47), s(41)];
+    GET_WEIGHT_STREAMING_AUTOMATIC_BUDGET          "getWeightStreamingAutomaticBudget"         "l()"
+        [__, n(50, 10_03_00), s(42), s(48), s(42)];
+    GET_WEIGHT_STREAMING_SCRATCH_MEMORY_SIZE       "getWeightStreamingScratchMemorySize"       "l()"
+        [__, n(51, 10_03_00), s(43), s(49), s(43)];
+    GET_DEVICE_MEMORY_SIZE_V2                      "getDeviceMemorySizeV2"                     "l()"
+        [__, n(52, 10_03_00), s(44), s(50), s(44)];
+    GET_DEVICE_MEMORY_SIZE_FOR_PROFILE_V2          "getDeviceMemorySizeForProfileV2"           "l(i)"
+        [__, n(53, 10_03_00), s(45), s(51), s(45)];
+    GET_PROFILE_TENSOR_VALUES_V2                   "getProfileTensorValuesV2"                  "p(pii)"
+        [__, n(54, 10_13_03), s(46), s(52), s(46)];
+    CREATE_EXECUTION_CONTEXT_WITH_RUNTIME_CONFIG   "createExecutionContextWithRuntimeConfig"   "p(p)"
+        [__, n(55, 10_13_03), s(47), s(53), s(47)];
+    CREATE_RUNTIME_CONFIG                          "createRuntimeConfig"                       "p()"
+        [__, n(56, 10_13_03), s(48), s(54), s(48)];
+    GET_ENGINE_STAT                                "getEngineStat"                             "l(i)"
+        [__, n(57, 10_16_00), s(49), s(55), s(49)];
+    GET_ALIASED_INPUT_TENSOR                       "getAliasedInputTensor"                     "p(p)"
+        [__, n(58, 10_16_00), s(50), s(56), s(50)];
+    ARE_WEIGHTS_LOADED                             "areWeightsLoaded"                          "b()"
+        [__, __, __, __, n(51, 1_06_00)];
+    LOAD_WEIGHTS                                   "loadWeights"                               "b(pl)"
+        [__, __, __, __, n(52, 1_06_00)];
+    LOAD_WEIGHTS_ASYNC                             "loadWeightsAsync"                          "b(pp)"
+        [__, __, __, __, n(53, 1_06_00)];
+    UNLOAD_WEIGHTS                                 "unloadWeights"                             "b()"
+        [__, __, __, __, n(54, 1_07_00)];
+    CREATE_WEIGHTS_MANAGER                         "createWeightsManager"                      "p()"
+        [__, __, __, __, n(55, 1_07_00)];
 }
 
 class! { cumulative_layer = "ICumulativeLayer";
@@ -416,68 +630,130 @@ class! { engine_inspector = "IEngineInspector";
 }
 
 class! { execution_context = "IExecutionContext";
-    EXECUTE                              "execute"                         "b(ip)"   [s(2), __, __, __, __];
-    ENQUEUE                              "enqueue"                         "b(ippp)" [s(3), __, __, __, __];
-    SET_DEBUG_SYNC                       "setDebugSync"                    "v(b)"    [s(4), s(3), s(3), s(3), s(3)];
-    GET_DEBUG_SYNC                       "getDebugSync"                    "b()"     [s(5), s(4), s(4), s(4), s(4)];
-    SET_PROFILER                         "setProfiler"                     "v(p)"    [s(6), s(5), s(5), s(5), s(5)];
-    GET_PROFILER                         "getProfiler"                     "p()"     [s(7), s(6), s(6), s(6), s(6)];
-    GET_ENGINE                           "getEngine"                       "p()"     [s(8), s(7), s(7), s(7), s(7)];
-    SET_NAME                             "setName"                         "v(p)"    [s(9), s(8), s(8), s(8), s(8)];
-    GET_NAME                             "getName"                         "p()"     [s(10), s(9), s(9), s(9), s(9)];
-    SET_DEVICE_MEMORY                    "setDeviceMemory"                 "v(p)"    [s(11), s(10), s(10), s(10), s(10)];
-    GET_STRIDES                          "getStrides"                      "D(i)"    [s(12), __, __, __, __];
-    SET_OPTIMIZATION_PROFILE             "setOptimizationProfile"          "b(i)"    [s(13), __, __, __, __];
-    GET_OPTIMIZATION_PROFILE             "getOptimizationProfile"          "i()"     [s(14), s(11), s(11), s(11), s(11)];
-    SET_BINDING_DIMENSIONS               "setBindingDimensions"            "b(iD)"   [v(15), __, __, __, __];
-    GET_BINDING_DIMENSIONS               "getBindingDimensions"            "D(i)"    [s(16), __, __, __, __];
-    SET_INPUT_SHAPE_BINDING              "setInputShapeBinding"            "b(ip)"   [s(17), __, __, __, __];
-    GET_SHAPE_BINDING                    "getShapeBinding"                 "b(ip)"   [s(18), __, __, __, __];
-    ALL_INPUT_DIMENSIONS_SPECIFIED       "allInputDimensionsSpecified"     "b()"     [s(19), s(12), s(12), s(12), s(12)];
-    ALL_INPUT_SHAPES_SPECIFIED           "allInputShapesSpecified"         "b()"     [s(20), s(13), __, s(13), __];
-    SET_ERROR_RECORDER                   "setErrorRecorder"                "v(p)"    [s(21), s(14), s(13), s(14), s(13)];
-    GET_ERROR_RECORDER                   "getErrorRecorder"                "p()"     [s(22), s(15), s(14), s(15), s(14)];
-    EXECUTE_V2                           "executeV2"                       "b(p)"    [s(23), s(16), s(15), s(16), s(15)];
-    ENQUEUE_V2                           "enqueueV2"                       "b(ppp)"  [s(24), __, __, __, __];
-    SET_OPTIMIZATION_PROFILE_ASYNC       "setOptimizationProfileAsync"     "b(ip)"   [s(25), s(17), s(16), s(17), s(16)];
-    SET_ENQUEUE_EMITS_PROFILE            "setEnqueueEmitsProfile"          "v(b)"    [s(26), s(18), s(17), s(18), s(17)];
-    GET_ENQUEUE_EMITS_PROFILE            "getEnqueueEmitsProfile"          "b()"     [s(27), s(19), s(18), s(19), s(18)];
-    REPORT_TO_PROFILER                   "reportToProfiler"                "b()"     [s(28), s(20), s(19), s(20), s(19)];
-    SET_INPUT_SHAPE                      "setInputShape"                   "b(pD)"   [s(29), s(21), s(20), s(21), s(20)];
-    GET_TENSOR_SHAPE                     "getTensorShape"                  "D(p)"    [s(30), s(22), s(21), s(22), s(21)];
-    GET_TENSOR_STRIDES                   "getTensorStrides"                "D(p)"    [s(31), s(23), s(22), s(23), s(22)];
-    SET_TENSOR_ADDRESS                   "setTensorAddress"                "b(pp)"   [s(32), s(24), s(23), s(24), s(23)];
-    GET_TENSOR_ADDRESS                   "getTensorAddress"                "p(p)"    [s(33), s(25), s(24), s(25), s(24)];
-    SET_INPUT_TENSOR_ADDRESS             "setInputTensorAddress"           "b(pp)"   [s(34), s(26), s(25), s(26), s(25)];
-    INFER_SHAPES                         "inferShapes"                     "i(ip)"   [s(35), s(28), s(27), s(28), s(27)];
-    SET_INPUT_CONSUMED_EVENT             "setInputConsumedEvent"           "b(p)"    [s(36), s(29), s(28), s(29), s(28)];
-    GET_INPUT_CONSUMED_EVENT             "getInputConsumedEvent"           "p()"     [s(37), s(30), s(29), s(30), s(29)];
-    GET_OUTPUT_TENSOR_ADDRESS            "getOutputTensorAddress"          "p(p)"    [s(38), s(31), s(30), s(31), s(30)];
-    SET_OUTPUT_ALLOCATOR                 "setOutputAllocator"              "b(pp)"   [s(39), s(32), s(31), s(32), s(31)];
-    GET_OUTPUT_ALLOCATOR                 "getOutputAllocator"              "p(p)"    [s(40), s(33), s(32), s(33), s(32)];
-    GET_MAX_OUTPUT_SIZE                  "getMaxOutputSize"                "l(p)"    [s(41), s(34), s(33), s(34), s(33)];
-    SET_TEMPORARY_STORAGE_ALLOCATOR      "setTemporaryStorageAllocator"    "b(p)"    [s(42), s(35), s(34), s(35), s(34)];
-    GET_TEMPORARY_STORAGE_ALLOCATOR      "getTemporaryStorageAllocator"    "p()"     [s(43), s(36), s(35), s(36), s(35)];
-    ENQUEUE_V3                           "enqueueV3"                       "b(p)"    [s(44), s(37), s(36), s(37), s(36)];
-    SET_PERSISTENT_CACHE_LIMIT           "setPersistentCacheLimit"         "v(l)"    [s(45), s(38), s(37), s(38), s(37)];
-    GET_PERSISTENT_CACHE_LIMIT           "getPersistentCacheLimit"         "l()"     [s(46), s(39), s(38), s(39), s(38)];
-    SET_NVTX_VERBOSITY                   "setNvtxVerbosity"                "b(i)"    [s(47), s(40), s(39), s(40), s(39)];
-    GET_NVTX_VERBOSITY                   "getNvtxVerbosity"                "i()"     [s(48), s(41), s(40), s(41), s(40)];
-    GET_PIMPL                            "getPImpl"                        "p()"     [s(49), s(2), s(2), s(2), s(2)];
-    SET_AUX_STREAMS                      "setAuxStreams"                   "v(pi)"   [s(50), s(42), s(41), s(42), s(41)];
-    SET_OUTPUT_TENSOR_ADDRESS            "setOutputTensorAddress"          "b(pp)"   [__, s(27), s(26), s(27), s(26)];
-    SET_DEBUG_LISTENER                   "setDebugListener"                "b(p)"    [__, s(43), s(42), s(43), s(42)];
-    GET_DEBUG_LISTENER                   "getDebugListener"                "p()"     [__, s(44), s(43), s(44), s(43)];
-    SET_TENSOR_DEBUG_STATE               "setTensorDebugState"             "b(pb)"   [__, s(45), s(44), s(45), s(44)];
-    GET_DEBUG_STATE                      "getDebugState"                   "b(p)"    [__, s(46), s(45), s(46), s(45)];
-    SET_ALL_TENSORS_DEBUG_STATE          "setAllTensorsDebugState"         "b(b)"    [__, s(47), s(46), s(47), s(46)];
-    UPDATE_DEVICE_MEMORY_SIZE_FOR_SHAPES "updateDeviceMemorySizeForShapes" "l()"     [__, s(48), s(47), s(48), s(47)];
-    SET_DEVICE_MEMORY_V2                 "setDeviceMemoryV2"               "v(pl)"   [__, n(49, 10_03_00), s(48), s(49), s(48)];
-    GET_RUNTIME_CONFIG                   "getRuntimeConfig"                "p()"     [__, n(50, 10_13_03), s(49), s(50), s(49)];
-    SET_UNFUSED_TENSORS_DEBUG_STATE      "setUnfusedTensorsDebugState"     "b(b)"    [__, n(51, 10_13_03), s(50), s(51), s(50)];
-    GET_UNFUSED_TENSORS_DEBUG_STATE      "getUnfusedTensorsDebugState"     "b()"     [__, n(52, 10_13_03), s(51), s(52), s(51)];
-    SET_COMMUNICATOR                     "setCommunicator"                 "b(p)"    [__, n(53, 10_16_00), s(52), __, s(53)];
-    IS_STREAM_CAPTURABLE                 "isStreamCapturable"              "b(p)"    [__, __, __, __, s(52)];
+    EXECUTE                              "execute"                         "b(ip)"
+        [s(2), __, __, __, __];
+    ENQUEUE                              "enqueue"                         "b(ippp)"
+        [s(3), __, __, __, __];
+    SET_DEBUG_SYNC                       "setDebugSync"                    "v(b)"
+        [s(4), s(3), s(3), s(3), s(3)];
+    GET_DEBUG_SYNC                       "getDebugSync"                    "b()"
+        [s(5), s(4), s(4), s(4), s(4)];
+    SET_PROFILER                         "setProfiler"                     "v(p)"
+        [s(6), s(5), s(5), s(5), s(5)];
+    GET_PROFILER                         "getProfiler"                     "p()"
+        [s(7), s(6), s(6), s(6), s(6)];
+    GET_ENGINE                           "getEngine"                       "p()"
+        [s(8), s(7), s(7), s(7), s(7)];
+    SET_NAME                             "setName"                         "v(p)"
+        [s(9), s(8), s(8), s(8), s(8)];
+    GET_NAME                             "getName"                         "p()"
+        [s(10), s(9), s(9), s(9), s(9)];
+    SET_DEVICE_MEMORY                    "setDeviceMemory"                 "v(p)"
+        [s(11), s(10), s(10), s(10), s(10)];
+    GET_STRIDES                          "getStrides"                      "D(i)"
+        [s(12), __, __, __, __];
+    SET_OPTIMIZATION_PROFILE             "setOptimizationProfile"          "b(i)"
+        [s(13), __, __, __, __];
+    GET_OPTIMIZATION_PROFILE             "getOptimizationProfile"          "i()"
+        [s(14), s(11), s(11), s(11), s(11)];
+    SET_BINDING_DIMENSIONS               "setBindingDimensions"            "b(iD)"
+        [v(15), __, __, __, __];
+    GET_BINDING_DIMENSIONS               "getBindingDimensions"            "D(i)"
+        [s(16), __, __, __, __];
+    SET_INPUT_SHAPE_BINDING              "setInputShapeBinding"            "b(ip)"
+        [s(17), __, __, __, __];
+    GET_SHAPE_BINDING                    "getShapeBinding"                 "b(ip)"
+        [s(18), __, __, __, __];
+    ALL_INPUT_DIMENSIONS_SPECIFIED       "allInputDimensionsSpecified"     "b()"
+        [s(19), s(12), s(12), s(12), s(12)];
+    ALL_INPUT_SHAPES_SPECIFIED           "allInputShapesSpecified"         "b()"
+        [s(20), s(13), __, s(13), __];
+    SET_ERROR_RECORDER                   "setErrorRecorder"                "v(p)"
+        [s(21), s(14), s(13), s(14), s(13)];
+    GET_ERROR_RECORDER                   "getErrorRecorder"                "p()"
+        [s(22), s(15), s(14), s(15), s(14)];
+    EXECUTE_V2                           "executeV2"                       "b(p)"
+        [s(23), s(16), s(15), s(16), s(15)];
+    ENQUEUE_V2                           "enqueueV2"                       "b(ppp)"
+        [s(24), __, __, __, __];
+    SET_OPTIMIZATION_PROFILE_ASYNC       "setOptimizationProfileAsync"     "b(ip)"
+        [s(25), s(17), s(16), s(17), s(16)];
+    SET_ENQUEUE_EMITS_PROFILE            "setEnqueueEmitsProfile"          "v(b)"
+        [s(26), s(18), s(17), s(18), s(17)];
+    GET_ENQUEUE_EMITS_PROFILE            "getEnqueueEmitsProfile"          "b()"
+        [s(27), s(19), s(18), s(19), s(18)];
+    REPORT_TO_PROFILER                   "reportToProfiler"                "b()"
+        [s(28), s(20), s(19), s(20), s(19)];
+    SET_INPUT_SHAPE                      "setInputShape"                   "b(pD)"
+        [s(29), s(21), s(20), s(21), s(20)];
+    GET_TENSOR_SHAPE                     "getTensorShape"                  "D(p)"
+        [s(30), s(22), s(21), s(22), s(21)];
+    GET_TENSOR_STRIDES                   "getTensorStrides"                "D(p)"
+        [s(31), s(23), s(22), s(23), s(22)];
+    SET_TENSOR_ADDRESS                   "setTensorAddress"                "b(pp)"
+        [s(32), s(24), s(23), s(24), s(23)];
+    GET_TENSOR_ADDRESS                   "getTensorAddress"                "p(p)"
+        [s(33), s(25), s(24), s(25), s(24)];
+    SET_INPUT_TENSOR_ADDRESS             "setInputTensorAddress"           "b(pp)"
+        [s(34), s(26), s(25), s(26), s(25)];
+    INFER_SHAPES                         "inferShapes"                     "i(ip)"
+        [s(35), s(28), s(27), s(28), s(27)];
+    SET_INPUT_CONSUMED_EVENT             "setInputConsumedEvent"           "b(p)"
+        [s(36), s(29), s(28), s(29), s(28)];
+    GET_INPUT_CONSUMED_EVENT             "getInputConsumedEvent"           "p()"
+        [s(37), s(30), s(29), s(30), s(29)];
+    GET_OUTPUT_TENSOR_ADDRESS            "getOutputTensorAddress"          "p(p)"
+        [s(38), s(31), s(30), s(31), s(30)];
+    SET_OUTPUT_ALLOCATOR                 "setOutputAllocator"              "b(pp)"
+        [s(39), s(32), s(31), s(32), s(31)];
+    GET_OUTPUT_ALLOCATOR                 "getOutputAllocator"              "p(p)"
+        [s(40), s(33), s(32), s(33), s(32)];
+    GET_MAX_OUTPUT_SIZE                  "getMaxOutputSize"                "l(p)"
+        [s(41), s(34), s(33), s(34), s(33)];
+    SET_TEMPORARY_STORAGE_ALLOCATOR      "setTemporaryStorageAllocator"    "b(p)"
+        [s(42), s(35), s(34), s(35), s(34)];
+    GET_TEMPORARY_STORAGE_ALLOCATOR      "getTemporaryStorageAllocator"    "p()"
+        [s(43), s(36), s(35), s(36), s(35)];
+    ENQUEUE_V3                           "enqueueV3"                       "b(p)"
+        [s(44), s(37), s(36), s(37), s(36)];
+    SET_PERSISTENT_CACHE_LIMIT           "setPersistentCacheLimit"         "v(l)"
+        [s(45), s(38), s(37), s(38), s(37)];
+    GET_PERSISTENT_CACHE_LIMIT           "getPersistentCacheLimit"         "l()"
+        [s(46), s(39), s(38), s(39), s(38)];
+    SET_NVTX_VERBOSITY                   "setNvtxVerbosity"                "b(i)"
+        [s(47), s(40), s(39), s(40), s(39)];
+    GET_NVTX_VERBOSITY                   "getNvtxVerbosity"                "i()"
+        [s(48), s(41), s(40), s(41), s(40)];
+    GET_PIMPL                            "getPImpl"                        "p()"
+        [s(49), s(2), s(2), s(2), s(2)];
+    SET_AUX_STREAMS                      "setAuxStreams"                   "v(pi)"
+        [s(50), s(42), s(41), s(42), s(41)];
+    SET_OUTPUT_TENSOR_ADDRESS            "setOutputTensorAddress"          "b(pp)"
+        [__, s(27), s(26), s(27), s(26)];
+    SET_DEBUG_LISTENER                   "setDebugListener"                "b(p)"
+        [__, s(43), s(42), s(43), s(42)];
+    GET_DEBUG_LISTENER                   "getDebugListener"                "p()"
+        [__, s(44), s(43), s(44), s(43)];
+    SET_TENSOR_DEBUG_STATE               "setTensorDebugState"             "b(pb)"
+        [__, s(45), s(44), s(45), s(44)];
+    GET_DEBUG_STATE                      "getDebugState"                   "b(p)"
+        [__, s(46), s(45), s(46), s(45)];
+    SET_ALL_TENSORS_DEBUG_STATE          "setAllTensorsDebugState"         "b(b)"
+        [__, s(47), s(46), s(47), s(46)];
+    UPDATE_DEVICE_MEMORY_SIZE_FOR_SHAPES "updateDeviceMemorySizeForShapes" "l()"
+        [__, s(48), s(47), s(48), s(47)];
+    SET_DEVICE_MEMORY_V2                 "setDeviceMemoryV2"               "v(pl)"
+        [__, n(49, 10_03_00), s(48), s(49), s(48)];
+    GET_RUNTIME_CONFIG                   "getRuntimeConfig"                "p()"
+        [__, n(50, 10_13_03), s(49), s(50), s(49)];
+    SET_UNFUSED_TENSORS_DEBUG_STATE      "setUnfusedTensorsDebugState"     "b(b)"
+        [__, n(51, 10_13_03), s(50), s(51), s(50)];
+    GET_UNFUSED_TENSORS_DEBUG_STATE      "getUnfusedTensorsDebugState"     "b()"
+        [__, n(52, 10_13_03), s(51), s(52), s(51)];
+    SET_COMMUNICATOR                     "setCommunicator"                 "b(p)"
+        [__, n(53, 10_16_00), s(52), __, s(53)];
+    IS_STREAM_CAPTURABLE                 "isStreamCapturable"              "b(p)"
+        [__, __, __, __, s(52)];
 }
 
 class! { fill_layer = "IFillLayer";
@@ -606,26 +882,46 @@ class! { matrix_multiply_layer = "IMatrixMultiplyLayer";
 }
 
 class! { moe_layer = "IMoELayer";
-    SET_GATED_WEIGHTS              "setGatedWeights"            "v(pppi)" [__, n(2, 10_16_00), s(2), n(2, 1_04_00), s(2)];
-    SET_GATED_BIASES               "setGatedBiases"             "v(ppp)"  [__, n(3, 10_16_00), s(3), n(3, 1_04_00), s(3)];
-    SET_ACTIVATION_TYPE            "setActivationType"          "v(i)"    [__, n(4, 10_16_00), s(4), n(4, 1_04_00), s(4)];
-    GET_ACTIVATION_TYPE            "getActivationType"          "i()"     [__, n(5, 10_16_00), s(5), n(5, 1_04_00), s(5)];
-    SET_QUANTIZATION_STATIC        "setQuantizationStatic"      "v(pi)"   [__, n(6, 10_16_00), s(6), n(6, 1_04_00), s(6)];
-    SET_QUANTIZATION_DYNAMIC_DBL_Q "setQuantizationDynamicDblQ" "v(piDi)" [__, n(7, 10_16_00), s(7), n(7, 1_04_00), s(7)];
-    SET_QUANTIZATION_TO_TYPE       "setQuantizationToType"      "v(i)"    [__, n(8, 10_16_00), s(8), n(8, 1_04_00), s(8)];
-    GET_QUANTIZATION_TO_TYPE       "getQuantizationToType"      "i()"     [__, n(9, 10_16_00), s(9), n(9, 1_04_00), s(9)];
-    SET_QUANTIZATION_BLOCK_SHAPE   "setQuantizationBlockShape"  "v(D)"    [__, n(10, 10_16_00), s(10), n(10, 1_04_00), s(10)];
-    GET_QUANTIZATION_BLOCK_SHAPE   "getQuantizationBlockShape"  "D()"     [__, n(11, 10_16_00), s(11), n(11, 1_04_00), s(11)];
-    SET_DYN_Q_OUTPUT_SCALE_TYPE    "setDynQOutputScaleType"     "v(i)"    [__, n(12, 10_16_00), s(12), n(12, 1_04_00), s(12)];
-    GET_DYN_Q_OUTPUT_SCALE_TYPE    "getDynQOutputScaleType"     "i()"     [__, n(13, 10_16_00), s(13), n(13, 1_04_00), s(13)];
-    SET_SWIGLU_PARAMS              "setSwigluParams"            "v(fff)"  [__, n(14, 10_16_00), s(14), n(14, 1_04_00), s(14)];
-    SET_SWIGLU_PARAM_LIMIT         "setSwigluParamLimit"        "v(f)"    [__, n(15, 10_16_00), s(15), n(15, 1_04_00), s(15)];
-    GET_SWIGLU_PARAM_LIMIT         "getSwigluParamLimit"        "f()"     [__, n(16, 10_16_00), s(16), n(16, 1_04_00), s(16)];
-    SET_SWIGLU_PARAM_ALPHA         "setSwigluParamAlpha"        "v(f)"    [__, n(17, 10_16_00), s(17), n(17, 1_04_00), s(17)];
-    GET_SWIGLU_PARAM_ALPHA         "getSwigluParamAlpha"        "f()"     [__, n(18, 10_16_00), s(18), n(18, 1_04_00), s(18)];
-    SET_SWIGLU_PARAM_BETA          "setSwigluParamBeta"         "v(f)"    [__, n(19, 10_16_00), s(19), n(19, 1_04_00), s(19)];
-    GET_SWIGLU_PARAM_BETA          "getSwigluParamBeta"         "f()"     [__, n(20, 10_16_00), s(20), n(20, 1_04_00), s(20)];
-    SET_INPUT                      "setInput"                   "v(ip)"   [__, n(21, 10_16_00), s(21), n(21, 1_04_00), s(21)];
+    SET_GATED_WEIGHTS              "setGatedWeights"            "v(pppi)"
+        [__, n(2, 10_16_00), s(2), n(2, 1_04_00), s(2)];
+    SET_GATED_BIASES               "setGatedBiases"             "v(ppp)"
+        [__, n(3, 10_16_00), s(3), n(3, 1_04_00), s(3)];
+    SET_ACTIVATION_TYPE            "setActivationType"          "v(i)"
+        [__, n(4, 10_16_00), s(4), n(4, 1_04_00), s(4)];
+    GET_ACTIVATION_TYPE            "getActivationType"          "i()"
+        [__, n(5, 10_16_00), s(5), n(5, 1_04_00), s(5)];
+    SET_QUANTIZATION_STATIC        "setQuantizationStatic"      "v(pi)"
+        [__, n(6, 10_16_00), s(6), n(6, 1_04_00), s(6)];
+    SET_QUANTIZATION_DYNAMIC_DBL_Q "setQuantizationDynamicDblQ" "v(piDi)"
+        [__, n(7, 10_16_00), s(7), n(7, 1_04_00), s(7)];
+    SET_QUANTIZATION_TO_TYPE       "setQuantizationToType"      "v(i)"
+        [__, n(8, 10_16_00), s(8), n(8, 1_04_00), s(8)];
+    GET_QUANTIZATION_TO_TYPE       "getQuantizationToType"      "i()"
+        [__, n(9, 10_16_00), s(9), n(9, 1_04_00), s(9)];
+    SET_QUANTIZATION_BLOCK_SHAPE   "setQuantizationBlockShape"  "v(D)"
+        [__, n(10, 10_16_00), s(10), n(10, 1_04_00), s(10)];
+    GET_QUANTIZATION_BLOCK_SHAPE   "getQuantizationBlockShape"  "D()"
+        [__, n(11, 10_16_00), s(11), n(11, 1_04_00), s(11)];
+    SET_DYN_Q_OUTPUT_SCALE_TYPE    "setDynQOutputScaleType"     "v(i)"
+        [__, n(12, 10_16_00), s(12), n(12, 1_04_00), s(12)];
+    GET_DYN_Q_OUTPUT_SCALE_TYPE    "getDynQOutputScaleType"     "i()"
+        [__, n(13, 10_16_00), s(13), n(13, 1_04_00), s(13)];
+    SET_SWIGLU_PARAMS              "setSwigluParams"            "v(fff)"
+        [__, n(14, 10_16_00), s(14), n(14, 1_04_00), s(14)];
+    SET_SWIGLU_PARAM_LIMIT         "setSwigluParamLimit"        "v(f)"
+        [__, n(15, 10_16_00), s(15), n(15, 1_04_00), s(15)];
+    GET_SWIGLU_PARAM_LIMIT         "getSwigluParamLimit"        "f()"
+        [__, n(16, 10_16_00), s(16), n(16, 1_04_00), s(16)];
+    SET_SWIGLU_PARAM_ALPHA         "setSwigluParamAlpha"        "v(f)"
+        [__, n(17, 10_16_00), s(17), n(17, 1_04_00), s(17)];
+    GET_SWIGLU_PARAM_ALPHA         "getSwigluParamAlpha"        "f()"
+        [__, n(18, 10_16_00), s(18), n(18, 1_04_00), s(18)];
+    SET_SWIGLU_PARAM_BETA          "setSwigluParamBeta"         "v(f)"
+        [__, n(19, 10_16_00), s(19), n(19, 1_04_00), s(19)];
+    GET_SWIGLU_PARAM_BETA          "getSwigluParamBeta"         "f()"
+        [__, n(20, 10_16_00), s(20), n(20, 1_04_00), s(20)];
+    SET_INPUT                      "setInput"                   "v(ip)"
+        [__, n(21, 10_16_00), s(21), n(21, 1_04_00), s(21)];
 }
 
 class! { nms_layer = "INMSLayer";
@@ -638,104 +934,202 @@ class! { nms_layer = "INMSLayer";
 }
 
 class! { network_definition = "INetworkDefinition";
-    ADD_INPUT                               "addInput"                           "p(piD)"    [v(2), s(2), s(2), s(2), s(2)];
-    MARK_OUTPUT                             "markOutput"                         "v(p)"      [s(3), s(3), s(3), s(3), s(3)];
-    ADD_CONVOLUTION                         "addConvolution"                     "p(piDWW)"  [v(4), __, __, __, __];
-    ADD_FULLY_CONNECTED                     "addFullyConnected"                  "p(piWW)"   [s(5), __, __, __, __];
-    ADD_ACTIVATION                          "addActivation"                      "p(pi)"     [s(6), s(4), s(4), s(4), s(4)];
-    ADD_POOLING                             "addPooling"                         "p(piD)"    [v(7), __, __, __, __];
-    ADD_LRN                                 "addLRN"                             "p(plfff)"  [s(8), s(5), s(5), s(5), s(5)];
-    ADD_SCALE                               "addScale"                           "p(piWWW)"  [s(9), s(6), s(6), s(6), s(6)];
-    ADD_SOFT_MAX                            "addSoftMax"                         "p(p)"      [s(10), s(7), s(7), s(7), s(7)];
-    ADD_CONCATENATION                       "addConcatenation"                   "p(pi)"     [s(11), s(8), s(8), s(8), s(8)];
-    ADD_DECONVOLUTION                       "addDeconvolution"                   "p(piDWW)"  [v(12), __, __, __, __];
-    ADD_ELEMENT_WISE                        "addElementWise"                     "p(ppi)"    [s(13), s(9), s(9), s(9), s(9)];
-    ADD_UNARY                               "addUnary"                           "p(pi)"     [s(14), s(10), s(10), s(10), s(10)];
-    ADD_PADDING                             "addPadding"                         "p(pDD)"    [v(15), __, __, __, __];
-    ADD_SHUFFLE                             "addShuffle"                         "p(p)"      [s(16), s(11), s(11), s(11), s(11)];
-    GET_NB_LAYERS                           "getNbLayers"                        "i()"       [s(17), s(12), s(12), s(12), s(12)];
-    GET_LAYER                               "getLayer"                           "p(i)"      [s(18), s(13), s(13), s(13), s(13)];
-    GET_NB_INPUTS                           "getNbInputs"                        "i()"       [s(19), s(14), s(14), s(14), s(14)];
-    GET_INPUT                               "getInput"                           "p(i)"      [s(20), s(15), s(15), s(15), s(15)];
-    GET_NB_OUTPUTS                          "getNbOutputs"                       "i()"       [s(21), s(16), s(16), s(16), s(16)];
-    GET_OUTPUT                              "getOutput"                          "p(i)"      [s(22), s(17), s(17), s(17), s(17)];
-    ADD_REDUCE                              "addReduce"                          "p(piib)"   [s(23), s(18), s(18), s(18), s(18)];
-    ADD_TOPK                                "addTopK"                            "p(piii)"   [s(24), s(19), s(19), s(19), s(19)];
-    ADD_GATHER                              "addGather"                          "p(ppi)"    [s(25), s(20), s(20), s(20), s(20)];
-    ADD_RAGGED_SOFT_MAX                     "addRaggedSoftMax"                   "p(pp)"     [s(26), s(21), s(21), s(21), s(21)];
-    ADD_MATRIX_MULTIPLY                     "addMatrixMultiply"                  "p(pipi)"   [s(27), s(22), s(22), s(22), s(22)];
-    ADD_CONSTANT                            "addConstant"                        "p(DW)"     [v(28), s(23), s(23), s(23), s(23)];
-    ADD_RN_NV2                              "addRNNv2"                           "p(piiii)"  [s(29), __, __, __, __];
-    ADD_IDENTITY                            "addIdentity"                        "p(p)"      [s(30), s(24), s(24), s(24), s(24)];
-    REMOVE_TENSOR                           "removeTensor"                       "v(p)"      [s(31), s(25), s(25), s(25), s(25)];
-    UNMARK_OUTPUT                           "unmarkOutput"                       "v(p)"      [s(32), s(26), s(26), s(26), s(26)];
-    ADD_PLUGIN_V2                           "addPluginV2"                        "p(pip)"    [s(33), s(27), s(27), __, __];
-    ADD_SLICE                               "addSlice"                           "p(pDDD)"   [v(34), s(29), s(29), s(27), s(27)];
-    SET_NAME                                "setName"                            "v(p)"      [s(35), s(30), s(30), s(28), s(28)];
-    GET_NAME                                "getName"                            "p()"       [s(36), s(31), s(31), s(29), s(29)];
-    ADD_SHAPE                               "addShape"                           "p(p)"      [s(37), s(32), s(32), s(30), s(30)];
-    HAS_IMPLICIT_BATCH_DIMENSION            "hasImplicitBatchDimension"          "b()"       [s(38), s(33), s(33), s(31), s(31)];
-    MARK_OUTPUT_FOR_SHAPES                  "markOutputForShapes"                "b(p)"      [s(39), s(34), s(34), s(32), s(32)];
-    UNMARK_OUTPUT_FOR_SHAPES                "unmarkOutputForShapes"              "b(p)"      [s(40), s(35), s(35), s(33), s(33)];
-    ADD_PARAMETRIC_RELU                     "addParametricReLU"                  "p(pp)"     [s(41), s(36), s(36), s(34), s(34)];
-    ADD_CONVOLUTION_ND                      "addConvolutionNd"                   "p(plDWW)"  [v(42), s(37), s(37), s(35), s(35)];
-    ADD_POOLING_ND                          "addPoolingNd"                       "p(piD)"    [v(43), s(38), s(38), s(36), s(36)];
-    ADD_DECONVOLUTION_ND                    "addDeconvolutionNd"                 "p(plDWW)"  [v(44), s(39), s(39), s(37), s(37)];
-    ADD_SCALE_ND                            "addScaleNd"                         "p(piWWWi)" [s(45), s(40), s(40), s(38), s(38)];
-    ADD_RESIZE                              "addResize"                          "p(p)"      [s(46), s(41), s(41), s(39), s(39)];
-    HAS_EXPLICIT_PRECISION                  "hasExplicitPrecision"               "b()"       [s(47), __, __, __, __];
-    ADD_LOOP                                "addLoop"                            "p()"       [s(48), s(42), s(42), s(40), s(40)];
-    ADD_SELECT                              "addSelect"                          "p(ppp)"    [s(49), s(43), s(43), s(41), s(41)];
-    ADD_FILL                                "addFill"                            "p(Di)"     [v(50), s(44), __, s(42), __];
-    ADD_PADDING_ND                          "addPaddingNd"                       "p(pDD)"    [v(51), s(45), s(44), s(43), s(42)];
-    SET_WEIGHTS_NAME                        "setWeightsName"                     "b(Wp)"     [s(52), s(46), s(45), s(44), s(43)];
-    SET_ERROR_RECORDER                      "setErrorRecorder"                   "v(p)"      [s(53), s(47), s(46), s(45), s(44)];
-    GET_ERROR_RECORDER                      "getErrorRecorder"                   "p()"       [s(54), s(48), s(47), s(46), s(45)];
-    ADD_DEQUANTIZE                          "addDequantize"                      "p(pp)"     [s(55), s(49), __, __, __];
-    ADD_QUANTIZE                            "addQuantize"                        "p(pp)"     [s(56), s(50), __, __, __];
-    ADD_GATHER_V2                           "addGatherV2"                        "p(ppi)"    [s(57), s(51), s(48), s(47), s(46)];
-    ADD_IF_CONDITIONAL                      "addIfConditional"                   "p()"       [s(58), s(52), s(49), s(48), s(47)];
-    ADD_SCATTER                             "addScatter"                         "p(pppi)"   [s(59), s(53), s(50), s(49), s(48)];
-    ADD_EINSUM                              "addEinsum"                          "p(pip)"    [s(60), s(54), s(51), s(50), s(49)];
-    ADD_ASSERTION                           "addAssertion"                       "p(pp)"     [s(61), s(55), s(52), s(51), s(50)];
-    ADD_ONE_HOT                             "addOneHot"                          "p(pppi)"   [s(62), s(56), s(53), s(52), s(51)];
-    ADD_NON_ZERO                            "addNonZero"                         "p(p)"      [s(63), s(57), s(54), s(53), s(52)];
-    ADD_GRID_SAMPLE                         "addGridSample"                      "p(pp)"     [s(64), s(58), s(55), s(54), s(53)];
-    ADD_NMS                                 "addNMS"                             "p(ppp)"    [s(65), s(59), s(56), s(55), s(54)];
-    ADD_REVERSE_SEQUENCE                    "addReverseSequence"                 "p(pp)"     [s(66), s(60), s(57), s(56), s(55)];
-    ADD_NORMALIZATION                       "addNormalization"                   "p(pppi)"   [s(67), s(61), s(58), s(57), s(56)];
-    ADD_CAST                                "addCast"                            "p(pi)"     [s(68), s(62), s(59), s(58), s(57)];
-    GET_BUILDER                             "getBuilder"                         "p()"       [s(69), s(63), s(60), s(59), s(58)];
-    ADD_PLUGIN_V3                           "addPluginV3"                        "p(pipip)"  [__, s(28), s(28), __, __];
-    GET_FLAGS                               "getFlags"                           "i()"       [__, s(64), s(61), s(60), s(59)];
-    GET_FLAG                                "getFlag"                            "b(i)"      [__, s(65), s(62), s(61), s(60)];
-    ADD_QUANTIZE_V2                         "addQuantizeV2"                      "p(ppi)"    [__, s(66), s(63), s(62), s(61)];
-    ADD_DEQUANTIZE_V2                       "addDequantizeV2"                    "p(ppi)"    [__, s(67), s(64), s(63), s(62)];
-    ADD_FILL_V2                             "addFillV2"                          "p(Dii)"    [__, s(68), s(65), s(64), s(63)];
-    MARK_DEBUG                              "markDebug"                          "b(p)"      [__, s(69), s(66), s(65), s(64)];
-    UNMARK_DEBUG                            "unmarkDebug"                        "b(p)"      [__, s(70), s(67), s(66), s(65)];
-    IS_DEBUG_TENSOR                         "isDebugTensor"                      "b(p)"      [__, s(71), s(68), s(67), s(66)];
-    MARK_WEIGHTS_REFITTABLE                 "markWeightsRefittable"              "b(p)"      [__, n(72, 10_03_00), s(69), s(68), s(67)];
-    UNMARK_WEIGHTS_REFITTABLE               "unmarkWeightsRefittable"            "b(p)"      [__, n(73, 10_03_00), s(70), s(69), s(68)];
-    ARE_WEIGHTS_MARKED_REFITTABLE           "areWeightsMarkedRefittable"         "b(p)"      [__, n(74, 10_03_00), s(71), s(70), s(69)];
-    ADD_SQUEEZE                             "addSqueeze"                         "p(pp)"     [__, n(75, 10_07_00), s(72), s(71), s(70)];
-    ADD_UNSQUEEZE                           "addUnsqueeze"                       "p(pp)"     [__, n(76, 10_07_00), s(73), s(72), s(71)];
-    ADD_DYNAMIC_QUANTIZE                    "addDynamicQuantize"                 "p(piiii)"  [__, n(77, 10_10_00), s(74), s(73), s(72)];
-    ADD_CUMULATIVE                          "addCumulative"                      "p(ppibb)"  [__, n(78, 10_10_00), s(75), s(74), s(73)];
-    MARK_UNFUSED_TENSORS_AS_DEBUG_TENSORS   "markUnfusedTensorsAsDebugTensors"   "b()"       [__, n(79, 10_13_03), s(76), s(75), s(74)];
-    UNMARK_UNFUSED_TENSORS_AS_DEBUG_TENSORS "unmarkUnfusedTensorsAsDebugTensors" "b()"       [__, n(80, 10_13_03), s(77), s(76), s(75)];
-    ADD_TOPK_V2                             "addTopKV2"                          "p(piiii)"  [__, n(81, 10_16_00), s(78), s(77), s(76)];
-    ADD_NON_ZERO_V2                         "addNonZeroV2"                       "p(pi)"     [__, n(82, 10_16_00), s(79), s(78), s(77)];
-    ADD_NMS_V2                              "addNMSV2"                           "p(pppi)"   [__, n(83, 10_16_00), s(80), s(79), s(78)];
-    ADD_ATTENTION                           "addAttention"                       "p(pppib)"  [__, n(84, 10_16_00), s(81), s(80), s(79)];
-    ADD_ROTARY_EMBEDDING                    "addRotaryEmbedding"                 "p(pppbi)"  [__, n(85, 10_16_00), s(82), s(81), s(80)];
-    ADD_DYNAMIC_QUANTIZE_V2                 "addDynamicQuantizeV2"               "p(pDii)"   [__, n(86, 10_16_00), s(83), s(82), s(81)];
-    ADD_KV_CACHE_UPDATE                     "addKVCacheUpdate"                   "p(pppi)"   [__, n(87, 10_16_00), s(84), s(83), s(82)];
-    ADD_NORMALIZATION_V2                    "addNormalizationV2"                 "p(pppi)"   [__, n(88, 10_16_00), s(85), s(84), s(83)];
-    ADD_MOE                                 "addMoE"                             "p(ppp)"    [__, n(89, 10_16_00), s(86), n(85, 1_04_00), s(84)];
-    ADD_DIST_COLLECTIVE                     "addDistCollective"                  "p(piilpl)" [__, n(90, 10_16_00), s(87), n(86, 1_04_00), s(85)];
-    ADD_ATTENTION_V2                        "addAttentionV2"                     "p(pppii)"  [__, __, s(88), __, s(86)];
-    ADD_SQUEEZE_V2                          "addSqueezeV2"                       "p(pp)"     [__, __, n(89, 11_04_00), __, n(87, 1_07_00)];
+    ADD_INPUT                               "addInput"                           "p(piD)"
+        [v(2), s(2), s(2), s(2), s(2)];
+    MARK_OUTPUT                             "markOutput"                         "v(p)"
+        [s(3), s(3), s(3), s(3), s(3)];
+    ADD_CONVOLUTION                         "addConvolution"                     "p(piDWW)"
+        [v(4), __, __, __, __];
+    ADD_FULLY_CONNECTED                     "addFullyConnected"                  "p(piWW)"
+        [s(5), __, __, __, __];
+    ADD_ACTIVATION                          "addActivation"                      "p(pi)"
+        [s(6), s(4), s(4), s(4), s(4)];
+    ADD_POOLING                             "addPooling"                         "p(piD)"
+        [v(7), __, __, __, __];
+    ADD_LRN                                 "addLRN"                             "p(plfff)"
+        [s(8), s(5), s(5), s(5), s(5)];
+    ADD_SCALE                               "addScale"                           "p(piWWW)"
+        [s(9), s(6), s(6), s(6), s(6)];
+    ADD_SOFT_MAX                            "addSoftMax"                         "p(p)"
+        [s(10), s(7), s(7), s(7), s(7)];
+    ADD_CONCATENATION                       "addConcatenation"                   "p(pi)"
+        [s(11), s(8), s(8), s(8), s(8)];
+    ADD_DECONVOLUTION                       "addDeconvolution"                   "p(piDWW)"
+        [v(12), __, __, __, __];
+    ADD_ELEMENT_WISE                        "addElementWise"                     "p(ppi)"
+        [s(13), s(9), s(9), s(9), s(9)];
+    ADD_UNARY                               "addUnary"                           "p(pi)"
+        [s(14), s(10), s(10), s(10), s(10)];
+    ADD_PADDING                             "addPadding"                         "p(pDD)"
+        [v(15), __, __, __, __];
+    ADD_SHUFFLE                             "addShuffle"                         "p(p)"
+        [s(16), s(11), s(11), s(11), s(11)];
+    GET_NB_LAYERS                           "getNbLayers"                        "i()"
+        [s(17), s(12), s(12), s(12), s(12)];
+    GET_LAYER                               "getLayer"                           "p(i)"
+        [s(18), s(13), s(13), s(13), s(13)];
+    GET_NB_INPUTS                           "getNbInputs"                        "i()"
+        [s(19), s(14), s(14), s(14), s(14)];
+    GET_INPUT                               "getInput"                           "p(i)"
+        [s(20), s(15), s(15), s(15), s(15)];
+    GET_NB_OUTPUTS                          "getNbOutputs"                       "i()"
+        [s(21), s(16), s(16), s(16), s(16)];
+    GET_OUTPUT                              "getOutput"                          "p(i)"
+        [s(22), s(17), s(17), s(17), s(17)];
+    ADD_REDUCE                              "addReduce"                          "p(piib)"
+        [s(23), s(18), s(18), s(18), s(18)];
+    ADD_TOPK                                "addTopK"                            "p(piii)"
+        [s(24), s(19), s(19), s(19), s(19)];
+    ADD_GATHER                              "addGather"                          "p(ppi)"
+        [s(25), s(20), s(20), s(20), s(20)];
+    ADD_RAGGED_SOFT_MAX                     "addRaggedSoftMax"                   "p(pp)"
+        [s(26), s(21), s(21), s(21), s(21)];
+    ADD_MATRIX_MULTIPLY                     "addMatrixMultiply"                  "p(pipi)"
+        [s(27), s(22), s(22), s(22), s(22)];
+    ADD_CONSTANT                            "addConstant"                        "p(DW)"
+        [v(28), s(23), s(23), s(23), s(23)];
+    ADD_RN_NV2                              "addRNNv2"                           "p(piiii)"
+        [s(29), __, __, __, __];
+    ADD_IDENTITY                            "addIdentity"                        "p(p)"
+        [s(30), s(24), s(24), s(24), s(24)];
+    REMOVE_TENSOR                           "removeTensor"                       "v(p)"
+        [s(31), s(25), s(25), s(25), s(25)];
+    UNMARK_OUTPUT                           "unmarkOutput"                       "v(p)"
+        [s(32), s(26), s(26), s(26), s(26)];
+    ADD_PLUGIN_V2                           "addPluginV2"                        "p(pip)"
+        [s(33), s(27), s(27), __, __];
+    ADD_SLICE                               "addSlice"                           "p(pDDD)"
+        [v(34), s(29), s(29), s(27), s(27)];
+    SET_NAME                                "setName"                            "v(p)"
+        [s(35), s(30), s(30), s(28), s(28)];
+    GET_NAME                                "getName"                            "p()"
+        [s(36), s(31), s(31), s(29), s(29)];
+    ADD_SHAPE                               "addShape"                           "p(p)"
+        [s(37), s(32), s(32), s(30), s(30)];
+    HAS_IMPLICIT_BATCH_DIMENSION            "hasImplicitBatchDimension"          "b()"
+        [s(38), s(33), s(33), s(31), s(31)];
+    MARK_OUTPUT_FOR_SHAPES                  "markOutputForShapes"                "b(p)"
+        [s(39), s(34), s(34), s(32), s(32)];
+    UNMARK_OUTPUT_FOR_SHAPES                "unmarkOutputForShapes"              "b(p)"
+        [s(40), s(35), s(35), s(33), s(33)];
+    ADD_PARAMETRIC_RELU                     "addParametricReLU"                  "p(pp)"
+        [s(41), s(36), s(36), s(34), s(34)];
+    ADD_CONVOLUTION_ND                      "addConvolutionNd"                   "p(plDWW)"
+        [v(42), s(37), s(37), s(35), s(35)];
+    ADD_POOLING_ND                          "addPoolingNd"                       "p(piD)"
+        [v(43), s(38), s(38), s(36), s(36)];
+    ADD_DECONVOLUTION_ND                    "addDeconvolutionNd"                 "p(plDWW)"
+        [v(44), s(39), s(39), s(37), s(37)];
+    ADD_SCALE_ND                            "addScaleNd"                         "p(piWWWi)"
+        [s(45), s(40), s(40), s(38), s(38)];
+    ADD_RESIZE                              "addResize"                          "p(p)"
+        [s(46), s(41), s(41), s(39), s(39)];
+    HAS_EXPLICIT_PRECISION                  "hasExplicitPrecision"               "b()"
+        [s(47), __, __, __, __];
+    ADD_LOOP                                "addLoop"                            "p()"
+        [s(48), s(42), s(42), s(40), s(40)];
+    ADD_SELECT                              "addSelect"                          "p(ppp)"
+        [s(49), s(43), s(43), s(41), s(41)];
+    ADD_FILL                                "addFill"                            "p(Di)"
+        [v(50), s(44), __, s(42), __];
+    ADD_PADDING_ND                          "addPaddingNd"                       "p(pDD)"
+        [v(51), s(45), s(44), s(43), s(42)];
+    SET_WEIGHTS_NAME                        "setWeightsName"                     "b(Wp)"
+        [s(52), s(46), s(45), s(44), s(43)];
+    SET_ERROR_RECORDER                      "setErrorRecorder"                   "v(p)"
+        [s(53), s(47), s(46), s(45), s(44)];
+    GET_ERROR_RECORDER                      "getErrorRecorder"                   "p()"
+        [s(54), s(48), s(47), s(46), s(45)];
+    ADD_DEQUANTIZE                          "addDequantize"                      "p(pp)"
+        [s(55), s(49), __, __, __];
+    ADD_QUANTIZE                            "addQuantize"                        "p(pp)"
+        [s(56), s(50), __, __, __];
+    ADD_GATHER_V2                           "addGatherV2"                        "p(ppi)"
+        [s(57), s(51), s(48), s(47), s(46)];
+    ADD_IF_CONDITIONAL                      "addIfConditional"                   "p()"
+        [s(58), s(52), s(49), s(48), s(47)];
+    ADD_SCATTER                             "addScatter"                         "p(pppi)"
+        [s(59), s(53), s(50), s(49), s(48)];
+    ADD_EINSUM                              "addEinsum"                          "p(pip)"
+        [s(60), s(54), s(51), s(50), s(49)];
+    ADD_ASSERTION                           "addAssertion"                       "p(pp)"
+        [s(61), s(55), s(52), s(51), s(50)];
+    ADD_ONE_HOT                             "addOneHot"                          "p(pppi)"
+        [s(62), s(56), s(53), s(52), s(51)];
+    ADD_NON_ZERO                            "addNonZero"                         "p(p)"
+        [s(63), s(57), s(54), s(53), s(52)];
+    ADD_GRID_SAMPLE                         "addGridSample"                      "p(pp)"
+        [s(64), s(58), s(55), s(54), s(53)];
+    ADD_NMS                                 "addNMS"                             "p(ppp)"
+        [s(65), s(59), s(56), s(55), s(54)];
+    ADD_REVERSE_SEQUENCE                    "addReverseSequence"                 "p(pp)"
+        [s(66), s(60), s(57), s(56), s(55)];
+    ADD_NORMALIZATION                       "addNormalization"                   "p(pppi)"
+        [s(67), s(61), s(58), s(57), s(56)];
+    ADD_CAST                                "addCast"                            "p(pi)"
+        [s(68), s(62), s(59), s(58), s(57)];
+    GET_BUILDER                             "getBuilder"                         "p()"
+        [s(69), s(63), s(60), s(59), s(58)];
+    ADD_PLUGIN_V3                           "addPluginV3"                        "p(pipip)"
+        [__, s(28), s(28), __, __];
+    GET_FLAGS                               "getFlags"                           "i()"
+        [__, s(64), s(61), s(60), s(59)];
+    GET_FLAG                                "getFlag"                            "b(i)"
+        [__, s(65), s(62), s(61), s(60)];
+    ADD_QUANTIZE_V2                         "addQuantizeV2"                      "p(ppi)"
+        [__, s(66), s(63), s(62), s(61)];
+    ADD_DEQUANTIZE_V2                       "addDequantizeV2"                    "p(ppi)"
+        [__, s(67), s(64), s(63), s(62)];
+    ADD_FILL_V2                             "addFillV2"                          "p(Dii)"
+        [__, s(68), s(65), s(64), s(63)];
+    MARK_DEBUG                              "markDebug"                          "b(p)"
+        [__, s(69), s(66), s(65), s(64)];
+    UNMARK_DEBUG                            "unmarkDebug"                        "b(p)"
+        [__, s(70), s(67), s(66), s(65)];
+    IS_DEBUG_TENSOR                         "isDebugTensor"                      "b(p)"
+        [__, s(71), s(68), s(67), s(66)];
+    MARK_WEIGHTS_REFITTABLE                 "markWeightsRefittable"              "b(p)"
+        [__, n(72, 10_03_00), s(69), s(68), s(67)];
+    UNMARK_WEIGHTS_REFITTABLE               "unmarkWeightsRefittable"            "b(p)"
+        [__, n(73, 10_03_00), s(70), s(69), s(68)];
+    ARE_WEIGHTS_MARKED_REFITTABLE           "areWeightsMarkedRefittable"         "b(p)"
+        [__, n(74, 10_03_00), s(71), s(70), s(69)];
+    ADD_SQUEEZE                             "addSqueeze"                         "p(pp)"
+        [__, n(75, 10_07_00), s(72), s(71), s(70)];
+    ADD_UNSQUEEZE                           "addUnsqueeze"                       "p(pp)"
+        [__, n(76, 10_07_00), s(73), s(72), s(71)];
+    ADD_DYNAMIC_QUANTIZE                    "addDynamicQuantize"                 "p(piiii)"
+        [__, n(77, 10_10_00), s(74), s(73), s(72)];
+    ADD_CUMULATIVE                          "addCumulative"                      "p(ppibb)"
+        [__, n(78, 10_10_00), s(75), s(74), s(73)];
+    MARK_UNFUSED_TENSORS_AS_DEBUG_TENSORS   "markUnfusedTensorsAsDebugTensors"   "b()"
+        [__, n(79, 10_13_03), s(76), s(75), s(74)];
+    UNMARK_UNFUSED_TENSORS_AS_DEBUG_TENSORS "unmarkUnfusedTensorsAsDebugTensors" "b()"
+        [__, n(80, 10_13_03), s(77), s(76), s(75)];
+    ADD_TOPK_V2                             "addTopKV2"                          "p(piiii)"
+        [__, n(81, 10_16_00), s(78), s(77), s(76)];
+    ADD_NON_ZERO_V2                         "addNonZeroV2"                       "p(pi)"
+        [__, n(82, 10_16_00), s(79), s(78), s(77)];
+    ADD_NMS_V2                              "addNMSV2"                           "p(pppi)"
+        [__, n(83, 10_16_00), s(80), s(79), s(78)];
+    ADD_ATTENTION                           "addAttention"                       "p(pppib)"
+        [__, n(84, 10_16_00), s(81), s(80), s(79)];
+    ADD_ROTARY_EMBEDDING                    "addRotaryEmbedding"                 "p(pppbi)"
+        [__, n(85, 10_16_00), s(82), s(81), s(80)];
+    ADD_DYNAMIC_QUANTIZE_V2                 "addDynamicQuantizeV2"               "p(pDii)"
+        [__, n(86, 10_16_00), s(83), s(82), s(81)];
+    ADD_KV_CACHE_UPDATE                     "addKVCacheUpdate"                   "p(pppi)"
+        [__, n(87, 10_16_00), s(84), s(83), s(82)];
+    ADD_NORMALIZATION_V2                    "addNormalizationV2"                 "p(pppi)"
+        [__, n(88, 10_16_00), s(85), s(84), s(83)];
+    ADD_MOE                                 "addMoE"                             "p(ppp)"
+        [__, n(89, 10_16_00), s(86), n(85, 1_04_00), s(84)];
+    ADD_DIST_COLLECTIVE                     "addDistCollective"                  "p(piilpl)"
+        [__, n(90, 10_16_00), s(87), n(86, 1_04_00), s(85)];
+    ADD_ATTENTION_V2                        "addAttentionV2"                     "p(pppii)"
+        [__, __, s(88), __, s(86)];
+    ADD_SQUEEZE_V2                          "addSqueezeV2"                       "p(pp)"
+        [__, __, n(89, 11_04_00), __, n(87, 1_07_00)];
 }
 
 class! { non_zero_layer = "INonZeroLayer";
@@ -833,32 +1227,58 @@ class! { reduce_layer = "IReduceLayer";
 }
 
 class! { refitter = "IRefitter";
-    SET_WEIGHTS                     "setWeights"                  "b(piW)" [s(2), s(3), s(3), s(3), s(3)];
-    REFIT_CUDA_ENGINE               "refitCudaEngine"             "b()"    [s(3), s(4), s(4), s(4), s(4)];
-    GET_MISSING                     "getMissing"                  "i(ipp)" [s(4), s(5), s(5), s(5), s(5)];
-    GET_ALL                         "getAll"                      "i(ipp)" [s(5), s(6), s(6), s(6), s(6)];
-    SET_DYNAMIC_RANGE               "setDynamicRange"             "b(pff)" [s(6), s(7), __, s(7), __];
-    GET_DYNAMIC_RANGE_MIN           "getDynamicRangeMin"          "f(p)"   [s(7), s(8), __, s(8), __];
-    GET_DYNAMIC_RANGE_MAX           "getDynamicRangeMax"          "f(p)"   [s(8), s(9), __, s(9), __];
-    GET_TENSORS_WITH_DYNAMIC_RANGE  "getTensorsWithDynamicRange"  "i(ip)"  [s(9), s(10), __, s(10), __];
-    SET_ERROR_RECORDER              "setErrorRecorder"            "v(p)"   [s(10), s(11), s(7), s(11), s(7)];
-    GET_ERROR_RECORDER              "getErrorRecorder"            "p()"    [s(11), s(12), s(8), s(12), s(8)];
-    SET_NAMED_WEIGHTS               "setNamedWeights"             "b(pW)"  [s(12), s(13), s(9), s(13), s(9)];
-    GET_MISSING_WEIGHTS             "getMissingWeights"           "i(ip)"  [s(13), s(14), s(10), s(14), s(10)];
-    GET_ALL_WEIGHTS                 "getAllWeights"               "i(ip)"  [s(14), s(15), s(11), s(15), s(11)];
-    GET_LOGGER                      "getLogger"                   "p()"    [s(15), s(16), s(12), s(16), s(12)];
-    SET_MAX_THREADS                 "setMaxThreads"               "b(i)"   [s(16), s(17), s(13), s(17), s(13)];
-    GET_MAX_THREADS                 "getMaxThreads"               "i()"    [s(17), s(18), s(14), s(18), s(14)];
-    GET_PIMPL                       "getPImpl"                    "p()"    [__, s(2), s(2), s(2), s(2)];
-    SET_NAMED_WEIGHTS_WITH_LOCATION "setNamedWeightsWithLocation" "b(pWi)" [__, s(19), s(15), s(19), s(15)];
-    GET_NAMED_WEIGHTS               "getNamedWeights"             "W(p)"   [__, s(20), s(16), s(20), s(16)];
-    GET_WEIGHTS_LOCATION            "getWeightsLocation"          "i(p)"   [__, s(21), s(17), s(21), s(17)];
-    UNSET_NAMED_WEIGHTS             "unsetNamedWeights"           "b(p)"   [__, s(22), s(18), s(22), s(18)];
-    SET_WEIGHTS_VALIDATION          "setWeightsValidation"        "v(b)"   [__, s(23), s(19), s(23), s(19)];
-    GET_WEIGHTS_VALIDATION          "getWeightsValidation"        "b()"    [__, s(24), s(20), s(24), s(20)];
-    REFIT_CUDA_ENGINE_ASYNC         "refitCudaEngineAsync"        "b(p)"   [__, s(25), s(21), s(25), s(21)];
-    GET_WEIGHTS_PROTOTYPE           "getWeightsPrototype"         "W(p)"   [__, s(26), s(22), s(26), s(22)];
-    RELEASE_REFIT_RESOURCES         "releaseRefitResources"       "b()"    [__, __, n(23, 11_04_00), __, n(23, 1_07_00)];
+    SET_WEIGHTS                     "setWeights"                  "b(piW)"
+        [s(2), s(3), s(3), s(3), s(3)];
+    REFIT_CUDA_ENGINE               "refitCudaEngine"             "b()"
+        [s(3), s(4), s(4), s(4), s(4)];
+    GET_MISSING                     "getMissing"                  "i(ipp)"
+        [s(4), s(5), s(5), s(5), s(5)];
+    GET_ALL                         "getAll"                      "i(ipp)"
+        [s(5), s(6), s(6), s(6), s(6)];
+    SET_DYNAMIC_RANGE               "setDynamicRange"             "b(pff)"
+        [s(6), s(7), __, s(7), __];
+    GET_DYNAMIC_RANGE_MIN           "getDynamicRangeMin"          "f(p)"
+        [s(7), s(8), __, s(8), __];
+    GET_DYNAMIC_RANGE_MAX           "getDynamicRangeMax"          "f(p)"
+        [s(8), s(9), __, s(9), __];
+    GET_TENSORS_WITH_DYNAMIC_RANGE  "getTensorsWithDynamicRange"  "i(ip)"
+        [s(9), s(10), __, s(10), __];
+    SET_ERROR_RECORDER              "setErrorRecorder"            "v(p)"
+        [s(10), s(11), s(7), s(11), s(7)];
+    GET_ERROR_RECORDER              "getErrorRecorder"            "p()"
+        [s(11), s(12), s(8), s(12), s(8)];
+    SET_NAMED_WEIGHTS               "setNamedWeights"             "b(pW)"
+        [s(12), s(13), s(9), s(13), s(9)];
+    GET_MISSING_WEIGHTS             "getMissingWeights"           "i(ip)"
+        [s(13), s(14), s(10), s(14), s(10)];
+    GET_ALL_WEIGHTS                 "getAllWeights"               "i(ip)"
+        [s(14), s(15), s(11), s(15), s(11)];
+    GET_LOGGER                      "getLogger"                   "p()"
+        [s(15), s(16), s(12), s(16), s(12)];
+    SET_MAX_THREADS                 "setMaxThreads"               "b(i)"
+        [s(16), s(17), s(13), s(17), s(13)];
+    GET_MAX_THREADS                 "getMaxThreads"               "i()"
+        [s(17), s(18), s(14), s(18), s(14)];
+    GET_PIMPL                       "getPImpl"                    "p()"
+        [__, s(2), s(2), s(2), s(2)];
+    SET_NAMED_WEIGHTS_WITH_LOCATION "setNamedWeightsWithLocation" "b(pWi)"
+        [__, s(19), s(15), s(19), s(15)];
+    GET_NAMED_WEIGHTS               "getNamedWeights"             "W(p)"
+        [__, s(20), s(16), s(20), s(16)];
+    GET_WEIGHTS_LOCATION            "getWeightsLocation"          "i(p)"
+        [__, s(21), s(17), s(21), s(17)];
+    UNSET_NAMED_WEIGHTS             "unsetNamedWeights"           "b(p)"
+        [__, s(22), s(18), s(22), s(18)];
+    SET_WEIGHTS_VALIDATION          "setWeightsValidation"        "v(b)"
+        [__, s(23), s(19), s(23), s(19)];
+    GET_WEIGHTS_VALIDATION          "getWeightsValidation"        "b()"
+        [__, s(24), s(20), s(24), s(20)];
+    REFIT_CUDA_ENGINE_ASYNC         "refitCudaEngineAsync"        "b(p)"
+        [__, s(25), s(21), s(25), s(21)];
+    GET_WEIGHTS_PROTOTYPE           "getWeightsPrototype"         "W(p)"
+        [__, s(26), s(22), s(26), s(22)];
+    RELEASE_REFIT_RESOURCES         "releaseRefitResources"       "b()"
+        [__, __, n(23, 11_04_00), __, n(23, 1_07_00)];
 }
 
 class! { resize_layer = "IResizeLayer";
@@ -898,35 +1318,64 @@ class! { rotary_embedding_layer = "IRotaryEmbeddingLayer";
 }
 
 class! { runtime = "IRuntime";
-    DESERIALIZE_CUDA_ENGINE_WITH_FACTORY  "deserializeCudaEngine"             "p(plp)" [s(2), __, __, __, __];
-    SET_DLA_CORE                          "setDLACore"                        "v(i)"   [s(3), s(5), s(4), s(5), s(4)];
-    GET_DLA_CORE                          "getDLACore"                        "i()"    [s(4), s(6), s(5), s(6), s(5)];
-    GET_NB_DLA_CORES                      "getNbDLACores"                     "i()"    [s(5), s(7), s(6), s(7), s(6)];
-    SET_GPU_ALLOCATOR                     "setGpuAllocator"                   "v(p)"   [s(6), s(8), s(7), s(8), s(7)];
-    SET_ERROR_RECORDER                    "setErrorRecorder"                  "v(p)"   [s(7), s(9), s(8), s(9), s(8)];
-    GET_ERROR_RECORDER                    "getErrorRecorder"                  "p()"    [s(8), s(10), s(9), s(10), s(9)];
-    GET_LOGGER                            "getLogger"                         "p()"    [s(9), s(11), s(10), s(11), s(10)];
-    SET_MAX_THREADS                       "setMaxThreads"                     "b(i)"   [s(10), s(12), s(11), s(12), s(11)];
-    GET_MAX_THREADS                       "getMaxThreads"                     "i()"    [s(11), s(13), s(12), s(13), s(12)];
-    SET_TEMPORARY_DIRECTORY               "setTemporaryDirectory"             "v(p)"   [s(12), s(14), s(13), s(14), s(13)];
-    GET_TEMPORARY_DIRECTORY               "getTemporaryDirectory"             "p()"    [s(13), s(15), s(14), s(15), s(14)];
-    SET_TEMPFILE_CONTROL_FLAGS            "setTempfileControlFlags"           "v(i)"   [s(14), s(16), s(15), s(16), s(15)];
-    GET_TEMPFILE_CONTROL_FLAGS            "getTempfileControlFlags"           "i()"    [s(15), s(17), s(16), s(17), s(16)];
-    GET_PIMPL                             "getPImpl"                          "p()"    [s(16), s(2), s(2), s(2), s(2)];
-    GET_PLUGIN_REGISTRY                   "getPluginRegistry"                 "p()"    [s(17), s(18), s(17), s(18), s(17)];
-    SET_PLUGIN_REGISTRY_PARENT            "setPluginRegistryParent"           "v(p)"   [s(18), s(19), s(18), s(19), s(18)];
-    LOAD_RUNTIME                          "loadRuntime"                       "p(p)"   [s(19), s(20), s(19), s(20), s(19)];
-    SET_ENGINE_HOST_CODE_ALLOWED          "setEngineHostCodeAllowed"          "v(b)"   [s(20), s(21), s(20), s(21), s(20)];
-    GET_ENGINE_HOST_CODE_ALLOWED          "getEngineHostCodeAllowed"          "b()"    [s(21), s(22), s(21), s(22), s(21)];
-    DESERIALIZE_CUDA_ENGINE               "deserializeCudaEngine"             "p(pl)"  [__, s(3), s(3), s(3), s(3)];
-    DESERIALIZE_CUDA_ENGINE_FROM_READER   "deserializeCudaEngine"             "p(p)"   [__, s(4), __, s(4), __];
-    DESERIALIZE_CUDA_ENGINE_V2            "deserializeCudaEngineV2"           "p(p)"   [__, n(23, 10_07_00), s(22), s(23), s(22)];
-    SET_DLA_WORKSPACE_ALLOCATION_STRATEGY "setDLAWorkspaceAllocationStrategy" "b(i)"   [__, __, n(23, 11_04_00), __, n(27, 1_07_00)];
-    GET_DLA_WORKSPACE_ALLOCATION_STRATEGY "getDLAWorkspaceAllocationStrategy" "i()"    [__, __, n(24, 11_04_00), __, n(28, 1_07_00)];
-    GET_ENGINE_HEADER_SIZE                "getEngineHeaderSize"               "l()"    [__, __, __, s(24), s(23)];
-    GET_ENGINE_VALIDITY                   "getEngineValidity"                 "i(plp)" [__, __, __, s(25), s(24)];
-    SET_DEFERRED_WEIGHTS_LOADING          "setDeferredWeightsLoading"         "v(b)"   [__, __, __, __, n(25, 1_06_00)];
-    GET_DEFERRED_WEIGHTS_LOADING          "getDeferredWeightsLoading"         "b()"    [__, __, __, __, n(26, 1_06_00)];
+    DESERIALIZE_CUDA_ENGINE_WITH_FACTORY  "deserializeCudaEngine"             "p(plp)"
+        [s(2), __, __, __, __];
+    SET_DLA_CORE                          "setDLACore"                        "v(i)"
+        [s(3), s(5), s(4), s(5), s(4)];
+    GET_DLA_CORE                          "getDLACore"                        "i()"
+        [s(4), s(6), s(5), s(6), s(5)];
+    GET_NB_DLA_CORES                      "getNbDLACores"                     "i()"
+        [s(5), s(7), s(6), s(7), s(6)];
+    SET_GPU_ALLOCATOR                     "setGpuAllocator"                   "v(p)"
+        [s(6), s(8), s(7), s(8), s(7)];
+    SET_ERROR_RECORDER                    "setErrorRecorder"                  "v(p)"
+        [s(7), s(9), s(8), s(9), s(8)];
+    GET_ERROR_RECORDER                    "getErrorRecorder"                  "p()"
+        [s(8), s(10), s(9), s(10), s(9)];
+    GET_LOGGER                            "getLogger"                         "p()"
+        [s(9), s(11), s(10), s(11), s(10)];
+    SET_MAX_THREADS                       "setMaxThreads"                     "b(i)"
+        [s(10), s(12), s(11), s(12), s(11)];
+    GET_MAX_THREADS                       "getMaxThreads"                     "i()"
+        [s(11), s(13), s(12), s(13), s(12)];
+    SET_TEMPORARY_DIRECTORY               "setTemporaryDirectory"             "v(p)"
+        [s(12), s(14), s(13), s(14), s(13)];
+    GET_TEMPORARY_DIRECTORY               "getTemporaryDirectory"             "p()"
+        [s(13), s(15), s(14), s(15), s(14)];
+    SET_TEMPFILE_CONTROL_FLAGS            "setTempfileControlFlags"           "v(i)"
+        [s(14), s(16), s(15), s(16), s(15)];
+    GET_TEMPFILE_CONTROL_FLAGS            "getTempfileControlFlags"           "i()"
+        [s(15), s(17), s(16), s(17), s(16)];
+    GET_PIMPL                             "getPImpl"                          "p()"
+        [s(16), s(2), s(2), s(2), s(2)];
+    GET_PLUGIN_REGISTRY                   "getPluginRegistry"                 "p()"
+        [s(17), s(18), s(17), s(18), s(17)];
+    SET_PLUGIN_REGISTRY_PARENT            "setPluginRegistryParent"           "v(p)"
+        [s(18), s(19), s(18), s(19), s(18)];
+    LOAD_RUNTIME                          "loadRuntime"                       "p(p)"
+        [s(19), s(20), s(19), s(20), s(19)];
+    SET_ENGINE_HOST_CODE_ALLOWED          "setEngineHostCodeAllowed"          "v(b)"
+        [s(20), s(21), s(20), s(21), s(20)];
+    GET_ENGINE_HOST_CODE_ALLOWED          "getEngineHostCodeAllowed"          "b()"
+        [s(21), s(22), s(21), s(22), s(21)];
+    DESERIALIZE_CUDA_ENGINE               "deserializeCudaEngine"             "p(pl)"
+        [__, s(3), s(3), s(3), s(3)];
+    DESERIALIZE_CUDA_ENGINE_FROM_READER   "deserializeCudaEngine"             "p(p)"
+        [__, s(4), __, s(4), __];
+    DESERIALIZE_CUDA_ENGINE_V2            "deserializeCudaEngineV2"           "p(p)"
+        [__, n(23, 10_07_00), s(22), s(23), s(22)];
+    SET_DLA_WORKSPACE_ALLOCATION_STRATEGY "setDLAWorkspaceAllocationStrategy" "b(i)"
+        [__, __, n(23, 11_04_00), __, n(27, 1_07_00)];
+    GET_DLA_WORKSPACE_ALLOCATION_STRATEGY "getDLAWorkspaceAllocationStrategy" "i()"
+        [__, __, n(24, 11_04_00), __, n(28, 1_07_00)];
+    GET_ENGINE_HEADER_SIZE                "getEngineHeaderSize"               "l()"
+        [__, __, __, s(24), s(23)];
+    GET_ENGINE_VALIDITY                   "getEngineValidity"                 "i(plp)"
+        [__, __, __, s(25), s(24)];
+    SET_DEFERRED_WEIGHTS_LOADING          "setDeferredWeightsLoading"         "v(b)"
+        [__, __, __, __, n(25, 1_06_00)];
+    GET_DEFERRED_WEIGHTS_LOADING          "getDeferredWeightsLoading"         "b()"
+        [__, __, __, __, n(26, 1_06_00)];
 }
 
 class! { runtime_cache = "IRuntimeCache";
@@ -936,16 +1385,26 @@ class! { runtime_cache = "IRuntimeCache";
 }
 
 class! { runtime_config = "IRuntimeConfig";
-    GET_PIMPL                                         "getPImpl"                                     "p()"  [__, n(2, 10_13_03), s(2), s(2), s(2)];
-    SET_EXECUTION_CONTEXT_ALLOCATION_STRATEGY         "setExecutionContextAllocationStrategy"        "v(i)" [__, n(3, 10_13_03), s(3), s(3), s(3)];
-    GET_EXECUTION_CONTEXT_ALLOCATION_STRATEGY         "getExecutionContextAllocationStrategy"        "i()"  [__, n(4, 10_13_03), s(4), s(4), s(4)];
-    CREATE_RUNTIME_CACHE                              "createRuntimeCache"                           "p()"  [__, __, __, s(5), s(5)];
-    SET_RUNTIME_CACHE                                 "setRuntimeCache"                              "b(p)" [__, __, __, s(6), s(6)];
-    GET_RUNTIME_CACHE                                 "getRuntimeCache"                              "p()"  [__, __, __, s(7), s(7)];
-    SET_DYNAMIC_SHAPES_KERNEL_SPECIALIZATION_STRATEGY "setDynamicShapesKernelSpecializationStrategy" "v(i)" [__, __, __, s(8), s(8)];
-    GET_DYNAMIC_SHAPES_KERNEL_SPECIALIZATION_STRATEGY "getDynamicShapesKernelSpecializationStrategy" "i()"  [__, __, __, s(9), s(9)];
-    SET_CUDA_GRAPH_STRATEGY                           "setCudaGraphStrategy"                         "b(i)" [__, __, __, s(10), s(10)];
-    GET_CUDA_GRAPH_STRATEGY                           "getCudaGraphStrategy"                         "i()"  [__, __, __, s(11), s(11)];
+    GET_PIMPL                                         "getPImpl"                                     "p()"
+        [__, n(2, 10_13_03), s(2), s(2), s(2)];
+    SET_EXECUTION_CONTEXT_ALLOCATION_STRATEGY         "setExecutionContextAllocationStrategy"        "v(i)"
+        [__, n(3, 10_13_03), s(3), s(3), s(3)];
+    GET_EXECUTION_CONTEXT_ALLOCATION_STRATEGY         "getExecutionContextAllocationStrategy"        "i()"
+        [__, n(4, 10_13_03), s(4), s(4), s(4)];
+    CREATE_RUNTIME_CACHE                              "createRuntimeCache"                           "p()"
+        [__, __, __, s(5), s(5)];
+    SET_RUNTIME_CACHE                                 "setRuntimeCache"                              "b(p)"
+        [__, __, __, s(6), s(6)];
+    GET_RUNTIME_CACHE                                 "getRuntimeCache"                              "p()"
+        [__, __, __, s(7), s(7)];
+    SET_DYNAMIC_SHAPES_KERNEL_SPECIALIZATION_STRATEGY "setDynamicShapesKernelSpecializationStrategy" "v(i)"
+        [__, __, __, s(8), s(8)];
+    GET_DYNAMIC_SHAPES_KERNEL_SPECIALIZATION_STRATEGY "getDynamicShapesKernelSpecializationStrategy" "i()"
+        [__, __, __, s(9), s(9)];
+    SET_CUDA_GRAPH_STRATEGY                           "setCudaGraphStrategy"                         "b(i)"
+        [__, __, __, s(10), s(10)];
+    GET_CUDA_GRAPH_STRATEGY                           "getCudaGraphStrategy"                         "i()"
+        [__, __, __, s(11), s(11)];
 }
 
 class! { scale_layer = "IScaleLayer";

@@ -53,7 +53,7 @@ numbered! {
         Int4 = INT4,
         /// Make only marked weights refittable.
         RefitIndividual = REFIT_INDIVIDUAL,
-        /// Keep NaN as IEEE says.
+        /// Keep NaN as in IEEE 754.
         StrictNans = STRICT_NANS,
         /// Report the builder's memory use.
         MonitorMemory = MONITOR_MEMORY,

@@ -83,7 +83,7 @@ numbered! {
 }
 
 numbered! {
-    /// What an engine can tell about its size (`EngineStat`).
+    /// Statistics of an engine's size (`EngineStat`).
     EngineStat = engine_stat {
         /// Bytes of all weights.
         TotalWeightsSize = TOTAL_WEIGHTS_SIZE,

@@ -57,7 +57,7 @@ fn by_attribute(s: &mut Scope<'_, '_>, x: Value, from: &[Dim], entries: &[Reshap
     match sizes.collect::<Option<Vec<_>>>() {
         Some(sizes) => Ok(s.reshape_to(x, &sizes)),
         None if entries.contains(&ReshapeDim::Is(0)) => {
-            Err(s.unsupported("a size is left open where another is 0", "say the size that is left open"))
+            Err(s.unsupported("a size is left open where another is 0", "give the size that is left open"))
         }
         None => Ok(with_open_size(s, x, &copied, entries)),
     }

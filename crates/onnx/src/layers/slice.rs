@@ -1,6 +1,6 @@
 //! Slice, padding and sequence reversal.
 //!
-//! TensorRT's slice says start, number and step; ONNX's says start and end. An end that lies at a fixed distance
+//! TensorRT's slice has start, number and step; ONNX's has start and end. An end at a fixed distance
 //! from the end of the axis is written as a constant, so symbolic sizes need no arithmetic. A step of 0 repeats one
 //! element (an expansion). What is read outside becomes a Pad before the slice.
 

@@ -163,7 +163,7 @@ fn pooling_in_every_mode() {
                 for (dims, spatial) in [(vec![2, 3, 9, 10], 2), (vec![1, 2, 7, 8, 9], 3), (vec![2, 2, 3, 8, 9], 2)] {
                     let same = matches!(padding_mode, PaddingMode::SameUpper | PaddingMode::SameLower);
                     if same && *kind != PoolingType::Max && !excludes {
-                        continue; // What of SAME padding counts is nowhere said.
+                        continue; // What of SAME padding counts is not documented.
                     }
                     let pads = if same { vec![0; spatial] } else { vec![1; spatial] };
                     let a = PoolingAttributes {

@@ -147,7 +147,7 @@ impl Site<'_> {
         self.half_of(state, x, y)
     }
 
-    /// A reshape to `to`; where attributes cannot say it, to sizes picked at run time: axis `from[k]` of x, or 1
+    /// A reshape to `to`; where attributes cannot express it, to sizes picked at run time: axis `from[k]` of x, or 1
     /// where that is past x's axes.
     fn reshape(&self, state: &mut Rewrite<'_>, x: TensorId, to: &[Dim], from: &[usize]) -> Made {
         if let Some(shuffle) = Shuffle::reshape(&state.tensor(x).dims, to) {

@@ -1,13 +1,13 @@
-//! Says the network in the words its target knows. The only place that knows what a target lacks.
+//! Rewrites layers that the target lacks into layers it has. The only place that knows what a target lacks.
 //!
 //! Layers that came after the target's version are written with older ones ([`decompose`]), forms of layers that
-//! it refuses with forms it takes ([`limits`]); without int64, indices and sizes become int32 ([`narrow`]); what
-//! cannot be said is an error that names the layer. Results stay what they were, but for the rounding of the
-//! layers that are taken apart.
+//! it refuses with forms it takes ([`limits`]); without int64, indices and sizes become int32 ([`demote`]); what
+//! cannot be expressed is an error that names the layer. Results stay what they were, but for the rounding of the
+//! layers that are decomposed.
 
 mod decompose;
+mod demote;
 mod limits;
-mod narrow;
 mod target;
 
 pub use target::{Feature, Target};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// tensor of it, which that cast leaves as it is.
 ///
 /// # Errors
-/// [`Error::Unsupported`] where the target has no way to say a layer or a type, with what to do about it.
+/// [`Error::Unsupported`] where the target has no way to express a layer or a type, with what to do about it.
 pub fn legalize(network: &Network, target: Target) -> Result<Network, Error> {
     check_types(network, target)?;
     let data = depends_on_data(network);
@@ -33,7 +33,7 @@ pub fn legalize(network: &Network, target: Target) -> Result<Network, Error> {
         if site.apply(state)? { Ok(()) } else { state.keep(layer).map_err(Error::from) }
     })?;
     if !target.has(Feature::Int64) {
-        made = narrow::narrow(&made, target)?;
+        made = demote::demote(&made, target)?;
     }
     Ok(made)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 /// Who will run the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// The CPU engine: it is told every layer as it is.
+    /// The CPU engine: every layer is lowered as it is.
     Cpu,
     /// TensorRT of this major and minor version, 8.6 or newer.
     TensorRt(u32, u32),
@@ -39,11 +39,11 @@ pub enum Feature {
     /// Random fills of float16.
     FillRandomFloat16,
     /// Products of float16 that add up in float32.
-    Float16Sums,
+    Float16Accumulation,
     /// Normalization over groups of channels with a scale and bias for each channel.
     GroupNormalization,
     /// Layers of float16 around those that read int8.
-    HalfBesideInt8,
+    HalfWithInt8,
     /// Tensors of int64.
     Int64,
     /// The unary operation `Isnan`.
@@ -55,7 +55,7 @@ pub enum Feature {
     /// Layers that insert and remove axes.
     Squeeze,
     /// Convolutions that add a tensor, by kernels for compute capability 9.0. Only 8.6 was looked at.
-    SumsOn90,
+    ResidualConvolutionsOn90,
 }
 
 /// Major and minor.
@@ -86,14 +86,14 @@ impl Feature {
             Self::ExactIntegerDivision => since(NEVER, EVER),
             Self::FillRandomFloat16 => since(EVER, (1, 5)),
             Self::Float8 => since((9, 0), EVER),
-            Self::Float16Sums => since((10, 0), EVER),
+            Self::Float16Accumulation => since((10, 0), EVER),
             Self::Gelu => since((10, 0), EVER),
             Self::GroupNormalization => since((10, 15), EVER),
-            Self::HalfBesideInt8 => since((10, 0), EVER),
+            Self::HalfWithInt8 => since((10, 0), EVER),
             Self::Int64 => since((10, 0), EVER),
             Self::IsNan => since((10, 3), EVER),
             Self::Squeeze => since((10, 7), EVER),
-            Self::SumsOn90 => since((10, 0), EVER),
+            Self::ResidualConvolutionsOn90 => since((10, 0), EVER),
         }
     }
 }
@@ -108,8 +108,8 @@ impl Target {
         }
     }
 
-    /// Whether its Scale layer does this to an input of this rank. Scales for each element are told without the
-    /// batch; element-wise layers say the same plainly.
+    /// Whether its Scale layer does this to an input of this rank. Scales for each element are given without the
+    /// batch; element-wise layers express the same plainly.
     pub fn scales(self, mode: ScaleMode, rank: usize) -> bool {
         match self {
             Self::Cpu => true,

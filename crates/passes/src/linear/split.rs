@@ -1,4 +1,4 @@
-//! A linear layer whose results are taken apart becomes one for each part.
+//! A linear layer whose results are split becomes one for each part.
 
 use super::{Linear, Uses, shuffle};
 use crate::shuffle::{Shuffle, express, invert, last_axes};
@@ -46,7 +46,7 @@ struct Part<'a> {
     shuffle: Option<Shuffle>,
 }
 
-/// Splits linear layers whose results are taken apart and moved; `None` where there is none.
+/// Splits linear layers whose results are split and moved; `None` where there is none.
 ///
 /// # Errors
 /// None for a network that verifies.

@@ -1,5 +1,5 @@
 //! Half precision: decides for each layer whether it computes in float16 (or bfloat16) or stays float32, and puts
-//! casts where the two meet. The network then says every type; no builder flag does.
+//! casts where the two meet. The network then has every type; no builder flag does.
 //!
 //! What decides, in this order:
 //! 1. the user: `keep_fp32` names modules;
@@ -22,16 +22,17 @@
 //! Inputs and outputs of the network keep their types, and what is not float32 is left alone.
 //!
 //! Unlike the other passes, this one changes what the network computes: by rounding. It must not know what will run
-//! the network: a target that lacks a type or layer is `legalize`'s business, and that a target rounds sums is told.
+//! the network: a target that lacks a type or layer is `legalize`'s business, and that a target rounds sums is an
+//! option.
 
-mod narrow;
+mod assign;
 mod observe;
 mod report;
 mod round;
 mod rules;
 
 pub use observe::observe;
-pub use report::{Kept, PrecisionReport, Reason};
+pub use report::{Float32Layer, PrecisionReport, Reason};
 
 use crate::Error;
 use network::{DType, Network};
@@ -98,7 +99,8 @@ pub struct PrecisionOptions {
     /// The largest magnitudes that were seen, by the name of the layer whose first output it is, or of the input.
     /// Values above half of [`Half::max`] keep what makes and uses them float32.
     pub ranges: HashMap<String, f32>,
-    /// Whether products of float16 are added up in float16 too, as [`Feature::Float16Sums`](crate::Feature) tells.
+    /// Whether products of float16 are added up in float16 too, as [`Feature::Float16Accumulation`](crate::Feature)
+    /// states.
     pub rounds_sums: bool,
 }
 
@@ -116,5 +118,5 @@ impl PrecisionOptions {
 /// # Errors
 /// [`Error::Pass`] where a layer no longer fits its inputs, which is a fault of the pass.
 pub fn precision(network: &Network, options: &PrecisionOptions) -> Result<(Network, PrecisionReport), Error> {
-    narrow::run(network, options).map_err(|source| Error::Pass { pass: "precision", source })
+    assign::run(network, options).map_err(|source| Error::Pass { pass: "precision", source })
 }

@@ -1,4 +1,4 @@
-//! A network that also gives the largest magnitudes of what flows in it: run on samples, it says which layers come
+//! A network that also gives the largest magnitudes of what flows in it: run on samples, it shows which layers come
 //! near the end of float16's range.
 
 use super::rules;

@@ -9,14 +9,14 @@ pub struct PrecisionReport {
     /// Number of layers that compute in half precision or move its elements.
     pub half: usize,
     /// Layers that stay float32, in execution order.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<Float32Layer>,
     /// Patterns of `keep_fp32` that match no module of the network.
     pub unmatched: Vec<String>,
 }
 
 /// A layer that stays float32.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub struct Float32Layer {
     /// Its name in the network that the pass made.
     pub layer: String,
     /// Path of the module it comes from.

@@ -52,7 +52,7 @@ impl Loss {
 /// Rounds a float32 constant, once and in parallel.
 ///
 /// It fits where no finite element becomes infinite and the error, in root mean square, is at most twice what rounding
-/// does to any number in range. That leaves room for some elements that vanish beside larger ones, and none for a
+/// does to any number in range. That leaves room for some elements that vanish next to larger ones, and none for a
 /// constant that vanishes as a whole, such as an epsilon of 1e-8.
 pub(super) fn round(weights: &Weights, half: Half) -> Rounded {
     let mut data = vec![0u8; weights.count() * 2];

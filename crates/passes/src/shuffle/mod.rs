@@ -1,7 +1,7 @@
 //! Shuffles as data: how a chain of transposes and reshapes is written as one `Shuffle`.
 //!
-//! What a `Shuffle` does is here; its two halves are in `permutation.rs` and `reshape.rs`, and two reshapes become one in
-//! `digits.rs`. Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
+//! What a `Shuffle` does is here; its two halves are in `permutation.rs` and `reshape.rs`, and two reshapes become one
+//! in `digits.rs`. Shared by `simplify`, which merges shuffles, and `legalize`, which writes squeezes as shuffles.
 
 mod digits;
 mod permutation;
@@ -23,7 +23,7 @@ pub(crate) struct Shuffle {
 }
 
 impl Shuffle {
-    /// The reshape of `from` to `to`; `None` where no entry form says it.
+    /// The reshape of `from` to `to`; `None` where no entry form expresses it.
     pub fn reshape(from: &[Dim], to: &[Dim]) -> Option<Self> {
         Some(Self { reshape: Some(express(from, to)?), ..Self::default() })
     }
@@ -34,7 +34,7 @@ impl Shuffle {
 
     /// This one in its simplest form, for an input of sizes `from` and an output of sizes `to`: transposes that
     /// only move axes of size 1 become part of the reshape, the identity of each kind is left out, a lone
-    /// transpose comes first. Beside a reshape, which can put axes of size 1 anywhere, a transpose leaves them
+    /// transpose comes first. Next to a reshape, which can put axes of size 1 anywhere, a transpose leaves them
     /// where they are: ONNX Runtime is fast where one axis moves, and slow where another of size 1 does too.
     pub fn normal(mut self, from: &[Dim], to: &[Dim]) -> Self {
         let before = self.after_first(from);
@@ -62,7 +62,7 @@ impl Shuffle {
         once.unwrap_or(self)
     }
 
-    /// Writes the transposes beside a reshape so that axes of size 1 stay beside their neighbours.
+    /// Writes the transposes next to a reshape so that axes of size 1 stay next to their neighbours.
     fn leave_ones(&mut self, from: &[Dim], to: &[Dim]) {
         let first = self.first.as_deref().map(|order| ones_stay(order, from));
         // Seen from its output, the second transpose is one to the sizes after the reshape.

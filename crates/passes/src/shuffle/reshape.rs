@@ -18,7 +18,7 @@ pub(crate) fn express(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
             }
         })
         .collect();
-    // With an empty axis beside it, nothing can be inferred.
+    // With an empty axis next to it, nothing can be inferred.
     let empty = entries.contains(&ReshapeDim::Is(0));
     (open == 0 || (open == 1 && !empty && infers(from, to, &entries))).then_some(entries)
 }

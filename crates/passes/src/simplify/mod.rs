@@ -1,7 +1,7 @@
-//! Layers that do nothing go; layers that can be said more simply are.
+//! Layers that do nothing go; layers that have a simpler form take it.
 //!
 //! - `Identity`, a cast to the type it has, a cast after an exact cast; a cast of float32 to float32 stays, because it
-//!   tells `precision` something;
+//!   has a meaning for `precision`;
 //! - shuffles, squeezes and unsqueezes: merged in a row, dropped where nothing moves, sizes from a tensor turned
 //!   into attributes;
 //! - slices of everything, concatenations of one, paddings by nothing, reductions over nothing;

@@ -6,9 +6,9 @@
 //! branches are added to a stream whose own rounding has grown by then (ResNet-50: 1.2 times as it is), and float32
 //! costs more, since each branch needs casts of its own. They are left alone, and so are those of dense blocks. Where
 //! most convolutions have long sums, as in ResNet-18 and 34, that is not enough (1.8 to 2.3 and 1.7 to 2.8 times). What
-//! tells there are the first sums, whose errors all blocks carry on and add to: with the layers up to the first sum of
+//! matters there are the first sums, whose errors all blocks pass on and add to: with the layers up to the first sum of
 //! branches in float32 it is still 1.6 and 1.5 to 2.8 times on an H200, up to the second 1.8 and 1.7 in the root mean
-//! square. The kernels for TF32 seem to have a part in that (`narrow.rs`): with their factors rounded before, it is 1.3
+//! square. The kernels for TF32 seem to have a part in that (`assign.rs`): with their factors rounded before, it is 1.3
 //! to 1.5. That is not measured but worked out on a CPU, by rounding as the tensor cores do: after 16 products in
 //! kernels for compute capability 9.0, after 8 in those for 8.0, which gives about what was measured for the others.
 //!

@@ -2,7 +2,7 @@
 //! of the other sign: for TensorRT 8.6 on GPUs of compute capability 9.0.
 //!
 //! That version computes a sum in the convolution before it, which no kernel of its for 9.0 can do, so that the layer
-//! gets one for 8.0. A difference stays apart, beside the activation that follows, and costs less than the older
+//! gets one for 8.0. A difference stays apart, next to the activation that follows, and costs less than the older
 //! kernel loses where sums are long. The second convolution of a residual block, in float16 on an H200:
 //!
 //! | products | on | with the sum | without | saved |

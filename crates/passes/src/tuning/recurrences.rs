@@ -1,10 +1,10 @@
 //! Unrolled recurrences of one row become recurrences of two, for TensorRT-RTX.
 //!
-//! RTX fuses a matrix multiplication of one row with the elementwise layers around it. In an unrolled LSTM or GRU of batch
-//! 1 every step reads the state of the step before it several times, and the fused kernels compute it each time: the time of
-//! a build grows exponentially with the number of steps. RTX 1.7, an LSTM of 5 hidden values: 4 steps 2 s, 8 steps 58 s; with
-//! two rows 0.5 and 0.9 s. Multiplications of two rows are not fused in that way. The second row repeats the first, and is
-//! dropped from the result.
+//! RTX fuses a matrix multiplication of one row with the elementwise layers around it. In an unrolled LSTM or GRU of
+//! batch 1 every step reads the state of the step before it several times, and the fused kernels compute it each time:
+//! the time of a build grows exponentially with the number of steps. RTX 1.7, an LSTM of 5 hidden values: 4 steps 2 s,
+//! 8 steps 58 s; with two rows 0.5 and 0.9 s. Multiplications of two rows are not fused in that way. The second row
+//! repeats the first, and is dropped from the result.
 
 use network::{Dim, Error, Layer, MatrixOperation, Network, Op, TensorId, rewrite};
 use std::collections::HashMap;

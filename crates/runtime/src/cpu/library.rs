@@ -1,7 +1,7 @@
 //! Finding ONNX Runtime and loading it, once in a process.
 //!
 //! `ort` panics when its library is missing or too old, so every candidate is opened and questioned here before
-//! `ort` is told about it. What was looked at and what was there is the error. It must not know models.
+//! `ort` gets its path. What was looked at and what was there is the error. It must not know models.
 
 use super::sys;
 use crate::error::{Error, LibrarySearch, Place, ProbeError, Result, Source, Stage};
@@ -65,7 +65,8 @@ impl OnnxRuntime {
         let runtime = start(&library)?;
         // `ort` holds its own handle by now; ours has kept the file from being unloaded in between.
         drop(probe);
-        tracing::debug!(target: "torch2trt::runtime", path = %library.path.display(), version = library.version, "ONNX Runtime loaded");
+        let (path, version) = (library.path.display(), &library.version);
+        tracing::debug!(target: "torch2trt::runtime", %path, version, "ONNX Runtime loaded");
         Ok(loaded.insert(runtime).clone())
     }
 
@@ -163,7 +164,7 @@ fn try_path(source: Source, path: &Path, places: &mut Vec<Place>) -> Option<(sys
 }
 
 fn try_file(source: Source, path: &Path, places: &mut Vec<Place>) -> Option<(sys::Probe, Library)> {
-    // `ort` looks for a relative path beside the executable first; a bare name is left to the loader.
+    // `ort` looks for a relative path next to the executable first; a bare name is left to the loader.
     let absolute = if source == Source::Loader { path.to_path_buf() } else { std::path::absolute(path).ok()? };
     match sys::Probe::open(&absolute, MIN_VERSION) {
         Ok(probe) => {
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn library_files_are_told_from_their_neighbours() {
+    fn library_files_are_recognized_among_others() {
         for name in ["libonnxruntime.so", "libonnxruntime.so.1.32.0", "libonnxruntime.1.32.0.dylib", "onnxruntime.dll"]
         {
             assert!(is_library(Path::new(name)), "{name}");

@@ -1,7 +1,7 @@
 //! The CPU engine: an ONNX model executed by ONNX Runtime.
 //!
 //! It is the default on a machine without a GPU, and the referee of every conversion. It takes the graph as ONNX
-//! bytes and the weights beside it, as borrowed memory that ONNX Runtime reads in place. It must not know where
+//! bytes and its weights, as borrowed memory that ONNX Runtime reads in place. It must not know where
 //! either came from.
 
 mod failure;

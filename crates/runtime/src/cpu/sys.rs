@@ -50,7 +50,7 @@ impl Probe {
 }
 
 fn refusal(path: &Path, error: &libloading::Error) -> ProbeError {
-    // The loader's words are in the source of the error; they repeat the path, which the place already says.
+    // The loader's words are in the source of the error; they repeat the path, which the place already has.
     let words = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     let words = words.trim_start_matches(&*path.to_string_lossy()).trim_start_matches(": ").to_owned();
     if words.contains("No such file") && !path.exists() { ProbeError::Missing } else { ProbeError::Refused(words) }
@@ -159,7 +159,7 @@ pub(super) fn run(
             Output::Open => ptr::null_mut(),
         })
         .collect();
-    // SAFETY: names and values are as many as is said, and outlive the call. ONNX Runtime writes to the bound
+    // SAFETY: the numbers of names and values are passed, and they outlive the call. ONNX Runtime writes to the bound
     // outputs, of which each is the only one over its memory, and fills the null slots with new values, which
     // are taken over below. The session is only read: its CPU provider locks what its calls share.
     let status = unsafe {

@@ -90,10 +90,10 @@ impl Graph {
     }
 
     fn new(context: Context, before: &[Copy], work: &Template, after: &[Copy]) -> Result<Self> {
-        let said = |e| failed("make a CUDA graph", e);
+        let failure = |e| failed("make a CUDA graph", e);
         let mut whole = std::ptr::null_mut();
         // SAFETY: makes a graph that `Template` frees.
-        unsafe { sys::cuGraphCreate(&raw mut whole, 0) }.result().map_err(said)?;
+        unsafe { sys::cuGraphCreate(&raw mut whole, 0) }.result().map_err(failure)?;
         let template = Template(whole);
         let mut copies = SmallVec::new();
         let mut add = |depends: &[sys::CUgraphNode], copy: &Copy| -> Result<Option<sys::CUgraphNode>> {
@@ -107,7 +107,7 @@ impl Graph {
                     sys::cuGraphAddMemcpyNode(made, whole, depends, count, &raw const parameters, context.0)
                 }
                 .result()
-                .map_err(said)?;
+                .map_err(failure)?;
             }
             copies.push((node, *copy));
             Ok(node)
@@ -118,11 +118,11 @@ impl Graph {
         // SAFETY: the nodes are of this graph, which takes a copy of the other one.
         unsafe { sys::cuGraphAddChildGraphNode(&raw mut body, whole, first.as_ptr(), first.len(), work.0) }
             .result()
-            .map_err(said)?;
+            .map_err(failure)?;
         after.iter().try_for_each(|copy| add(&[body], copy).map(drop))?;
         // SAFETY: the graph is whole.
         let executable = unsafe { result::graph::instantiate(whole, sys::CUgraphInstantiate_flags(0)) };
-        Ok(Self { executable: executable.map_err(said)?, _template: template, copies, context })
+        Ok(Self { executable: executable.map_err(failure)?, _template: template, copies, context })
     }
 
     /// Enqueues the copies, at these addresses, and the work between them.

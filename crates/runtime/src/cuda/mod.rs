@@ -1,8 +1,8 @@
 //! The CUDA edge: the few driver calls that running an engine needs, loaded at run time.
 //!
-//! Devices, streams, events, memory, and graphs in `graph.rs`, each a type that frees what it holds. Nothing here links libcuda:
-//! `cudarc` loads the driver when the first device is asked for, and a machine without one gets an error. It must
-//! not know TensorRT.
+//! Devices, streams, events, memory, and graphs in `graph.rs`, each a type that frees what it holds. Nothing here links
+//! libcuda: `cudarc` loads the driver when the first device is asked for, and a machine without one gets an error. It
+//! must not know TensorRT.
 
 mod graph;
 
@@ -51,20 +51,22 @@ impl CudaDevice {
         if !unsafe { sys::is_culib_present() } {
             return Err(missing("the CUDA driver (libcuda.so.1) is not installed".into()));
         }
-        let said = |e: DriverError| missing(format!("the CUDA driver says {}", words(e)));
-        result::init().map_err(said)?;
-        let count = result::device::get_count().map_err(said)?;
+        let failure = |e: DriverError| missing(format!("the CUDA driver reports {}", words(e)));
+        result::init().map_err(failure)?;
+        let count = result::device::get_count().map_err(failure)?;
         let ordinal = i32::try_from(index).ok().filter(|i| *i < count);
         let Some(ordinal) = ordinal else { return Err(missing(format!("the CUDA driver sees {count} GPUs"))) };
-        let device = result::device::get(ordinal).map_err(said)?;
-        let name = result::device::get_name(device).map_err(said)?;
+        let device = result::device::get(ordinal).map_err(failure)?;
+        let name = result::device::get_name(device).map_err(failure)?;
         // SAFETY: the device is one that the driver just gave.
         let (context, major, minor) = unsafe {
             use sys::CUdevice_attribute as A;
             (
-                result::primary_ctx::retain(device).map_err(said)?,
-                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).map_err(said)?,
-                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR).map_err(said)?,
+                result::primary_ctx::retain(device).map_err(failure)?,
+                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                    .map_err(failure)?,
+                result::device::get_attribute(device, A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+                    .map_err(failure)?,
             )
         };
         Ok(Self { index, name, capability: (major, minor), context: Context(context) })
@@ -200,7 +202,7 @@ impl Stream {
         match unsafe { result::stream::is_capturing(self.0) } {
             Ok(S::CU_STREAM_CAPTURE_STATUS_NONE) => Ok(false),
             Ok(S::CU_STREAM_CAPTURE_STATUS_ACTIVE) => Ok(true),
-            // The default stream while another one is captured: the call that enqueues says what is wrong.
+            // The default stream while another one is captured: the call that enqueues reports the error.
             Err(DriverError(CUresult::CUDA_ERROR_STREAM_CAPTURE_IMPLICIT)) => Ok(false),
             Ok(_) => Err(failed("use a capture", DriverError(CUresult::CUDA_ERROR_STREAM_CAPTURE_INVALIDATED))),
             Err(e) => Err(failed("ask whether the stream is captured", e)),

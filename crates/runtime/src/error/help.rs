@@ -48,7 +48,7 @@ impl Error {
                  machine's GPU (target=\"sm_89\"), or use the CPU engine (backend=\"cpu\")"
             }
             Self::Cuda { .. } => {
-                "an error of earlier work on the GPU can show up here; CUDA_LAUNCH_BLOCKING=1 tells which. Out of \
+                "an error of earlier work on the GPU can show up here; CUDA_LAUNCH_BLOCKING=1 shows which. Out of \
                  memory: free some, torch.cuda.empty_cache() returns what PyTorch holds"
             }
             Self::PlanInterface { .. } => "plan and engine spec were made apart; convert the model again",
@@ -64,12 +64,12 @@ impl Error {
     }
 }
 
-/// What to do about a refusal by TensorRT's runtime, where its words say which it is.
+/// What to do about a refusal by TensorRT's runtime, where its message identifies it.
 fn plan_help(task: Task, error: &nvinfer::Error) -> Option<&'static str> {
-    let nvinfer::Error::Refused { said, .. } = error else { return None };
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let nvinfer::Error::Refused { diagnostics, .. } = error else { return None };
+    let mentions = |words: &[&str]| words.iter().any(|word| diagnostics.contains(word));
     Some(
-        if says(&[
+        if mentions(&[
             "ersion tag",
             "ersionTag",
             "current version",
@@ -78,14 +78,15 @@ fn plan_help(task: Task, error: &nvinfer::Error) -> Option<&'static str> {
             "Version Forward",
         ]) {
             "another TensorRT built this plan; use that version (tensorrt=\"/path/to/libnvinfer.so\"), or convert again"
-        } else if says(&["kEnableHostCode", "HostCode", "host code", "lean runtime"]) {
+        } else if mentions(&["kEnableHostCode", "HostCode", "host code", "lean runtime"]) {
             "the plan brings host code of its own; where it comes from people you trust, load it with trusted=True"
-        } else if says(&["compute capability", "computeCapability", "different device", "UNSUPPORTED_CC"]) {
+        } else if mentions(&["compute capability", "computeCapability", "different device", "UNSUPPORTED_CC"]) {
             "the plan was built for another GPU; convert again on this one, or with hardware_compatible=True"
-        } else if says(&["out of memory", "OutOfMemory"]) {
+        } else if mentions(&["out of memory", "OutOfMemory"]) {
             "free device memory (torch.cuda.empty_cache() returns what PyTorch holds), or convert with a smaller batch"
         } else if task == Task::LoadPlan {
-            "give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be loaded"
+            "give a plan as TensorRT wrote it, or an engine file; one that was cut off or changed since cannot be \
+             loaded"
         } else {
             return None;
         },

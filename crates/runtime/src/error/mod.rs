@@ -1,6 +1,6 @@
 //! Everything that can go wrong when an engine is loaded or run, as data.
 //!
-//! The first line of each message stands alone; the lines after it say where, what was found, and what to do.
+//! The first line of each message stands alone; the lines after it have the place, what was found, and help.
 
 mod help;
 mod search;
@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{0}")]
     LibraryNotFound(LibrarySearch),
     /// A process holds one ONNX Runtime; another was asked for.
-    #[error("ONNX Runtime is already loaded from {}; {} cannot be loaded beside it", loaded.display(), asked.display())]
+    #[error("ONNX Runtime is already loaded from {}; {} cannot be loaded as well", loaded.display(), asked.display())]
     LibraryLoaded {
         /// The library in use.
         loaded: PathBuf,
@@ -47,7 +47,7 @@ pub enum Error {
         /// Its own words.
         message: String,
     },
-    /// The ONNX model does not have the interface that the spec says.
+    /// The ONNX model does not have the interface of the spec.
     #[error("the ONNX model does not match the engine's interface: {side} `{name}` {problem}")]
     Interface {
         /// Input or output.
@@ -57,7 +57,7 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
-    /// A weight's bytes are not what its dtype and sizes say.
+    /// A weight's bytes do not match its dtype and sizes.
     #[error("weight `{name}` ({dtype} {dims:?}) has {got} bytes; its shape needs {needed}")]
     WeightLength {
         /// The initializer's name.
@@ -156,7 +156,7 @@ pub enum Error {
         /// The buffer's shape.
         got: Vec<i64>,
     },
-    /// An output is to be written where another tensor of the call lies.
+    /// An output overlaps another tensor of the call.
     #[error(
         "output `{output}` shares memory with `{other}`, which the engine may still read or write when it writes \
          there"
@@ -229,7 +229,7 @@ pub enum Error {
         /// Its own words.
         source: Box<nvinfer::Error>,
     },
-    /// The plan does not have the interface that the spec says.
+    /// The plan does not have the interface of the spec.
     #[error("the plan does not match the engine's interface: {side} `{name}` {problem}")]
     PlanInterface {
         /// Input or output.

@@ -79,7 +79,7 @@ impl fmt::Display for Task {
 pub struct Node {
     /// Its name in the model; empty where it has none.
     pub name: String,
-    /// Its ONNX operator, where it was said.
+    /// Its ONNX operator, where it is known.
     pub op: Option<String>,
 }
 

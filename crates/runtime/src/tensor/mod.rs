@@ -15,7 +15,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Where memory lies.
+/// Where memory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Device {
     /// Host memory.
@@ -33,10 +33,10 @@ impl fmt::Display for Device {
     }
 }
 
-/// A piece of memory: where it lies, and the addresses of its bytes.
+/// A piece of memory: where it is, and the addresses of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Where it lies.
+    /// Where it is.
     pub device: Device,
     /// The addresses of its bytes.
     pub bytes: Range<usize>,
@@ -73,7 +73,7 @@ struct Raw<'a> {
     device: Device,
 }
 
-// SAFETY: a view is a `&[u8]` or `&mut [u8]` with facts beside it: whoever made it promised (slices: the compiler)
+// SAFETY: a view is a `&[u8]` or `&mut [u8]` with its dtype and sizes: whoever made it promised (slices: the compiler)
 // that the memory is not written elsewhere for `'a`, so reading it from another thread is sound.
 unsafe impl Send for TensorView<'_> {}
 // SAFETY: as above; a shared view only reads.
@@ -124,7 +124,7 @@ macro_rules! facts {
             self.raw.len
         }
 
-        /// Where the memory lies.
+        /// Where the memory is.
         pub fn device(&self) -> Device {
             self.raw.device
         }

@@ -27,7 +27,7 @@ impl Tensor {
     ///
     /// # Safety
     /// Until `owner` is dropped, the memory at `pointer` must be readable and writable on `device` for as many bytes as
-    /// `dtype` and `dims` say, contiguous in row-major order, and used by nobody else.
+    /// `dtype` and `dims` have, contiguous in row-major order, and used by nobody else.
     ///
     /// # Errors
     /// [`Error::BadDims`] and [`Error::BufferAddress`] for facts that cannot be.
@@ -129,7 +129,7 @@ impl Tensor {
         &self.dims
     }
 
-    /// Where the memory lies.
+    /// Where the memory is.
     pub fn device(&self) -> Device {
         self.device
     }

@@ -22,7 +22,7 @@ const PATIENCE: u64 = 1000;
 /// Sets of addresses that calls are counted of.
 const COUNTED: usize = 16;
 
-/// Graphs for one set of input shapes, each with a context that must not be told anything while it exists.
+/// Graphs for one set of input shapes, each with a context that must not change while it exists.
 #[derive(Debug)]
 pub(super) struct Captured {
     // In the order of dropping: graphs before the context and the memory that they use.
@@ -100,8 +100,8 @@ impl Captured {
         let buffers = Buffers::new(parts, shapes)?;
         let (inputs, outputs) = buffers.addresses();
         let inner = Addresses { inputs: &inputs, outputs: &outputs };
-        // SAFETY: the buffers are as large as the shapes say; the rest is the caller's promise. What is captured does
-        // not run.
+        // SAFETY: the buffers are as large as the shapes require; the rest is the caller's promise. What is captured
+        // does not run.
         let copying = unsafe {
             buffers.reading(addresses).try_for_each(|copy| stream.copy(copy))?;
             runner.enqueue(parts, shapes, inner, stream)?;
@@ -152,7 +152,7 @@ impl Captured {
         }
     }
 
-    /// Counts the call, and says whether its addresses deserve a graph and there is room for one.
+    /// Counts the call, and returns whether its addresses deserve a graph and there is room for one.
     fn is_worth_binding(&mut self, addresses: Addresses<'_>) -> bool {
         if self.refused {
             return false;

@@ -1,4 +1,4 @@
-//! What a plan says of its inputs and outputs, in the words of the runtime.
+//! The inputs and outputs of a plan, in the runtime's types.
 //!
 //! A plan knows types and sizes but no symbols: the spec made at conversion does. Here the two are compared, or a
 //! spec is made from the plan alone. It must not know how anything is run.
@@ -26,7 +26,7 @@ pub(super) fn agree(given: &EngineSpec, plan: &[IoTensor]) -> Result<EngineSpec>
     Ok(spec)
 }
 
-/// The interface that the plan itself tells: every size that is known only at run time gets a symbol of its own.
+/// The interface of the plan itself: every size that is known only at run time gets a symbol of its own.
 pub(super) fn read(engine: &nvinfer::Engine) -> Result<EngineSpec> {
     let tensors = engine.io_tensors().map_err(|e| Error::tensorrt(Task::ReadInterface, e))?;
     let mut spec = EngineSpec::default();
@@ -55,13 +55,13 @@ fn symbol(tensor: &str, axis: usize) -> String {
 }
 
 fn profiles(engine: &nvinfer::Engine, inputs: &[IoSpec]) -> Result<Vec<Profile>> {
-    let told = |e| Error::tensorrt(Task::ReadProfiles, e);
-    let count = engine.num_profiles().map_err(told)?;
+    let failure = |e| Error::tensorrt(Task::ReadProfiles, e);
+    let count = engine.num_profiles().map_err(failure)?;
     let mut profiles = Vec::with_capacity(count);
     for index in 0..count {
         let mut axes = BTreeMap::new();
         for io in inputs {
-            let shape = |which| engine.profile_shape(&io.name, index, which).map_err(told);
+            let shape = |which| engine.profile_shape(&io.name, index, which).map_err(failure);
             let (min, opt, max) =
                 (shape(OptProfileSelector::Min)?, shape(OptProfileSelector::Opt)?, shape(OptProfileSelector::Max)?);
             let ranges = min.iter().zip(opt.iter()).zip(max.iter());
@@ -100,7 +100,7 @@ fn dtype(side: Side, tensor: &IoTensor) -> Result<DataType> {
 }
 
 fn compare_dims(side: Side, io: &IoSpec, tensor: &IoTensor) -> Result<()> {
-    // A plan may say -1 where the network knew better; never the other way round.
+    // A plan may have -1 where the network has a size; never the other way round.
     let fits = |(dim, &size): (&Dim, &i64)| size == -1 || dim.as_static().is_none_or(|n| n == size);
     if io.dims.len() == tensor.dims.len() && io.dims.iter().zip(tensor.dims.iter()).all(fits) {
         return Ok(());

@@ -118,7 +118,7 @@ pub struct TensorRtEngine {
 }
 
 impl TensorRtEngine {
-    /// Makes an engine from a plan. Without a spec, names, types, sizes and profiles are those that the plan tells.
+    /// Makes an engine from a plan. Without a spec, names, types, sizes and profiles are those of the plan.
     ///
     /// The types of [`Engine::spec`] are the plan's: where TensorRT has no int64 (8.6), the plan takes int32 for it.
     ///
@@ -167,9 +167,9 @@ impl TensorRtEngine {
     /// # Errors
     /// [`Error::TensorRt`].
     pub fn layers(&self) -> Result<String> {
-        let told = |e| Error::tensorrt(Task::Inspect, e);
-        let inspector = self.parts.engine.create_inspector().map_err(told)?;
-        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told)
+        let failure = |e| Error::tensorrt(Task::Inspect, e);
+        let inspector = self.parts.engine.create_inspector().map_err(failure)?;
+        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(failure)
     }
 
     fn check_inputs(&self, inputs: &[TensorView<'_>], dims: &[&[i64]], options: &RunOptions) -> Result<Checked<'_>> {

@@ -1,6 +1,6 @@
 //! Outputs that the engine allocates: those whose size is known only when they are computed.
 //!
-//! TensorRT asks for memory while it runs and tells the shape it found. It must not know when that run is over.
+//! TensorRT asks for memory while it runs and reports the shape it found. It must not know when that run is over.
 
 use crate::cuda::{CudaDevice, DeviceMemory};
 use crate::{DataType, Device, Error, Result, Tensor};

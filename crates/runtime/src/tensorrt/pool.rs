@@ -84,7 +84,13 @@ impl<T> Pool<T> {
                         self.returned.notify_all();
                         return Err(error);
                     }
-                    tracing::warn!(target: "torch2trt::runtime", %error, contexts = state.made, "no further execution context could be made");
+                    let contexts = state.made;
+                    tracing::warn!(
+                        target: "torch2trt::runtime",
+                        %error,
+                        contexts,
+                        "no further execution context could be made"
+                    );
                     state.limit = state.made;
                 }
             }

@@ -20,24 +20,24 @@ pub fn refit(library: nvinfer::Library, plan: &[u8], weights: &[Weight], options
     if !engine.is_refittable() {
         return Err(Error::NotRefittable);
     }
-    let told = |e| Error::tensorrt(Task::Refit, e);
+    let failure = |e| Error::tensorrt(Task::Refit, e);
     let given: HashMap<&str, &Weight> = weights.iter().map(|weight| (weight.name.as_str(), weight)).collect();
-    let mut refitter = nvinfer::Refitter::new(&mut engine).map_err(told)?;
-    for name in refitter.all_weights().map_err(told)? {
+    let mut refitter = nvinfer::Refitter::new(&mut engine).map_err(failure)?;
+    for name in refitter.all_weights().map_err(failure)? {
         let found = given.get(name.as_str()).and_then(|weight| Some((data_type(weight.dtype)?, &weight.data)));
         let Some((dtype, data)) = found else { continue };
-        let values = nvinfer::Weights::new(dtype, data).map_err(told)?;
-        refitter.set_named_weights(&name, values).map_err(told)?;
+        let values = nvinfer::Weights::new(dtype, data).map_err(failure)?;
+        refitter.set_named_weights(&name, values).map_err(failure)?;
     }
     // TensorRT misses further weights only where it merged them with some that were set.
-    let needed = refitter.missing_weights().map_err(told)?;
+    let needed = refitter.missing_weights().map_err(failure)?;
     if !needed.is_empty() {
         return Err(Error::Refit { missing: needed });
     }
     // SAFETY: the engine was made above and has no execution contexts.
-    unsafe { refitter.refit() }.map_err(told)?;
+    unsafe { refitter.refit() }.map_err(failure)?;
     drop(refitter);
-    Ok(engine.serialize().map_err(told)?.to_vec())
+    Ok(engine.serialize().map_err(failure)?.to_vec())
 }
 
 /// TensorRT's name of the type; `None` for one that it has no weights of.

@@ -1,6 +1,6 @@
 //! One execution context, and what it is bound to.
 //!
-//! Shapes and addresses are told to TensorRT only when they differ from those of the call before: each telling
+//! Shapes and addresses are passed to TensorRT only when they differ from those of the call before: each change
 //! costs more than comparing. It must not know who shares the context, nor when its work is over.
 
 use super::outputs::Grown;
@@ -46,12 +46,12 @@ pub(super) struct Addresses<'c> {
     pub(super) outputs: &'c [*mut c_void],
 }
 
-/// An execution context and what it was last told.
+/// An execution context and its last settings.
 #[derive(Debug)]
 pub(super) struct Runner {
     context: ExecutionContext,
     /// The profile of the last call, where there was one.
-    told: Option<Option<usize>>,
+    profile_set: Option<Option<usize>>,
     dims: Vec<Option<Sizes>>,
     addresses: Vec<Option<usize>>,
     /// Outputs that TensorRT asks memory for, by index; filled when first used.
@@ -91,7 +91,7 @@ impl Runner {
         let (inputs, outputs) = (parts.spec.inputs.len(), parts.spec.outputs.len());
         Ok(Self {
             context,
-            told: None,
+            profile_set: None,
             dims: vec![None; inputs],
             addresses: vec![None; inputs + outputs],
             grown: vec![None; outputs],
@@ -102,14 +102,14 @@ impl Runner {
     /// Whether it was last used, and is prepared, for these shapes.
     pub(super) fn is_warm_for(&self, shapes: Shapes<'_>) -> bool {
         let same = |(dims, got): (&Option<Sizes>, &&[i64])| dims.as_deref().is_some_and(|dims| dims == *got);
-        self.warm && self.told == Some(shapes.profile) && self.dims.iter().zip(shapes.inputs).all(same)
+        self.warm && self.profile_set == Some(shapes.profile) && self.dims.iter().zip(shapes.inputs).all(same)
     }
 
     /// Enqueues one execution.
     ///
     /// # Safety
-    /// The addresses are device memory as large as the shapes say; inputs are not written, and outputs not otherwise
-    /// used, until the stream passed it. Nobody else's work on the context or its scratch memory overlaps.
+    /// The addresses are device memory as large as the shapes require; inputs are not written, and outputs not
+    /// otherwise used, until the stream passed it. Nobody else's work on the context or its scratch memory overlaps.
     pub(super) unsafe fn enqueue(
         &mut self,
         parts: &Parts,
@@ -131,7 +131,7 @@ impl Runner {
     }
 
     fn set_profile(&mut self, profile: Option<usize>, stream: Stream) -> Result<()> {
-        if self.told == Some(profile) {
+        if self.profile_set == Some(profile) {
             return Ok(());
         }
         // Static engines have one profile too, which all but the first of 8.6's contexts must choose.
@@ -143,7 +143,7 @@ impl Runner {
             self.dims.fill(None);
             self.warm = false;
         }
-        self.told = Some(profile);
+        self.profile_set = Some(profile);
         Ok(())
     }
 

@@ -24,7 +24,7 @@ const MOST_COPIED: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Slot {
     // In the order of dropping: contexts before the memory they work in.
-    graphs: Vec<Kept>,
+    graphs: Vec<CachedGraphs>,
     pub(super) plain: Runner,
     scratch: DeviceMemory,
     /// Where contexts run for callers on the default stream, on which TensorRT would wait for the GPU at every call.
@@ -42,7 +42,7 @@ pub(super) struct Slot {
 
 /// The graphs of one set of input shapes.
 #[derive(Debug)]
-struct Kept {
+struct CachedGraphs {
     graphs: Captured,
     /// The call that used them last.
     used: u64,
@@ -82,7 +82,7 @@ impl Slot {
         self.last.is_none() || self.done.is_done()
     }
 
-    /// Enqueues one call, by a captured graph where `mode` says so.
+    /// Enqueues one call, by a captured graph where `mode` allows it.
     ///
     /// # Safety
     /// As for [`Runner::enqueue`]; the stream is not being captured.
@@ -134,7 +134,7 @@ impl Slot {
             // SAFETY: the caller's promise.
             return unsafe { kept.graphs.replay(resources, shapes, addresses, streams) };
         }
-        if self.wants_capture(parts, shapes, mode)? {
+        if self.is_to_capture(parts, shapes, mode)? {
             // SAFETY: the caller's promise.
             match unsafe { self.capture(parts, shapes, addresses, stream) } {
                 Ok(()) => return Ok(()),
@@ -174,7 +174,7 @@ impl Slot {
         done
     }
 
-    fn wants_capture(&mut self, parts: &Parts, shapes: Shapes<'_>, mode: CudaGraph) -> Result<bool> {
+    fn is_to_capture(&mut self, parts: &Parts, shapes: Shapes<'_>, mode: CudaGraph) -> Result<bool> {
         match mode {
             CudaGraph::Never => Ok(false),
             CudaGraph::Always => Ok(true),
@@ -204,7 +204,7 @@ impl Slot {
         if self.graphs.len() == GRAPHS {
             self.drop_oldest();
         }
-        self.graphs.push(Kept { graphs, used: self.calls });
+        self.graphs.push(CachedGraphs { graphs, used: self.calls });
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl Slot {
         let (inputs, outputs) = buffers.addresses();
         let inner = Addresses { inputs: &inputs, outputs: &outputs };
         self.take_turn(own)?;
-        // SAFETY: the buffers are as large as the shapes say and live until the stream passed the run; it is the
+        // SAFETY: the buffers are as large as the shapes require and live until the stream passed the run; it is the
         // slot's turn.
         unsafe { self.plain.enqueue(parts, shapes, inner, own) }?;
         own.synchronize()?;

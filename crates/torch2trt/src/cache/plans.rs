@@ -32,7 +32,7 @@ impl Place {
     pub(crate) fn read(&self) -> Option<EngineFile> {
         match EngineFile::open(&self.path) {
             Ok(file) => {
-                // What was used last is told by the time of the file, and it may belong to somebody else.
+                // What was used last follows from the time of the file, and it may belong to somebody else.
                 let used = std::fs::File::open(&self.path).and_then(|file| file.set_modified(SystemTime::now()));
                 tracing::debug!(path = %self.path.display(), touched = used.is_ok(), "the engine cache has the plan");
                 Some(file)

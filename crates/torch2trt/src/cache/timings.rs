@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_version_and_gpu_apart() {
+    fn names_differ_by_version_and_gpu() {
         assert_eq!(file_name("TensorRT 8.6.0", "NVIDIA H200"), "tensorrt-8.6.0-nvidia-h200.timing");
         let path = file(&Cache::At("a/b".into()), "x", "y");
         assert_eq!(path, Some(PathBuf::from("a/b")));

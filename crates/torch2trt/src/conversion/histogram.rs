@@ -11,7 +11,7 @@ const CODES: usize = 128;
 /// Bins between two ranges that are compared.
 const STRIDE: usize = 32;
 /// Share of the values that a range holds at least: few samples show little of how values are distributed.
-const KEPT: f64 = 0.999;
+const PERCENTILE: f64 = 0.999;
 
 /// How often magnitudes occurred, in bins of one width. Zeros are left out: they are exact in any range.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Histogram {
         if self.largest == 0.0 {
             return 0.0;
         }
-        let least = CODES.max((self.percentile(KEPT) / self.width).round_ties_even() as usize);
+        let least = CODES.max((self.percentile(PERCENTILE) / self.width).round_ties_even() as usize);
         let mut best = None;
         for end in (least..self.counts.len()).step_by(STRIDE) {
             let divergence = self.divergence(end);

@@ -95,11 +95,11 @@ fn mixed(
         Backend::TensorRt => discovery::target(discovery::tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
-    if options.convert.int8_mode && !target.has(Feature::HalfBesideInt8) {
+    if options.convert.int8_mode && !target.has(Feature::HalfWithInt8) {
         notes.push("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32".into());
         return unchanged();
     }
-    let rounds_sums = !target.has(Feature::Float16Sums);
+    let rounds_sums = !target.has(Feature::Float16Accumulation);
     let wanted = PrecisionOptions { half, keep_fp32: options.convert.keep_fp32.clone(), ranges, rounds_sums };
     Ok(passes::precision(network, &wanted)?)
 }

@@ -1,8 +1,8 @@
 //! An engine against a reference, output by output: the measure, the tolerances, and the comparison.
 //!
 //! The measure is max |expected - got| / max |expected|, so that it does not depend on the scale of an output. Integers
-//! and truth values must be equal. Where the expected outputs come from is the caller's: PyTorch's model, the CPU engine
-//! in float32, a file. This file must not know how engines are made.
+//! and truth values must be equal. Where the expected outputs come from is the caller's: PyTorch's model, the CPU
+//! engine in float32, a file. This file must not know how engines are made.
 
 use crate::{Code, Error, Executable, Result};
 use passes::Half;
@@ -96,7 +96,8 @@ impl Comparison {
     pub fn error(&self, output: &str, reference: &str, place: &str) -> Error {
         let (difference, allowed) = (self.difference, self.allowed);
         let message = format!(
-            "output `{output}` differs from {reference}: relative error {difference:.1e}{place}, {allowed:.0e} is allowed"
+            "output `{output}` differs from {reference}: relative error {difference:.1e}{place}, {allowed:.0e} is \
+             allowed"
         );
         Error::new(Code::Accuracy, message).with_help(match self.tolerance {
             Tolerance { int8: true, .. } => {
@@ -104,8 +105,8 @@ impl Comparison {
                  (keep_fp32), or pass verify=False and measure the accuracy of the task"
             }
             Tolerance { half: Some(_), .. } => {
-                "keep the modules that need it in float32 (keep_fp32), leave out half precision, or pass verify=False and \
-                 measure the accuracy of the task"
+                "keep the modules that need it in float32 (keep_fp32), leave out half precision, or pass verify=False \
+                 and measure the accuracy of the task"
             }
             _ => "this is a bug in torch2trt: please report it, or pass verify=False to skip the comparison",
         })

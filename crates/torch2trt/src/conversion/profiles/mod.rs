@@ -1,8 +1,8 @@
 //! Shape profiles: the smallest, best and largest size of each axis of each input.
 //!
 //! Before a capture, sizes are those of the sample inputs and of the shapes that a call asks for: [`Requested`]. An
-//! exported program has a range for each symbol, within which shapes can be asked for: [`exported_profiles`]. Ranges that
-//! contradict each other are E0307. This module must not know how shapes are passed: callers name their arguments.
+//! exported program has a range for each symbol, within which shapes can be asked for: [`exported_profiles`]. Ranges
+//! that contradict each other are E0307. This module must not know how shapes are passed: callers name their arguments.
 
 mod exported;
 mod requested;

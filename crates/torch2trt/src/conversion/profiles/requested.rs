@@ -26,8 +26,8 @@ pub struct Requested {
     pub max: Option<Vec<Vec<Shape>>>,
     /// The shapes of the inputs in each sample of a data set.
     pub data_set: Vec<Vec<Shape>>,
-    /// The largest size of the batch, which is axis 0 of the first input that has axes, and of every input with the same
-    /// size there: a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger.
+    /// The largest size of the batch, which is axis 0 of the first input that has axes, and of every input with the
+    /// same size there: a mask that is broadcast over the batch keeps its size of 1 where the sample batch is larger.
     pub max_batch_size: Option<i64>,
 }
 
@@ -42,9 +42,8 @@ struct Ends {
 impl Requested {
     /// The profiles; none where every size is that of the sample inputs.
     ///
-    /// # Errors
-    /// E0307 for numbers of profiles or ranges that contradict each other, samples of several ranks, and a largest batch
-    /// without a batch.
+    /// # Errors E0307 for numbers of profiles or ranges that contradict each other, samples of several ranks, and a
+    /// largest batch without a batch.
     pub fn profiles(&self) -> Result<Vec<AxisRanges>> {
         let mut profiles = self.given()?;
         if let Some(largest) = self.max_batch_size {

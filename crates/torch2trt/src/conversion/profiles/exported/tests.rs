@@ -66,7 +66,7 @@ fn the_largest_batch_is_that_of_the_first_input() {
 }
 
 #[test]
-fn what_does_not_fit_says_so() {
+fn what_does_not_fit_is_an_error() {
     assert!(problem(&Shapes(&[], &[], &[]), None).contains("give it: max_shapes x=batchx3"));
     assert!(problem(&Shapes(&[], &[], &["x=9x3"]), Some(8)).contains("exported for 1 to 8"));
     let export =

@@ -1,6 +1,6 @@
 //! The walk: a type for every layer, and casts where types meet.
 
-use super::report::{Kept, PrecisionReport, Reason};
+use super::report::{Float32Layer, PrecisionReport, Reason};
 use super::round::{self, Rounded};
 use super::rules::{self, Rule};
 use super::{Half, PrecisionOptions};
@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, Error>;
 const FILLED: f32 = 0.5;
 
 /// A network being narrowed.
-struct Narrowing<'a> {
+struct Assignment<'a> {
     old: &'a Network,
     options: &'a PrecisionOptions,
     keep: Named<'a>,
@@ -43,7 +43,7 @@ struct Choice {
 
 /// Makes the network of mixed precision.
 pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network, PrecisionReport)> {
-    let mut narrowing = Narrowing {
+    let mut assignment = Assignment {
         old,
         options,
         keep: Named::new(&options.keep_fp32),
@@ -59,19 +59,19 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         },
         report: PrecisionReport::default(),
     };
-    narrowing.inputs();
+    assignment.inputs();
     for layer in old.layers() {
-        narrowing.layer(layer)?;
+        assignment.layer(layer)?;
     }
     for port in old.outputs() {
-        let tensor = narrowing.in_type(port.tensor, old.tensor(port.tensor).dtype)?;
-        narrowing.new.add_output(&port.name, tensor);
+        let tensor = assignment.in_type(port.tensor, old.tensor(port.tensor).dtype)?;
+        assignment.new.add_output(&port.name, tensor);
     }
-    narrowing.report.unmatched = narrowing.keep.unmatched();
-    Ok((narrowing.new, narrowing.report))
+    assignment.report.unmatched = assignment.keep.unmatched();
+    Ok((assignment.new, assignment.report))
 }
 
-impl Narrowing<'_> {
+impl Assignment<'_> {
     fn half(&self) -> Half {
         self.options.half
     }
@@ -123,7 +123,9 @@ impl Narrowing<'_> {
     fn note(&mut self, layer: &Layer, kept: Option<Reason>) {
         let name = self.new.layers().last().map(|made| made.name.clone()).unwrap_or_default();
         match kept {
-            Some(reason) => self.report.kept.push(Kept { layer: name, module: layer.origin.module.clone(), reason }),
+            Some(reason) => {
+                self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason })
+            }
             None => self.report.half += 1,
         }
     }
@@ -141,9 +143,10 @@ impl Narrowing<'_> {
             _ => layer.outputs.first().and_then(|y| self.sums.get(y)).map(|count| Reason::Sums(*count)),
         };
         let kept = kept.or_else(|| self.unfit(layer));
-        let carries = lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, &kept);
+        let propagates =
+            lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, &kept);
         let makes = seen.is_some() || rules::is_delicate(&layer.op);
-        Choice { kept, delicate: makes || (carries && !rules::is_bounded(&layer.op)) }
+        Choice { kept, delicate: makes || (propagates && !rules::is_bounded(&layer.op)) }
     }
 
     /// The pattern of `keep_fp32` that names a layer's module, or one around it.

@@ -8,7 +8,7 @@ use crate::Error;
 use network::{DType, Layer, Network, Op, TensorId, Weights};
 use std::collections::HashMap;
 
-pub(super) fn narrow(old: &Network, target: Target) -> Result<Network, Error> {
+pub(super) fn demote(old: &Network, target: Target) -> Result<Network, Error> {
     let mut new = Network::new();
     let mut map: HashMap<TensorId, TensorId> = HashMap::new();
     for (name, symbol) in old.symbols() {
@@ -16,11 +16,11 @@ pub(super) fn narrow(old: &Network, target: Target) -> Result<Network, Error> {
     }
     for port in old.inputs() {
         let tensor = old.tensor(port.tensor);
-        map.insert(port.tensor, new.add_input(&port.name, narrowed(tensor.dtype), tensor.dims.clone()));
+        map.insert(port.tensor, new.add_input(&port.name, demoted(tensor.dtype), tensor.dims.clone()));
     }
     for layer in old.layers() {
         let inputs: Vec<Option<TensorId>> = layer.inputs.iter().map(|id| map.get(&(*id)?).copied()).collect();
-        let op = narrow_op(old, layer, target)?;
+        let op = demote_op(old, layer, target)?;
         let made = match (&op, inputs.as_slice()) {
             // What cast to int64 has nothing left to do where x is int32 now.
             (Op::Cast { to }, [Some(x)]) if new.tensor(*x).dtype == *to => vec![*x],
@@ -40,30 +40,30 @@ pub(super) fn narrow(old: &Network, target: Target) -> Result<Network, Error> {
     Ok(new)
 }
 
-fn narrowed(dtype: DType) -> DType {
+fn demoted(dtype: DType) -> DType {
     if dtype == DType::Int64 { DType::Int32 } else { dtype }
 }
 
-fn narrow_op(old: &Network, layer: &Layer, target: Target) -> Result<Op, Error> {
+fn demote_op(old: &Network, layer: &Layer, target: Target) -> Result<Op, Error> {
     Ok(match &layer.op {
-        Op::Constant(w) if w.dtype == DType::Int64 => Op::Constant(narrow_constant(old, layer, w, target)?),
-        Op::Cast { to } => Op::Cast { to: narrowed(*to) },
+        Op::Constant(w) if w.dtype == DType::Int64 => Op::Constant(demote_constant(old, layer, w, target)?),
+        Op::Cast { to } => Op::Cast { to: demoted(*to) },
         Op::Fill { op, dims, dtype, alpha, beta } => {
-            Op::Fill { op: *op, dims: dims.clone(), dtype: narrowed(*dtype), alpha: *alpha, beta: *beta }
+            Op::Fill { op: *op, dims: dims.clone(), dtype: demoted(*dtype), alpha: *alpha, beta: *beta }
         }
         Op::Plugin(plugin) => {
             let mut plugin = plugin.clone();
-            plugin.outputs.iter_mut().for_each(|output| output.dtype = narrowed(output.dtype));
+            plugin.outputs.iter_mut().for_each(|output| output.dtype = demoted(output.dtype));
             Op::Plugin(plugin)
         }
         op => op.clone(),
     })
 }
 
-fn narrow_constant(old: &Network, layer: &Layer, w: &Weights, target: Target) -> Result<Weights, Error> {
+fn demote_constant(old: &Network, layer: &Layer, w: &Weights, target: Target) -> Result<Weights, Error> {
     let values = w.to_i64().unwrap_or_default();
-    let narrow: Result<Vec<i32>, i64> = values.into_iter().map(|v| i32::try_from(v).map_err(|_| v)).collect();
-    narrow.map(|values| Weights::int32(&w.dims, &values)).map_err(|value| Error::Unsupported {
+    let demote: Result<Vec<i32>, i64> = values.into_iter().map(|v| i32::try_from(v).map_err(|_| v)).collect();
+    demote.map(|values| Weights::int32(&w.dims, &values)).map_err(|value| Error::Unsupported {
         target,
         layer: layer.op.name(),
         name: layer.name.clone(),

@@ -67,9 +67,9 @@ fn in_host(tensor: &Bound<'_, PyAny>) -> PyResult<Tensor> {
 
 #[pymethods]
 impl Network {
-    /// The canonical text form.
+    /// The canonical text form, with the sizes that an engine is built for.
     fn __str__(&self) -> String {
-        self.made.network.to_string()
+        torch2trt::network_text(&self.made.network, &self.options.profiles)
     }
 
     /// Number of layers.

@@ -106,7 +106,7 @@ fn a_read_network_gives_new_layers_new_names() {
 
 #[test]
 fn an_invalid_text_is_an_error_with_line_and_reason() {
-    let head = "network\n  symbol s0 in 1..=8 opt 4\n  input %0 \"x\": float32[s0,3]\n";
+    let head = "network\n  symbol s0 in 1..8 opt 4\n  input %0 \"x\": float32[s0,3]\n";
     for (line, expected) in [
         ("%1: float32[s0,3] = Identity(%0)", "a string in double quotes is missing at the end of the line"),
         ("%1: float32[s0,4] = Identity(%0) \"a\"", "%1 is written as float32[s0,4], but inference finds float32[s0,3]"),

@@ -65,7 +65,7 @@ fn cumulative_sums_are_steps_of_doubling_length() {
         ] {
             for dims in [format!("2,{size},3"), "2,s0,3".to_owned()] {
                 let text = format!(
-                    "symbol s0 in 1..=16 opt 4
+                    "symbol s0 in 1..16 opt 4
                      input %0 \"x\": {dtype}[{dims}]
                      %1: {dtype}[{dims}] = Cumulative(op: Sum, axis: 1, {attributes})(%0)
                      output \"y\": %1"
@@ -255,7 +255,7 @@ fn every_feature_is_there_in_the_newest_and_some_are_not_in_the_oldest() {
 #[test]
 fn the_pipeline_ends_with_what_the_target_knows() {
     let network = read(
-        "symbol s0 in 1..=4 opt 1
+        "symbol s0 in 1..4 opt 1
          input %0 \"ids\": int64[s0,6]
          %1: int64[s0,6] = Cumulative(op: Sum, axis: 1, exclusive: false, reverse: false)(%0)
          %2: int64[2] = Shape(%1)

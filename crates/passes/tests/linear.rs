@@ -60,7 +60,7 @@ fn heads_around_query_and_key() {
     becomes(
         tidied,
         r#"
-symbol s0 in 1..=8 opt 4
+symbol s0 in 1..8 opt 4
 input %0 "x": float32[s0,1]
 %1: float32[1,8] = Constant([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
 %2: float32[s0,8] = MatrixMultiply(op0: None, op1: None)(%0, %1)
@@ -75,7 +75,7 @@ output "query": %6
 output "key": %9
 "#,
         r#"
-symbol s0 in 1..=8 opt 4
+symbol s0 in 1..8 opt 4
 input %0 "x": float32[s0,1]
 %1: float32[1,4] = Constant([0.0, 1.0, 4.0, 5.0])
 %2: float32[s0,4] = MatrixMultiply(op0: None, op1: None)(%0, %1)

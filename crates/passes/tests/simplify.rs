@@ -17,7 +17,7 @@ fn check(input: &str, layers: &[&str], after: &[&str]) {
     let head = |last: &[&str]| {
         let end = last.last().and_then(|l| l.split(':').next()).unwrap_or("%0").to_owned();
         let mut lines = vec![
-            "symbol s0 in 1..=8 opt 4".to_owned(),
+            "symbol s0 in 1..8 opt 4".to_owned(),
             "symbol s1 in 1.. opt 4".to_owned(),
             format!("input %0 \"x\": {input}"),
         ];

@@ -18,7 +18,7 @@ fn error(text: &str) -> String {
 }
 
 const SMALL: &str = r#"program
-  symbol s0 in 1..=8 hint 4
+  symbol s0 in 1..8 hint 4
   symbol u1 in 0.. hint -1
   input %x: float32[s0,3]
   input %"a b": int64[floordiv(s0, 2) + 1]

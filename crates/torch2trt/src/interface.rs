@@ -1,8 +1,9 @@
 //! The network's interface in the words of the runtime, which knows no network.
 
 use crate::Options;
-use network::{DType, Network, Port};
+use network::{DType, Dim, Network, Port, Symbol};
 use runtime::{DataType, EngineSpec, IoSpec, Profile, Weight};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 /// The same element type for the runtime.
@@ -31,6 +32,32 @@ pub fn spec(network: &Network, profiles: &[Profile]) -> EngineSpec {
         outputs: network.outputs().iter().map(port).collect(),
         profiles: profiles.to_vec(),
     }
+}
+
+/// The network's text with the sizes that an engine is built for, from the smallest to the largest of all profiles.
+/// A network alone has the sizes that capture assumed: for a batch of 1 to 8 they are 2 and more.
+pub fn network_text(network: &Network, profiles: &[Profile]) -> String {
+    let mut ranges: BTreeMap<String, Symbol> = BTreeMap::new();
+    let axes = profiles.iter().flat_map(|profile| &profile.axes);
+    for (input, sizes) in axes {
+        let port = network.inputs().iter().find(|port| port.name == *input);
+        let dims = port.map_or(&[][..], |port| &network.tensor(port.tensor).dims);
+        for (dim, size) in dims.iter().zip(sizes) {
+            // A size of several symbols, or of a multiple, leaves open what each may be.
+            if let [symbol] = dim.symbols().as_slice()
+                && *dim == Dim::symbol(symbol)
+            {
+                let range = Symbol { min: size.min, opt: size.opt, max: size.max };
+                let all = ranges.entry(symbol.to_string()).or_insert(range);
+                (all.min, all.max) = (all.min.min(size.min), all.max.max(size.max));
+            }
+        }
+    }
+    let mut shown = network.clone();
+    for (symbol, range) in ranges {
+        shown.add_symbol(&symbol, range);
+    }
+    shown.to_string()
 }
 
 /// The sizes that a plan was built for.
@@ -80,5 +107,26 @@ pub(crate) fn build_options(options: &Options) -> build::BuildOptions {
         hardware_compatible: options.build.hardware_compatible,
         refittable: options.build.refittable,
         ..build::BuildOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network_text;
+    use network::Network;
+    use runtime::{Profile, SizeRange};
+
+    #[test]
+    fn the_text_has_the_sizes_of_all_profiles() {
+        let text = "network\n  symbol b in 2.. opt 3\n  symbol w in 2..9 opt 4\n  \
+                    input %0 \"x\": float32[b,2*w]\n  output \"y\": %0\n";
+        let network = Network::parse(text, &|_| None).unwrap();
+        let profile = |min, max| Profile {
+            axes: [("x".to_owned(), vec![SizeRange { min, opt: max, max }, SizeRange::exactly(8)])].into(),
+            ..Profile::default()
+        };
+        assert_eq!(network_text(&network, &[]), text);
+        let shown = network_text(&network, &[profile(1, 4), profile(3, 8)]);
+        assert_eq!(shown, text.replace("b in 2.. opt 3", "b in 1..8 opt 4"));
     }
 }

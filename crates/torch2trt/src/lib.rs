@@ -35,7 +35,7 @@ pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
-pub use interface::spec as interface;
+pub use interface::{network_text, spec as interface};
 pub use network::Network;
 pub use nvinfer::TacticSource;
 pub use options::{

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! network
-//!   symbol s0 in 1..=8 opt 4
+//!   symbol s0 in 1..8 opt 4
 //!   input %0 "x": float32[s0,3]
 //!   %1: float32[1,3] = Constant([0.5, 1.0, inf])
 //!   %2: float32[s0,3] = ElementWise(op: Sum)(%0, %1) "fc.ElementWise" from "aten.add.Tensor" "fc" "model.py:7"

@@ -96,7 +96,7 @@ impl Reader<'_> {
         at.expect("in")?;
         let min = at.integer()?;
         at.expect("..")?;
-        let max = if at.eat("=") { at.integer()? } else { i64::MAX };
+        let max = if at.is_at("opt") { i64::MAX } else { at.integer()? };
         at.expect("opt")?;
         let opt = at.integer()?;
         if self.network.symbols().contains_key(&name) {
@@ -233,6 +233,10 @@ impl<'a> Cursor<'a> {
         let rest = self.rest.trim_start().strip_prefix(token);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()
+    }
+
+    fn is_at(&self, token: &str) -> bool {
+        self.rest.trim_start().starts_with(token)
     }
 
     fn expect(&mut self, token: &str) -> Result<()> {

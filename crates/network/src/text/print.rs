@@ -55,7 +55,7 @@ fn numbers(network: &Network) -> Vec<usize> {
 
 fn symbol_text(name: &str, symbol: Symbol) -> Result<String, fmt::Error> {
     let name = if is_identifier(name) { name.to_owned() } else { quoted(name)? };
-    let max = if symbol.max == i64::MAX { String::new() } else { format!("={}", symbol.max) };
+    let max = if symbol.max == i64::MAX { String::new() } else { symbol.max.to_string() };
     Ok(format!("{name} in {}..{max} opt {}", symbol.min, symbol.opt))
 }
 

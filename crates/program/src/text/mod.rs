@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! program
-//!   symbol s0 in 1..=8 hint 4
+//!   symbol s0 in 1..8 hint 4
 //!   input %x: float32[s0,3]
 //!   weight %fc.weight: float32[2,3] parameter = [0.5, 1.0, -1.0, 2.0, 0.0, inf]
 //!   weight %fc.bias: float32[2] parameter = #9f86d081884c7d65

@@ -98,7 +98,7 @@ impl Reader<'_> {
         at.expect("in")?;
         let min = at.integer()?;
         at.expect("..")?;
-        let max = if at.eat("=") { Some(at.integer()?) } else { None };
+        let max = if at.peek_word() == "hint" { None } else { Some(at.integer()?) };
         at.expect("hint")?;
         let hint = at.integer()?;
         if self.program.symbols().contains_key(&name) {

@@ -48,7 +48,7 @@ fn quoted_if_needed(name: &str) -> Cow<'_, str> {
 }
 
 fn symbol_text(name: &str, symbol: Symbol) -> String {
-    let max = symbol.max.map(|max| format!("={max}")).unwrap_or_default();
+    let max = symbol.max.map(|max| max.to_string()).unwrap_or_default();
     format!("{} in {}..{max} hint {}", quoted_if_needed(name), symbol.min, symbol.hint)
 }
 

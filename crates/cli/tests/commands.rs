@@ -136,11 +136,24 @@ fn calls_are_timed() {
     for machine in machines() {
         let plan = machine.file("net.plan", PLAN.as_bytes());
         let said = machine.says(&[&"bench", &plan, &"--calls", &"7", &"--warm-up", &"3", &"--shape", &"z=2x4"]);
-        assert!(said.contains("7 after 3") && said.contains("median") && said.contains("x: float32[2, 4]"), "{said}");
+        assert!(said.contains("7 calls in") && said.contains("p99") && said.contains("x: float32[2, 4]"), "{said}");
+        assert!(said.contains("0.250 ms of the GPU"), "{said}");
+        let said = machine.says(&[&"bench", &plan, &"--calls", &"4", &"--streams", &"3", &"--layers", &"--json"]);
+        let found: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((found["calls"].as_u64(), found["samples_per_call"].as_u64()), (Some(12), Some(2)));
+        assert_eq!(found["device_ms"].as_f64(), Some(0.25));
+        // The simulator reports an eighth of a millisecond for its sums, and a sixteenth for each output.
+        let layers: Vec<(&str, f64)> = found["layers"]["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|layer| (layer["name"].as_str().unwrap(), (layer["seconds"].as_f64().unwrap() * 1e9).round()))
+            .collect();
+        assert_eq!(layers, [("sums", 125_000.0), ("y", 62_500.0), ("u", 62_500.0)]);
         let counted = machine.file("counted.plan", b"input x 8\noutput y 8\ncounted\n");
         if machine.tensorrt != "8601" {
             let said = machine.says(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
-            assert!(said.contains("2 after 20"), "{said}");
+            assert!(said.contains("2 calls in"), "{said}");
         }
     }
 }
@@ -171,6 +184,22 @@ fn what_an_engine_file_holds_is_told_without_tensorrt() {
 }
 
 #[test]
+fn a_plan_shows_its_interface() {
+    let machine = Machine::new("101600");
+    let plan = machine.file("net.plan", PLAN.as_bytes());
+    let said = machine.says(&[&"info", &plan]);
+    for part in [
+        "plan, loaded by TensorRT 10.16.0 on Simulated GPU",
+        "input   x: float32[x_0, 4]",
+        "x axis 0: 1 to 12, best at 2",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let found: serde_json::Value = serde_json::from_str(&machine.says(&[&"info", &plan, &"--json"])).unwrap();
+    assert_eq!(found["interface"]["outputs"][1]["name"], "u");
+}
+
+#[test]
 fn errors_have_a_code_and_say_what_to_do() {
     let machine = Machine::new("101600");
     let plan = machine.file("net.plan", PLAN.as_bytes());
@@ -193,7 +222,7 @@ fn errors_have_a_code_and_say_what_to_do() {
         ("E0602", &[&"run", &plan, &"--inputs", &inputs]),
         ("E0607", &[&"run", &plan, &"--inputs", &text]),
         ("E0607", &[&"run", &plan, &"--output", &nowhere]),
-        ("E0605", &[&"info", &plan]),
+        ("E0604", &[&"info", &text]),
         ("E0604", &[&"run", &plan, &"--device", &"5"]),
         ("E0608", &[&"build", &nowhere, &"--output", &"net.trt2"]),
         ("E0608", &[&"build", &plan, &"--output", &"net.trt2"]),
@@ -270,6 +299,13 @@ fn the_doctor_says_what_is_there_and_what_is_not() {
     assert!(
         said.contains("TensorRT: TensorRT 10.16.0, ") && said.contains("CPU engine: none\n  error[E0501]"),
         "{said}"
+    );
+    let found = machine.says(&[&"doctor", &"--json", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["gpus"][0]["compute_capability"], "9.0");
+    assert_eq!(
+        (found["tensorrt"]["version"].as_str(), found["onnxruntime"]["code"].as_str()),
+        (Some("TensorRT 10.16.0"), Some("E0501"))
     );
     for library in machine.libraries() {
         std::fs::remove_file(machine.path(library)).unwrap();

@@ -12,7 +12,7 @@ use torch2trt::{Archive, Backend, Code, ConvertOptions, Error};
 /// Sizes of dynamic axes.
 #[derive(Args)]
 #[group(skip)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Smallest sizes of an input, such as x=1x3x224x224 [default: those the model was exported for]
     #[arg(long = "min-shape", value_name = "NAME=SIZES", value_parser = shape)]
     min: Vec<(String, Vec<i64>)>,
@@ -28,7 +28,7 @@ type Ranges = BTreeMap<String, SizeRange>;
 
 impl Arguments {
     /// The shapes as they were given, by input: a request to PyTorch.
-    pub(super) fn request(&self) -> serde_json::Value {
+    pub(crate) fn request(&self) -> serde_json::Value {
         let of = |shapes: &[(String, Vec<i64>)]| shapes.iter().cloned().collect::<BTreeMap<_, _>>();
         serde_json::json!({ "min": of(&self.min), "opt": of(&self.opt), "max": of(&self.max) })
     }
@@ -37,7 +37,7 @@ impl Arguments {
     ///
     /// # Errors
     /// As [`Self::profile_within`].
-    pub(super) fn profiles(&self, archive: &Archive, options: &ConvertOptions) -> Result<Vec<Profile>, Failure> {
+    pub(crate) fn profiles(&self, archive: &Archive, options: &ConvertOptions) -> Result<Vec<Profile>, Failure> {
         let program = &archive.program;
         let recorded = archive.captured.as_ref().map_or(&[][..], |captured| captured.profiles.as_slice());
         let mut ranges = exported(program);

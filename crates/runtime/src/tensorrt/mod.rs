@@ -16,6 +16,7 @@
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
 //! | `refit.rs` | new weights for a plan |
+//! | `timing.rs` | times of calls and of layers |
 //! | `transfer.rs` | copies to and from the GPU |
 
 #[allow(unsafe_code)]
@@ -36,15 +37,18 @@ mod runner;
 mod slot;
 mod tally;
 #[allow(unsafe_code)]
+mod timing;
+#[allow(unsafe_code)]
 mod transfer;
 
 pub use cuda::{CudaDevice, Entered};
 pub use refit::refit;
+pub use timing::CallTimer;
 pub(crate) use transfer::{download, upload};
 
 use crate::check::Checked;
 use crate::error::Task;
-use crate::{Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
+use crate::{Device, Engine, EngineSpec, Error, LayerTimes, Result, RunOptions, Tensor, TensorView, TensorViewMut};
 use cuda::{OwnedStream, RelaxedCapture, Stream};
 use pool::{Lease, Pool};
 use runner::{Addresses, Parts, Shapes};
@@ -173,16 +177,6 @@ impl TensorRtEngine {
         self.parts.scratch
     }
 
-    /// TensorRT's own account of the engine's layers, as JSON.
-    ///
-    /// # Errors
-    /// [`Error::TensorRt`].
-    pub fn layers(&self) -> Result<String> {
-        let told = |e| Error::tensorrt(Task::Inspect, e);
-        let inspector = self.parts.engine.create_inspector().map_err(told)?;
-        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told)
-    }
-
     fn check_inputs(&self, inputs: &[TensorView<'_>], dims: &[&[i64]], options: &RunOptions) -> Result<Checked<'_>> {
         let checked = self.parts.spec.check(dims, options.profile)?;
         checked.check_inputs(inputs, self.device())?;
@@ -308,6 +302,16 @@ impl Engine for TensorRtEngine {
             return Err(Error::CaptureDependsOnData);
         }
         self.run_grown(&checked, shapes, &read, stream)
+    }
+
+    fn inspect(&self) -> Result<Option<String>> {
+        let told = |e| Error::tensorrt(Task::Inspect, e);
+        let inspector = self.parts.engine.create_inspector().map_err(told)?;
+        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told).map(Some)
+    }
+
+    fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes> {
+        timing::layer_times(self, inputs, calls)
     }
 
     fn description(&self) -> String {

@@ -138,6 +138,23 @@ impl Engine {
         }
     }
 
+    /// Times each layer over so many calls on these tensors: (mean seconds of a call, layers as (name, operator, mean
+    /// seconds), a table).
+    fn layer_times(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        calls: usize,
+    ) -> PyResult<(f64, Vec<(String, String, f64)>, String)> {
+        let _flight = crate::closing::Flight::begin(py)?;
+        let inputs = self.read(py, &inputs)?;
+        let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
+        let found = py.detach(|| self.engine().layer_times(&views, calls)).or_raise(py)?;
+        let table = torch2trt::layer_table(&found);
+        let layers = found.layers.into_iter().map(|layer| (layer.name, layer.kind, layer.seconds)).collect();
+        Ok((found.seconds, layers, table))
+    }
+
     /// Inputs: (name, dtype, sizes as numbers or expressions).
     #[getter]
     fn inputs(&self) -> Vec<(String, String, Vec<String>)> {

@@ -5,6 +5,7 @@
 //! calls the facade and wraps the result.
 #![deny(unsafe_code)]
 
+mod bench;
 mod builder;
 mod closing;
 mod command;
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<user_network::TensorInfo>()?;
     module.add_class::<user_network::UserNetwork>()?;
     module.add_function(wrap_pyfunction!(user_network::infer, module)?)?;
+    module.add_function(wrap_pyfunction!(bench::describe_calls, module)?)?;
     module.add_function(wrap_pyfunction!(builder::operators, module)?)?;
     module.add_function(wrap_pyfunction!(builder::read_archive, module)?)?;
     let close = wrap_pyfunction!(closing::close, module)?;

@@ -143,6 +143,12 @@ impl Network {
         py.detach(|| torch2trt::save_onnx(&self.made.network, &path.0)).or_raise(py)
     }
 
+    /// What the network will need on a GPU of this name: a table, a table of all kernels, and JSON.
+    fn forecast(&self, py: Python<'_>, device: &str) -> PyResult<(String, String, String)> {
+        let found = py.detach(|| torch2trt::forecast(&self.made.network, &self.options, device)).or_raise(py)?;
+        Ok((found.table(false), found.table(true), found.to_json().to_string()))
+    }
+
     /// Checks that TensorRT has every layer, without a build.
     fn check_target(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| torch2trt::check_target(&self.made.network, &self.options)).or_raise(py)

@@ -83,6 +83,8 @@ class Network:
     def save_onnx(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
         """Writes an ONNX file; weights beyond protobuf's limit go to a file next to it."""
     def check_target(self) -> None: ...
+    def forecast(self, device: str) -> tuple[str, str, str]:
+        """What the network will need on a GPU of this name: a table, a table of all kernels, and JSON."""
     def build(self, progress: ProgressBar) -> Plan:
         """Builds a TensorRT plan. Ctrl-C cancels it."""
     def __getattr__(self, name: str) -> Any: ...
@@ -147,7 +149,14 @@ class Engine:
         self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None
     ) -> list[torch.Tensor]:
         """Runs on the inputs in order; enqueued on the CUDA stream of that address where it runs on a GPU."""
+    def layer_times(self, inputs: list[torch.Tensor], calls: int) -> tuple[float, list[tuple[str, str, float]], str]:
+        """Mean seconds of a call, the layers as (name, operator, mean seconds), and a table."""
     def __getattr__(self, name: str) -> Any: ...
+
+def describe_calls(
+    calls: list[tuple[float, float]], elapsed: float, samples: int | None
+) -> tuple[list[tuple[str, str]], str]:
+    """What the seconds of calls come to: (name, value) pairs, and JSON. A call is (whole, until it was enqueued)."""
 
 class Comparison:
     """An output compared with PyTorch's."""

@@ -16,7 +16,7 @@ import torch
 
 from . import command_export
 from ._convert import torch2trt
-from ._core import Error, write_file
+from ._core import Error, describe_calls, write_file
 from .capture.errors import one_line
 from .capture.exported import number_functions
 from .capture.preserve import module_of
@@ -61,7 +61,7 @@ def _coverage(request: dict[str, Any]) -> None:
     program = _program(request["file"])
     arguments = {name: value for name, value in request["arguments"].items() if value}
     call = Call.of(program, None)
-    shapes = call.shapes(program, {"min": {}, "opt": {}, "max": {}})
+    shapes = call.shapes(program, request["ranges"])
     print(coverage(module_of(program), call.args, call.kwargs, fallback=True, **shapes, **arguments))
 
 
@@ -76,30 +76,43 @@ def _run(request: dict[str, Any]) -> None:
 
 
 def _bench(request: dict[str, Any]) -> None:
+    if request["layers"] or request["streams"] != 1:
+        raise error(
+            "E0701",
+            "--layers and --streams are for models without parts in PyTorch",
+            "leave them out, or use torch.profiler in Python",
+        )
     started = time.perf_counter()
     made, inputs = _loaded(request)
     loaded = time.perf_counter() - started
-    device, count = torch.device(made.engine.device), request["calls"]
+    device, duration = torch.device(made.engine.device), request["duration"]
 
-    def call() -> float:
-        """Seconds of a call that is over when it returns."""
+    def call() -> tuple[float, float]:
+        """Seconds of a call until its outputs, and until it was enqueued."""
         begun = time.perf_counter()
         made.run(inputs)
+        enqueued = time.perf_counter()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return time.perf_counter() - begun
+        return time.perf_counter() - begun, enqueued - begun
 
     for _ in range(request["warm_up"]):
         call()
-    times = sorted(call() for _ in range(count))
-    rows = [["engine", made.engine.description], ["loaded in", f"{loaded:.2f} s"]]
-    named = zip(made.input_names, inputs, strict=True)
-    rows += [["input", f"{name}: {_kind(tensor)}"] for name, tensor in named]
-    rows += [["calls", f"{count} after {request['warm_up']}"]]
-    for name, share in (("median", 0.5), ("least", 0.0), ("95 % within", 0.95)):
-        rows.append([name, f"{times[round(share * (count - 1))] * 1e3:.3f} ms"])
-    rows.append(["per second", f"{count / sum(times):.1f}"])
-    print(_columns(rows))
+    calls: list[tuple[float, float]] = []
+    begun = time.perf_counter()
+    while len(calls) < request["calls"] if duration is None else time.perf_counter() - begun < duration:
+        calls.append(call())
+    samples = next((tensor.shape[0] for tensor in inputs if tensor.dim()), None)
+    rows, text = describe_calls(calls, time.perf_counter() - begun, samples)
+    named = list(zip(made.input_names, inputs, strict=True))
+    if request["json"]:
+        types = [{"name": name, "type": _kind(tensor)} for name, tensor in named]
+        about = {"engine": made.engine.description, "load_seconds": loaded, "inputs": types, "layers": None}
+        print(json.dumps({**json.loads(text), **about}, indent=2))
+        return
+    head = [["engine", made.engine.description], ["loaded in", f"{loaded:.2f} s"]]
+    head += [["input", f"{name}: {_kind(tensor)}"] for name, tensor in named]
+    print(_columns([*head, ["warm-up", f"{request['warm_up']} calls"], *map(list, rows)]))
 
 
 def _loaded(request: dict[str, Any]) -> tuple[TRTModule, list[torch.Tensor]]:

@@ -23,6 +23,7 @@ from .errors import error
 from .file import engine_from, load_options
 from .partition.engine import PartitionedEngine
 from .partition.partition import Partition
+from .profiling import LayerTimes, arguments_of
 from .replaced import Replaced
 from .report import Report
 
@@ -111,6 +112,7 @@ class TRTModule(torch.nn.Module):
         is_copied = self._cuda is not None and not isinstance(engine, PartitionedEngine)
         self._host = inputs.host if inputs is not None and is_copied else ()
         self._borrowed: list[tuple[torch.Tensor, int]] = []
+        self._is_profiling = False
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
         self.run_options: dict[str, Any] = {}
         # The module that was converted, without its weights: a model that this is a part of may read its attributes.
@@ -168,7 +170,30 @@ class TRTModule(torch.nn.Module):
                 "the model's weights were written to after the conversion, which borrowed them",
                 "convert again, or convert a copy: torch2trt(copy.deepcopy(model), inputs)",
             )
+        if self._is_profiling:
+            print(self._layer_times(tensors, calls=1))
         return self._outputs.unflatten(self.run(tensors), tensors)
+
+    def profile(self, inputs: Any, kwargs: dict[str, Any] | None = None, calls: int = 20) -> LayerTimes:
+        """Times each layer in calls of their own, by TensorRT's profiler or ONNX Runtime's; `print` draws the result.
+
+        Raises:
+            torch2trt.Error: as calls do; E0701 for a model with parts in PyTorch.
+        """
+        if self.engine is None:
+            raise self._not_runnable()
+        return self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
+
+    def enable_profiling(self, enabled: bool = True) -> None:
+        """Prints the times of all layers in every later call, which makes calls slower. See `profile`."""
+        self._is_profiling = enabled
+
+    def _layer_times(self, tensors: list[torch.Tensor], calls: int) -> LayerTimes:
+        if self._host:
+            tensors = boundary.to_device(tensors, self._host, self.engine.device)
+        if self._cast_inputs:
+            tensors = boundary.to_engine(tensors, self._inputs.dtypes)
+        return LayerTimes.of(self.engine, tensors, calls)
 
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Runs the engine on its inputs in order, without the model's structure around them.

@@ -1,5 +1,6 @@
 """The command line on engine files of the CPU engine; crates/cli/tests has the GPU's side of it."""
 
+import json
 import os
 import pathlib
 import signal
@@ -15,6 +16,7 @@ from torch import nn
 
 import torch2trt_command
 from torch2trt import _core, torch2trt
+from torch2trt import export as torch2trt_export
 
 
 class Words(nn.Module):
@@ -74,8 +76,54 @@ def test_info_and_bench(engine, command):
         "accuracy  y (opt): ",
     ):
         assert part in stdout, stdout
-    status, stdout, complaint = command("bench", engine[1], "--calls", 3, "--warm-up", 1, "--threads", 1)
-    assert status == 0 and "3 after 1" in stdout and "1 thread" in stdout, (stdout, complaint)
+    status, stdout, complaint = command("bench", engine[1], "--calls", 3, "--warmup", 1, "--threads", 1)
+    assert status == 0 and "3 calls in" in stdout and "1 thread" in stdout, (stdout, complaint)
+
+
+def test_bench_prints_json_and_layers(engine, command):
+    arguments = ("bench", engine[1], "--calls", 6, "--streams", 2, "--shape", "x=4x5x8", "--shape", "ids=4x5")
+    status, printed, complaint = command(*arguments, "--layers", "--json")
+    assert status == 0, complaint
+    found = json.loads(printed)
+    latency = found["latency_ms"]
+    assert 0 < latency["least"] <= latency["p50"] <= latency["p90"] <= latency["p99"]
+    assert (found["calls"], found["streams"], found["samples_per_call"], found["device_ms"]) == (12, 2, 4, None)
+    assert found["samples_per_second"] == pytest.approx(4 * found["calls_per_second"])
+    assert found["inputs"] == [{"name": "ids", "type": "int64[4, 5]"}, {"name": "x", "type": "float32[4, 5, 8]"}]
+    layers = found["layers"]
+    assert layers["calls"] == 6 and "Gather" in {layer["kind"] for layer in layers["layers"]}
+    assert 0 < sum(layer["seconds"] for layer in layers["layers"]) <= layers["seconds"]
+    status, printed, _ = command(*arguments, "--layers")
+    assert "of a call (mean of 6)" in printed and "samples" in printed
+    started = time.perf_counter()
+    status, printed, _ = command("bench", engine[1], "--duration", 0.3, "--warmup", 0, "--json")
+    assert 0.3 <= json.loads(printed)["seconds"] <= time.perf_counter() - started
+    assert command("bench", engine[1], "--duration", 0)[0] == 2
+
+
+def test_info_lists_layers(engine, command):
+    status, printed, complaint = command("info", engine[1], "--layers")
+    assert status == 0 and "Gather" in printed, (printed, complaint)
+    _, printed, _ = command("info", engine[1], "--layers", "--json")
+    layers, manifest = json.loads(printed)["layers"], json.loads(command("info", engine[1], "--json")[1])
+    assert {"Gather", "Mul"} <= {layer["kind"] for layer in layers} and "layers" not in manifest
+
+
+def test_doctor_prints_json(command):
+    status, printed, _ = command("doctor", "--json")
+    found = json.loads(printed)
+    assert status == 0 and found["runs_engines"]
+    assert found["onnxruntime"]["version"] in command("doctor")[1]
+    _, printed, _ = command("doctor", "--json", "--onnxruntime", "/nowhere/libonnxruntime.so")
+    assert json.loads(printed)["onnxruntime"].get("code") in (None, "E0501", "E0502")
+
+
+def test_a_verbose_build_shows_its_log(tmp_path, command):
+    torch2trt_export(nn.Linear(4, 4).eval(), [torch.randn(2, 4)], tmp_path / "model.pt2")
+    build = ("build", tmp_path / "model.pt2", "--backend", "cpu", "--output", tmp_path / "model.trt2")
+    assert "pass=" not in command(*build)[2]
+    status, _, log = command(*build, "-v")
+    assert status == 0 and 'pass="fold"' in log, log
 
 
 @pytest.mark.parametrize(

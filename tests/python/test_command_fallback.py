@@ -292,18 +292,27 @@ def test_a_file_is_timed(command, tmp_path):
     torch.export.save(program, tmp_path / "model.pt2")
     build = ("build", tmp_path / "model.pt2", "--fallback", "-o", tmp_path / "net.trt2", "--backend", "cpu")
     assert command(*build)[0] == 0
-    bench = ("bench", tmp_path / "net.trt2", "--calls", 5, "--warm-up", 1, "--cuda-graph", "never")
+    bench = ("bench", tmp_path / "net.trt2", "--calls", 5, "--warmup", 1, "--cuda-graph", "never")
     status, printed, complaint = command(*bench, "--shape", "x=3x8")
     assert status == 0, complaint
     rows = dict(line.split("  ", 1) for line in printed.splitlines())
     assert rows["engine"].strip() == "2 engines and 1 part in PyTorch, on cpu"
     assert "x: float32[3, 8]" in printed
     assert "ids: int64[3, 1]" in printed
-    least, median, most = (float(rows[name].split()[0]) for name in ("least", "median", "95 % within"))
+    least, median, most = (float(rows[name].split()[0]) for name in ("least", "p50", "p99"))
     assert 0 < least <= median <= most
-    assert rows["calls"].strip() == "5 after 1"
+    assert rows["timed"].strip().startswith("5 calls in ")
+    assert rows["per second"].strip().endswith(" samples")
+    status, printed, _ = command(*bench, "--shape", "x=3x8", "--json")
+    found = json.loads(printed)
+    assert (found["calls"], found["samples_per_call"], found["device_ms"]) == (5, 3, None)
+    assert found["samples_per_second"] == pytest.approx(3 * found["calls_per_second"])
+    status, _, complaint = command("bench", tmp_path / "net.trt2", "--duration", 0.1, "--shape", "x=3x8")
+    assert status == 0, complaint
     for line, code in (
         ((*bench, "--shape", "y=3x8"), "E0602"),
+        ((*bench, "--layers"), "E0701"),
+        ((*bench, "--streams", 2), "E0701"),
         ((*bench, "--shape", "x=9x8"), "E0402"),
         (("plan", tmp_path / "net.trt2", "--output", tmp_path / "a.plan"), "E0605"),
     ):

@@ -1,13 +1,13 @@
-//! `torch2trt bench`: how long a call takes, with inputs and outputs where the engine has them.
+//! `torch2trt bench`: how long calls take, with inputs and outputs where the engine has them.
 
 use crate::{Done, Screen, engine, pytorch, row, tensors};
 use clap::Args;
-use runtime::{RunOptions, Tensor};
+use runtime::{Tensor, TensorView};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use torch2trt::{Executable, Staged};
+use torch2trt::BenchOptions;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -15,84 +15,77 @@ pub(crate) struct Arguments {
     engine: engine::Arguments,
     #[command(flatten)]
     inputs: tensors::Arguments,
-    /// Calls that are timed
+    /// Calls of each stream that are timed
     #[arg(long, default_value = "200")]
     calls: NonZeroUsize,
-    /// Calls before them
-    #[arg(long, default_value_t = 20)]
+    /// Seconds for which calls are timed, in place of their number
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "calls")]
+    duration: Option<Duration>,
+    /// Calls of each stream before them
+    #[arg(long = "warmup", alias = "warm-up", value_name = "CALLS", default_value_t = 20)]
     warm_up: usize,
+    /// Streams that make calls at the same time, each with a thread of its own
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    streams: NonZeroUsize,
+    /// Also the time of each layer, by TensorRT's or ONNX Runtime's profiler, in calls of their own
+    #[arg(long)]
+    layers: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "give seconds, such as 2.5".to_owned())
 }
 
 impl Arguments {
     /// What it asks of PyTorch, for a file with parts in PyTorch.
     pub(crate) fn for_pytorch(&self) -> Option<Value> {
-        let about = json!({ "command": "bench", "calls": self.calls, "warm_up": self.warm_up });
+        let about = json!({
+            "command": "bench", "calls": self.calls, "warm_up": self.warm_up, "json": self.json, "layers": self.layers,
+            "streams": self.streams, "duration": self.duration.map(|duration| duration.as_secs_f64()),
+        });
         pytorch::request(&self.engine, &self.inputs, about)
     }
+
+    fn options(&self) -> BenchOptions {
+        BenchOptions { warm_up: self.warm_up, calls: self.calls, duration: self.duration, streams: self.streams }
+    }
 }
+
+/// Calls in which layers are timed: profilers slow them down.
+const PROFILED: usize = 50;
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
     let started = Instant::now();
     let executable = arguments.engine.load(site_packages)?;
-    let loaded = started.elapsed();
+    let loaded = started.elapsed().as_secs_f64();
     let inputs = arguments.inputs.read(&executable.artifact.declared)?;
-    let views: Vec<_> = inputs.iter().map(Tensor::view).collect();
-    let staged = executable.stage(&views)?;
-    let mut call = caller(&executable, &staged)?;
-    for _ in 0..arguments.warm_up {
-        call()?;
-    }
-    let mut times = Vec::with_capacity(arguments.calls.get());
-    for _ in 0..arguments.calls.get() {
-        let started = Instant::now();
-        call()?;
-        times.push(started.elapsed());
-    }
-    times.sort_unstable();
+    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+    let measured = executable.bench(&views, &arguments.options())?;
+    let calls = arguments.calls.get().min(PROFILED);
+    let layers = arguments.layers.then(|| executable.layer_times(&views, calls)).transpose()?;
     let names = executable.artifact.declared.inputs.iter().map(|io| io.name.as_str());
-    let mut rows = vec![
-        row("engine", executable.engine.description()),
-        row("loaded in", format!("{:.2} s", loaded.as_secs_f64())),
-    ];
-    rows.extend(names.zip(&inputs).map(|(name, tensor)| row("input", format!("{name}: {}", tensors::kind(tensor)))));
-    rows.push(row("calls", format!("{} after {}", times.len(), arguments.warm_up)));
-    for (name, share) in [("median", 0.5), ("least", 0.0), ("95 % within", 0.95)] {
-        rows.push(row(name, milliseconds(quantile(&times, share))));
+    let kinds: Vec<(&str, String)> = names.zip(&inputs).map(|(name, tensor)| (name, tensors::kind(tensor))).collect();
+    if arguments.json {
+        let mut found = measured.to_json();
+        found["engine"] = json!(executable.engine.description());
+        found["load_seconds"] = json!(loaded);
+        found["inputs"] =
+            json!(kinds.iter().map(|(name, kind)| json!({ "name": name, "type": kind })).collect::<Vec<_>>());
+        found["layers"] = json!(layers);
+        return screen.line(serde_json::to_string_pretty(&found).unwrap_or_default());
     }
-    let total: Duration = times.iter().sum();
-    rows.push(row("per second", format!("{:.1}", times.len() as f64 / total.as_secs_f64())));
-    screen.columns(&rows)
-}
-
-/// A call that is over when it returns, into the same outputs each time; into new ones where their sizes depend on
-/// data.
-fn caller<'a>(
-    executable: &'a Executable,
-    staged: &'a [Staged<'_>],
-) -> Result<Box<dyn FnMut() -> torch2trt::Result<()> + 'a>, crate::Failure> {
-    let (engine, options) = (&executable.engine, RunOptions::default());
-    let views: Vec<_> = staged.iter().map(Staged::view).collect();
-    let dims: Vec<&[i64]> = views.iter().map(|view| view.dims()).collect();
-    let known: Option<Vec<Vec<i64>>> = engine.output_dims(&dims)?.into_iter().collect();
-    let Some(known) = known else {
-        return Ok(Box::new(move || Ok(engine.run_alloc(&views, &options).map(|_| ())?)));
-    };
-    let outputs = engine.spec().outputs.iter().zip(&known);
-    let outputs = outputs.map(|(io, dims)| Tensor::zeros(io.dtype, dims, engine.device()));
-    let mut outputs = outputs.collect::<Result<Vec<Tensor>, _>>()?;
-    Ok(Box::new(move || {
-        let mut written: Vec<_> = outputs.iter_mut().map(Tensor::view_mut).collect();
-        Ok(engine.run(&views, &mut written, &options)?)
-    }))
-}
-
-fn quantile(sorted: &[Duration], share: f64) -> Duration {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((share * last as f64).round() as usize).copied().unwrap_or_default()
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+    let mut rows = vec![row("engine", executable.engine.description()), row("loaded in", format!("{loaded:.2} s"))];
+    rows.extend(kinds.iter().map(|(name, kind)| row("input", format!("{name}: {kind}"))));
+    rows.push(row("warm-up", format!("{} calls", arguments.warm_up)));
+    rows.extend(measured.rows().into_iter().map(|(name, value)| row(&name, value)));
+    screen.columns(&rows)?;
+    layers.map_or(Ok(()), |layers| screen.line(format!("\n{}", torch2trt::layer_table(&layers))))
 }
 
 #[cfg(test)]
@@ -100,10 +93,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_times_that_were_seen() {
-        let times: Vec<Duration> = (1..=5).map(Duration::from_millis).collect();
-        assert_eq!([0.0, 0.5, 0.95, 1.0].map(|share| quantile(&times, share).as_millis()), [1, 3, 5, 5]);
-        assert_eq!(quantile(&[], 0.5), Duration::ZERO);
-        assert_eq!(milliseconds(Duration::from_micros(1234)), "1.234 ms");
+    fn durations_are_seconds() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "x", "inf", "nan"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
     }
 }

@@ -5,13 +5,13 @@
 
 mod arguments;
 pub(crate) mod progress;
-mod ranges;
+pub(crate) mod ranges;
 mod reference;
 mod samples;
 
 use crate::facts::megabytes;
-use crate::{Done, Failure, Screen, row};
-use clap::Args;
+use crate::{Done, Failure, Screen, log, row};
+use clap::{ArgAction, Args};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Where to write an ONNX model, too or only
     #[arg(long, value_name = "PATH")]
     onnx: Option<PathBuf>,
+    /// Show what the stages and TensorRT log; twice: every tactic too
+    #[arg(long, short, action = ArgAction::Count)]
+    verbose: u8,
     #[command(flatten)]
     samples: samples::Arguments,
     #[command(flatten)]
@@ -36,6 +39,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
+    log::shown(arguments.verbose, || build(arguments, site_packages, screen))
+}
+
+fn build(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
     let started = Instant::now();
     let arguments::Outputs { engine: output, onnx } = arguments.outputs()?;
     let archive = torch2trt::read_archive(&arguments.file)?;

@@ -4,6 +4,8 @@ use crate::Failure;
 use crate::machine::with_machine;
 use clap::Args;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use torch2trt::{EngineFile, Executable, Options, RunOptions};
 
@@ -26,17 +28,32 @@ impl Arguments {
         json!({ "file": self.file, "arguments": self.run, "trusted": self.trusted })
     }
 
+    /// Whether the file is a plain plan rather than an engine file.
+    pub(crate) fn is_plan(&self) -> Result<bool, Failure> {
+        let mut start = [0; HEAD];
+        let mut file = File::open(&self.file).map_err(|source| engine_error(&self.file, source))?;
+        let read = file.read(&mut start).map_err(|source| engine_error(&self.file, source))?;
+        Ok(holds_a_plan(&start[..read]))
+    }
+
     /// Loads the engine.
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
         let options = Options { trusted: self.trusted, ..with_machine(&self.run, site_packages) };
         let bytes = read(&self.file)?;
-        // An empty file is no plan either, nor is an archive, and TensorRT's errors would be less clear.
-        if bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(&bytes) {
+        if !holds_a_plan(&bytes) {
             let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
             return Ok(torch2trt::load(file, &options)?.0);
         }
         Ok(torch2trt::load_plan(bytes.into(), &options)?)
     }
+}
+
+/// As many bytes of a file as show what it is.
+const HEAD: usize = 64;
+
+/// Whether bytes may be those of a plan. An empty file is no plan, nor is an archive, and TensorRT would say less of them.
+fn holds_a_plan(bytes: &[u8]) -> bool {
+    !(bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(bytes))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

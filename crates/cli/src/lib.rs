@@ -14,6 +14,7 @@ mod engine;
 mod export;
 mod facts;
 mod info;
+mod log;
 mod machine;
 mod parts;
 mod plan;
@@ -48,7 +49,7 @@ enum Command {
     Export(Box<export::Arguments>),
     /// The operators of a model that torch.export.save wrote, and which of them convert
     Coverage(coverage::Arguments),
-    /// What an engine file holds: inputs, outputs, sizes, parts, what it was built by and for
+    /// What an engine file or a plan holds: inputs, outputs, sizes, parts, layers, what it was built by and for
     Info(info::Arguments),
     /// Run an engine file or a plan on tensors of a file, or on random ones
     Run(run::Arguments),
@@ -151,7 +152,7 @@ pub fn main_with(
         Command::Build(arguments) => build::run(&arguments, site_packages, screen),
         Command::Export(_) => Ok(()), // PyTorch ran it
         Command::Coverage(arguments) => coverage::run(&arguments, screen),
-        Command::Info(arguments) => info::run(&arguments, screen),
+        Command::Info(arguments) => info::run(&arguments, site_packages, screen),
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),

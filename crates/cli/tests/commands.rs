@@ -137,13 +137,27 @@ fn calls_are_timed() {
         let plan = machine.file("net.plan", PLAN.as_bytes());
         let stdout = machine.stdout_of(&[&"bench", &plan, &"--calls", &"7", &"--warm-up", &"3", &"--shape", &"z=2x4"]);
         assert!(
-            stdout.contains("7 after 3") && stdout.contains("median") && stdout.contains("x: float32[2, 4]"),
+            stdout.contains("7 calls in") && stdout.contains("p99") && stdout.contains("x: float32[2, 4]"),
             "{stdout}"
         );
+        assert!(stdout.contains("0.250 ms of the GPU"), "{stdout}");
+        let stdout =
+            machine.stdout_of(&[&"bench", &plan, &"--calls", &"4", &"--streams", &"3", &"--layers", &"--json"]);
+        let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((found["calls"].as_u64(), found["samples_per_call"].as_u64()), (Some(12), Some(2)));
+        assert_eq!(found["device_ms"].as_f64(), Some(0.25));
+        // The simulator reports an eighth of a millisecond for its sums, and a sixteenth for each output.
+        let layers: Vec<(&str, f64)> = found["layers"]["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|layer| (layer["name"].as_str().unwrap(), (layer["seconds"].as_f64().unwrap() * 1e9).round()))
+            .collect();
+        assert_eq!(layers, [("sums", 125_000.0), ("y", 62_500.0), ("u", 62_500.0)]);
         let counted = machine.file("counted.plan", b"input x 8\noutput y 8\ncounted\n");
         if machine.tensorrt != "8601" {
             let stdout = machine.stdout_of(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
-            assert!(stdout.contains("2 after 20"), "{stdout}");
+            assert!(stdout.contains("2 calls in"), "{stdout}");
         }
     }
 }
@@ -174,6 +188,22 @@ fn describes_an_engine_file_without_tensorrt() {
 }
 
 #[test]
+fn a_plan_shows_its_interface() {
+    let machine = Machine::new("101600");
+    let plan = machine.file("net.plan", PLAN.as_bytes());
+    let stdout = machine.stdout_of(&[&"info", &plan]);
+    for part in [
+        "plan, loaded by TensorRT 10.16.0 on Simulated GPU",
+        "input   x: float32[x_0, 4]",
+        "x axis 0: 1 to 12, best at 2",
+    ] {
+        assert!(stdout.contains(part), "{part}\n{stdout}");
+    }
+    let found: serde_json::Value = serde_json::from_str(&machine.stdout_of(&[&"info", &plan, &"--json"])).unwrap();
+    assert_eq!(found["interface"]["outputs"][1]["name"], "u");
+}
+
+#[test]
 fn errors_have_a_code_and_help() {
     let machine = Machine::new("101600");
     let plan = machine.file("net.plan", PLAN.as_bytes());
@@ -196,7 +226,7 @@ fn errors_have_a_code_and_help() {
         ("E0602", &[&"run", &plan, &"--inputs", &inputs]),
         ("E0607", &[&"run", &plan, &"--inputs", &text]),
         ("E0607", &[&"run", &plan, &"--output", &nowhere]),
-        ("E0605", &[&"info", &plan]),
+        ("E0604", &[&"info", &text]),
         ("E0604", &[&"run", &plan, &"--device", &"5"]),
         ("E0608", &[&"build", &nowhere, &"--output", &"net.trt2"]),
         ("E0608", &[&"build", &plan, &"--output", &"net.trt2"]),
@@ -273,6 +303,13 @@ fn the_doctor_reports_what_is_available_and_what_is_missing() {
     assert!(
         stdout.contains("TensorRT: TensorRT 10.16.0, ") && stdout.contains("CPU engine: none\n  error[E0501]"),
         "{stdout}"
+    );
+    let found = machine.stdout_of(&[&"doctor", &"--json", &"--onnxruntime", &"/nowhere/libonnxruntime.so"]);
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["gpus"][0]["compute_capability"], "9.0");
+    assert_eq!(
+        (found["tensorrt"]["version"].as_str(), found["onnxruntime"]["code"].as_str()),
+        (Some("TensorRT 10.16.0"), Some("E0501"))
     );
     for library in machine.libraries() {
         std::fs::remove_file(machine.path(library)).unwrap();

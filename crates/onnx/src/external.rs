@@ -12,6 +12,19 @@ pub fn is_model(bytes: &[u8]) -> bool {
     matches!(bytes, [0x08, 1..=32, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..])
 }
 
+/// The nodes of a model in order, each with its name and operator.
+///
+/// # Errors
+/// What is wrong with the model, as text.
+pub fn nodes(model: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let graph = decode(model)?.graph.unwrap_or_default();
+    Ok(graph.node.iter().map(|node| (node.name().to_owned(), node.op_type().to_owned())).collect())
+}
+
+fn decode(model: &[u8]) -> Result<ModelProto, String> {
+    ModelProto::decode(model).map_err(|error| format!("the ONNX model cannot be decoded: {error}"))
+}
+
 /// Checks that a model refers to no external data other than the initializers in `weights`.
 ///
 /// The caller supplies weights of the outermost graph only, so a subgraph may not refer to external data at all. A
@@ -21,7 +34,7 @@ pub fn is_model(bytes: &[u8]) -> bool {
 /// # Errors
 /// What is wrong with the model, as text.
 pub fn check_external(model: &[u8], weights: impl Fn(&str) -> bool) -> Result<(), String> {
-    let proto = ModelProto::decode(model).map_err(|error| format!("the ONNX model cannot be decoded: {error}"))?;
+    let proto = decode(model)?;
     // Decoding drops unknown fields.
     if proto.encode_to_vec() != model {
         return Err("the ONNX model has fields that torch2trt does not write".to_owned());

@@ -33,7 +33,7 @@ mod state;
 
 pub use error::{Error, Result};
 pub use export::{Exported, export};
-pub use external::{check_external, is_model};
+pub use external::{check_external, is_model, nodes};
 pub use model::{ExternalWeight, Model, lower};
 
 /// How float16 and bfloat16 tensors are computed.

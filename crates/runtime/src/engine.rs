@@ -3,7 +3,7 @@
 //! It must not know what executes it: callers hold a `dyn Engine` and cannot distinguish a GPU plan from the CPU engine
 //! but by [`Engine::device`] and [`Engine::description`].
 
-use crate::{Device, EngineSpec, Result, Tensor, TensorView, TensorViewMut};
+use crate::{Device, EngineSpec, LayerTimes, Result, Tensor, TensorView, TensorViewMut};
 
 /// An executable network. Every method may be called from several threads at once.
 pub trait Engine: Send + Sync {
@@ -37,6 +37,20 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As [`Engine::run`].
     fn run_alloc(&self, inputs: &[TensorView<'_>], options: &RunOptions) -> Result<Vec<Tensor>>;
+
+    /// Times each layer over so many calls with these inputs, which are made for this alone.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes>;
+
+    /// The executor's own account of its layers after fusion, as JSON; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`crate::Error::TensorRt`].
+    fn inspect(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// One line for logs and reports: what executes, its version, its threads or device.
     fn description(&self) -> String;

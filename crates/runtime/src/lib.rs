@@ -13,6 +13,7 @@
 //! | [`EngineSpec`], [`IoSpec`], [`Profile`], [`SizeRange`] | the interface and its shape check |
 //! | [`TensorView`], [`TensorViewMut`], [`Tensor`], [`Device`], [`DataType`] | tensors, borrowed and owned |
 //! | [`CpuEngine`], [`CpuOptions`], [`Weight`], [`OnnxRuntime`] | the CPU engine |
+//! | [`CallTime`], [`CallTimer`], [`LayerTimes`] | how long calls and layers take |
 //! | [`TensorRtEngine`], [`TensorRtOptions`], [`CudaGraph`], [`CudaDevice`], [`refit`] | the TensorRT engine |
 //!
 //! `unsafe` is confined to `tensor/` (pointers to slices), `cpu/sys.rs` (calls into ONNX Runtime), `cuda/` (the CUDA
@@ -26,6 +27,7 @@ mod cuda;
 mod dtype;
 mod engine;
 mod error;
+mod layers;
 mod spec;
 #[allow(unsafe_code)]
 mod tensor;
@@ -40,6 +42,7 @@ pub use engine::{CallerStream, Engine, RunOptions};
 pub use error::{
     AxisFault, Error, LibrarySearch, Node, Place, ProbeError, Reason, Result, ShapeError, Side, Source, Stage, Task,
 };
+pub use layers::{CallTime, LayerTime, LayerTimes};
 pub use spec::{EngineSpec, IoSpec};
 pub use tensor::{Device, Span, Tensor, TensorView, TensorViewMut};
-pub use tensorrt::{CudaGraph, TensorRtEngine, TensorRtOptions, refit};
+pub use tensorrt::{CallTimer, CudaGraph, TensorRtEngine, TensorRtOptions, refit};

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use rand::RngExt;
-use runtime::{CpuOptions, DataType, Device, Dim, Engine, Error, RunOptions, Side, TensorView, TensorViewMut};
+use runtime::{CpuOptions, DataType, Device, Dim, Engine, Error, RunOptions, Side, Tensor, TensorView, TensorViewMut};
 use std::num::NonZeroUsize;
 
 const F32: DataType = DataType::Float32;
@@ -368,7 +368,7 @@ fn a_model_that_is_refused_names_the_node() {
 
     let error = runtime::CpuEngine::new(
         &onnx_runtime(),
-        b"not a model",
+        b"not a model".as_slice().into(),
         Vec::new(),
         runtime::EngineSpec::default(),
         &CpuOptions::default(),
@@ -511,4 +511,21 @@ fn version() -> (u32, u32) {
     let runtime = onnx_runtime();
     let mut parts = runtime.library().version.split('.').map(|part| part.parse().unwrap());
     (parts.next().unwrap(), parts.next().unwrap())
+}
+
+#[test]
+fn layers_are_timed_in_calls_of_their_own() {
+    let model = Model::default()
+        .input("x", F32, "n, 64")
+        .node("Exp", &["x"], "e")
+        .node("Softmax", &["e"], "y")
+        .output("y", F32, "n, 64");
+    let engine = model.engine();
+    let numbers = vec![0.5f32; 64 * 64];
+    let input = Tensor::from_bytes(F32, &[64, 64], as_bytes(&numbers)).unwrap();
+    let found = engine.layer_times(&[input.view()], 4).unwrap();
+    let kinds: Vec<&str> = found.layers.iter().map(|layer| layer.kind.as_str()).collect();
+    assert_eq!((found.calls, kinds), (4, vec!["Exp", "Softmax"]));
+    assert!(found.in_layers() <= found.seconds && found.seconds > 0.0, "{found:?}");
+    assert!(engine.layer_times(&[], 1).is_err());
 }

@@ -9,12 +9,15 @@ mod cuda;
 
 use cuda::Cuda;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use runtime::{CallerStream, CudaGraph, DataType, Device, Dim, Engine, EngineSpec, Error, IoSpec, Profile, RunOptions};
-use runtime::{SizeRange, TensorRtEngine, TensorRtOptions, TensorView, TensorViewMut};
+use runtime::{
+    CallTimer, CallerStream, CudaGraph, DataType, Device, Dim, Engine, EngineSpec, Error, IoSpec, Profile, RunOptions,
+};
+use runtime::{SizeRange, Tensor, TensorRtEngine, TensorRtOptions, TensorView, TensorViewMut};
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// Two inputs, two outputs, batches of 1 to 12.
 const PLAN: &str = "input x -1 4\ninput z -1 4\noutput y -1 4\noutput u -1 4\nprofile 1 2 12\n";
@@ -537,5 +540,43 @@ fn counted() {
         assert_eq!(made[0].dims(), [expected.len() as i64]);
         let found = machine.gpu.download::<f32>(made[0].as_ptr().cast_mut().cast(), expected.len());
         assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn calls_and_layers_are_timed() {
+    run("timed");
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn timed() {
+    let (machine, mut rng) = (Machine::new(), rng());
+    let engine = machine.engine(PLAN, CudaGraph::Auto).unwrap();
+    let numbers = [machine.numbers(&mut rng, 5), machine.numbers(&mut rng, 5)];
+    let wanted = expected(&numbers[0].0, &numbers[1].0);
+    let dims = [5, 4];
+    // SAFETY: memory of that size.
+    let inputs = numbers.each_ref().map(|(_, at)| unsafe {
+        TensorView::from_raw(DataType::Float32, &dims, at.cast_const().cast(), 80, Device::Cuda(0)).unwrap()
+    });
+    let timer = CallTimer::new(&engine).unwrap();
+    let mut outputs = [(); 2].map(|()| Tensor::zeros(DataType::Float32, &dims, Device::Cuda(0)).unwrap());
+    for _ in 0..5 {
+        let mut views = outputs.each_mut().map(Tensor::view_mut);
+        let time = timer.run(&engine, &inputs, &mut views).unwrap();
+        assert_eq!(time.device, Some(Duration::from_micros(250)));
+        assert!(time.host <= time.whole);
+    }
+    let bytes = machine.counts().bytes;
+    let found = engine.layer_times(&inputs, 3).unwrap();
+    assert_eq!(machine.counts().bytes, bytes, "what the measurement allocated is freed");
+    let nanoseconds = |seconds: f64| (seconds * 1e9).round();
+    let layers: Vec<_> = found.layers.iter().map(|layer| (layer.name.as_str(), nanoseconds(layer.seconds))).collect();
+    assert_eq!(layers, [("sums", 125_000.0), ("y", 62_500.0), ("u", 62_500.0)]);
+    let [call, inside] = [found.seconds, found.in_layers()].map(nanoseconds);
+    assert_eq!((found.calls, call, inside), (3, 250_000.0, 250_000.0));
+    for (output, wanted) in outputs.iter().zip(wanted) {
+        assert_eq!(machine.gpu.download::<f32>(output.as_ptr().cast_mut().cast(), 20), wanted);
     }
 }

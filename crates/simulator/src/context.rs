@@ -5,7 +5,7 @@ use crate::plan::Plan;
 use crate::world::{Kernel, Op, SUCCESS, call};
 use nvinfer::sys::Method;
 use nvinfer::sys::layout::{Dims32, Dims64};
-use nvinfer::sys::tables::{execution_context, output_allocator};
+use nvinfer::sys::tables::{execution_context, output_allocator, profiler};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +30,8 @@ struct Context {
 
 /// The settings of a context.
 struct Settings {
+    /// The profiler, or 0.
+    profiler: usize,
     profile: Option<usize>,
     /// Of each input that was set.
     dims: Vec<Option<Vec<i64>>>,
@@ -129,7 +131,10 @@ impl Context {
                 let work = move || write(sums.0, to, count, number as f32);
                 ops.push(kernel(&holds, vec![sums, (to, sums.1)], work));
             }
-            enqueue_all(stream, ops)
+            let done = enqueue_all(stream, ops);
+            // SAFETY: the engine keeps its profiler as long as the context.
+            unsafe { report(settings.profiler, &self.plan.outputs) };
+            done
         })
     }
 }
@@ -189,6 +194,23 @@ fn write(from: usize, to: usize, count: usize, more: f32) {
     for (index, sum) in numbers(from, count).enumerate() {
         // SAFETY: the memory was checked before the kernel runs.
         unsafe { (to as *mut f32).add(index).write(sum + more) };
+    }
+}
+
+/// Reports the sums and each output as layers that took an eighth and a sixteenth of a millisecond.
+///
+/// # Safety
+/// The profiler is 0, or a live `IProfiler` of the reported version.
+unsafe fn report(profiler: usize, outputs: &[CString]) {
+    type Report = unsafe extern "C" fn(usize, *const c_char, f32);
+    let slot = profiler::REPORT_LAYER_TIME.slot(version()).filter(|_| profiler != 0);
+    let Some(slot) = slot else { return };
+    // SAFETY: the object begins with its vtable, which has the version's slots; this one holds a function of this type.
+    unsafe {
+        let function = *(*(profiler as *const *const *const ())).add(slot.index);
+        let report = std::mem::transmute::<*const (), Report>(function);
+        report(profiler, c"sums".as_ptr(), 0.125);
+        outputs.iter().for_each(|output| report(profiler, output.as_ptr(), 0.0625));
     }
 }
 
@@ -276,11 +298,16 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
         unsafe { state::<C>(this).settings(|settings| settings.allocators.insert(name(tensor).to_owned(), allocator)) };
         true
     }
+    unsafe extern "C" fn set_profiler(this: This, profiler: usize) {
+        // SAFETY: see above.
+        unsafe { state::<C>(this).settings(|settings| settings.profiler = profiler) };
+    }
     unsafe extern "C" fn enqueue(this: This, stream: usize) -> bool {
         // SAFETY: see above.
         unsafe { state::<C>(this).enqueue(stream) }
     }
     let settings = Settings {
+        profiler: 0,
         // In 8.6 only an engine's first context has a profile from the start.
         profile: (is_first || !is_narrow()).then_some(0),
         dims: vec![None; plan.inputs.len()],
@@ -299,6 +326,8 @@ pub(crate) fn context(plan: Arc<Plan>, is_first: bool, own: Option<usize>) -> Th
         (&execution_context::SET_INPUT_SHAPE, by_width!(set_shape_64, set_shape_32)),
         (&execution_context::SET_TENSOR_ADDRESS, set_address as *const ()),
         (&execution_context::SET_OUTPUT_ALLOCATOR, set_allocator as *const ()),
+        (&execution_context::SET_PROFILER, set_profiler as *const ()),
+        (&execution_context::SET_ENQUEUE_EMITS_PROFILE, ignore as *const ()),
         (&execution_context::ENQUEUE_V3, enqueue as *const ()),
     ];
     make(&methods, Context { plan, own, alive: Arc::new(AtomicBool::new(true)), settings: Mutex::new(settings) })

@@ -190,6 +190,12 @@ driver! {
         call(|world| world.record(event, stream))
     }
 
+    /// A quarter of a millisecond, between any two events.
+    fn cuEventElapsedTime(milliseconds: *mut f32, _start: usize, _end: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { answer(milliseconds, 0.25) }
+    }
+
     /// Whether the event was reached.
     fn cuEventQuery(event: usize) {
         call(|world| match prohibit(world) {

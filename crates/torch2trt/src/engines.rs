@@ -36,7 +36,7 @@ impl Artifact {
         };
         let library = OnnxRuntime::load(options.run.libraries.onnxruntime.as_deref(), &options.site_packages)?;
         let cpu = CpuOptions { threads: options.run.threads, ..CpuOptions::default() };
-        let engine = CpuEngine::new(&library, model, weights.clone(), self.declared.clone(), &cpu)?;
+        let engine = CpuEngine::new(&library, model.clone(), weights.clone(), self.declared.clone(), &cpu)?;
         Ok(Executable { engine: Arc::new(engine), artifact: self })
     }
 

@@ -5,6 +5,7 @@
 //! them.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cache;
 mod call;
 mod conversion;
@@ -13,6 +14,8 @@ mod engines;
 mod error;
 mod executable;
 mod file;
+mod forecast;
+mod inspect;
 mod interface;
 mod options;
 mod pipeline;
@@ -22,6 +25,7 @@ mod plugins;
 mod structure;
 
 pub use archive::{Archive, Ranges as RecordedRanges, SymbolRanges, SymbolicSize, symbolic_size};
+pub use bench::{Bench, BenchOptions, layer_table};
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
@@ -35,6 +39,8 @@ pub use engine::{EngineFile, Kind, Manifest, PartEntry, PartsManifest, is_engine
 pub use error::{CODES, Code, Error, Result};
 pub use executable::{Artifact, Executable, Payload};
 pub use file::{Description, load, load_plan};
+pub use forecast::{DeviceForecast, forecast};
+pub use inspect::{EngineLayer, model_layers};
 pub use interface::{network_text, spec as interface};
 pub use network::Network;
 pub use nvinfer::TacticSource;

@@ -38,6 +38,10 @@ impl Arguments {
         let mut arguments = self.options.to_json();
         arguments.retain(|name, value| name == "backend" || default.get(name) != Some(value));
         arguments.retain(|name, _| !["device", "fallback"].contains(&name.as_str()));
+        if self.verbose > 0 {
+            // Levels of Python's logging: debugging, and more than that.
+            arguments.insert("log_level".to_owned(), json!(if self.verbose == 1 { 10 } else { 5 }));
+        }
         Ok(Some(json!({
             "command": "build --fallback", "file": self.file, "output": output, "inputs": self.samples.inputs,
             "device": self.options.run.device, "ranges": self.ranges.request(), "arguments": arguments,
@@ -70,7 +74,8 @@ impl Arguments {
 
     /// The options for this archive; the outputs are those that the model computes.
     pub(super) fn options(&self, archive: &Archive, site_packages: Vec<PathBuf>) -> Result<Options, Failure> {
-        let mut options = Options { site_packages, ..self.options.clone() };
+        let mut options = Options { site_packages, verbose: self.verbose > 1, ..self.options.clone() };
+        options.report.progress &= self.verbose == 0;
         let (inputs, outputs) = archive.names();
         let convert = &mut options.convert;
         convert.input_names = completed("--input-name", &convert.input_names, inputs)?;

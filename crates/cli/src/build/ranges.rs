@@ -10,7 +10,7 @@ use torch2trt::{Archive, Asked, ConvertOptions, End, exported_profiles};
 /// Sizes of dynamic axes.
 #[derive(Args)]
 #[group(skip)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Smallest sizes of an input, such as x=1x3x224x224 [default: those the model was exported for]
     #[arg(long = "min-shape", value_name = "NAME=SIZES", value_parser = shape)]
     min: Vec<(String, Vec<i64>)>,
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// The shapes as they were given, by input: a request to PyTorch.
-    pub(super) fn request(&self) -> serde_json::Value {
+    pub(crate) fn request(&self) -> serde_json::Value {
         let of = |shapes: &[(String, Vec<i64>)]| shapes.iter().cloned().collect::<BTreeMap<_, _>>();
         serde_json::json!({ "min": of(&self.min), "opt": of(&self.opt), "max": of(&self.max) })
     }
@@ -33,7 +33,7 @@ impl Arguments {
     ///
     /// # Errors
     /// As [`exported_profiles`].
-    pub(super) fn profiles(&self, archive: &Archive, options: &ConvertOptions) -> Result<Vec<Profile>, Failure> {
+    pub(crate) fn profiles(&self, archive: &Archive, options: &ConvertOptions) -> Result<Vec<Profile>, Failure> {
         let ends = [
             ("--min-shape", End::Min, &self.min),
             ("--opt-shape", End::Opt, &self.opt),

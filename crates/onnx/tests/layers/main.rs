@@ -140,7 +140,7 @@ pub fn run_with(network: &Network, inputs: &[Array], options: &onnx::LowerOption
         profiles: Vec::new(),
     };
     let options = CpuOptions { threads: std::num::NonZero::new(1), ..CpuOptions::default() };
-    let engine = CpuEngine::new(&library(), &model.proto, weights.collect(), spec, &options).unwrap();
+    let engine = CpuEngine::new(&library(), model.proto.clone().into(), weights.collect(), spec, &options).unwrap();
     let buffers: Vec<_> = inputs.iter().filter(|a| !a.constant).map(|a| (a, a.weights().data)).collect();
     let views: Vec<_> =
         buffers.iter().map(|(a, data)| TensorView::new(data_type(a.dtype), &a.dims, data).unwrap()).collect();

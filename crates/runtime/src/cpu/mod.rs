@@ -6,17 +6,22 @@
 
 mod failure;
 mod library;
+mod profile;
 mod session;
 #[allow(unsafe_code)]
 mod sys;
 
 pub use library::{Library, MIN_VERSION, OnnxRuntime};
 
-use crate::{DataType, Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
+use crate::error::Stage;
+use crate::{
+    DataType, Device, Engine, EngineSpec, Error, LayerTimes, Result, RunOptions, Tensor, TensorView, TensorViewMut,
+};
 use bytes::Bytes;
 use session::Session;
 use smallvec::SmallVec;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,8 +109,27 @@ impl CpuOptions {
 pub struct CpuEngine {
     spec: EngineSpec,
     session: Arc<Session>,
+    source: Source,
     description: String,
 }
+
+/// What sessions are made from.
+struct Source {
+    runtime: OnnxRuntime,
+    model: Bytes,
+    weights: Vec<Weight>,
+    options: CpuOptions,
+}
+
+impl Source {
+    /// A session, whose calls are profiled into a file that begins with this path.
+    fn session(&self, spec: &EngineSpec, profile: Option<&Path>) -> Result<Session> {
+        Session::new(&self.runtime, &self.model, self.weights.clone(), spec, &self.options, profile)
+    }
+}
+
+/// Calls before those that are profiled.
+const WARM_UP: usize = 3;
 
 impl CpuEngine {
     /// Makes an engine from an ONNX model (`ModelProto` bytes) and the weights that it declares external.
@@ -117,16 +141,17 @@ impl CpuEngine {
     /// model it refuses, [`Error::Interface`] for a spec that is not the model's.
     pub fn new(
         runtime: &OnnxRuntime,
-        model: &[u8],
+        model: Bytes,
         weights: Vec<Weight>,
         spec: EngineSpec,
         options: &CpuOptions,
     ) -> Result<Self> {
-        let session = Session::new(runtime, model, weights, &spec, options)?;
+        let source = Source { runtime: runtime.clone(), model, weights, options: options.clone() };
+        let session = source.session(&spec, None)?;
         let threads = options.thread_count();
         let plural = if threads == 1 { "" } else { "s" };
         let description = format!("ONNX Runtime {} on the CPU, {threads} thread{plural}", runtime.library().version);
-        Ok(Self { spec, session: Arc::new(session), description })
+        Ok(Self { spec, session: Arc::new(session), source, description })
     }
 
     fn check_inputs(&self, inputs: &[TensorView<'_>], options: &RunOptions) -> Result<crate::Checked<'_>> {
@@ -158,6 +183,18 @@ impl Engine for CpuEngine {
     fn run_alloc(&self, inputs: &[TensorView<'_>], options: &RunOptions) -> Result<Vec<Tensor>> {
         self.check_inputs(inputs, options)?;
         self.session.run_alloc(inputs)
+    }
+
+    fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes> {
+        self.check_inputs(inputs, &RunOptions::default())?;
+        let failed = |message: String| Error::OnnxRuntime { stage: Stage::Load, node: None, message };
+        let folder = tempfile::tempdir().map_err(|error| failed(format!("its profile cannot be written: {error}")))?;
+        let session = Arc::new(self.source.session(&self.spec, Some(&folder.path().join("profile")))?);
+        for _ in 0..WARM_UP + calls {
+            session.run_alloc(inputs)?;
+        }
+        let session = Arc::into_inner(session).ok_or_else(|| failed("its session is still in use".to_owned()))?;
+        profile::read(&session.end_profiling()?, calls)
     }
 
     fn description(&self) -> String {

@@ -14,6 +14,7 @@ use ort::value::{Outlet, ValueType};
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) struct Session {
@@ -36,10 +37,14 @@ impl Session {
         weights: Vec<Weight>,
         spec: &EngineSpec,
         options: &CpuOptions,
+        profile: Option<&Path>,
     ) -> Result<Self> {
         let load = |error: ort::Error| failure(Stage::Load, &error);
         let memory = sys::CpuMemory::new().map_err(load)?;
         let mut builder = configure(runtime, options).map_err(load)?;
+        if let Some(path) = profile {
+            builder = builder.with_profiling(path).map_err(|error| load(error.into()))?;
+        }
         sys::add_weights(&mut builder, &memory, &weights)?;
         let session = builder.commit_from_memory(model).map_err(load)?;
         sys::release_free_memory();
@@ -80,6 +85,11 @@ impl Session {
         self.execute(inputs, &mut outputs)?;
         let named = self.outputs.iter().zip(outputs);
         named.map(|(name, output)| sys::into_tensor(output, &name.to_string_lossy(), inputs, self.clone())).collect()
+    }
+
+    /// Ends the profile of this session's calls; returns its file.
+    pub(super) fn end_profiling(mut self) -> Result<PathBuf> {
+        self.session.end_profiling().map(PathBuf::from).map_err(|error| failure(Stage::Run, &error))
     }
 
     fn execute(&self, inputs: &[TensorView<'_>], outputs: &mut [Output<'_>]) -> Result<()> {

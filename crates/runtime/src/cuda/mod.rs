@@ -12,6 +12,7 @@ use crate::{Error, Result};
 use cudarc::driver::{DriverError, result, sys};
 use std::ffi::c_void;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// A GPU, through its primary context (the one that PyTorch and the CUDA runtime use).
 #[derive(Clone, Debug)]
@@ -130,8 +131,17 @@ impl CudaDevice {
 
     /// Makes an event.
     pub(crate) fn event(&self) -> Result<Event> {
+        self.event_of(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
+    }
+
+    /// Makes an event that records when it was passed.
+    pub(crate) fn timed_event(&self) -> Result<Event> {
+        self.event_of(sys::CUevent_flags::CU_EVENT_DEFAULT)
+    }
+
+    fn event_of(&self, flags: sys::CUevent_flags) -> Result<Event> {
         let _here = self.enter()?;
-        let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING);
+        let event = result::event::create(flags);
         Ok(Event { event: event.map_err(|e| failed("make an event", e))?, context: self.context })
     }
 
@@ -285,6 +295,15 @@ impl Event {
         let flags = sys::CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
         // SAFETY: the event is ours, the stream live.
         unsafe { result::stream::wait_event(stream.0, self.event, flags) }.map_err(|e| failed("wait for an event", e))
+    }
+
+    /// The time between another event and this one, both of which are timed and were passed.
+    pub(super) fn since(&self, earlier: &Self) -> Result<Duration> {
+        let _here = self.context.enter()?;
+        // SAFETY: the events are ours.
+        let milliseconds = unsafe { result::event::elapsed(earlier.event, self.event) };
+        let milliseconds = milliseconds.map_err(|e| failed("read the time between events", e))?;
+        Ok(Duration::from_secs_f64(f64::from(milliseconds.max(0.0)) * 1e-3))
     }
 
     /// Waits for it on this thread.

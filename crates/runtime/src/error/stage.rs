@@ -50,6 +50,8 @@ pub enum Task {
     SetAllocator,
     /// To read the engine's profiles.
     ReadProfiles,
+    /// To time its layers.
+    Profile,
     /// To put new weights into the plan.
     Refit,
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Task {
             Self::SetAddress => "set the address of a tensor",
             Self::SetAllocator => "set an output allocator",
             Self::ReadProfiles => "read the engine's profiles",
+            Self::Profile => "time its layers",
             Self::Refit => "put new weights into the plan",
         })
     }

@@ -14,6 +14,7 @@
 //! | `pool.rs` | who gets which slot |
 //! | `outputs.rs` | outputs whose size depends on data |
 //! | `refit.rs` | new weights for a plan |
+//! | `timing.rs` | times of calls and of layers |
 
 #[allow(unsafe_code)]
 mod captured;
@@ -28,13 +29,16 @@ mod runner;
 #[allow(unsafe_code)]
 mod slot;
 mod tally;
+#[allow(unsafe_code)]
+mod timing;
 
 pub use refit::refit;
+pub use timing::CallTimer;
 
 use crate::check::Checked;
 use crate::cuda::{self, CudaDevice, OwnedStream, RelaxedCapture, Stream};
 use crate::error::Task;
-use crate::{Device, Engine, EngineSpec, Error, Result, RunOptions, Tensor, TensorView, TensorViewMut};
+use crate::{Device, Engine, EngineSpec, Error, LayerTimes, Result, RunOptions, Tensor, TensorView, TensorViewMut};
 use pool::{Lease, Pool};
 use runner::{Addresses, Parts, Shapes};
 use slot::Slot;
@@ -297,6 +301,16 @@ impl Engine for TensorRtEngine {
             return Err(Error::CaptureDependsOnData);
         }
         self.run_grown(&checked, shapes, &read, stream)
+    }
+
+    fn inspect(&self) -> Result<Option<String>> {
+        let told = |e| Error::tensorrt(Task::Inspect, e);
+        let inspector = self.parts.engine.create_inspector().map_err(told)?;
+        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told).map(Some)
+    }
+
+    fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes> {
+        timing::layer_times(self, inputs, calls)
     }
 
     fn description(&self) -> String {

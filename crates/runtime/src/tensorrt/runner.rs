@@ -105,6 +105,11 @@ impl Runner {
         self.warm && self.profile_set == Some(shapes.profile) && self.dims.iter().zip(shapes.inputs).all(same)
     }
 
+    /// The context, for what is not about single executions.
+    pub(super) fn context_mut(&mut self) -> &mut ExecutionContext {
+        &mut self.context
+    }
+
     /// Enqueues one execution.
     ///
     /// # Safety

@@ -210,7 +210,7 @@ impl Model {
 
     pub fn try_engine(self, options: &CpuOptions) -> runtime::Result<CpuEngine> {
         let bytes = self.bytes();
-        CpuEngine::new(&onnx_runtime(), &bytes, self.weights, self.spec, options)
+        CpuEngine::new(&onnx_runtime(), bytes.into(), self.weights, self.spec, options)
     }
 
     pub fn engine(self) -> CpuEngine {

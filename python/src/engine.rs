@@ -14,6 +14,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use runtime::{DataType, Device, IoSpec, RunOptions, Side};
 use torch2trt::Executable;
 
+/// A layer: its name, operator and mean seconds.
+type Layer = (String, String, f64);
+
 /// Something that runs: a CPU engine or a TensorRT engine.
 #[pyclass(module = "torch2trt._core", frozen)]
 pub(crate) struct Engine {
@@ -145,7 +148,7 @@ impl Engine {
         py: Python<'_>,
         inputs: Vec<Bound<'_, PyAny>>,
         calls: usize,
-    ) -> PyResult<(f64, Vec<(String, String, f64)>, String)> {
+    ) -> PyResult<(f64, Vec<Layer>, String)> {
         let _flight = crate::closing::Flight::begin(py)?;
         let inputs = self.read(py, &inputs)?;
         let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;

@@ -189,11 +189,13 @@ class TRTModule(torch.nn.Module):
         self._is_profiling = enabled
 
     def _layer_times(self, tensors: list[torch.Tensor], calls: int) -> LayerTimes:
+        return LayerTimes.of(self.engine, self._to_engine(tensors), calls)
+
+    def _to_engine(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Inputs on the engine's device and in its dtypes."""
         if self._host:
             tensors = boundary.to_device(tensors, self._host, self.engine.device)
-        if self._cast_inputs:
-            tensors = boundary.to_engine(tensors, self._inputs.dtypes)
-        return LayerTimes.of(self.engine, tensors, calls)
+        return boundary.to_engine(tensors, self._inputs.dtypes) if self._cast_inputs else tensors
 
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """Runs the engine on its inputs in order, without the model's structure around them.
@@ -213,11 +215,11 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: as calls do; E0406 for a tensor in `out` of another shape.
         """
-        if self._host:
-            tensors = boundary.to_device(tensors, self._host, self.engine.device)
-        if self._cast_inputs or self._cast_outputs:
-            return self._run_cast(tensors, out)
-        return self._run(tensors, out)
+        tensors = self._to_engine(tensors)
+        if not self._cast_outputs:
+            return self._run(tensors, out)
+        made = self._run(tensors, boundary.written_to(out, self._outputs.dtypes))
+        return out if out is not None else boundary.to_model(made, self._outputs.dtypes)
 
     def _run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
         try:
@@ -235,12 +237,6 @@ class TRTModule(torch.nn.Module):
                 f"the engine failed: {one_line(failed)}",
                 "call the module with contiguous copies of the tensors",
             ) from failed
-
-    def _run_cast(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
-        """Runs an engine that lacks some of the model's dtypes."""
-        tensors = boundary.to_engine(tensors, self._inputs.dtypes)
-        made = self._run(tensors, boundary.written_to(out, self._outputs.dtypes))
-        return out if out is not None else boundary.to_model(made, self._outputs.dtypes)
 
     def refit(self, model: Any, inputs: Any = None, verify: bool = True, **arguments: Any) -> None:
         """Puts the weights of a model of the same layers into the engine, without a rebuild.

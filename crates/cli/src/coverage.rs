@@ -45,7 +45,10 @@ impl Arguments {
         let backend = if self.target.is_some() { "tensorrt" } else { "cpu" };
         let arguments = json!({ "target": self.target, "backend": backend });
         let request = json!({
-            "command": "coverage --fallback", "file": self.file, "arguments": arguments, "ranges": self.ranges.request(),
+            "command": "coverage --fallback",
+            "file": self.file,
+            "arguments": arguments,
+            "ranges": self.ranges.request(),
         });
         self.fallback.then_some(request)
     }
@@ -108,7 +111,8 @@ fn list(found: &[Coverage], screen: &mut Screen<'_>) -> Done {
 }
 
 fn as_json(found: &[Coverage], forecast: Option<&DeviceForecast>) -> Value {
-    let operator = |operator: &Coverage| json!({ "operator": operator.target, "calls": operator.calls, "converts": operator.converts });
+    let operator =
+        |found: &Coverage| json!({ "operator": found.target, "calls": found.calls, "converts": found.converts });
     json!({
         "operators": found.iter().map(operator).collect::<Vec<_>>(),
         "converts": found.iter().all(|operator| operator.converts),

@@ -51,7 +51,7 @@ impl Arguments {
 /// As many bytes of a file as show what it is.
 const HEAD: usize = 64;
 
-/// Whether bytes may be those of a plan. An empty file is no plan, nor is an archive, and TensorRT would say less of them.
+/// Whether bytes may be those of a plan. An empty file is no plan, nor is an archive.
 fn holds_a_plan(bytes: &[u8]) -> bool {
     !(bytes.is_empty() || bytes.starts_with(b"PK") || torch2trt::is_engine_file(bytes))
 }

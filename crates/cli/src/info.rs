@@ -1,5 +1,5 @@
-//! `torch2trt info`: what an engine file or a plan holds. Engine files need neither TensorRT nor a GPU, nor PyTorch, but
-//! for the layers of a plan; plain plans need both.
+//! `torch2trt info`: what an engine file or a plan holds. Engine files need neither TensorRT nor a GPU, nor PyTorch,
+//! but for the layers of a plan; plain plans need both.
 
 use crate::facts::{accuracy, megabytes, port};
 use crate::{Done, Failure, Screen, engine, parts, pytorch, row};

@@ -2,8 +2,8 @@
 
 use tracing::Level;
 
-/// Runs a command and shows its log: with 1 what is done, with 2 also every tactic that TensorRT tries. Messages of other
-/// threads are not shown.
+/// Runs a command and shows its log: with 1 what is done, with 2 also every tactic that TensorRT tries. Messages of
+/// other threads are not shown.
 pub(crate) fn shown<T>(verbosity: u8, command: impl FnOnce() -> T) -> T {
     let level = match verbosity {
         0 => return command(),

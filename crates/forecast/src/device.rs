@@ -1,8 +1,8 @@
 //! GPUs by their public specifications.
 //!
-//! Peak rates are dense (without structured sparsity), with FP32 accumulation, at boost clocks, in operations per second.
-//! Where a data sheet has only a rate with sparsity, half of it is given. Rates of a board with several power modes are
-//! those of the largest.
+//! Peak rates are dense (without structured sparsity), with FP32 accumulation, at boost clocks, in operations per
+//! second. Where a data sheet has only a rate with sparsity, half of it is given. Rates of a board with several power
+//! modes are those of the largest.
 
 use network::DType;
 
@@ -42,8 +42,8 @@ impl Device {
         DEVICES.iter().find(|device| plain(device.name) == plain(name))
     }
 
-    /// Peak rate of convolutions and matrix multiplications with operands of a type. TensorRT computes FP32 in TF32 where the
-    /// device has it. A type that the tensor cores lack runs in FP32.
+    /// Peak rate of convolutions and matrix multiplications with operands of a type. TensorRT computes FP32 in TF32
+    /// where the device has it. A type that the tensor cores lack runs in FP32.
     pub fn contractions(&self, dtype: DType) -> f64 {
         match dtype {
             DType::Float16 => self.float16,
@@ -82,8 +82,8 @@ const fn row(
 
 /// Every device that has a name here.
 ///
-/// Sources are NVIDIA's: the data sheet of each data centre GPU (`A100-80` is the SXM module), the architecture white papers
-/// of GA102, AD102 and Blackwell for GeForce, and the data sheets of the Jetson modules.
+/// Sources are NVIDIA's: the data sheet of each data centre GPU (`A100-80` is the SXM module), the architecture white
+/// papers of GA102, AD102 and Blackwell for GeForce, and the data sheets of the Jetson modules.
 #[rustfmt::skip]
 pub const DEVICES: &[Device] = &[
     // name, capability, [GiB, GB/s], [FP32, TF32, FP16, BF16, INT8, FP8]

@@ -3,8 +3,8 @@
 //! - A constant is a weight. A layer whose result follows from sizes alone runs on the host.
 //! - A view shares the memory of its input: reshapes, squeezes, identities, dequantization, transposes that move only
 //!   axes of size 1, and slices of whole rows.
-//! - A pointwise layer joins the kernel that computes the last of its inputs. A tensor that is read in its own kernel only
-//!   is not stored. Kernels of FP32 matrix multiplications take arithmetic and ReLU only.
+//! - A pointwise layer joins the kernel that computes the last of its inputs. A tensor that is read in its own kernel
+//!   only is not stored. Kernels of FP32 matrix multiplications take arithmetic and ReLU only.
 //! - The inputs of a concatenation are computed in place, in the memory of its output, where nothing else decides their
 //!   place.
 //! - Every other layer is a kernel of its own.

@@ -1,9 +1,9 @@
-//! What a network will need, without a GPU: memory of its weights and activations, floating-point operations and bytes of
-//! each kernel, and the time below which no implementation gets on a GPU of known speed (its roofline).
+//! What a network will need, without a GPU: memory of its weights and activations, floating-point operations and bytes
+//! of each kernel, and the time below which no implementation gets on a GPU of known speed (its roofline).
 //!
-//! `sizes.rs` gives every tensor its size, `fusion.rs` assumes which layers TensorRT runs as one kernel, `memory.rs` and
-//! `work.rs` follow from that, and `device.rs` is the table of GPUs. The crate knows nothing of PyTorch, of any TensorRT
-//! version, or of this machine.
+//! `sizes.rs` gives every tensor its size, `fusion.rs` assumes which layers TensorRT runs as one kernel, `memory.rs`
+//! and `work.rs` follow from that, and `device.rs` is the table of GPUs. The crate knows nothing of PyTorch, of any
+//! TensorRT version, or of this machine.
 //!
 //! ```
 //! use forecast::{Device, Forecast};
@@ -118,7 +118,8 @@ impl Forecast {
         self.activations.saturating_add(self.scratch)
     }
 
-    /// Bytes of device memory for weights and one execution context with its inputs and outputs, without the CUDA context and the libraries.
+    /// Bytes of device memory for weights and one execution context with its inputs and outputs, without the CUDA
+    /// context and the libraries.
     pub fn memory(&self) -> u64 {
         self.weights.saturating_add(self.interface).saturating_add(self.context())
     }
@@ -129,8 +130,8 @@ impl Forecast {
     }
 }
 
-/// Scratch space of the kernels of convolutions and matrix multiplications, of whatever size: TensorRT-RTX 1.7 adds it to
-/// every context with such a kernel.
+/// Scratch space of the kernels of convolutions and matrix multiplications, of whatever size: TensorRT-RTX 1.7 adds it
+/// to every context with such a kernel.
 const SCRATCH: u64 = 8_192_000;
 
 fn scratch(fusion: &Fusion, network: &Network) -> u64 {

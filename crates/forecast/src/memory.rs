@@ -1,7 +1,7 @@
 //! The most memory that activations take at a time: a lifetime analysis over the kernels in execution order.
 //!
-//! A tensor is stored from the kernel that computes it to the last that reads it. Inputs and outputs of the network are in
-//! memory of the caller, as in TensorRT, and are not counted.
+//! A tensor is stored from the kernel that computes it to the last that reads it. Inputs and outputs of the network are
+//! in memory of the caller, as in TensorRT, and are not counted.
 
 use crate::fusion::Fusion;
 use crate::sizes::{Sizes, Unsized};

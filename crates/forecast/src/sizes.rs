@@ -23,8 +23,8 @@ pub(crate) struct Sizes<'n> {
 }
 
 impl<'n> Sizes<'n> {
-    /// Sizes where each symbol has the value that `pick` takes from its range. A count that depends on data is as large as
-    /// it can be.
+    /// Sizes where each symbol has the value that `pick` takes from its range. A count that depends on data is as large
+    /// as it can be.
     ///
     /// # Errors
     /// [`Unsized`] for a symbol without an upper bound, where `pick` takes that.

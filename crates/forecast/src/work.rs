@@ -116,8 +116,8 @@ fn einsum(equation: &str, layer: &Layer, sizes: &Sizes<'_>) -> Result<u64, Unsiz
     Ok(letters.values().fold(1, |all, size| u64::saturating_mul(all, *size)))
 }
 
-/// Operations of any other layer: one for each element of its largest tensor, and for each element of a pooling's window.
-/// A layer that only moves elements has none.
+/// Operations of any other layer: one for each element of its largest tensor, and for each element of a pooling's
+/// window. A layer that only moves elements has none.
 fn other(layer: &Layer, sizes: &Sizes<'_>) -> Result<u64, Unsized> {
     if layer.op.only_moves() && !matches!(layer.op, Op::Activation { .. } | Op::Select | Op::TopK { .. }) {
         return Ok(0);

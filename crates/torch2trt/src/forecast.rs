@@ -24,8 +24,8 @@ pub struct DeviceForecast {
     pub device: &'static Device,
 }
 
-/// Network → what it will need on a GPU of this name: memory at the largest sizes of the profiles, time at the sizes that the
-/// first profile is optimized for.
+/// Network → what it will need on a GPU of this name: memory at the largest sizes of the profiles, time at the sizes
+/// that the first profile is optimized for.
 ///
 /// # Errors
 /// E0701 for a device that is not in the table; E0307 for a size without an upper bound.
@@ -171,8 +171,9 @@ impl DeviceForecast {
             [forecast.weights, forecast.activations, forecast.scratch, forecast.interface, RESERVED, self.memory()];
         let [weights, activations, scratch, interface, reserved, memory] = all.map(bytes_text);
         format!(
-            "memory: {weights} of weights, {activations} of activations{peak}, {scratch} of scratch space, {interface} of \
-             inputs and outputs, {reserved} for CUDA\n        {memory} in all, which {fits} {} with {size}\n\
+            "memory: {weights} of weights, {activations} of activations{peak}, {scratch} of scratch space, \
+             {interface} of inputs and outputs, {reserved} for CUDA\n        \
+             {memory} in all, which {fits} {} with {size}\n\
              time: at least {} on {}, by its peak rates and {:.0} GB/s",
             device.name,
             time_text(forecast.seconds(device)),

@@ -304,9 +304,9 @@ impl Engine for TensorRtEngine {
     }
 
     fn inspect(&self) -> Result<Option<String>> {
-        let told = |e| Error::tensorrt(Task::Inspect, e);
-        let inspector = self.parts.engine.create_inspector().map_err(told)?;
-        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(told).map(Some)
+        let failure = |e| Error::tensorrt(Task::Inspect, e);
+        let inspector = self.parts.engine.create_inspector().map_err(failure)?;
+        inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(failure).map(Some)
     }
 
     fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes> {

@@ -114,7 +114,7 @@ pub(super) fn layer_times(engine: &TensorRtEngine, inputs: &[TensorView<'_>], ca
         let (stream, addresses) = (stream.get(), Addresses { inputs: &read, outputs: &written });
         slot.take_turn(stream)?;
         begin.record(stream)?;
-        // SAFETY: the views and tensors vouch for the memory and outlive the run, which is over below; the slot is ours.
+        // SAFETY: the views and tensors vouch for the memory and outlive the run, which ends below; the slot is ours.
         let done = unsafe { slot.enqueue(&engine.parts, shapes, addresses, stream) };
         end.record(stream).and(slot.end_turn(stream)).and(stream.synchronize()).and(done)?;
         end.since(&begin)

@@ -81,7 +81,7 @@ impl<'n, 'w> NetworkEmitter<'n, 'w> {
         }
         for index in first..self.definition.num_layers()? {
             let helper = self.definition.get_layer(index)?;
-            if helper.name().starts_with(UNNAMED) {
+            if helper.name().starts_with(UNNAMED) && !is_boundary(helper.layer_type()) {
                 helper.set_name(&format!("{}/{}", layer.name, index - first))?;
             }
         }
@@ -114,6 +114,23 @@ impl<'n, 'w> NetworkEmitter<'n, 'w> {
         }
         Ok(tensor.set_allowed_formats(&[trt::TensorFormat::Linear])?)
     }
+}
+
+/// Whether a layer is at the boundary of a loop or a conditional, which TensorRT-RTX does not rename.
+fn is_boundary(kind: Option<trt::LayerType>) -> bool {
+    use trt::LayerType as Kind;
+    matches!(
+        kind,
+        Some(
+            Kind::TripLimit
+                | Kind::Recurrence
+                | Kind::Iterator
+                | Kind::LoopOutput
+                | Kind::Condition
+                | Kind::ConditionalInput
+                | Kind::ConditionalOutput
+        )
+    )
 }
 
 /// Whether TensorRT's layer takes constants as weights, not as tensors.

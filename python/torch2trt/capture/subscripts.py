@@ -3,8 +3,9 @@
 It cannot be an attribute of `torch.Tensor`: CPython then fills the class's slot for sequences as well as the one for
 mappings, and leaves it filled when the attribute is deleted. From then on C code takes every tensor for a sequence, and
 `torch.tensor([x])` of a 0-D tensor is a TypeError for the rest of the process. PyTorch's own protocol is used instead:
-a `TorchFunctionMode`, which is of one thread too. torch.export has such a mode of its own, which would come first; it
-gives subscripts to the function here.
+torch.export's `TorchFunctionMode` gives subscripts to the function here. A trace, for which PyTorch has no such mode,
+uses the `Subscripts` of this file. While torch.export runs there must be no further mode: operators with sub-graphs
+compile these, and take no modes but PyTorch's.
 
 This file must not know what a subscript becomes.
 """
@@ -16,7 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch._export import non_strict_utils
 from torch.overrides import TorchFunctionMode
 
 Subscript = Callable[[torch.Tensor, Any], Any]
@@ -25,7 +25,7 @@ SUBSCRIPT = torch.Tensor.__getitem__
 
 
 class _Thread(threading.local):
-    """The functions that stand in for the subscript, the last one first to be called, and their mode.
+    """The functions that stand in for the subscript. The last one is called.
 
     Attributes:
         runs: whether one of them is running: what it calls is PyTorch's subscript.
@@ -33,18 +33,17 @@ class _Thread(threading.local):
 
     def __init__(self) -> None:
         self.functions: list[Subscript] = []
-        self.mode: _Mode | None = None
         self.runs = False
 
 
 _THREAD = _Thread()
 
 
-class _Mode(TorchFunctionMode):
+class Subscripts(TorchFunctionMode):
     """Gives subscripts to the function that stands in for them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.compiler.is_dynamo_compiling() or not _is_replaced(func):
+        if not _is_replaced(func):
             return func(*args, **(kwargs or {}))
         return _call(*args)
 
@@ -52,33 +51,39 @@ class _Mode(TorchFunctionMode):
 def replace(function: Subscript) -> None:
     """Calls `function(x, index)` in the calling thread in place of the subscript."""
     _THREAD.functions.append(function)
-    if _THREAD.mode is None:
-        _THREAD.mode = _Mode()
-        _THREAD.mode.__enter__()
 
 
 def restore(function: Subscript) -> None:
     """Undoes `replace`. A second time does no harm."""
     if function in _THREAD.functions:
         _THREAD.functions.remove(function)
-    if not _THREAD.functions and _THREAD.mode is not None:
-        mode, _THREAD.mode = _THREAD.mode, None
-        mode.__exit__(None, None, None)
 
 
 def before_export() -> tuple[type, str, Callable[..., Any]] | None:
-    """A replacement of what torch.export's own mode does: it lets subscripts pass. None where a version has no mode."""
+    """What torch.export's mode does with subscripts replaced: owner, attribute and value. None without such a mode.
+
+    Where the mode has a method for that, it is replaced, and `__torch_function__` stays: it is compiled, too.
+    """
+    from torch._export import non_strict_utils  # imports sympy
+
     handler = getattr(non_strict_utils, "_NonStrictTorchFunctionHandler", None)
     if handler is None:
         return None
+    if hasattr(handler, "_override"):
+        return handler, "_override", _overriding(handler._override)
     original = handler.__torch_function__
 
     def passing(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.compiler.is_dynamo_compiling() or not _is_replaced(func):
-            return original(self, func, types, args, kwargs)
-        return _call(*args)
+        return _call(*args) if _is_replaced(func) else original(self, func, types, args, kwargs)
 
     return handler, "__torch_function__", passing
+
+
+def _overriding(original: Callable[..., Any]) -> Callable[..., Any]:
+    def override(self: Any, func: Any, args: Any, kwargs: Any) -> Any:
+        return (_call, args, {}) if _is_replaced(func) else original(self, func, args, kwargs)
+
+    return override
 
 
 def _is_replaced(function: Any) -> bool:
@@ -93,4 +98,4 @@ def _call(x: torch.Tensor, index: Any) -> Any:
         _THREAD.runs = False
 
 
-__all__ = ["SUBSCRIPT", "before_export", "replace", "restore"]
+__all__ = ["SUBSCRIPT", "Subscripts", "before_export", "replace", "restore"]

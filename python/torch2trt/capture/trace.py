@@ -39,6 +39,7 @@ from .intercept import Interceptor
 from .origin import is_user_code
 from .program import Progress
 from .repairs import repaired
+from .subscripts import Subscripts
 from .tree import RUNTIME, InputTree, OutputTree
 
 
@@ -171,6 +172,7 @@ def _traced(
         fx_traceback.preserve_node_meta(),
         interceptor.active(),
         repaired(),
+        Subscripts(),
     ):
         try:
             functional = dispatch_functionalize(run, FunctionalTensorMode(pre_dispatch=True, export=True))

@@ -74,8 +74,12 @@ def before_export() -> tuple[type, str, Callable[..., Any]] | None:
     original = handler.__torch_function__
 
     def passing(self: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.compiler.is_dynamo_compiling():
+            return func(*args, **(kwargs or {}))
         return _call(*args) if _is_replaced(func) else original(self, func, types, args, kwargs)
 
+    # Operators with sub-graphs compile the mode, for which the function has to be one of PyTorch's files.
+    passing.__code__ = passing.__code__.replace(co_filename=original.__code__.co_filename)
     return handler, "__torch_function__", passing
 
 

@@ -44,7 +44,19 @@ impl Arguments {
             let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
             return Ok(torch2trt::load(file, &options)?.0);
         }
-        Ok(torch2trt::load_plan(bytes.into(), &options)?)
+        Ok(torch2trt::load_plan(bytes.into(), &options).map_err(|error| self.not_loaded(&error))?)
+    }
+}
+
+impl Arguments {
+    /// The error of a file that was taken for a plan: it may be neither.
+    fn not_loaded(&self, error: &torch2trt::Error) -> torch2trt::Error {
+        let message = format!("{} is not an engine file; as a plan, {}", self.file.display(), error.message());
+        let named = torch2trt::Error::new(error.code(), message);
+        match error.help() {
+            Some(help) => named.with_help(help),
+            None => named,
+        }
     }
 }
 

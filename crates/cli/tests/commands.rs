@@ -239,6 +239,7 @@ fn errors_have_a_code_and_help() {
             "{code}: {complaint}"
         );
     }
+    assert!(machine.complains(&[&"info", &text]).contains("text.plan is not an engine file; as a plan, "));
 }
 
 #[test]

@@ -85,7 +85,8 @@ def coverage(
     if not fallback and device is None:
         if arguments:
             names = ", ".join(f"`{name}`" for name in arguments)
-            raise error("E0701", f"{names}: arguments of coverage with `fallback` or `device` only", "add one of these")
+            problem = f"{names}: arguments of coverage with `fallback` or `device` only"
+            raise error("E0701", problem, "add `fallback=True`, or `device` with the name of a GPU")
         return _listed(module, inputs, kwargs, dynamic_shapes)
     if fallback and device is not None:
         problem = "`fallback` and `device` were given, and parts in PyTorch have no forecast"

@@ -77,4 +77,5 @@ def test_arguments_that_need_fallback():
     with pytest.raises(Error) as raised:
         coverage(Operator().eval(), [torch.randn(4, 8)], min_layers=3)
     assert raised.value.code == "E0701"
-    assert "fallback=True" in raised.value.help
+    assert "`fallback=True`" in raised.value.help
+    assert "`device`" in raised.value.help

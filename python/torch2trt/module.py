@@ -68,7 +68,8 @@ class TRTModule(torch.nn.Module):
         input_names: list[str] | None = None,
         output_names: list[str] | None = None,
     ) -> None:
-        """
+        """A module around an engine.
+
         Args:
             engine: what runs: of this package, or a TensorRT engine of NVIDIA's Python package, with its names.
             input_names: names of the engine's inputs in the order of the call; needed with such an engine only.

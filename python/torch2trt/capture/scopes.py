@@ -25,6 +25,9 @@ from .threads import Patches, only_here
 Cached = type(functools.lru_cache(lambda: None))
 """The class of functions under `functools.lru_cache`."""
 
+WRAPPERS = (types.FunctionType, Cached, staticmethod, classmethod)
+"""The classes of what may be a wrapper of functions."""
+
 _LIBRARIES = {"torch", "numpy", "sympy", "triton", "torch2trt", *sys.stdlib_module_names}
 
 
@@ -39,9 +42,9 @@ def scopes(module: nn.Module) -> list[dict[str, Any]]:
         scope = pending.pop()
         if id(scope) not in found:
             found[id(scope)] = scope
-            pending += [
-                inner for value in list(scope.values()) for part in unwrapped(value) for inner in _namespaces(part)
-            ]
+            # Most names are of classes and of constants, which lead nowhere.
+            code = [value for value in list(scope.values()) if isinstance(value, (types.ModuleType, *WRAPPERS))]
+            pending += [inner for value in code for part in unwrapped(value) for inner in _namespaces(part)]
     return list(found.values())
 
 
@@ -175,4 +178,4 @@ def is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["NUMBERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["NUMBERS", "WRAPPERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]

@@ -62,8 +62,8 @@ class Step:
     in_pytorch: Callable[..., Sequence[torch.Tensor]]
     reads: list[int]
     sizes: list[Size]
-    input_dtypes: list[str]
-    output_dtypes: list[str]
+    input_dtypes: Sequence[str | None]
+    output_dtypes: Sequence[str | None]
     last: list[int]
     weights: list[torch.Tensor]
     example: Any = None

@@ -15,7 +15,7 @@ use torch2trt::{Code, Error};
 pub(crate) struct Arguments {
     /// A safetensors file with a tensor for each input, by its name [default: random ones]
     #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
+    pub(crate) inputs: Option<PathBuf>,
     /// Sizes of a random input, such as x=1x3x224x224 [default: from other inputs, or those the engine is best at]
     #[arg(long = "shape", value_name = "NAME=SIZES", value_parser = shape)]
     shapes: Vec<(String, Vec<i64>)>,

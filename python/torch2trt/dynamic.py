@@ -275,10 +275,11 @@ def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
     children, spec = pytree.tree_flatten(value, is_leaf=lambda part: part is not value)
     if spec.is_leaf():
         return
+    parts: Sequence[Any] = [None] * len(children)
     if isinstance(value, Mapping) and isinstance(dims, Mapping):
         parts = [dims.get(key) for key in value]
-    else:
-        parts = dims if isinstance(dims, (tuple, list)) and len(dims) == len(children) else [None] * len(children)
+    elif isinstance(dims, (tuple, list)) and len(dims) == len(children):
+        parts = dims
     for child, part in zip(children, parts):
         yield from _at_tensors(child, part)
 

@@ -93,9 +93,9 @@ class Footprint:
         for sized, node in self._sized:
             if sized.sizes not in known:
                 known[sized.sizes] = sized.shape(symbols)
-            shape = known[sized.sizes]
-            if shape is not None:
-                yield sized, shape, node
+            computed = known[sized.sizes]
+            if computed is not None:
+                yield sized, computed, node
 
     @cached_property
     def _sized(self) -> list[tuple[_Sized, Node]]:

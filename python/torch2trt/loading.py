@@ -94,7 +94,7 @@ def _settle(made: TRTModule) -> None:
             f"the module is on {elsewhere}, and its engines run on {engine.device}",
             f'move it there first: module.to("{engine.device}")',
         )
-    made.become(made.engine, weights)
+    made.become(engine, weights)
 
 
 def _into(module: Any, options: dict[str, Any]) -> LoadPython:

@@ -513,6 +513,14 @@ def test_copies_and_pickles_are_converted_models():
     assert isinstance(copy.copy(TRTModule()), TRTModule)
 
 
+def test_an_empty_module_runs_nothing():
+    empty = TRTModule()
+    assert (empty.input_names, empty.output_names) == ([], [])
+    for call in (empty, lambda x: empty.run([x]), lambda x: empty.profile([x]), lambda x: empty.save_plan("x.plan")):
+        with pytest.raises(Error, match="E0604.*empty"):
+            call(torch.ones(2))
+
+
 def test_new_weights_without_a_gpu():
     first, second, x = torch.nn.Linear(600, 700).eval(), torch.nn.Linear(600, 700).eval(), torch.randn(2, 600)
     model_trt = torch2trt(first, [x], backend="cpu", refittable=True)

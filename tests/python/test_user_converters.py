@@ -799,6 +799,17 @@ def refused(body, **options):
     return f"{str(error).splitlines()[0]} help: {error.help}"
 
 
+def test_a_window_that_depends_on_the_inputs_is_refused():
+    def body(network, x):
+        image = network.add_shuffle(x)
+        image.reshape_dims = (1, 1, -1, 4)
+        layer = network.add_convolution_nd(image.get_output(0), 1, (1, 1), torch.ones(1, 1, 1, 1))
+        layer.set_input(1, image.get_output(0))
+        return layer
+
+    assert "the window must be known" in refused(body, max_batch_size=8)
+
+
 def number(network, value, dtype=np.int32):
     return network.add_constant(np.shape(value), np.array(value, dtype)).get_output(0)
 

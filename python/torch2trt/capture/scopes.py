@@ -13,7 +13,7 @@ import functools
 import math
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -111,6 +111,9 @@ def _length(value: Any) -> Any:
 
 class _Symbolic(type):
     """A class that stands for a builtin one: of a symbolic number, or of a tensor that holds one, it is symbolic."""
+
+    of: Callable[[Any], Any]
+    """The symbolic number of one."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs:

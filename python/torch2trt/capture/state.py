@@ -143,7 +143,9 @@ def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
     """The attributes that two runs, on different values, leave with different contents; each with the line that writes
     it, "" where none was seen. A run that fails shows nothing. Everything is put back.
     """
-    before, lines, results = Recorded(module), {}, []
+    before = Recorded(module)
+    lines: dict[str, str] = {}
+    results: list[dict[str, Any]] = []
     own = {name for name, _ in [*module.named_buffers(), *module.named_parameters()]}
     try:
         for run in runs:

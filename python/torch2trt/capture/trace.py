@@ -37,7 +37,7 @@ from .errors import CaptureError
 from .export import AtenGraph
 from .intercept import Interceptor
 from .origin import is_user_code
-from .program import Progress
+from .program import Kind, Progress
 from .repairs import repaired
 from .subscripts import Subscripts
 from .tree import RUNTIME, InputTree, OutputTree
@@ -66,7 +66,7 @@ def trace(
     progress("trace", 1, 1)
     placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     parameters = dict(module.named_parameters())
-    found = {
+    found: dict[str, tuple[str, torch.Tensor, Kind]] = {
         node: (name, tensor, "parameter" if name in parameters else "buffer")
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
@@ -316,7 +316,7 @@ def _lenient() -> dict[str, bool]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def _constants(traced: torch.fx.GraphModule) -> Iterator[tuple[str, tuple[str, torch.Tensor, str]]]:
+def _constants(traced: torch.fx.GraphModule) -> Iterator[tuple[str, tuple[str, torch.Tensor, Kind]]]:
     for node in traced.graph.nodes:
         if node.op == "get_attr" and isinstance(value := getattr(traced, node.target), torch.Tensor):
             node.meta.setdefault("val", value)

@@ -58,7 +58,7 @@ for _name in ("add", "sub", "mul", "floordiv", "mod"):
         setattr(IntWrapper, _dunder, _recorded(_dunder))
 
 
-class SizeWrapper(tuple):
+class SizeWrapper(tuple[IntWrapper, ...]):
     """A tuple of sizes."""
 
     @property
@@ -68,7 +68,7 @@ class SizeWrapper(tuple):
 
     def numel(self) -> int:
         """The product of all sizes."""
-        product = IntWrapper(1)
+        product: int = IntWrapper(1)
         for size in self:
             product = product * size
         return product

@@ -25,7 +25,7 @@ from .partition.engine import PartitionedEngine
 from .partition.partition import Partition
 from .profiling import LayerTimes, arguments_of
 from .replaced import Replaced
-from .report import Report
+from .report import Report, facts_of
 
 
 def _is_read(weight: torch.Tensor, addresses: list[int]) -> bool:
@@ -104,6 +104,7 @@ class TRTModule(torch.nn.Module):
     ) -> None:
         self.engine, self.plan, self.network = engine, plan, network
         self.report = report or Report()
+        self.report.facts = facts_of(engine or plan)
         self._inputs, self._outputs = inputs, outputs
         self._cast_inputs = inputs is not None and boundary.differs(inputs.dtypes)
         self._cast_outputs = outputs is not None and boundary.differs(outputs.dtypes)
@@ -177,12 +178,15 @@ class TRTModule(torch.nn.Module):
     def profile(self, inputs: Any, kwargs: dict[str, Any] | None = None, calls: int = 20) -> LayerTimes:
         """Times each layer in calls of their own, by TensorRT's profiler or ONNX Runtime's; `print` draws the result.
 
+        `report.save(path)` shows it from then on.
+
         Raises:
             torch2trt.Error: as calls do; E0701 for a model with parts in PyTorch.
         """
         if self.engine is None:
             raise self._not_runnable()
-        return self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
+        self.report.times = self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
+        return self.report.times
 
     def enable_profiling(self, enabled: bool = True) -> None:
         """Prints the times of all layers in every later call, which makes calls slower. See `profile`."""
@@ -302,9 +306,7 @@ class TRTModule(torch.nn.Module):
 
     def _description(self) -> str:
         model = tree_file.to_json(self._inputs, self._outputs)
-        where = " (CPU engine)" if self.report.compared_on else ""
-        accuracy = {name + where: value for name, value in self.report.difference.items() if value < float("inf")}
-        return json.dumps({"model": model, "options": self.report.options, "accuracy": accuracy})
+        return json.dumps({"model": model, **self.report.description()})
 
     def _not_runnable(self) -> Error:
         if self.plan is None:

@@ -19,6 +19,7 @@ mod machine;
 mod parts;
 mod plan;
 mod pytorch;
+mod report;
 mod run;
 mod tensors;
 
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Arguments),
     /// Time calls of an engine file or a plan
     Bench(bench::Arguments),
+    /// Write a report of an engine as one HTML file: network, times, precision, memory
+    Report(report::Arguments),
     /// Take the plain TensorRT plan out of an engine file, for trtexec or Triton
     Plan(plan::Arguments),
     /// What is installed on this machine: GPUs, TensorRT, ONNX Runtime
@@ -70,7 +73,7 @@ impl Command {
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
             Self::Bench(arguments) => Ok(arguments.for_pytorch()),
-            Self::Info(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+            Self::Info(_) | Self::Report(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
         }
     }
 }
@@ -155,6 +158,7 @@ pub fn main_with(
         Command::Info(arguments) => info::run(&arguments, site_packages, screen),
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
+        Command::Report(arguments) => report::run(&arguments, site_packages, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Doctor(arguments) => doctor::run(&arguments, site_packages, screen),
     };

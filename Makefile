@@ -33,7 +33,7 @@ $(VENV)/.installed: pyproject.toml
 develop: $(VENV)/.installed
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release
 
-# Ruff and mypy check everything but what their baselines list (xtask/lint_baseline.py): new code passes from the start.
+# mypy checks everything but what its baseline lists (xtask/lint_baseline.py): new code passes from the start.
 lint: $(VENV)/.installed lint-files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -q -- -D warnings

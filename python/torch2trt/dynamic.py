@@ -214,7 +214,7 @@ def export_dims(
         if not isinstance(value, torch.Tensor):
             return None
         index = next(counter)
-        return {axis: torch.export.Dim.AUTO for axis in sorted(dynamic_axes(profiles, index))}
+        return dict.fromkeys(sorted(dynamic_axes(profiles, index)), torch.export.Dim.AUTO)
 
     def tree(value: Any) -> Any:
         """The same structure; containers of a library, such as caches, as lists, for they hold tensors only."""
@@ -251,7 +251,8 @@ def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_sh
 
 def other_shapes(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[list[Shape]]:
     """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with
-    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
+    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such.
+    """
     differing, outside = ([list(sample.shape) for sample in samples] for _ in range(2))
     for index, dims in enumerate(_at_tensors(arguments, dynamic_shapes)):
         for axis, dim in _by_axis(dims):

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from . import _core, tree_file
-from .accepted import Path, checked, path as checked_path, rejected
+from .accepted import Path, checked, rejected
+from .accepted import path as checked_path
 from .arguments import LoadOptions
 from .capture.tree import InputTree, OutputTree
 from .errors import error

@@ -217,7 +217,8 @@ def _longest(profile: Ranges, fits: Fits, aligned: bool) -> int:
 
 def _at_most(profile: Ranges, longest: int, aligned: bool) -> list[Shape]:
     """The largest shapes with no axis longer than this, as far as the smallest shapes allow. Aligned sizes are
-    multiples of what divides the best and the largest size, since models may require multiples."""
+    multiples of what divides the best and the largest size, since models may require multiples.
+    """
 
     def size(low: int, best: int, high: int) -> int:
         taken = min(high, max(low, longest))

@@ -68,11 +68,10 @@ class TRTModule(torch.nn.Module):
         input_names: list[str] | None = None,
         output_names: list[str] | None = None,
     ) -> None:
-        """
-        Args:
-            engine: what runs: of this package, or a TensorRT engine of NVIDIA's Python package, with its names.
-            input_names: names of the engine's inputs in the order of the call; needed with such an engine only.
-            output_names: names of its outputs in the order of the return value.
+        """A module around an engine of this package, or around one of NVIDIA's Python package.
+
+        With the latter, `input_names` are the engine's inputs in the order of the call, and `output_names` its outputs
+        in the order of the return value.
         """
         super().__init__()
         self._fill(None, inputs, outputs, report, plan, network)

@@ -21,7 +21,8 @@ _MOST = 8
 
 def smallest_help(module: Any, captured: Captured, tensors: list[torch.Tensor]) -> str | None:
     """The argument that asks for the smallest sizes at which the model runs; None where no smaller ones than the
-    sample's are found."""
+    sample's are found.
+    """
     dims = [given.dims for given in captured.program.inputs]
     samples = [sample.detach() for sample in captured.inputs.samples]
     least: dict[str, int] = {}

@@ -45,7 +45,7 @@ FRESH = "fresh values"
 
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
-    """max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
+    """Max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
     return _core.difference(_real(expected), _real(got))
 
 

@@ -8,7 +8,6 @@ import collections
 import copy
 import importlib.util
 import logging
-import os
 import pickle
 import subprocess
 import sys
@@ -196,9 +195,7 @@ def test_what_is_taken_apart_keeps_its_place():
     network = str(convert(Model(), [torch.randn(2, 4)]).network)
     (line,) = (line for line in network.splitlines() if "ElementWise(op: Prod)" in line)
     assert '"inner' in line and "test_call.py" in line, line
-    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))[
-        "aten.mul.Tensor"
-    ]
+    assert {name: converts for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)])}["aten.mul.Tensor"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e5m2])
@@ -447,7 +444,7 @@ def test_ctrl_c_cancels_a_build():
 
 
 def test_every_code_is_documented():
-    text = open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "errors.md"), encoding="utf-8").read()
+    text = Path(__file__, "../../../docs/errors.md").resolve().read_text(encoding="utf-8")
     assert all(code in text for code, _ in _core.error_codes())
     assert package.__version__
 

@@ -591,7 +591,7 @@ def test_axes_of_a_slice_must_be_known():
         layer.axes = (0,)
         ctx.method_return._trt = layer.get_output(0)
 
-    for wrong, words in (
+    for wrong, words in (  # noqa: B007  a converter reads it
         (5, "the axes must be a constant"),
         (1, "where axes are given, start must be sizes, not data"),
     ):

@@ -73,7 +73,7 @@ impl Machine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_torch2trt"));
         command.env("LD_LIBRARY_PATH", self.folder.path()).env("SIMULATOR_TENSORRT", self.tensorrt);
         command.env_remove("TORCH2TRT_TENSORRT").env_remove("TORCH2TRT_ONNXRUNTIME");
-        command.args(arguments.iter().map(|argument| argument.as_ref())).output().unwrap()
+        command.args(arguments.iter().map(AsRef::as_ref)).output().unwrap()
     }
 
     /// What a command that succeeds prints.

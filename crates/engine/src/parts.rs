@@ -4,6 +4,7 @@
 //! Python package alone. docs/engine-file.md describes the members.
 
 use crate::{EngineFile, Error, Result};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -98,8 +99,9 @@ impl PartsManifest {
         let wrong = |problem: String| Error::Parts { problem };
         let file = File::open(path).map_err(|source| Error::Io { doing: "read", path: path.to_owned(), source })?;
         let mut archive = ZipArchive::new(file).map_err(|error| wrong(error.to_string()))?;
-        let named = archive.file_names().filter_map(|name| name.ok().map(|name| name.into_owned()));
-        let mut names: Vec<String> = named.filter(|name| name.ends_with(".trt2")).collect();
+        let named = archive.file_names().filter_map(|name| name.ok().map(Cow::into_owned));
+        let is_engine = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "trt2");
+        let mut names: Vec<String> = named.filter(is_engine).collect();
         names.sort_by_key(|name| (name.len(), name.clone()));
         let open = |name: String| {
             let mut member = archive.by_name(&name).map_err(|error| wrong(format!("`{name}`: {error}")))?;

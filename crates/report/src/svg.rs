@@ -181,9 +181,10 @@ impl Tile {
         if !is_root {
             return Self { size: (PASS, PASS), ..Self::plain(Vec::new(), "t2t-end".to_owned(), String::new()) };
         }
-        let names: Vec<&str> = match is_entry {
-            true => graph.inputs.iter().map(|value| value.name.as_str()).collect(),
-            false => graph.outputs.iter().map(|(name, _)| name.as_str()).collect(),
+        let names: Vec<&str> = if is_entry {
+            graph.inputs.iter().map(|value| value.name.as_str()).collect()
+        } else {
+            graph.outputs.iter().map(|(name, _)| name.as_str()).collect()
         };
         let text = if names.len() > 4 { format!("{}, … {} in all", names[0], names.len()) } else { names.join(", ") };
         Self::plain(vec![text.clone()], "t2t-end".to_owned(), text)

@@ -152,7 +152,7 @@ fn large_networks_are_folded_in_a_picture() {
 #[test]
 fn two_thousand_layers() {
     let modules: Vec<String> = (0..2000).map(|index| format!("layers.{}.{}", index / 40, index % 40 / 8)).collect();
-    for (name, graph) in [("in modules", network(&modules)), ("in none", network(&[""; 2000]))] {
+    for (name, graph) in [("in modules", network(&modules)), ("in none", network(&vec![""; 2000]))] {
         let start = std::time::Instant::now();
         let html = report(graph).to_html();
         eprintln!("2,000 layers {name}: {:?}, {} bytes", start.elapsed(), html.len());

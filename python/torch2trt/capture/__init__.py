@@ -31,15 +31,15 @@ from .containers import register_containers, register_transformers_cache
 from .conversions import converting
 from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, ValuesDecideError, one_line, warn
-from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
-from .intercept import Interceptor, OpaqueCall, Method
-from .opaque import opaque_nodes
+from .intercept import Interceptor, Method, OpaqueCall
 from .lenient import walk_all
 from .limits import Places
+from .opaque import opaque_nodes
+from .origin import place_of
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
 from .remembered import Others, caches_restored, remembering

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 Change = tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]
 """A module, the name of one of its functions, and what makes another of it."""

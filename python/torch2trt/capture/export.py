@@ -244,7 +244,8 @@ def _bounds(symbol: str, bounds: Any) -> tuple[int, int | None]:
 @contextmanager
 def _quiet_export() -> Iterator[None]:
     """Holds back what torch.export logs about a failure before raising, since the exception has it too, and what
-    torch 2.11 warns itself of."""
+    torch 2.11 warns itself of.
+    """
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -41,7 +41,8 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 @contextmanager
 def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
     """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the
-    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`."""
+    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`.
+    """
     with Patches().undone() as patches:
         for owner, name in _CONVERSIONS if numbers is not None else ():
             original = getattr(owner, name)
@@ -83,7 +84,8 @@ class _Bounded:
         self._begin, self._spent = time.thread_time(), 0.0
 
     def __call__(self, env: symbolic_shapes.ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
-        """
+        """The original, as long as expressions do not grow too long.
+
         Raises:
             SizeError: there is no point in going on.
         """

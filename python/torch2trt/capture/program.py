@@ -129,7 +129,7 @@ class Program:
 
 
 def dtype_name(tensor: torch.Tensor) -> str:
-    """ "float32" of torch.float32."""
+    """The name of a dtype: "float32" of torch.float32."""
     return str(tensor.dtype).removeprefix("torch.")
 
 

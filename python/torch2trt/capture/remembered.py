@@ -22,7 +22,6 @@ from .errors import CaptureError
 from .preserve import preserved, settle_mode
 from .scopes import Cached, scopes, unwrapped
 
-
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments."""
 

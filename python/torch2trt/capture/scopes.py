@@ -122,7 +122,7 @@ class _Symbolic(type):
     def __subclasscheck__(cls, other: type) -> bool:
         return issubclass(other, cls.__mro__[1])
 
-    def __eq__(cls, other: Any) -> bool:
+    def __eq__(cls, other: object) -> bool:
         return other is cls or other is cls.__mro__[1]
 
     def __hash__(cls) -> int:

@@ -63,7 +63,8 @@ class Size:
 
     @cached_property
     def _code(self) -> CodeType:
-        """
+        """The compiled expression.
+
         Raises:
             ValueError: the text is no arithmetic on sizes.
         """

@@ -83,7 +83,7 @@ def _held(value: Any) -> Any:
     table = value.__dict__
     known = isinstance(value, (nn.Module, types.SimpleNamespace)) or dataclasses.is_dataclass(value)
     package = type(value).__module__.partition(".")[0]
-    own = package not in sys.stdlib_module_names and package not in _TORCH or package == "__main__"
+    own = (package not in sys.stdlib_module_names and package not in _TORCH) or package == "__main__"
     return table if isinstance(table, dict) and (known or own) else None
 
 

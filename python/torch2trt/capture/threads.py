@@ -152,7 +152,8 @@ def _settle(patches: Patches, state: _State, done: bool) -> None:
 
 def _confine(patches: Patches) -> None:
     """Confines to this thread what PyTorch replaces for the process while it traces. All of it is private: where a
-    version of PyTorch lacks a name, the replacement is left as it is."""
+    version of PyTorch lacks a name, the replacement is left as it is.
+    """
     patcher = getattr(fx, "_Patcher", None)
     if method := getattr(patcher, "patch_method", None):
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
-from .containers import register_containers, register_transformers_cache
+from .containers import register_containers
 from .errors import CaptureError, InputError
 from .given import check_tensor, finite
 from .keywords import check_names
@@ -78,7 +78,8 @@ class InputTree:
     """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
 
     def __init__(self, signature: inspect.Signature, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        """
+        """The structure of a call's arguments.
+
         Raises:
             CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind or sparse tensors.
         """

@@ -38,7 +38,7 @@ from .origin import origin_of
 from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
 from .size import Size, size_of
-from .symbols import Inexpressible, given_name, is_unbacked, render_in, renamed
+from .symbols import Inexpressible, given_name, is_unbacked, renamed, render_in
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
 TENSOR_LISTS = (list, tuple)

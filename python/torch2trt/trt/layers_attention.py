@@ -33,7 +33,6 @@ from .layer import Attribute, Fixed, ILayer, ITensor, choice
 from .pieces import of, product, ramp, sliced
 from .values import is_dynamic
 
-
 _QUANTIZED = "write the attention as MatrixMultiply, SoftMax, add_quantize, add_dequantize, MatrixMultiply"
 _PADDED = "sequences are padded here; select with `mask` the keys that count"
 

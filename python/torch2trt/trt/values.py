@@ -171,7 +171,7 @@ def volume(shape: Sequence[int]) -> int:
 
 
 def nptype(dtype: Any) -> type:
-    """numpy's type for a data type.
+    """NumPy's type for a data type.
 
     Raises:
         TypeError: numpy has none.

@@ -11,7 +11,7 @@ use torch2trt::{Archive, Backend, Code, Error, Executable, Network, Options, Ref
 struct Float32(Executable);
 
 impl Reference for Float32 {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "the CPU engine in float32"
     }
 

@@ -124,7 +124,7 @@ impl Assignment<'_> {
         let name = self.new.layers().last().map(|made| made.name.clone()).unwrap_or_default();
         match kept {
             Some(reason) => {
-                self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason })
+                self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason });
             }
             None => self.report.half += 1,
         }
@@ -144,7 +144,7 @@ impl Assignment<'_> {
         };
         let kept = kept.or_else(|| self.unfit(layer));
         let propagates =
-            lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, &kept);
+            lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, kept.as_ref());
         let makes = seen.is_some() || rules::is_delicate(&layer.op);
         Choice { kept, delicate: makes || (propagates && !rules::is_bounded(&layer.op)) }
     }
@@ -202,7 +202,7 @@ impl Assignment<'_> {
     }
 
     /// Whether a layer that stays float32 for another reason hands on a constant that half precision cannot hold.
-    fn has_overflow(&self, layer: &Layer, kept: &Option<Reason>) -> bool {
+    fn has_overflow(&self, layer: &Layer, kept: Option<&Reason>) -> bool {
         let half = self.half();
         let overflows = |id| self.float_constant(id).is_some_and(|weights| round::overflow(weights, half).is_some());
         kept.is_some() && !rules::is_contraction(&layer.op) && layer.used().any(overflows)

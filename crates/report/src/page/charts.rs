@@ -4,7 +4,8 @@ use crate::svg::class;
 use crate::tree::{Node, fold};
 use crate::{Graph, Memory, Times, bytes_text, time_text};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 /// Width of a chart in its own units: a share of it is a percentage.
 const WIDTH: f64 = 1000.0;
@@ -38,10 +39,9 @@ fn stacked(shares: &[(String, String, f64, String)]) -> Markup {
 
 /// The types that occur, with their colours.
 pub(super) fn legend<'g>(graphs: impl Iterator<Item = &'g Graph>) -> Markup {
-    let types: BTreeMap<&str, ()> =
-        graphs.flat_map(|graph| &graph.layers).map(|layer| (layer.precision.as_str(), ())).collect();
+    let types: BTreeSet<&str> = graphs.flat_map(|graph| &graph.layers).map(|layer| layer.precision.as_str()).collect();
     html! {
-        p class="legend" { @for name in types.keys() { span { i class=(class(name)) {} (name) } } }
+        p class="legend" { @for name in &types { span { i class=(class(name)) {} (name) } } }
     }
 }
 
@@ -206,7 +206,8 @@ fn stored(memory: &Memory, graph: Option<&Graph>) -> Markup {
     let mut path = "M0 90".to_owned();
     for (index, (_, bytes)) in memory.stored.iter().enumerate() {
         let (x, y) = (index as f64 * step, height(*bytes));
-        path.push_str(&format!("L{x:.1} {y:.1}H{:.1}", x + step));
+        // Writing to a string does not fail.
+        let _ = write!(path, "L{x:.1} {y:.1}H{:.1}", x + step);
     }
     path.push_str("L1000 90Z");
     html! {

@@ -96,7 +96,8 @@
     folded(node) {
       const [label, from, to] = node;
       const text = element("small", "", `${to - from} layers` + this.time(from, to));
-      const made = button("node fold", () => this.open(node), element("b", "", "▸ " + label), text, this.heat(from, to));
+      const open = () => this.centre(this.open(node));
+      const made = button("node fold", open, element("b", "", "▸ " + label), text, this.heat(from, to));
       made.setAttribute("aria-expanded", "false");
       this.opened.set(node, { closed: made, isOpen: false });
       return made;
@@ -104,12 +105,18 @@
 
     open(node) {
       const state = this.opened.get(node);
-      if (!state || state.isOpen) return;
+      if (!state || state.isOpen) return null;
       const head = button("head", () => this.close(node), "▾ " + node[0]);
       head.setAttribute("aria-expanded", "true");
       state.box = state.box || element("div", "open", head, this.level(node, false));
       state.closed.replaceWith(state.box);
       state.isOpen = true;
+      return head;
+    }
+
+    // A fold is often wider than what is visible.
+    centre(head) {
+      if (head) head.scrollIntoView({ block: "nearest", inline: "center" });
     }
 
     close(node) {
@@ -121,6 +128,7 @@
     openOneLevel() {
       const closed = [...this.opened].filter(([, state]) => !state.isOpen && state.closed.isConnected);
       closed.slice(0, 60).forEach(([node]) => this.open(node));
+      this.root.scrollLeft = (this.root.scrollWidth - this.root.clientWidth) / 2;
     }
 
     // Opens the folds around a layer and brings it into view.

@@ -12,7 +12,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use runtime::{DataType, Device, IoSpec, RunOptions, Side};
-use torch2trt::Executable;
+use torch2trt::{EngineFacts, Executable};
 
 /// A layer: its name, operator and mean seconds.
 type Layer = (String, String, f64);
@@ -137,20 +137,20 @@ impl Engine {
     }
 
     /// Times each layer over so many calls on these tensors: (mean seconds of a call, layers as (name, operator, mean
-    /// seconds), a table).
+    /// seconds), a table, what takes the rest of a call).
     fn layer_times(
         &self,
         py: Python<'_>,
         inputs: Vec<Bound<'_, PyAny>>,
         calls: usize,
-    ) -> PyResult<(f64, Vec<Layer>, String)> {
+    ) -> PyResult<(f64, Vec<Layer>, String, &'static str)> {
         let _flight = crate::closing::Flight::begin(py)?;
         let inputs = self.read(py, &inputs)?;
         let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
         let found = py.detach(|| self.engine().layer_times(&views, calls)).or_raise(py)?;
         let table = torch2trt::layer_table(&found);
         let layers = found.layers.into_iter().map(|layer| (layer.name, layer.kind, layer.seconds)).collect();
-        Ok((found.seconds, layers, table))
+        Ok((found.seconds, layers, table, found.rest))
     }
 
     /// Inputs: (name, dtype, sizes as numbers or expressions).
@@ -201,6 +201,12 @@ impl Engine {
         path: Option<std::path::PathBuf>,
     ) -> PyResult<Option<Bound<'py, pyo3::types::PyBytes>>> {
         file::write(py, &self.executable.artifact, description, path)
+    }
+
+    /// What a report shows of it, as JSON.
+    #[getter]
+    fn facts(&self) -> String {
+        crate::report::json(&EngineFacts::of_executable(&self.executable))
     }
 
     /// One line: what runs, its version, threads or device.

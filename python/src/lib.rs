@@ -22,6 +22,7 @@ mod out;
 mod path;
 mod profiles;
 mod progress;
+mod report;
 mod size;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;
@@ -70,6 +71,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(file::read_manifest, module)?)?;
     module.add_function(wrap_pyfunction!(file::write_file, module)?)?;
     module.add_function(wrap_pyfunction!(profiles::shape_profiles, module)?)?;
+    module.add_function(wrap_pyfunction!(report::write_report, module)?)?;
     module.add_function(wrap_pyfunction!(size::symbolic_size, module)?)?;
     module.add("Error", module.py().get_type::<error::Exception>())?;
     Ok(())

@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyIterator};
 use runtime::{Device, Tensor};
 use std::path::PathBuf;
 use std::time::Duration;
-use torch2trt::{Code, Options, Precise, Samples};
+use torch2trt::{Code, EngineFacts, Options, Precise, Samples};
 
 /// A network of TensorRT's layers.
 #[pyclass(module = "torch2trt._core", frozen)]
@@ -72,6 +72,18 @@ impl Network {
         torch2trt::network_text(&self.made.network, &self.options.profiles)
     }
 
+    /// The network as SVG, coloured by the types that layers compute in. Modules are folded where it would have more
+    /// than `most` layers and modules.
+    #[pyo3(signature = (most = torch2trt::UNFOLDED))]
+    fn to_svg(&self, py: Python<'_>, most: usize) -> String {
+        py.detach(|| torch2trt::network_svg(&self.made.network, &self.options.profiles, most))
+    }
+
+    /// What notebooks draw.
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        self.to_svg(py, torch2trt::UNFOLDED)
+    }
+
     /// Number of layers.
     #[getter]
     fn layer_count(&self) -> usize {
@@ -117,8 +129,7 @@ impl Network {
     /// Layers that stay float32 although half precision was asked for: (layer, module, reason).
     #[getter]
     fn kept_float32(&self) -> Vec<(String, String, String)> {
-        let row = |kept: &torch2trt::Float32Layer| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
-        self.made.half.kept.iter().map(row).collect()
+        self.made.kept_float32()
     }
 
     /// Patterns of `keep_fp32` that match no module.
@@ -220,6 +231,12 @@ impl Plan {
         path: Option<PathBuf>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         crate::file::write(py, self.plan.artifact(), description, path)
+    }
+
+    /// What a report shows of it, as JSON.
+    #[getter]
+    fn facts(&self) -> String {
+        crate::report::json(&EngineFacts::of_artifact(self.plan.artifact()))
     }
 
     /// Names of the inputs, in order.

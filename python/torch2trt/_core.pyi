@@ -80,6 +80,9 @@ class Network:
     def refitted(self, engine: Engine) -> Engine:
         """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...
+    def to_svg(self, most: int = 300) -> str:
+        """The network as SVG, coloured by precision; modules are folded where it has more layers than that."""
+    def _repr_html_(self) -> str: ...
     def save_onnx(self, path: str | bytes | PathLike[str] | PathLike[bytes]) -> None:
         """Writes an ONNX file; weights beyond protobuf's limit go to a file next to it."""
     def check_target(self) -> None: ...
@@ -121,6 +124,9 @@ class Plan:
     def size(self) -> int: ...
     @property
     def summary(self) -> list[tuple[str, str]]: ...
+    @property
+    def facts(self) -> str:
+        """What a report shows of it, as JSON."""
     def serialize(self) -> bytes: ...
     def engine(self) -> Engine: ...
     @overload
@@ -157,9 +163,14 @@ class Engine:
         self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None
     ) -> list[torch.Tensor]:
         """Runs on the inputs in order; enqueued on the CUDA stream of that address where it runs on a GPU."""
-    def layer_times(self, inputs: list[torch.Tensor], calls: int) -> tuple[float, list[tuple[str, str, float]], str]:
-        """Mean seconds of a call, the layers as (name, operator, mean seconds), and a table."""
+    def layer_times(
+        self, inputs: list[torch.Tensor], calls: int
+    ) -> tuple[float, list[tuple[str, str, float]], str, str]:
+        """Mean seconds of a call, the layers as (name, operator, mean seconds), a table, and what the rest is."""
     def __getattr__(self, name: str) -> Any: ...
+
+def write_report(source: str, path: str) -> None:
+    """Writes a report, from JSON, as one HTML file."""
 
 def describe_calls(
     calls: list[tuple[float, float]], elapsed: float, samples: int | None

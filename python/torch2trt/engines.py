@@ -41,6 +41,7 @@ def engine_of(conversion: Conversion) -> TRTModule:
     # Where nothing but plugins sends calls to PyTorch, the network is that of the whole model.
     is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
     kept = network if arguments.keep_network and is_whole else None
+    report.model = type(as_module(conversion.module)).__name__
     report.options = json.loads(_core.recorded_options(conversion.options))
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
     made.run_options = {name: conversion.options[name] for name in RUN_OPTIONS}

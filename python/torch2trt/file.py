@@ -102,6 +102,7 @@ def engine_from(
         engine=engine.description,
         difference=manifest.get("accuracy", {}),
         options=manifest.get("options", {}),
+        recorded=[(name, value) for name, value in manifest.get("conversion", [])],
         plan=[("built by", built["tensorrt"]), ("built for", built["gpu"])] if built else [],
     )
     return engine, inputs, outputs, report
@@ -129,6 +130,7 @@ def _from_parts(source: bytes | str, options: LoadOptions, python: LoadPython) -
         engine=engine.description,
         difference=description.get("accuracy", {}),
         options=description.get("options", {}),
+        recorded=[(name, value) for name, value in description.get("conversion", [])],
         partitions=partitions,
     )
     engine.partitions = partitions

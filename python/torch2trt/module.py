@@ -24,7 +24,7 @@ from .partition.engine import PartitionedEngine
 from .partition.partition import Partition
 from .profiling import LayerTimes, arguments_of
 from .replaced import Replaced
-from .report import Report
+from .report import Report, facts_of
 
 
 def _is_read(weight: torch.Tensor, addresses: list[int]) -> bool:
@@ -110,6 +110,7 @@ class TRTModule(torch.nn.Module):
     ) -> None:
         self.engine, self.plan, self.network = engine, plan, network
         self.report = report or Report()
+        self.report.facts = facts_of(engine or plan)
         self._inputs, self._outputs = inputs or _NOTHING[0], outputs or _NOTHING[1]
         self._cast_inputs = boundary.differs(self._inputs.dtypes)
         self._cast_outputs = boundary.differs(self._outputs.dtypes)
@@ -182,11 +183,14 @@ class TRTModule(torch.nn.Module):
     def profile(self, inputs: Any, kwargs: dict[str, Any] | None = None, calls: int = 20) -> LayerTimes:
         """Times each layer in calls of their own, by TensorRT's profiler or ONNX Runtime's; `print` draws the result.
 
+        `report.save(path)` shows it from then on.
+
         Raises:
             torch2trt.Error: as calls do; E0701 for a model with parts in PyTorch.
         """
         self._runnable()
-        return self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
+        self.report.times = self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
+        return self.report.times
 
     def enable_profiling(self, enabled: bool = True) -> None:
         """Prints the times of all layers in every later call, which makes calls slower. See `profile`."""
@@ -308,9 +312,7 @@ class TRTModule(torch.nn.Module):
 
     def _description(self) -> str:
         model = tree_file.to_json(self._inputs, self._outputs)
-        where = " (CPU engine)" if self.report.compared_on else ""
-        accuracy = {name + where: value for name, value in self.report.difference.items() if value < float("inf")}
-        return json.dumps({"model": model, "options": self.report.options, "accuracy": accuracy})
+        return json.dumps({"model": model, **self.report.description()})
 
     def _runnable(self) -> Engine | PartitionedEngine:
         """What runs.

@@ -34,6 +34,10 @@ class LayerTimes:
     """Mean of a call, layers and what is between them."""
     layers: list[LayerTime]
     """The layers in the order of execution."""
+    calls: int
+    """Number of calls."""
+    rest: str
+    """What takes the part of a call that is in no layer."""
     _table: str
 
     @classmethod
@@ -49,8 +53,13 @@ class LayerTimes:
                 "a model with parts in PyTorch has no single list of layers",
                 "use torch.profiler, or profile a module that converts as a whole",
             )
-        seconds, layers, table = engine.layer_times(tensors, calls)
-        return cls(seconds, [LayerTime(*layer) for layer in layers], table)
+        seconds, layers, table, rest = engine.layer_times(tensors, calls)
+        return cls(seconds, [LayerTime(*layer) for layer in layers], calls, rest, table)
+
+    def described(self) -> dict[str, Any]:
+        """The times as the report reads them."""
+        layers = [{"name": one.name, "kind": one.operator, "seconds": one.seconds} for one in self.layers]
+        return {"calls": self.calls, "seconds": self.seconds, "layers": layers, "rest": self.rest}
 
     def __str__(self) -> str:
         return self._table

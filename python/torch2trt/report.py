@@ -5,14 +5,19 @@ This file must not know how any of it was done.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._core import write_report
+from .accepted import Path
+from .accepted import path as checked_path
 from .partition.partition import Partition
 from .partition.partition import rows as part_rows
+from .profiling import LayerTimes
 
 
 @dataclass
@@ -62,7 +67,50 @@ class Report:
     partitions: list[Partition] = field(default_factory=list)
     """The engines and the parts in PyTorch, in the order in which they run; empty where one engine runs everything."""
 
+    model: str = ""
+    """Class of the model."""
+    times: LayerTimes | None = None
+    """What `model_trt.profile` measured last."""
+    facts: list[str] = field(default_factory=list, repr=False, compare=False)
+    """What the engines hold, as JSON: interface, network, memory."""
+    recorded: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    """What the file of a loaded engine records of its conversion."""
+
+    def save(self, path: Path) -> None:
+        """Writes the report as one HTML file, with the network as a graph that folds by module. See docs/report.md.
+
+        Times are in it where `model_trt.profile(inputs)` measured them before.
+
+        Raises:
+            torch2trt.Error: E0605 where the file cannot be written.
+        """
+        engines = [json.loads(facts) for facts in self.facts]
+        if self.times is not None and len(engines) == 1:
+            engines[0]["times"] = self.times.described()
+        if len(engines) > 1:
+            engines = [{**engine, "name": f"engine {k}"} for k, engine in enumerate(engines)]
+        source = {
+            "title": self.model or "Engine",
+            "description": self.description(),
+            "engines": engines,
+            "parts": [part.described() for part in self.partitions],
+        }
+        write_report(json.dumps(source), checked_path("path", path))
+
+    def description(self) -> dict[str, Any]:
+        """What engine files record of the conversion, without the structure of calls."""
+        where = " (CPU engine)" if self.compared_on else ""
+        return {
+            "options": self.options,
+            "accuracy": {name + where: value for name, value in self.difference.items() if value < float("inf")},
+            "conversion": self.recorded or [row for row in self._rows() if row[1] and row[0] != _ACCURACY],
+            "kept_float32": self.kept_float32,
+        }
+
     def __str__(self) -> str:
+        return table(self._rows())
+
+    def _rows(self) -> list[tuple[str, str]]:
         size = f"{self.layers} layers from {self.nodes} operator calls, {self.weight_bytes / 1e6:.1f} MB of weights"
         rows = [
             ("backend", f"{self.backend} ({self.reason})"),
@@ -80,11 +128,11 @@ class Report:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += part_rows(self.partitions)
         rows += [("CUDA graph", self.cuda_graph), ("verified", self.compared_on)]
-        rows += [("max relative error", f"{value:.1e}  {name}") for name, value in self.difference.items()]
+        rows += [(_ACCURACY, f"{value:.1e}  {name}") for name, value in self.difference.items()]
         rows += [("on fresh values", f"{value:.1e}  {name}") for name, value in self.fresh_difference.items()]
         rows += [("not compared", f"{what}: {why}") for what, why in self.skipped.items()]
         rows += self.plan
-        return table(rows)
+        return rows
 
     def _kept_by_cause(self) -> list[str]:
         """A line for each cause that keeps layers in float32; causes that differ in a number or a name are one."""
@@ -100,6 +148,7 @@ class Report:
         return lines
 
 
+_ACCURACY = "max relative error"
 _WIDTH = 100
 _LISTED = 8
 """Layers that a cause lists by name."""
@@ -123,3 +172,9 @@ def _row(name: str, value: str, width: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def facts_of(engine: Any) -> list[str]:
+    """What a report shows of an engine, a plan, or each of several engines, as JSON."""
+    facts = getattr(engine, "facts", [])
+    return [facts] if isinstance(facts, str) else facts

@@ -58,7 +58,7 @@ impl Arguments {
 }
 
 /// Calls in which layers are timed: profilers slow them down.
-const PROFILED: usize = 50;
+pub(crate) const PROFILED: usize = 50;
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
     let started = Instant::now();

@@ -12,7 +12,6 @@ pub(crate) mod samples;
 use crate::facts::megabytes;
 use crate::{Done, Failure, Screen, log, row};
 use clap::{ArgAction, Args};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use torch2trt::{
@@ -71,7 +70,19 @@ fn build(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen
         engine: engine.runs.as_ref(),
     };
     let accuracy = reference::compare(&subject, &arguments.samples, screen)?;
-    write(&engine.artifact, arguments, &archive, accuracy, output)?;
+    let mut conversion = vec![("backend".to_owned(), format!("{name} ({reason})"))];
+    conversion.push(("program".to_owned(), read(&arguments.file, &archive)));
+    conversion.extend(engine.summary);
+    conversion.extend(notes(&archive).into_iter().chain(made.notes.clone()).map(|note| ("note".to_owned(), note)));
+    conversion.push(("time".to_owned(), format!("{:.1} s", started.elapsed().as_secs_f64())));
+    let description = Description {
+        model: torch2trt::call_structure(&archive),
+        options: arguments.options.recorded(),
+        accuracy,
+        conversion,
+        kept_float32: made.kept_float32(),
+    };
+    write(&engine.artifact, description, output)?;
     let size = std::fs::metadata(output).map_or(0, |about| about.len());
     let seconds = started.elapsed().as_secs_f64();
     screen.line(format!("{}: {}, made in {seconds:.1} s", output.display(), megabytes(size)))
@@ -144,20 +155,24 @@ fn notes(archive: &Archive) -> Vec<String> {
 struct Engine {
     artifact: Artifact,
     runs: Option<Executable>,
+    /// What was built, as (name, value) pairs.
+    summary: Vec<(String, String)>,
 }
 
 /// Network → engine, or a plan that is for another machine.
 fn engine(network: &Network, options: &Options, screen: &mut Screen<'_>) -> Result<Engine, Failure> {
     if options.convert.backend != Backend::TensorRt {
         let engine = torch2trt::cpu_engine(network, options)?;
-        return Ok(Engine { artifact: engine.artifact.clone(), runs: Some(engine) });
+        let summary = vec![("engine".to_owned(), engine.engine.description())];
+        return Ok(Engine { artifact: engine.artifact.clone(), runs: Some(engine), summary });
     }
     let plan = torch2trt::build_plan(network, options, &progress::Bar::new(options.report.progress))?;
-    let rows: Vec<Vec<String>> = plan.summary().into_iter().map(|(name, value)| row(&name, value)).collect();
+    let summary = plan.summary();
+    let rows: Vec<Vec<String>> = summary.iter().map(|(name, value)| row(name, value)).collect();
     screen.columns(&rows)?;
     let here = options.build.target.is_none();
     let runs = here.then(|| torch2trt::tensorrt_engine(&plan, options)).transpose()?;
-    Ok(Engine { artifact: plan.artifact().clone(), runs })
+    Ok(Engine { artifact: plan.artifact().clone(), runs, summary })
 }
 
 /// An error whose help is about Python, with what helps here.
@@ -172,16 +187,8 @@ fn without_python(error: Error, arguments: &Arguments) -> Error {
     ))
 }
 
-fn write(
-    artifact: &Artifact,
-    arguments: &Arguments,
-    archive: &Archive,
-    accuracy: BTreeMap<String, f64>,
-    path: &Path,
-) -> Result<(), Failure> {
-    let model = torch2trt::call_structure(archive);
-    let file = artifact.to_file(Description { model, options: arguments.options.recorded(), accuracy });
-    file.save(path).map_err(|error| {
+fn write(artifact: &Artifact, description: Description, path: &Path) -> Result<(), Failure> {
+    artifact.to_file(description).save(path).map_err(|error| {
         Error::new(Code::EngineFile, error.to_string())
             .with_help("give --output a path in a folder that can be written")
     })?;

@@ -19,6 +19,5 @@ pub(crate) fn megabytes(bytes: u64) -> String {
 
 /// `x: float32[batch, 3, 224, 224]`.
 pub(crate) fn port(io: &IoSpec) -> String {
-    let dims: Vec<String> = io.dims.iter().map(ToString::to_string).collect();
-    format!("{}: {}[{}]", io.name, io.dtype, dims.join(", "))
+    format!("{}: {}{}", io.name, io.dtype, torch2trt::dims_text(io))
 }

@@ -4,10 +4,9 @@
 use crate::facts::{accuracy, megabytes, port};
 use crate::{Done, Failure, Screen, engine, parts, pytorch, row};
 use clap::Args;
-use runtime::{Profile, SizeRange};
 use serde_json::json;
 use std::path::PathBuf;
-use torch2trt::{EngineFile, EngineLayer, Executable, Kind, Manifest};
+use torch2trt::{EngineFile, EngineLayer, Executable, Kind, Manifest, engine_text, profile_text};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -67,47 +66,22 @@ fn show_plan(plan: &Executable, arguments: &Arguments, size: u64, screen: &mut S
     let mut rows = vec![row("engine", format!("plan, loaded by {}, {}", plan.engine.description(), megabytes(size)))];
     rows.extend(interface.inputs.iter().map(|io| row("input", port(io))));
     rows.extend(interface.outputs.iter().map(|io| row("output", port(io))));
-    rows.extend(interface.profiles.iter().map(|profile| row("sizes", sizes(profile))));
+    rows.extend(interface.profiles.iter().map(|profile| row("sizes", profile_text(profile))));
     screen.columns(&rows)?;
     list(layers.as_deref().unwrap_or_default(), screen)
 }
 
 fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
-    let engine = manifest.built.as_ref().map_or_else(
-        || "ONNX model for the CPU engine".to_owned(),
-        |built| {
-            let also = [(built.version_compatible, "later versions"), (built.hardware_compatible, "other GPUs")];
-            let also: Vec<&str> = also.iter().filter(|(yes, _)| *yes).map(|(_, what)| *what).collect();
-            let also = if also.is_empty() { String::new() } else { format!(", runs with {} too", also.join(" and ")) };
-            format!("{} plan for {}{also}", built.tensorrt, built.gpu)
-        },
-    );
+    let engine = engine_text(manifest);
     let mut rows =
         vec![row("engine", format!("{engine}, {}", megabytes(size))), row("made by", manifest.made_by.clone())];
     let plugins = manifest.built.iter().flat_map(|built| &built.plugins);
     rows.extend(plugins.map(|plugin| row("plugin", plugin.to_string())));
     rows.extend(manifest.interface.inputs.iter().map(|io| row("input", port(io))));
     rows.extend(manifest.interface.outputs.iter().map(|io| row("output", port(io))));
-    rows.extend(manifest.interface.profiles.iter().map(|profile| row("sizes", sizes(profile))));
+    rows.extend(manifest.interface.profiles.iter().map(|profile| row("sizes", profile_text(profile))));
     rows.extend(manifest.options.iter().map(|(name, value)| row("option", format!("{name}: {value}"))));
     rows.extend(manifest.accuracy.iter().map(accuracy));
     rows.extend(manifest.source.iter().map(|source| row("network", source.clone())));
     rows
-}
-
-/// `batch 1 to 8, best at 4`.
-fn sizes(profile: &Profile) -> String {
-    let range = |name: &str, r: &SizeRange| {
-        if r.min == r.max {
-            format!("{name} {}", r.min)
-        } else {
-            format!("{name} {} to {}, best at {}", r.min, r.max, r.opt)
-        }
-    };
-    let symbols = profile.symbols.iter().map(|(name, r)| range(name, r));
-    let moving = |(input, axes): (&String, &Vec<SizeRange>)| {
-        let axes = axes.iter().enumerate().filter(|(_, r)| r.min != r.max);
-        axes.map(|(axis, r)| range(&format!("{input} axis {axis}:"), r)).collect::<Vec<_>>()
-    };
-    symbols.chain(profile.axes.iter().flat_map(moving)).collect::<Vec<_>>().join("; ")
 }

@@ -20,6 +20,7 @@ mod machine;
 mod parts;
 mod plan;
 mod pytorch;
+mod report;
 mod run;
 mod tensors;
 
@@ -58,6 +59,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Compare engines: outputs, latency, memory and layers of engine files, plans, models and ONNX files
     Compare(Box<compare::Arguments>),
+    /// Write a report of an engine as one HTML file: network, times, precision, memory
+    Report(report::Arguments),
     /// Take the plain TensorRT plan out of an engine file, for trtexec or Triton
     Plan(plan::Arguments),
     /// What is installed on this machine: GPUs, TensorRT, ONNX Runtime
@@ -73,7 +76,7 @@ impl Command {
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
             Self::Bench(arguments) => Ok(arguments.for_pytorch()),
-            Self::Info(_) | Self::Compare(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+            Self::Info(_) | Self::Compare(_) | Self::Report(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
         }
     }
 }
@@ -159,6 +162,7 @@ pub fn main_with(
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
         Command::Compare(arguments) => compare::run(&arguments, &site_packages, screen),
+        Command::Report(arguments) => report::run(&arguments, site_packages, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Doctor(arguments) => doctor::run(&arguments, site_packages, screen),
     };

@@ -6,10 +6,7 @@ use crate::facts::{accuracy, megabytes};
 use crate::{Done, Screen, row};
 use serde_json::Value;
 use std::path::Path;
-use torch2trt::{PartEntry, PartsManifest};
-
-/// How many calls of a reason are named.
-const NAMED: usize = 3;
+use torch2trt::{PartsManifest, calls_text, part_text, parts_text};
 
 /// Prints the description of a file.
 pub(crate) fn show(path: &Path, json: bool, screen: &mut Screen<'_>) -> Done {
@@ -23,30 +20,20 @@ pub(crate) fn show(path: &Path, json: bool, screen: &mut Screen<'_>) -> Done {
 }
 
 fn rows(manifest: &PartsManifest, size: u64) -> Vec<Vec<String>> {
-    let mut rows = vec![row("engine", format!("{}, {}", summary(manifest), megabytes(size)))];
+    let mut rows = vec![row("engine", format!("{}, {}", parts_text(manifest), megabytes(size)))];
     for ((name, dtype, dims), axes) in manifest.inputs.iter().zip(&manifest.ranges) {
         rows.push(row("input", port(name, dtype, dims)));
         rows.extend(sizes(name, axes).map(|text| row("sizes", text)));
     }
     rows.extend(manifest.outputs.iter().map(|(name, dtype, dims)| row("output", port(name, dtype, dims))));
     for (number, part) in manifest.partitions.iter().enumerate() {
-        rows.push(row(&format!("part {number}"), described(part)));
-        rows.extend(part.reasons.iter().map(|(reason, calls)| row("", format!("{reason}: {}", named(calls)))));
+        rows.push(row(&format!("part {number}"), part_text(part)));
+        rows.extend(part.reasons.iter().map(|(reason, calls)| row("", format!("{reason}: {}", calls_text(calls)))));
     }
     let about = &manifest.description;
     rows.extend(about.options.iter().map(|(name, value)| row("option", format!("{name}: {value}"))));
     rows.extend(about.accuracy.iter().map(accuracy));
     rows
-}
-
-/// `2 engines and 1 part in PyTorch, for a GPU: 9 of 10 operator calls run in engines`.
-fn summary(manifest: &PartsManifest) -> String {
-    let (engines, others): (Vec<_>, Vec<_>) = manifest.partitions.iter().partition(|part| part.kind == "engine");
-    let inside = engines.iter().fold(0u64, |sum, part| sum.saturating_add(part.calls));
-    let all = others.iter().fold(inside, |sum, part| sum.saturating_add(part.calls));
-    let place = if manifest.device == "cpu" { "the CPU" } else { "a GPU" };
-    let (engines, others) = (counted(engines.len() as u64, "engine"), counted(others.len() as u64, "part"));
-    format!("{engines} and {others} in PyTorch, for {place}: {inside} of {all} operator calls run in engines")
 }
 
 /// `x: float32[s0, 8]`.
@@ -60,38 +47,6 @@ fn sizes(name: &str, axes: &[(i64, i64)]) -> Option<String> {
     let moving = axes.iter().enumerate().filter(|(_, (low, high))| low != high);
     let texts: Vec<String> = moving.map(|(axis, (low, high))| format!("{name} axis {axis}: {low} to {high}")).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
-}
-
-/// `engine: 4 calls, 15 layers, reads 128 bytes, max relative error 1.3e-7`.
-fn described(part: &PartEntry) -> String {
-    let calls = counted(part.calls, "call");
-    let reads = part.bytes.map_or_else(String::new, |bytes| format!(", reads {}", bytes_of(bytes)));
-    if part.kind != "engine" {
-        return if part.calls == 0 { "PyTorch".to_owned() } else { format!("PyTorch: {calls}{reads}") };
-    }
-    let module = if part.module.is_empty() { String::new() } else { format!(" of `{}`", part.module) };
-    let error = part.difference.map_or_else(String::new, |error| format!(", max relative error {error:.1e}"));
-    format!("engine{module}: {calls}, {}{reads}{error}", counted(part.layers, "layer"))
-}
-
-fn named(calls: &[String]) -> String {
-    let shown = calls.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match calls.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-fn bytes_of(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} bytes"),
-        1000..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
 }
 
 #[cfg(test)]

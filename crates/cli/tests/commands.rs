@@ -227,6 +227,32 @@ fn a_plan_shows_its_interface() {
 }
 
 #[test]
+fn reports_an_engine_file_without_tensorrt_and_times_layers_with_it() {
+    let machine = Machine::new("101600");
+    let file = machine.engine_file("net.trt2", "TensorRT 10.16.0");
+    let page = machine.path("report.html");
+    let stdout = machine.stdout_of(&[&"report", &file, &"--output", &page, &"--bench"]);
+    assert!(stdout.contains("report.html: report of"), "{stdout}");
+    assert!(std::fs::read_to_string(&page).unwrap().contains("layers take"));
+    for library in machine.libraries() {
+        std::fs::remove_file(machine.path(library)).unwrap();
+    }
+    machine.stdout_of(&[&"report", &file, &"--output", &page]);
+    let html = std::fs::read_to_string(&page).unwrap();
+    for part in [
+        "<title>net.trt2",
+        "TensorRT 10.16.0 plan for Simulated GPU",
+        "[batch, 4]",
+        "batch 1 to 12, best at 2",
+        "1.5e-6",
+        "No times were measured",
+        "The network is not recorded",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn errors_have_a_code_and_help() {
     let machine = Machine::new("101600");
     let plan = machine.file("net.plan", PLAN.as_bytes());
@@ -237,7 +263,10 @@ fn errors_have_a_code_and_help() {
     let inputs = machine.path("in.safetensors");
     save(&inputs, &[("x", &[3, 4], vec![0.0; 12])]);
     let nowhere = machine.path("nowhere/file");
-    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 16] = [
+    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 19] = [
+        ("E0605", &[&"report", &nowhere, &"--output", &"report.html"]),
+        ("E0605", &[&"report", &cut, &"--output", &"report.html"]),
+        ("E0605", &[&"report", &other, &"--output", &nowhere]),
         ("E0605", &[&"run", &nowhere]),
         ("E0605", &[&"run", &cut]),
         ("E0605", &[&"run", &empty]),

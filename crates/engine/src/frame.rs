@@ -31,13 +31,15 @@ pub enum Kind {
     Onnx = 3,
     /// The weights; the manifest has the place of each.
     Weights = 4,
+    /// The layers of the network that the engine was built from, for reports: JSON, and optional.
+    Network = 5,
 }
 
 /// The manifest's number in the table; it is a section like the others.
 const MANIFEST: u32 = 1;
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Plan, Self::Onnx, Self::Weights];
+    const ALL: [Self; 4] = [Self::Plan, Self::Onnx, Self::Weights, Self::Network];
 
     /// What it is called in messages.
     pub fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Kind {
             Self::Plan => "TensorRT plan",
             Self::Onnx => "ONNX model",
             Self::Weights => "weights",
+            Self::Network => "network",
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Manifest {
     /// Largest difference to PyTorch that was seen, relative to the largest output, by output name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accuracy: BTreeMap<String, f64>,
+    /// What the conversion did, as (name, value) pairs for people: stages with their seconds, precision, warnings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversion: Vec<(String, String)>,
 }
 
 /// What a plan was built by and for.

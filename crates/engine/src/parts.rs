@@ -3,7 +3,8 @@
 //! It is read here without PyTorch, for those who want to know what is in a file. The parts themselves are read by the
 //! Python package alone. docs/engine-file.md describes the members.
 
-use crate::{Error, Result};
+use crate::{EngineFile, Error, Result};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -66,6 +67,9 @@ pub struct PartsDescription {
     /// Max abs error / max abs reference, by output name.
     #[serde(default)]
     pub accuracy: BTreeMap<String, f64>,
+    /// What the conversion did, as (name, value) pairs.
+    #[serde(default)]
+    pub conversion: Vec<(String, String)>,
 }
 
 impl PartsManifest {
@@ -85,6 +89,27 @@ impl PartsManifest {
             return Err(wrong(format!("`{DESCRIPTION}` is larger than {LARGEST} bytes")));
         }
         serde_json::from_slice(&bytes).map_err(|error| wrong(format!("`{DESCRIPTION}`: {error}")))
+    }
+
+    /// The engine files in a file, by the names of their members.
+    ///
+    /// # Errors
+    /// As [`Self::open_json`], and those of [`EngineFile::parse`].
+    pub fn open_engines(path: &Path) -> Result<Vec<(String, EngineFile)>> {
+        let wrong = |problem: String| Error::Parts { problem };
+        let file = File::open(path).map_err(|source| Error::Io { doing: "read", path: path.to_owned(), source })?;
+        let mut archive = ZipArchive::new(file).map_err(|error| wrong(error.to_string()))?;
+        let named = archive.file_names().filter_map(|name| name.ok().map(Cow::into_owned));
+        let is_engine = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "trt2");
+        let mut names: Vec<String> = named.filter(is_engine).collect();
+        names.sort_by_key(|name| (name.len(), name.clone()));
+        let open = |name: String| {
+            let mut member = archive.by_name(&name).map_err(|error| wrong(format!("`{name}`: {error}")))?;
+            let mut bytes = Vec::new();
+            member.read_to_end(&mut bytes).map_err(|error| wrong(format!("`{name}`: {error}")))?;
+            Ok((name, EngineFile::parse(bytes.into())?))
+        };
+        names.into_iter().map(open).collect()
     }
 
     /// The description that [`Self::open_json`] returned.

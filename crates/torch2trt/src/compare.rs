@@ -2,7 +2,7 @@
 //!
 //! This file must not know where engines come from.
 
-use crate::{Bench, BenchOptions, Code, EngineLayer, Error, Executable, Half, Payload, Result, Tolerance, difference};
+use crate::{Bench, BenchOptions, Code, EngineLayer, Error, Executable, Half, Result, Tolerance, difference};
 use runtime::{Device, Tensor, TensorView};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,9 +65,9 @@ pub struct Compared {
     /// What executes it.
     pub engine: String,
     /// Bytes of the plan, or of the model with its weights.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Device memory of a context, in bytes; `None` for ONNX Runtime.
-    pub activation_bytes: Option<usize>,
+    pub activation_bytes: Option<u64>,
     /// Its calls.
     pub bench: Bench,
     /// Its outputs next to those of the first engine, which itself has none.
@@ -108,8 +108,8 @@ pub fn compare(subjects: &[Subject], inputs: &[Tensor], options: &CompareOptions
     let engines = subjects.iter().zip(times).enumerate().map(|(k, (subject, bench))| Compared {
         name: subject.name.clone(),
         engine: subject.executable.engine.description(),
-        bytes: bytes(&subject.executable),
-        activation_bytes: subject.executable.engine.activation_bytes(),
+        bytes: subject.executable.artifact.bytes(),
+        activation_bytes: subject.executable.engine.activation_bytes().map(|bytes| bytes as u64),
         bench,
         outputs: if k == 0 { Vec::new() } else { differences(first, subject, [&outputs[0], &outputs[k]], options) },
         layers: change(&layers[0], &layers[k]),
@@ -183,13 +183,6 @@ fn times(subjects: &[Subject], views: &[TensorView<'_>], bench: &BenchOptions) -
     Ok(all)
 }
 
-fn bytes(executable: &Executable) -> usize {
-    match &executable.artifact.payload {
-        Payload::Plan(plan) => plan.len(),
-        Payload::Onnx { model, weights } => model.len() + weights.iter().map(|weight| weight.data.len()).sum::<usize>(),
-    }
-}
-
 fn change(first: &[EngineLayer], other: &[EngineLayer]) -> LayerChange {
     let mut left: BTreeMap<&EngineLayer, usize> = BTreeMap::new();
     for layer in first {
@@ -254,7 +247,6 @@ impl Comparisons {
     pub fn rows(&self) -> Vec<Vec<String>> {
         let Some(first) = self.engines.first() else { return Vec::new() };
         let headings = ["", "p50", "p99", "relative", "size", "memory", "layers", "largest difference"];
-        let megabytes = |bytes: usize| format!("{:.1} MB", bytes as f64 / 1e6);
         let row = |engine: &Compared| {
             let layers = &engine.layers;
             let changed = match (layers.added.len(), layers.removed.len()) {
@@ -268,8 +260,8 @@ impl Comparisons {
                 format!("{:.3} ms", engine.bench.median()),
                 format!("{:.3} ms", engine.bench.quantile_ms(0.99)),
                 format!("{:.2} x", engine.slowdown(first)),
-                megabytes(engine.bytes),
-                engine.activation_bytes.map_or_else(String::new, megabytes),
+                report::bytes_text(engine.bytes),
+                engine.activation_bytes.map_or_else(String::new, report::bytes_text),
                 changed,
                 if engine.outputs.is_empty() { "(the reference)".to_owned() } else { format!("{worst:.1e}") },
             ]

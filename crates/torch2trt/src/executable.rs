@@ -20,6 +20,8 @@ pub struct Artifact {
     pub built: Option<Built>,
     /// Digest of the network that it was made from, where that is known.
     pub source: Option<String>,
+    /// The layers of the network that it was made from, where that is known.
+    pub network: Option<Arc<report::Graph>>,
 }
 
 /// A plan, or an ONNX model.
@@ -52,6 +54,17 @@ impl Artifact {
             Payload::Onnx { weights, .. } => weights.iter().map(|weight| weight.data.as_ptr().addr()).collect(),
             Payload::Plan(_) => Vec::new(),
         }
+    }
+
+    /// Bytes of the plan, or of the ONNX model and its weights.
+    pub fn bytes(&self) -> u64 {
+        let length = match &self.payload {
+            Payload::Plan(plan) => plan.len(),
+            Payload::Onnx { model, weights } => {
+                weights.iter().fold(model.len(), |sum, weight| sum.saturating_add(weight.data.len()))
+            }
+        };
+        length as u64
     }
 
     /// The plan's bytes, where there is one.

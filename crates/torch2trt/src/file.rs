@@ -5,7 +5,7 @@
 
 use crate::engines::run_options;
 use crate::executable::{Artifact, Executable, Payload};
-use crate::{Code, Error, Options, Result, discovery, plugins};
+use crate::{Code, Error, Options, Result, discovery, drawn, facts, plugins};
 use bytes::Bytes;
 use engine::{EngineFile, Kind, Manifest};
 use runtime::{TensorRtEngine, Weight};
@@ -22,12 +22,17 @@ pub struct Description {
     pub options: BTreeMap<String, serde_json::Value>,
     /// Differences to PyTorch that were seen, by output.
     pub accuracy: BTreeMap<String, f64>,
+    /// What the conversion did, as (name, value) pairs.
+    pub conversion: Vec<(String, String)>,
+    /// Layers that stay float32 although another type was asked for: (layer, module, reason).
+    pub kept_float32: Vec<(String, String, String)>,
 }
 
 impl Artifact {
     /// The engine file with this content. Nothing is copied before it is written.
     pub fn to_file(&self, description: Description) -> EngineFile {
-        let Description { model, options, accuracy } = description;
+        let network = self.network.as_deref().map(|network| drawn::with_reasons(network, &description.kept_float32));
+        let Description { model, options, accuracy, conversion, .. } = description;
         let mut file = EngineFile::new(Manifest {
             made_by: format!("torch2trt {}", env!("CARGO_PKG_VERSION")),
             built: self.built.clone(),
@@ -37,6 +42,7 @@ impl Artifact {
             source: self.source.clone(),
             options,
             accuracy,
+            conversion: facts::without_folders(conversion),
         });
         match &self.payload {
             Payload::Plan(plan) => file.insert(Kind::Plan, vec![plan.clone()]),
@@ -44,6 +50,9 @@ impl Artifact {
                 file.insert(Kind::Onnx, vec![model.clone()]);
                 file.insert_weights(weights);
             }
+        }
+        if let Some(record) = network.and_then(|network| drawn::record(&network, self.bytes())) {
+            file.insert(Kind::Network, vec![record]);
         }
         file
     }
@@ -61,12 +70,14 @@ pub fn load(file: EngineFile, options: &Options) -> Result<(Executable, Manifest
         check_external(&model, &weights)?;
         Payload::Onnx { model, weights }
     };
+    let network = drawn::recorded(&file).map(Arc::new);
     let EngineFile { manifest, .. } = file;
     let artifact = Artifact {
         declared: manifest.interface.clone(),
         payload,
         built: manifest.built.clone(),
         source: manifest.source.clone(),
+        network,
     };
     Ok((artifact.load(options)?, manifest))
 }
@@ -98,7 +109,7 @@ pub fn load_plan(plan: Bytes, options: &Options) -> Result<Executable> {
     let declared = runtime::Engine::spec(&engine).clone();
     Ok(Executable {
         engine: Arc::new(engine),
-        artifact: Artifact { declared, payload: Payload::Plan(plan), built: None, source: None },
+        artifact: Artifact { declared, payload: Payload::Plan(plan), built: None, source: None, network: None },
     })
 }
 

@@ -5,6 +5,7 @@
 use crate::{Code, Error, Options, Result};
 use forecast::{DEVICES, Device, Forecast, Kernel};
 use network::{Network, Symbol};
+use report::{bytes_text, count_text, time_text};
 use runtime::{Profile, SizeRange};
 use serde_json::{Value, json};
 use std::fmt;
@@ -44,7 +45,7 @@ fn unknown(name: &str) -> Error {
 }
 
 /// The network with the ranges of the profiles: the largest of all, and the best of the first.
-fn with_profiles(network: &Network, profiles: &[Profile]) -> Network {
+pub(crate) fn with_profiles(network: &Network, profiles: &[Profile]) -> Network {
     let mut network = network.clone();
     for (index, profile) in profiles.iter().enumerate() {
         for (symbol, range) in ranges(&network, profile) {
@@ -205,32 +206,6 @@ fn aligned(rows: &[[String; 7]]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A number with its unit, in thousands.
-fn scaled(value: f64, units: &[&str]) -> String {
-    let mut value = value;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < units.len() {
-        (value, unit) = (value / 1000.0, unit + 1);
-    }
-    let digits = usize::from(unit != 0 && value < 99.95);
-    format!("{value:.digits$}{}", units[unit])
-}
-
-fn count_text(count: u64) -> String {
-    scaled(count as f64, &["", " k", " M", " G", " T"])
-}
-
-fn bytes_text(bytes: u64) -> String {
-    scaled(bytes as f64, &[" B", " kB", " MB", " GB", " TB"])
-}
-
-fn time_text(seconds: f64) -> String {
-    match seconds {
-        0.0..1e-3 => format!("{:.1} µs", seconds * 1e6),
-        _ => format!("{:.2} ms", seconds * 1e3),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,11 +256,5 @@ mod tests {
         let found = forecast(&network(4_000_000), &Options::default(), "L4").unwrap();
         assert!(!found.fits());
         assert!(found.to_string().contains("does not fit L4"), "{found}");
-    }
-
-    #[test]
-    fn numbers_have_units() {
-        assert_eq!([0, 999, 1000, 123_456, 3_600_000_000].map(count_text), ["0", "999", "1.0 k", "123 k", "3.6 G"]);
-        assert_eq!([2e-6, 1.5e-3].map(time_text), ["2.0 µs", "1.50 ms"]);
     }
 }

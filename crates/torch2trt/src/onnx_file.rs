@@ -26,7 +26,7 @@ pub fn load_onnx(path: &Path, options: &Options) -> Result<Executable> {
     let mut files = HashMap::new();
     let weights = interface.external.iter().map(|external| weight(path, external, &mut files));
     let payload = Payload::Onnx { weights: weights.collect::<Result<_>>()?, model };
-    Artifact { declared, payload, built: None, source: None }.into_cpu(options)
+    Artifact { declared, payload, built: None, source: None, network: None }.into_cpu(options)
 }
 
 fn weight(model: &Path, external: &onnx::ExternalData, files: &mut HashMap<PathBuf, Bytes>) -> Result<Weight> {

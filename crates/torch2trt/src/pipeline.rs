@@ -1,5 +1,6 @@
 //! The stages, in the order the data flows: archive → program → network → engine. This file reads as the architecture.
 
+use crate::drawn::graph_of;
 use crate::engines::run_options;
 use crate::plan_cache::PlanCache;
 use crate::{Artifact, Error, Executable, Options, Payload, Plan, Progress, Result, discovery, interface, plugins};
@@ -10,6 +11,7 @@ use network::Network;
 use program::Program;
 use runtime::CudaDevice;
 use std::path::Path;
+use std::sync::Arc;
 
 /// File → Program: what `torch.export.save` wrote, for who has no Python. The other way to a program is the capture of
 /// the Python half.
@@ -57,7 +59,9 @@ pub fn cpu_engine(network: &Network, options: &Options) -> Result<Executable> {
     let declared = interface::spec(network, &options.profiles);
     let weights = model.weights.into_iter().map(interface::weight).collect();
     let payload = Payload::Onnx { model: model.proto.into(), weights };
-    Artifact { declared, payload, built: None, source: Some(interface::source(network)) }.into_cpu(options)
+    let drawn = Some(Arc::new(graph_of(network, &options.profiles)));
+    Artifact { declared, payload, built: None, source: Some(interface::source(network)), network: drawn }
+        .into_cpu(options)
 }
 
 /// Network → TensorRT plan, by whichever TensorRT is installed; a plan that was built before comes from the engine
@@ -93,7 +97,8 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
         structure: options.build.refittable.then(|| interface::structure(&legal)),
         plugins,
     };
-    let plan = Plan::new(plan, declared, built, interface::source(network));
+    let drawn = Arc::new(graph_of(network, &declared.profiles));
+    let plan = Plan::new(plan, declared, built, interface::source(network), drawn);
     cache.store(&plan);
     Ok(plan)
 }

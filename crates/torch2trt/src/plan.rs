@@ -6,6 +6,7 @@ use crate::{Artifact, Payload};
 use bytes::Bytes;
 use engine::{Built, EngineFile, Kind};
 use runtime::EngineSpec;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A serialized TensorRT engine.
@@ -36,7 +37,13 @@ impl AsRef<[u8]> for Memory {
 }
 
 impl Plan {
-    pub(crate) fn new(plan: build::Plan, declared: EngineSpec, built: Built, source: String) -> Self {
+    pub(crate) fn new(
+        plan: build::Plan,
+        declared: EngineSpec,
+        built: Built,
+        source: String,
+        network: Arc<report::Graph>,
+    ) -> Self {
         let report = plan.report.clone();
         let bytes = Bytes::from_owner(Memory(plan));
         Self {
@@ -45,6 +52,7 @@ impl Plan {
                 payload: Payload::Plan(bytes.clone()),
                 built: Some(built),
                 source: Some(source),
+                network: Some(network),
             },
             bytes,
             report,
@@ -63,7 +71,9 @@ impl Plan {
             warnings: report.warnings.clone(),
         };
         let model = serde_json::to_value(remembered).unwrap_or_default();
-        self.artifact.to_file(Description { model, ..Description::default() })
+        // The network is drawn as that of the model whose conversion finds the plan, which may have other names.
+        let artifact = Artifact { network: None, ..self.artifact.clone() };
+        artifact.to_file(Description { model, ..Description::default() })
     }
 
     /// The plan in an engine file of the cache, for the TensorRT that built it; `None` for another kind of file. What
@@ -73,7 +83,7 @@ impl Plan {
         file: EngineFile,
         library: nvinfer::Library,
         declared: impl FnOnce(&[runtime::Profile]) -> EngineSpec,
-        source: String,
+        network: (String, impl FnOnce(&[runtime::Profile]) -> report::Graph),
         place: &Place,
     ) -> Option<Self> {
         let bytes = file.section(Kind::Plan).ok()?;
@@ -97,11 +107,13 @@ impl Plan {
             warnings,
             profiles: manifest.interface.profiles.iter().map(ranges).collect(),
         };
+        let (source, drawn) = network;
         let artifact = Artifact {
             declared: declared(&manifest.interface.profiles),
             payload: Payload::Plan(bytes.clone()),
             built: manifest.built,
             source: Some(source),
+            network: Some(Arc::new(drawn(&manifest.interface.profiles))),
         };
         Some(Self { artifact, bytes, report, kept: Some(place.clone()) })
     }

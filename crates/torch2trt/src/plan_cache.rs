@@ -5,6 +5,7 @@
 
 use crate::cache::plans::{self, Place};
 use crate::cache::timings;
+use crate::drawn::graph_of;
 use crate::{Options, Plan, interface, plugins};
 use build::BuildOptions;
 use network::Network;
@@ -40,7 +41,8 @@ impl PlanCache {
     pub(crate) fn find(&self, network: &Network) -> Option<Plan> {
         let place = self.place.as_ref()?;
         let declared = |profiles: &[runtime::Profile]| interface::spec(network, profiles);
-        Plan::from_cache(place.read()?, self.library, declared, interface::source(network), place)
+        let drawn = |profiles: &[runtime::Profile]| graph_of(network, profiles);
+        Plan::from_cache(place.read()?, self.library, declared, (interface::source(network), drawn), place)
     }
 
     /// Adds the plan of a build.

@@ -188,6 +188,11 @@ class PartitionedEngine:
         return self._device.index if self._device.type == "cuda" else None
 
     @property
+    def facts(self) -> list[str]:
+        """What a report shows of each engine, as JSON."""
+        return [step.engine.facts for step in self.steps if step.engine]
+
+    @property
     def borrowed(self) -> list[int]:
         """Addresses of the model's weights that engines read in place, and of those that parts in PyTorch share."""
         engines = [address for step in self.steps if step.engine for address in step.engine.borrowed]

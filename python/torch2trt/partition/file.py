@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import math
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -127,7 +126,7 @@ def write(engine: PartitionedEngine, description: str, partitions: list[Partitio
             "results": results,
             "steps": steps,
             "host": engine.host,
-            "partitions": [_described(part) for part in partitions],
+            "partitions": [part.described() for part in partitions],
             "description": json.loads(description),
         }
         archive.writestr(_DESCRIPTION, json.dumps(about))
@@ -143,12 +142,6 @@ def _members(step: Step, number: int, about: dict[str, Any]) -> list[tuple[str, 
     data = step.engine.save("{}") if step.engine else _exported(step)
     assert data is not None  # no path was given
     return [(name, data)]
-
-
-def _described(part: Partition) -> dict[str, Any]:
-    """A part as JSON, which has no number for an error that is not finite."""
-    finite = part.difference is None or math.isfinite(part.difference)
-    return {**dataclasses.asdict(part), "difference": part.difference if finite else None}
 
 
 def _written(result: int | Size | torch.Tensor, constant: int) -> Any:

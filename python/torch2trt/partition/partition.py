@@ -5,8 +5,10 @@ This file must not know how parts are made or run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -30,6 +32,11 @@ class Partition:
     reasons: dict[str, list[str]] = field(default_factory=dict)
     difference: float | None = None
     module: str = ""
+
+    def described(self) -> dict[str, Any]:
+        """The part as JSON, which has no number for an error that is not finite."""
+        finite = self.difference is None or math.isfinite(self.difference)
+        return {**asdict(self), "difference": self.difference if finite else None}
 
     def __str__(self) -> str:
         reads = "" if self.bytes is None else f", reads {_size(self.bytes)}"

@@ -24,6 +24,12 @@ pub struct Precise {
 }
 
 impl Precise {
+    /// Layers that stay float32 although another type was asked for: (layer, module, reason).
+    pub fn kept_float32(&self) -> Vec<(String, String, String)> {
+        let row = |kept: &passes::Float32Layer| (kept.layer.clone(), kept.module.clone(), kept.reason.to_string());
+        self.half.kept.iter().map(row).collect()
+    }
+
     /// A network in the types that the model has.
     pub fn unchanged(network: Network) -> Self {
         Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new() }

@@ -13,7 +13,7 @@ RUST_TEST := $(if $(shell cargo nextest --version 2>/dev/null),\
 	cargo nextest run --workspace --no-fail-fast --status-level fail --final-status-level fail,\
 	cargo test --workspace --no-fail-fast -q)
 
-.PHONY: demo test test-all develop bench chart docs lint lint-files lint-baseline deny advisories rust-test python-test clean
+.PHONY: demo test test-all develop bench chart docs lint lint-files deny advisories rust-test python-test clean
 .DEFAULT_GOAL := demo
 
 demo: develop
@@ -33,7 +33,6 @@ $(VENV)/.installed: pyproject.toml
 develop: $(VENV)/.installed
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop -q --release
 
-# Ruff and mypy check everything but what their baselines list (xtask/lint_baseline.py): new code passes from the start.
 lint: $(VENV)/.installed lint-files
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -q -- -D warnings
@@ -50,9 +49,6 @@ lint-files: $(VENV)/.installed
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor -q --offline .github
-
-lint-baseline: $(VENV)/.installed
-	$(BIN)/python xtask/lint_baseline.py
 
 # Licences, sources and known vulnerabilities of crates. `cargo install --locked cargo-deny` brings the tool; the database
 # of vulnerabilities is downloaded, so that CI alone runs `make advisories`.

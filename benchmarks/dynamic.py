@@ -17,11 +17,11 @@ import torch
 from torch.utils import _pytree as pytree
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "python"))
-from models import MODELS, build  # noqa: E402
-from sizes import of_sizes  # noqa: E402
+from models import MODELS, build
+from sizes import of_sizes
 
-from torch2trt import torch2trt  # noqa: E402
-from torch2trt.verify import difference  # noqa: E402
+from torch2trt import torch2trt
+from torch2trt.verify import difference
 
 TOLERANCE = 1e-4
 CONVOLUTIONAL = ["fcn_resnet50", "deeplabv3_resnet50", "squeezenet1_1", "resnet18", "mobilenet_v2", "efficientnet_b0"]

@@ -45,8 +45,29 @@ from typing import Any
 from gpu_time import captured, difference, host_microseconds, milliseconds
 from onnx_route import onnx_columns
 
-MODELS = """alexnet squeezenet1_0 squeezenet1_1 resnet18 resnet34 resnet50 resnet101 resnet152 densenet121 densenet169
-densenet201 densenet161 vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn mobilenet_v2""".split()
+MODELS = [
+    "alexnet",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "densenet161",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+    "vgg11_bn",
+    "vgg13_bn",
+    "vgg16_bn",
+    "vgg19_bn",
+    "mobilenet_v2",
+]
 PYTORCH = ("eager", "channels", "graph", "compile")
 TIMES = (*PYTORCH, "enqueue", "ours", "onnx")
 MARK = "ROW "

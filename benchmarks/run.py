@@ -25,10 +25,10 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "python"))
-import results  # noqa: E402
-from models import MODELS, SEED_TABLE, build  # noqa: E402
+import results
+from models import MODELS, SEED_TABLE, build
 
-from torch2trt import _core, torch2trt  # noqa: E402
+from torch2trt import _core, torch2trt
 
 warnings.simplefilter("ignore")
 

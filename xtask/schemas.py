@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torchvision  # noqa: F401  (registers its operators)
 import transformers.integrations.moe  # noqa: F401  (the same)
+
 from torch2trt import _core
 
 PATH = Path(__file__).resolve().parent.parent / "crates" / "archive" / "src" / "schemas.txt"

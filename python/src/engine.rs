@@ -90,12 +90,7 @@ impl Engine {
     }
 
     /// Runs outputs whose shapes depend on data: the engine allocates.
-    fn run_alloc<'py>(
-        &self,
-        py: Python<'py>,
-        inputs: &[TorchTensor],
-        options: &RunOptions,
-    ) -> PyResult<Vec<TorchTensor>> {
+    fn run_alloc(&self, py: Python<'_>, inputs: &[TorchTensor], options: &RunOptions) -> PyResult<Vec<TorchTensor>> {
         let views = inputs.iter().map(|t| t.view(py)).collect::<PyResult<Vec<_>>>()?;
         let made = py.detach(|| self.engine().run_alloc(&views, options)).or_raise(py)?;
         made.into_iter().map(|tensor| from_owned(py, tensor)).collect()

@@ -50,7 +50,7 @@ impl Source {
 pub(crate) fn read_manifest(py: Python<'_>, source: Source) -> PyResult<String> {
     let manifest = match source {
         Source::Path(path) => py.detach(|| EngineFile::open_manifest(&path)).or_raise(py)?,
-        bytes => bytes.open(py)?.manifest,
+        bytes @ Source::Bytes(_) => bytes.open(py)?.manifest,
     };
     json(py, &manifest)
 }

@@ -33,7 +33,7 @@ impl<'s, 'py> Out<'s, 'py> {
         }
         let out = Self { tensors, outputs };
         if out.tensors.len() > 1 {
-            out.check_distinct(py)?
+            out.check_distinct(py)?;
         }
         Ok(out)
     }

@@ -78,7 +78,7 @@ impl TorchReference {
 }
 
 impl Reference for TorchReference {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "PyTorch"
     }
 

@@ -9,7 +9,7 @@ use torch2trt::Progress;
 /// Draws one bar for the current stage on standard error; nothing where that is not a terminal.
 #[pyclass(module = "torch2trt._core", name = "ProgressBar", frozen)]
 pub(crate) struct Bar {
-    bar: Mutex<ProgressBar>,
+    drawn: Mutex<ProgressBar>,
     /// The stage that Python reports, empty between stages.
     stage: Mutex<String>,
     shown: bool,
@@ -22,7 +22,7 @@ impl Bar {
     #[pyo3(signature = (shown = true))]
     fn new(shown: bool) -> Self {
         Self {
-            bar: Mutex::new(ProgressBar::hidden()),
+            drawn: Mutex::new(ProgressBar::hidden()),
             stage: Mutex::default(),
             shown,
             cancelled: AtomicBool::new(false),
@@ -52,7 +52,7 @@ impl Bar {
 
     fn with(&self, f: impl FnOnce(&mut ProgressBar)) {
         // A poisoned lock only means that a drawing thread died; the bar is still usable.
-        f(&mut self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        f(&mut self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 }
 

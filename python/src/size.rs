@@ -14,7 +14,7 @@ pub(crate) enum Size {
 /// The size of a sympy expression, from its text (`srepr`), and the largest values of symbols for which it is right.
 ///
 /// # Errors
-/// ValueError for one that has no form.
+/// `ValueError` for one that has no form.
 #[pyfunction]
 pub(crate) fn symbolic_size(
     py: Python<'_>,

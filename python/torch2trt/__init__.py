@@ -12,12 +12,19 @@ TensorRT is there, the CPU engine elsewhere. The result is a `TRTModule`, called
 
 from __future__ import annotations
 
-from . import requirements as _requirements  # first: it reports a missing or old PyTorch
+from . import requirements as _requirements  # noqa: F401  first: it reports a missing or old PyTorch
 
 # isort: split
 from . import converters, trt
 from ._core import Error, __version__
+from .alias import install_trt_alias
+from .archive import export as export
+from .building import keep_builder
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .file import inspect as inspect
+from .loading import load as load
+from .loading import load_plan
+from .report import Report
 from .torch2trt import (
     DEFAULT_CALIBRATION_ALGORITHM,
     Dataset,
@@ -36,14 +43,9 @@ from .torch2trt import (
     torch_version,
     trt_version,
 )
+
+# isort: split
 from ._convert import torch2trt  # after the submodule of that name, so that the attribute is the function
-from .alias import install_trt_alias
-from .archive import export as export
-from .building import keep_builder
-from .file import inspect as inspect
-from .loading import load as load
-from .loading import load_plan
-from .report import Report
 
 # What a star takes: the names that scripts for NVIDIA's torch2trt take, and none that Python's own modules have.
 __all__ = [

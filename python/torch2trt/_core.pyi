@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, overload
 
 import torch
 
@@ -36,7 +36,7 @@ class ProgramBuilder:
 
     def symbol(self, name: str, min: int, max: int | None, hint: int) -> None: ...
     def input(self, name: str, dtype: str, dims: Sequence[int | str]) -> int: ...
-    def weight(self, name: str, tensor: torch.Tensor, kind: str) -> int: ...
+    def weight(self, name: str, tensor: torch.Tensor, kind: str, dtype: str | None = None) -> int: ...
     def node(
         self, target: str, args: list[Any], outputs: list[Any], module: str, file: str, line: int, function: str
     ) -> list[int | None]: ...
@@ -137,8 +137,12 @@ class Plan:
     def summary(self) -> list[tuple[str, str]]: ...
     def serialize(self) -> bytes: ...
     def engine(self) -> Engine: ...
-    def save(self, description: str, path: str | PathLike[str] | None = None) -> bytes | None:
-        """Writes an engine file to a path, or returns its bytes."""
+    @overload
+    def save(self, description: str, path: None = None) -> bytes:
+        """The bytes of an engine file."""
+    @overload
+    def save(self, description: str, path: str | PathLike[str]) -> None:
+        """Writes an engine file."""
 
 class Engine:
     """Something that runs: the CPU engine or a TensorRT engine."""
@@ -157,8 +161,12 @@ class Engine:
     def plan(self) -> bytes | None: ...
     @property
     def description(self) -> str: ...
-    def save(self, description: str, path: str | PathLike[str] | None = None) -> bytes | None:
-        """Writes an engine file to a path, or returns its bytes."""
+    @overload
+    def save(self, description: str, path: None = None) -> bytes:
+        """The bytes of an engine file."""
+    @overload
+    def save(self, description: str, path: str | PathLike[str]) -> None:
+        """Writes an engine file."""
     def run(
         self, inputs: list[torch.Tensor], stream: int | None = None, out: list[torch.Tensor] | None = None
     ) -> list[torch.Tensor]:

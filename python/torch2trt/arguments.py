@@ -248,7 +248,7 @@ def _asks(value: Any, default: Any) -> bool:
     if value is None or getattr(value, "name", "") == "GPU":
         return False
     try:
-        return not (value == default) and not (isinstance(value, dict) and not value)
+        return value != default and not (isinstance(value, dict) and not value)
     except Exception:  # such as the comparison of a tensor
         return True
 

@@ -36,8 +36,10 @@ def to_engine(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> 
 
 
 def _to_engine(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
-    compute = _COMPUTE_DTYPES.get(dtype)
-    if compute is None or tensor.is_complex() != compute.is_complex:
+    if dtype not in _COMPUTE_DTYPES:
+        return tensor
+    compute = _COMPUTE_DTYPES[dtype]
+    if tensor.is_complex() != compute.is_complex:
         return tensor
     if tensor.is_complex():
         return torch.view_as_real(tensor.to(compute).resolve_conj().resolve_neg())
@@ -61,10 +63,9 @@ def to_model(tensors: Sequence[torch.Tensor], dtypes: Sequence[str | None]) -> l
 
 
 def _to_model(tensor: torch.Tensor, dtype: str | None) -> torch.Tensor:
-    compute = _COMPUTE_DTYPES.get(dtype)
-    if compute is None:
+    if dtype not in _COMPUTE_DTYPES:
         return tensor
-    if compute.is_complex and not tensor.is_complex():
+    if _COMPUTE_DTYPES[dtype].is_complex and not tensor.is_complex():
         tensor = torch.view_as_complex(tensor.contiguous())
     return tensor.to(getattr(torch, dtype))
 

@@ -24,7 +24,7 @@ from .capture.containers import register_containers
 from .capture.fork import Fork
 from .capture.given import finite
 from .capture.preserve import as_module, settle_mode
-from .capture.program import Input, Node, Origin, Output, Program, Symbol
+from .capture.program import Input, Node, Origin, Output, Program, Symbol, dtype_name
 from .capture.tree import RUNTIME, InputTree, OutputTree
 from .deciding import COMPUTED, Converted, PythonModel
 from .dynamic import Ranges, resized
@@ -86,17 +86,18 @@ def by_modules(
         if isinstance(leaf, (bool, int, float)):  # it may be another for other inputs
             tree.set_read(index)
     outputs = [as_tensor(leaf) for leaf in leaves if isinstance(leaf, COMPUTED)]
-    tree.dtypes = [str(tensor.dtype).removeprefix("torch.") for tensor in outputs]
+    returned = [dtype_name(tensor) for tensor in outputs]
+    tree.dtypes = returned
 
     run = PythonModel(as_module(module), copy, inputs, spec)
     profiles = sampled.profiles
     program = _program(inputs, tree, outputs, profiles)
     weights = run.weights
     dtypes = list(inputs.dtypes)
-    step = Step(None, run, list(range(len(inputs.names))), [], dtypes, list(tree.dtypes), [], weights)
+    step = Step(None, run, list(range(len(inputs.names))), [], dtypes, list(returned), [], weights)
     engine = PartitionedEngine(
         [(item.name, item.dtype, [str(dim) for dim in item.dims]) for item in program.inputs],
-        [(name, dtype, []) for name, dtype in zip(tree.names, tree.dtypes, strict=True)],
+        [(name, dtype, []) for name, dtype in zip(tree.names, returned, strict=True)],
         [step],
         [len(inputs.names) + k for k in range(len(outputs))],
         [[(low, high) for low, _, high in _axes(profiles, inputs, k)] for k in range(len(inputs.names))],
@@ -107,7 +108,7 @@ def by_modules(
     name = type(as_module(module)).__name__
     parts.append(Partition("pytorch", 0, reasons={brief(refused): [f"{name}.forward", *reasons]}))
     engine.partitions = parts
-    captured = Captured(program, inputs, tree, computed_in=[[str(dtype)] for dtype in tree.dtypes])
+    captured = Captured(program, inputs, tree, computed_in=[[str(dtype)] for dtype in returned])
     return captured, Made(engine, parts, [], weights)
 
 

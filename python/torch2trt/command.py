@@ -68,7 +68,7 @@ def _coverage(request: dict[str, Any]) -> None:
 def _run(request: dict[str, Any]) -> None:
     made, inputs = _loaded(request)
     outputs = dict(zip(made.output_names, made.run(inputs), strict=True))
-    print(made.engine.description)
+    print(made._runnable().description)
     print(_columns([[name, _kind(tensor), *_values(tensor)] for name, tensor in outputs.items()]))
     if request["output"]:
         content = safetensors().save({name: tensor.contiguous().cpu() for name, tensor in outputs.items()})
@@ -85,7 +85,7 @@ def _bench(request: dict[str, Any]) -> None:
     started = time.perf_counter()
     made, inputs = _loaded(request)
     loaded = time.perf_counter() - started
-    device, duration = torch.device(made.engine.device), request["duration"]
+    device, duration = torch.device(made._runnable().device), request["duration"]
 
     def call() -> tuple[float, float]:
         """Seconds of a call until its outputs, and until it was enqueued."""
@@ -107,10 +107,10 @@ def _bench(request: dict[str, Any]) -> None:
     named = list(zip(made.input_names, inputs, strict=True))
     if request["json"]:
         types = [{"name": name, "type": _kind(tensor)} for name, tensor in named]
-        about = {"engine": made.engine.description, "load_seconds": loaded, "inputs": types, "layers": None}
+        about = {"engine": made._runnable().description, "load_seconds": loaded, "inputs": types, "layers": None}
         print(json.dumps({**json.loads(text), **about}, indent=2))
         return
-    head = [["engine", made.engine.description], ["loaded in", f"{loaded:.2f} s"]]
+    head = [["engine", made._runnable().description], ["loaded in", f"{loaded:.2f} s"]]
     head += [["input", f"{name}: {_kind(tensor)}"] for name, tensor in named]
     print(_columns([*head, ["warm-up", f"{request['warm_up']} calls"], *map(list, rows)]))
 
@@ -121,7 +121,7 @@ def _loaded(request: dict[str, Any]) -> tuple[TRTModule, list[torch.Tensor]]:
     made = load(request["file"], trusted=request["trusted"], **arguments)
     if not request["inputs"]:
         return made, random_inputs(made.engine, request["shapes"], request["seed"])
-    return made, [tensor.to(made.engine.device) for tensor in tensors_of(request["inputs"], made.input_names)]
+    return made, [tensor.to(made._runnable().device) for tensor in tensors_of(request["inputs"], made.input_names)]
 
 
 def _kind(tensor: torch.Tensor) -> str:

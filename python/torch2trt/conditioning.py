@@ -14,6 +14,7 @@ import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -188,7 +189,7 @@ def _first_other(before: list[_Call], after: list[_Call]) -> str | None:
 
 def _line() -> str:
     """`at file:line: code` of the innermost frame in the model's code; "" where all of it is torch's."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__") not in (__name__, f"{__package__}.verify"):
         if is_user_code(frame.f_code.co_filename):
             return "at " + line_of(frame.f_code.co_filename, frame.f_lineno)

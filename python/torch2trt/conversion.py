@@ -87,7 +87,7 @@ class Conversion:
             torch2trt.Error: E0702 where they differ by more than the precision explains.
         """
         with timed(made.report, "verify"):
-            guards, room = Guards(self.captured), Room(self.captured.program, torch.device(made.engine.device))
+            guards, room = Guards(self.captured), Room(self.captured.program, torch.device(made._runnable().device))
             asked = self.sampled.profiles
             profiles = [room.cut(profile) for profile in asked]
             for label, tensors, is_cut in self.sampled.cases(self.captured, profiles):

@@ -214,7 +214,7 @@ def export_dims(
         if not isinstance(value, torch.Tensor):
             return None
         index = next(counter)
-        return {axis: torch.export.Dim.AUTO for axis in sorted(dynamic_axes(profiles, index))}
+        return dict.fromkeys(sorted(dynamic_axes(profiles, index)), torch.export.Dim.AUTO)
 
     def tree(value: Any) -> Any:
         """The same structure; containers of a library, such as caches, as lists, for they hold tensors only."""
@@ -251,7 +251,8 @@ def with_room(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_sh
 
 def other_shapes(samples: list[torch.Tensor], arguments: dict[str, Any], dynamic_shapes: Any) -> list[list[Shape]]:
     """Shapes that differ from the samples' along every axis that `dynamic_shapes` makes dynamic: by one, then with
-    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such."""
+    sizes that the ranges exclude, or that torch.export never takes for a dynamic size, as far as there are such.
+    """
     differing, outside = ([list(sample.shape) for sample in samples] for _ in range(2))
     for index, dims in enumerate(_at_tensors(arguments, dynamic_shapes)):
         for axis, dim in _by_axis(dims):
@@ -274,10 +275,11 @@ def _at_tensors(value: Any, dims: Any) -> Iterator[Any]:
     children, spec = pytree.tree_flatten(value, is_leaf=lambda part: part is not value)
     if spec.is_leaf():
         return
+    parts: Sequence[Any] = [None] * len(children)
     if isinstance(value, Mapping) and isinstance(dims, Mapping):
         parts = [dims.get(key) for key in value]
-    else:
-        parts = dims if isinstance(dims, (tuple, list)) and len(dims) == len(children) else [None] * len(children)
+    elif isinstance(dims, (tuple, list)) and len(dims) == len(children):
+        parts = dims
     for child, part in zip(children, parts):
         yield from _at_tensors(child, part)
 

@@ -46,3 +46,6 @@ def outside() -> tuple[str, int]:
 def line_of(file: str, line: int) -> str:
     """`file:line: what stands there`."""
     return f"{file}:{line}: {linecache.getline(file, line).strip()}".removesuffix(": ")
+
+
+__all__ = ["Error", "body", "error", "first_line", "line_of", "outside"]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 
 from . import _core, tree_file
-from .accepted import Path, checked, path as checked_path, rejected
+from .accepted import Path, checked, rejected, shown
+from .accepted import path as checked_path
 from .arguments import LoadOptions
 from .capture.tree import InputTree, OutputTree
 from .errors import error
@@ -148,6 +150,24 @@ def _from_plan(
     return (engine, *trees, report)
 
 
+def bytes_of(data: Any, key: str) -> bytes:
+    """The bytes of an engine in a state dict.
+
+    Raises:
+        torch2trt.Error: E0605 for what is no engine.
+    """
+    with suppress(Exception):  # a tensor without memory, or a buffer of another kind
+        if isinstance(data, torch.Tensor) and data.dtype == torch.uint8:
+            return data.cpu().contiguous().numpy().tobytes()
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            return bytes(data)
+    raise error(
+        "E0605",
+        f"`{key}` in the state dict is {shown(data)}, and no engine",
+        "load what model_trt.state_dict() returned",
+    )
+
+
 def _index(device: Any) -> int:
     given = device
     try:
@@ -171,4 +191,4 @@ def _index(device: Any) -> int:
     return torch.cuda.current_device() if torch.cuda.is_available() else 0
 
 
-__all__ = ["Parts", "engine_from", "inspect", "load_options"]
+__all__ = ["Parts", "bytes_of", "engine_from", "inspect", "load_options"]

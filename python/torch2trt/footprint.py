@@ -93,9 +93,9 @@ class Footprint:
         for sized, node in self._sized:
             if sized.sizes not in known:
                 known[sized.sizes] = sized.shape(symbols)
-            shape = known[sized.sizes]
-            if shape is not None:
-                yield sized, shape, node
+            computed = known[sized.sizes]
+            if computed is not None:
+                yield sized, computed, node
 
     @cached_property
     def _sized(self) -> list[tuple[_Sized, Node]]:
@@ -217,7 +217,8 @@ def _longest(profile: Ranges, fits: Fits, aligned: bool) -> int:
 
 def _at_most(profile: Ranges, longest: int, aligned: bool) -> list[Shape]:
     """The largest shapes with no axis longer than this, as far as the smallest shapes allow. Aligned sizes are
-    multiples of what divides the best and the largest size, since models may require multiples."""
+    multiples of what divides the best and the largest size, since models may require multiples.
+    """
 
     def size(low: int, best: int, high: int) -> int:
         taken = min(high, max(low, longest))

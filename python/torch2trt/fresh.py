@@ -27,8 +27,8 @@ def proposals(samples: list[torch.Tensor], drawn: bool = True) -> Iterator[Calla
     """
     floats: Drawing = _float if drawn else _moved
     seen: list[list[torch.Tensor]] = [samples]
-    for ways in ((floats, _moved), (floats, _same), (_moved, _same)):
-        way = partial(_drawn, samples, *ways)
+    for changed, others in ((floats, _moved), (floats, _same), (_moved, _same)):
+        way = partial(_drawn, samples, changed, others)
         made = way(0)
         if not any(all(map(_equal, made, before)) for before in seen):
             seen.append(made)

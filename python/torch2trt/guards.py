@@ -48,7 +48,7 @@ class Guards:
         seen: set[int] = set()
         cases = 0
         for sizes in chain.from_iterable(_tried(dims, profile) for profile in profiles):
-            shapes = [tuple(sizes.get(dim, dim) for dim in shape) for shape in dims]
+            shapes = [tuple(dim if isinstance(dim, int) else sizes[dim] for dim in shape) for shape in dims]
             if failing := self._failing(shapes) - seen:
                 seen |= failing
                 yield shapes, self._described(failing)
@@ -91,11 +91,11 @@ def _tried(dims: list[list[int | str]], profile: Ranges) -> Iterator[dict[int | 
                 least = min(2, high)
                 ranges.setdefault(dim, (max(low, least), max(best, least), high))
     draw = random.Random(0)  # the same shapes for the same model
-    best = {dim: middle for dim, (_, middle, _) in ranges.items()}
+    middles = {dim: middle for dim, (_, middle, _) in ranges.items()}
     for dim, (low, _, high) in ranges.items():
         sizes = range(low, high + 1)  # one size for an axis that is never larger than 2
         for size in sizes if len(sizes) <= _TRIED else sorted(draw.sample(sizes, _TRIED)):
-            yield {**best, dim: size}
+            yield {**middles, dim: size}
     if len(ranges) > 1:
         for _ in range(_TRIED):
             yield {dim: draw.randint(low, high) for dim, (low, _, high) in ranges.items()}

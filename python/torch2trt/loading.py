@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from .accepted import Path, path as checked_path
+from .accepted import Path
+from .accepted import path as checked_path
 from .deciding import PythonModel
 from .errors import error
 from .file import engine_from, inspect, load_options
@@ -26,13 +27,15 @@ def load(path: Path, *, module: torch.nn.Module | None = None, **options: Any) -
         path: the file.
         module: the model that was converted, with its weights. Needed for a model with data-dependent control flow in
             Python: its file holds engines for its sub-modules. See docs/fallback.md.
-        device: GPU to run on, as torch names them. Default: the current one. The CPU engine has none.
-        use_cuda_graph: as for `torch2trt`.
-        trusted: lets a version-compatible plan bring host code of its own. Only for files that you would run.
-        threads: threads of the CPU engine.
-        tensorrt: path of the TensorRT library to use.
-        plugins: plugin libraries that a plan needs, such as "libmyplugin.so".
-        onnxruntime: path of the ONNX Runtime library to use.
+        **options: how it runs.
+
+            - `device`: GPU to run on, as torch names them. Default: the current one. The CPU engine has none.
+            - `use_cuda_graph`: as for `torch2trt`.
+            - `trusted`: lets a version-compatible plan bring host code of its own. Only for files that you would run.
+            - `threads`: threads of the CPU engine.
+            - `tensorrt`: path of the TensorRT library to use.
+            - `plugins`: plugin libraries that a plan needs, such as "libmyplugin.so".
+            - `onnxruntime`: path of the ONNX Runtime library to use.
 
     Raises:
         torch2trt.Error: E0605 for a damaged file, E0604 for a plan that cannot run here, E0701 for options that do not
@@ -91,7 +94,7 @@ def _settle(made: TRTModule) -> None:
             f"the module is on {elsewhere}, and its engines run on {engine.device}",
             f'move it there first: module.to("{engine.device}")',
         )
-    made.become(made.engine, weights)
+    made.become(engine, weights)
 
 
 def _into(module: Any, options: dict[str, Any]) -> LoadPython:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import json
 from bisect import bisect_left
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from .capture.errors import one_line
 from .capture.given import check_tensors
 from .capture.tree import InputTree, OutputTree
 from .errors import error
-from .file import engine_from, load_options
+from .file import bytes_of, engine_from, load_options
 from .partition.engine import PartitionedEngine
 from .partition.partition import Partition
 from .profiling import LayerTimes, arguments_of
@@ -42,6 +41,9 @@ def _stream(index: int) -> int:
 _current_stream = getattr(torch._C, "_cuda_getCurrentRawStream", _stream)
 """The address of PyTorch's current stream on a GPU; without making a stream object where this torch has that."""
 
+_NOTHING = tree_file.plain([], [])
+"""The inputs and outputs of an empty module."""
+
 
 class TRTModule(torch.nn.Module):
     """A converted model. Call it as the model was called.
@@ -54,6 +56,11 @@ class TRTModule(torch.nn.Module):
         plan: a TensorRT plan that was built for another machine, else None.
         network: the network in its canonical text form, where `keep_network` is set.
     """
+
+    engine: Engine | PartitionedEngine | None
+    plan: Plan | PartitionedEngine | None
+    _borrowed: list[tuple[torch.Tensor, int]]
+    """Weights of the model that the engine reads where they are, with their versions."""
 
     def __init__(
         self,
@@ -68,11 +75,10 @@ class TRTModule(torch.nn.Module):
         input_names: list[str] | None = None,
         output_names: list[str] | None = None,
     ) -> None:
-        """
-        Args:
-            engine: what runs: of this package, or a TensorRT engine of NVIDIA's Python package, with its names.
-            input_names: names of the engine's inputs in the order of the call; needed with such an engine only.
-            output_names: names of its outputs in the order of the return value.
+        """A module around an engine of this package, or around one of NVIDIA's Python package.
+
+        With the latter, `input_names` are the engine's inputs in the order of the call, and `output_names` its outputs
+        in the order of the return value.
         """
         super().__init__()
         self._fill(None, inputs, outputs, report, plan, network)
@@ -86,7 +92,7 @@ class TRTModule(torch.nn.Module):
             self._fill(engine, inputs, outputs, report, plan, network)
             self.become(engine, weights or [])
 
-    def become(self, engine: Engine, weights: list[torch.Tensor]) -> None:
+    def become(self, engine: Engine | PartitionedEngine, weights: list[torch.Tensor]) -> None:
         """Runs this engine from now on; `weights` are the model's, some of which it may read where they are."""
         addresses = sorted(engine.borrowed)
         # Their version counters change with each write.
@@ -95,7 +101,7 @@ class TRTModule(torch.nn.Module):
 
     def _fill(
         self,
-        engine: Engine | None,
+        engine: Engine | PartitionedEngine | None,
         inputs: InputTree | None,
         outputs: OutputTree | None,
         report: Report | None,
@@ -104,14 +110,14 @@ class TRTModule(torch.nn.Module):
     ) -> None:
         self.engine, self.plan, self.network = engine, plan, network
         self.report = report or Report()
-        self._inputs, self._outputs = inputs, outputs
-        self._cast_inputs = inputs is not None and boundary.differs(inputs.dtypes)
-        self._cast_outputs = outputs is not None and boundary.differs(outputs.dtypes)
+        self._inputs, self._outputs = inputs or _NOTHING[0], outputs or _NOTHING[1]
+        self._cast_inputs = boundary.differs(self._inputs.dtypes)
+        self._cast_outputs = boundary.differs(self._outputs.dtypes)
         self._cuda = engine.device_index if engine else None
         # Inputs that are copied to the GPU in each call. Parts in PyTorch read them in host memory.
         is_copied = self._cuda is not None and not isinstance(engine, PartitionedEngine)
-        self._host = inputs.host if inputs is not None and is_copied else ()
-        self._borrowed: list[tuple[torch.Tensor, int]] = []
+        self._host = self._inputs.host if is_copied else ()
+        self._borrowed = []
         self._is_profiling = False
         # How it runs, for copies: `use_cuda_graph`, `threads` and the like, as `load` takes them.
         self.run_options: dict[str, Any] = {}
@@ -142,7 +148,7 @@ class TRTModule(torch.nn.Module):
             return [name for name, _, _ in self.engine.inputs]
         if self.plan:
             return self.plan.input_names
-        return self._inputs.names if self._inputs else []
+        return self._inputs.names
 
     @property
     def output_names(self) -> list[str]:
@@ -151,7 +157,7 @@ class TRTModule(torch.nn.Module):
             return [name for name, _, _ in self.engine.outputs]
         if self.plan:
             return self.plan.output_names
-        return self._outputs.names if self._outputs else []
+        return self._outputs.names
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the engine; returns the model's own structure with new tensors.
@@ -161,8 +167,7 @@ class TRTModule(torch.nn.Module):
                 another device, E0602 for arguments of another structure, E0603 when the model's weights changed
                 since the conversion, E0604 when the plan was built for another machine.
         """
-        if self.engine is None:
-            raise self._not_runnable()
+        self._runnable()
         tensors = self._inputs.flatten(args, kwargs)
         if self._borrowed and any(weight._version != version for weight, version in self._borrowed):
             raise error(
@@ -180,8 +185,7 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: as calls do; E0701 for a model with parts in PyTorch.
         """
-        if self.engine is None:
-            raise self._not_runnable()
+        self._runnable()
         return self._layer_times(self._inputs.flatten(arguments_of(inputs), kwargs or {}), calls)
 
     def enable_profiling(self, enabled: bool = True) -> None:
@@ -194,7 +198,7 @@ class TRTModule(torch.nn.Module):
     def _to_engine(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         """Inputs on the engine's device and in its dtypes."""
         if self._host:
-            tensors = boundary.to_device(tensors, self._host, self.engine.device)
+            tensors = boundary.to_device(tensors, self._host, self._runnable().device)
         return boundary.to_engine(tensors, self._inputs.dtypes) if self._cast_inputs else tensors
 
     def run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
@@ -222,8 +226,9 @@ class TRTModule(torch.nn.Module):
         return out if out is not None else boundary.to_model(made, self._outputs.dtypes)
 
     def _run(self, tensors: list[torch.Tensor], out: list[torch.Tensor] | None) -> list[torch.Tensor]:
+        engine = self._runnable()
         try:
-            return self.engine.run(tensors, None if self._cuda is None else _current_stream(self._cuda), out)
+            return engine.run(tensors, None if self._cuda is None else _current_stream(self._cuda), out)
         except Exception as failed:  # reading what is no plain tensor raises whatever its class raises
             if isinstance(failed, Error) and failed.code != "E0405":
                 raise
@@ -273,13 +278,14 @@ class TRTModule(torch.nn.Module):
         Raises:
             torch2trt.Error: E0605 where the file cannot be written, E0701 where the model runs on the CPU engine.
         """
-        if isinstance(self._saved(), PartitionedEngine):
+        saved = self._saved()
+        if isinstance(saved, PartitionedEngine):
             raise error(
                 "E0701",
                 "a model with parts in PyTorch has no single TensorRT plan",
                 "write an engine file with model_trt.save(path)",
             )
-        plan = self.plan.serialize() if self.plan else self.engine and self.engine.plan
+        plan = saved.serialize() if isinstance(saved, Plan) else saved.plan
         if plan is None:
             raise error(
                 "E0701",
@@ -305,6 +311,16 @@ class TRTModule(torch.nn.Module):
         where = " (CPU engine)" if self.report.compared_on else ""
         accuracy = {name + where: value for name, value in self.report.difference.items() if value < float("inf")}
         return json.dumps({"model": model, "options": self.report.options, "accuracy": accuracy})
+
+    def _runnable(self) -> Engine | PartitionedEngine:
+        """What runs.
+
+        Raises:
+            torch2trt.Error: E0604 where nothing does.
+        """
+        if self.engine is None:
+            raise self._not_runnable()
+        return self.engine
 
     def _not_runnable(self) -> Error:
         if self.plan is None:
@@ -335,12 +351,11 @@ class TRTModule(torch.nn.Module):
         if prefix + "engine" not in state_dict:
             missing_keys.append(prefix + "engine")
             return
-        data = state_dict[prefix + "engine"]
-        data = _bytes_of(data, prefix + "engine")
-        names = [state_dict.get(prefix + key) for key in ("input_names", "output_names")]
+        data = bytes_of(state_dict[prefix + "engine"], prefix + "engine")
+        inputs, outputs = (state_dict.get(prefix + key) for key in ("input_names", "output_names"))
         # Trust was in another file.
         options = {name: value for name, value in self.run_options.items() if name != "trusted"}
-        self._fill(*engine_from(data, *names, load_options(**options)))
+        self._fill(*engine_from(data, inputs, outputs, load_options(**options)))
         self.run_options = options
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -372,20 +387,6 @@ def _checked_path(given: Any, method: str, kind: str) -> str:
             "write ONNX with model_trt.network.save_onnx(path), or choose another name, such as net.trt2",
         )
     return name
-
-
-def _bytes_of(data: Any, key: str) -> bytes:
-    """The bytes of an engine in a state dict."""
-    with suppress(Exception):  # a tensor without memory, or a buffer of another kind
-        if isinstance(data, torch.Tensor) and data.dtype == torch.uint8:
-            return data.cpu().contiguous().numpy().tobytes()
-        if isinstance(data, (bytes, bytearray, memoryview)):
-            return bytes(data)
-    raise error(
-        "E0605",
-        f"`{key}` in the state dict is {accepted.shown(data)}, and no engine",
-        "load what model_trt.state_dict() returned",
-    )
 
 
 def _unpickled(data: bytes, device: int | None, options: dict[str, Any]) -> TRTModule:

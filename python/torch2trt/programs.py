@@ -47,7 +47,7 @@ def _take(module: Any, sampled: Samples, take: Callable[..., Captured]) -> Captu
     try:
         return take(sampled.args, sampled.kwargs)
     except ModelError as failed:
-        if sampled.given is None:
+        if sampled.dynamic_shapes is None:
             raise
         if sampled.resized:
             raise sampled.only_as_given(module, failed) from failed

@@ -14,6 +14,7 @@ from .accepted import flag
 from .arguments import Arguments
 from .errors import error
 from .module import TRTModule
+from .partition import PartitionedEngine
 from .stages import convert
 
 
@@ -23,7 +24,10 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
         raise error(
             "E0606", "there is no engine to refit on this machine", "load the plan where it runs, or convert again"
         )
-    on_cpu = made.engine.device_index is None
+    engine = made.engine
+    if isinstance(engine, PartitionedEngine):
+        raise error("E0606", "a model with parts in PyTorch takes no new weights", "convert the new model")
+    on_cpu = engine.device_index is None
     if on_cpu and not (made.conversion_arguments or made.report.options.get("refittable")):
         raise error("E0606", "the engine was not made for new weights", "convert with refittable=True")
     verify, known = flag("verify", verify), defaults()
@@ -40,9 +44,9 @@ def refit(made: TRTModule, model: Any, inputs: Any, verify: bool, arguments: dic
         )
     conversion = convert(Arguments.of({**given, "module": model, "backend": "cpu" if on_cpu else "tensorrt"}))
     if on_cpu:
-        made.become(_alike(conversion.network.cpu_engine(), made.engine), conversion.weights)
+        made.become(_alike(conversion.network.cpu_engine(), engine), conversion.weights)
     else:
-        made.engine = conversion.network.refitted(made.engine)
+        made.engine = conversion.network.refitted(engine)
     if made.network is not None:
         made.network = conversion.network
     for known in (made.report.difference, made.report.fresh_difference, made.report.skipped):

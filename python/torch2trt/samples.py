@@ -48,12 +48,10 @@ class Samples:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     profiles: list[Ranges]
+    given: InputTree
+    """The inputs of the call; where there are dynamic shapes, others may be exported."""
     dynamic_shapes: Any = None
     """For torch.export."""
-    given: InputTree | None = None
-    """The inputs of the call, where there are dynamic shapes, for which others may be exported."""
-    signature: inspect.Signature | None = None
-    """That of the model's forward, where there are dynamic shapes."""
     resized: bool = False
     """Whether others are, because of min, opt and max shapes or a largest batch."""
 
@@ -86,7 +84,7 @@ class Samples:
             ]
             wanted = [profile.maximum, differing]
         else:
-            arguments = self.signature.bind(*self.args, **self.kwargs).arguments
+            arguments = self.given.named(self.args, self.kwargs)
             wanted = other_shapes(exported, arguments, self.dynamic_shapes)
         for shapes in wanted:
             yield self.given.rebuild([sample.detach() for sample in _resized(self.given.samples, shapes)])
@@ -166,11 +164,11 @@ def collect(module: Any, inputs: Any, kwargs: dict[str, Any] | None, options: Sh
         except RecursionError:
             raise error("E0307", "`dynamic_shapes` contains itself", "give a dict of axes for each input") from None
     if not profiles:
-        return Samples(tree.args, tree.kwargs, profiles)
+        return Samples(tree.args, tree.kwargs, profiles, tree)
     args, kwargs = tree.rebuild(export_samples(tree.samples, profiles))
     if not any(dynamic_axes(profiles, k) for k in range(len(tree.samples))):
-        return Samples(args, kwargs, [])
-    made = Samples(args, kwargs, profiles, export_dims(signature, args, kwargs, profiles), tree, signature)
+        return Samples(args, kwargs, [], tree)
+    made = Samples(args, kwargs, profiles, tree, export_dims(signature, args, kwargs, profiles))
     made.resized = any(sample.shape != other.shape for sample, other in zip(tree.samples, made.tensors()))
     return made
 
@@ -258,7 +256,7 @@ def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges],
             dynamic_shapes = dynamic_shapes.dynamic_shapes(module, tree.args, tree.kwargs)
     arguments = inspect.signature(module.forward).bind(*tree.args, **tree.kwargs).arguments
     samples = with_room(tree.samples, arguments, dynamic_shapes)
-    return Samples(*tree.rebuild(samples), profiles, dynamic_shapes, tree, inspect.signature(module.forward))
+    return Samples(*tree.rebuild(samples), profiles, tree, dynamic_shapes)
 
 
 def _shapes_of(tree: InputTree, dataset: Dataset, kwargs: dict[str, Any] | None) -> list[list[Shape]]:

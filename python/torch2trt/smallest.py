@@ -9,6 +9,7 @@ This file must not know engines.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,11 +22,12 @@ _MOST = 8
 
 def smallest_help(module: Any, captured: Captured, tensors: list[torch.Tensor]) -> str | None:
     """The argument that asks for the smallest sizes at which the model runs; None where no smaller ones than the
-    sample's are found."""
+    sample's are found.
+    """
     dims = [given.dims for given in captured.program.inputs]
     samples = [sample.detach() for sample in captured.inputs.samples]
-    least: dict[str, int] = {}
-    best: dict[str, int] = {}
+    least: dict[int | str, int] = {}
+    best: dict[int | str, int] = {}
     for shape, asked, sample in zip(dims, tensors, samples):
         for axis, dim in enumerate(shape):
             if isinstance(dim, str) and asked.shape[axis] < sample.shape[axis]:
@@ -35,7 +37,7 @@ def smallest_help(module: Any, captured: Captured, tensors: list[torch.Tensor]) 
     if not least or len(least) > _MOST or not symbols.issuperset(least):
         return None
 
-    def runs(sizes: dict[str, int]) -> bool:
+    def runs(sizes: dict[int | str, int]) -> bool:
         cut = [_cut(sample, shape, sizes) for sample, shape in zip(samples, dims)]
         args, kwargs = captured.inputs.rebuild(cut)
         try:
@@ -46,7 +48,11 @@ def smallest_help(module: Any, captured: Captured, tensors: list[torch.Tensor]) 
 
     if not runs(best):
         return None
-    found = {dim: _first(lambda size, dim=dim: runs({**best, dim: size}), low, best[dim]) for dim, low in least.items()}
+
+    def runs_at(dim: int | str, size: int) -> bool:
+        return runs({**best, dim: size})
+
+    found = {dim: _first(partial(runs_at, dim), low, best[dim]) for dim, low in least.items()}
     if not runs(found):
         return None
     shapes = {
@@ -57,7 +63,7 @@ def smallest_help(module: Any, captured: Captured, tensors: list[torch.Tensor]) 
     return f"ask for sizes that the model accepts: it runs with min_shapes={shapes}"
 
 
-def _cut(sample: torch.Tensor, shape: list[int | str], sizes: dict[str, int]) -> torch.Tensor:
+def _cut(sample: torch.Tensor, shape: list[int | str], sizes: dict[int | str, int]) -> torch.Tensor:
     """A copy of the beginning of a sample, as long as these sizes."""
     for axis, dim in enumerate(shape):
         if dim in sizes:

@@ -87,7 +87,7 @@ def register_dataclasses(data: Any) -> None:
     """Registers the dataclasses of a structure in pytree, as the conversion did, where their modules are loaded."""
     if isinstance(data, dict) and "dataclass" in data:
         found = _loaded(*data["dataclass"][:2])
-        if isinstance(found, type) and dataclasses.is_dataclass(found) and found not in pytree.SUPPORTED_NODES:
+        if _is_dataclass(found) and found not in pytree.SUPPORTED_NODES:
             torch.export.register_dataclass(found)
     parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
     for part in parts:
@@ -192,7 +192,7 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
     if isinstance(spec.context, type) and hasattr(spec.context, "_fields"):
         kind = spec.context
         return {"namedtuple": [kind.__module__, kind.__qualname__, list(kind._fields), children]}
-    if dataclasses.is_dataclass(spec.type) and [type(part) for part in spec.context] == [list, list]:
+    if _is_dataclass(spec.type) and [type(part) for part in spec.context] == [list, list]:
         # As torch.export registers them: fields with a value, and fields that are None.
         given, absent = spec.context
         return {"dataclass": [spec.type.__module__, spec.type.__qualname__, list(given), list(absent), children]}
@@ -217,7 +217,7 @@ def _skeleton(data: Any) -> Any:
     if kind == "dataclass":
         module, name, given, absent, children = content
         found = _class(module, name)
-        if found not in pytree.SUPPORTED_NODES or not dataclasses.is_dataclass(found):
+        if found not in pytree.SUPPORTED_NODES or not _is_dataclass(found):
             raise NotImplementedError(f"{module}.{name}")
         return found(**dict(zip(given, map(_skeleton, children))), **dict.fromkeys(absent))
     if kind == "registered":
@@ -261,6 +261,10 @@ def _loaded(module: str, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, "__dict__", {}).get(part)  # modules may import what `getattr` asks them for
     return found
+
+
+def _is_dataclass(found: Any) -> bool:
+    return isinstance(found, type) and dataclasses.is_dataclass(found)
 
 
 def _class(module: str, name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils import _pytree as pytree
@@ -45,7 +45,7 @@ FRESH = "fresh values"
 
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
-    """max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
+    """Max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
     return _core.difference(real(expected), real(got))
 
 
@@ -55,7 +55,15 @@ def real(tensor: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-class _Expected(list):
+class _Difference(NamedTuple):
+    """What an error of a comparison is about."""
+
+    output: int
+    differs: float
+    allowed: float
+
+
+class _Expected(list[torch.Tensor]):
     """PyTorch's values of the engine's outputs, in order."""
 
     wrong: str | None = None
@@ -247,9 +255,10 @@ def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected:
 
 def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: list[torch.Tensor]) -> Cause | None:
     """Why no engine could agree with PyTorch on these inputs; None where this one should."""
-    output = getattr(wrong, "output", None)
-    if output is None or made.report.int8_layers:
+    found: _Difference | None = vars(wrong).get("difference")
+    if found is None or made.report.int8_layers:
         return None
+    output = found.output
     module = as_module(module)
 
     def run(inputs: list[torch.Tensor], parameters: dict[str, torch.Tensor]) -> _Expected:
@@ -267,7 +276,7 @@ def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: li
 
     size = max(PERTURBATION[precision] for precision in _precisions(made, captured.computed_in[output]))
     try:
-        return cause(run, compared, module, tensors, wrong.differs, wrong.allowed, size)
+        return cause(run, compared, module, tensors, found.differs, found.allowed, size)
     except Exception:  # the model's code may raise anything; what is wrong stands without a cause
         return None
 
@@ -373,6 +382,6 @@ def _differences(
             wrong = compared.error(name, _at(label))
             if suspects := _suspects(captured):
                 wrong = error("E0702", first_line(wrong), suspects)
-            wrong.output, wrong.differs, wrong.allowed = index, compared.difference, compared.allowed
+            vars(wrong)["difference"] = _Difference(index, compared.difference, compared.allowed)
             raise wrong
     return found

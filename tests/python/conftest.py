@@ -8,13 +8,14 @@ import zlib
 import pytest
 import replay  # noqa: F401  (finds torch2trt)
 import torch
+from archived import both_ways, share
 from skips import (  # noqa: F401  (hooks)
     pytest_make_collect_report,
     pytest_report_header,
     pytest_runtest_makereport,
     pytest_sessionstart,
 )
-from archived import both_ways, share
+
 from torch2trt import _core
 
 

@@ -12,11 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import models
 import torch
 from torch import nn
 from torch.export import Dim
-
-import models
 
 Case = tuple[nn.Module, tuple[Any, ...], dict[str, Any], Any]
 

@@ -12,7 +12,7 @@ import collections
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 import torch
@@ -82,7 +82,7 @@ def record(captured: Captured) -> Recorder:
 class Replay:
     """Runs a recorded program in eager PyTorch, from nothing but what the builder received."""
 
-    FUNCTIONS = {
+    FUNCTIONS: ClassVar = {
         "floordiv": lambda a, b: a // b,
         "ceildiv": lambda a, b: -(-a // b),
         "mod": lambda a, b: a % b,

@@ -4,6 +4,7 @@ import enum
 import importlib
 import inspect
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -150,11 +151,9 @@ def test_a_calibrator_gives_its_samples(tmp_path):
 
 
 def test_types_are_there():
-    import os
-
-    folder = os.path.dirname(package.__file__)
-    assert os.path.exists(os.path.join(folder, "py.typed"))
-    stub = open(os.path.join(folder, "_core.pyi"), encoding="utf-8").read()
+    folder = Path(package.__file__).parent
+    assert (folder / "py.typed").exists()
+    stub = (folder / "_core.pyi").read_text(encoding="utf-8")
     for name, value in vars(package._core).items():
         if not name.startswith("_"):
             kind = "class" if inspect.isclass(value) else "def"

@@ -8,7 +8,6 @@ import collections
 import copy
 import importlib.util
 import logging
-import os
 import pickle
 import subprocess
 import sys
@@ -196,9 +195,7 @@ def test_what_is_taken_apart_keeps_its_place():
     network = str(convert(Model(), [torch.randn(2, 4)]).network)
     (line,) = (line for line in network.splitlines() if "ElementWise(op: Prod)" in line)
     assert '"inner' in line and "test_call.py" in line, line
-    assert dict((name, converts) for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)]))[
-        "aten.mul.Tensor"
-    ]
+    assert {name: converts for name, _, converts in package.coverage(Model(), [torch.randn(2, 4)])}["aten.mul.Tensor"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e5m2])
@@ -447,7 +444,7 @@ def test_ctrl_c_cancels_a_build():
 
 
 def test_every_code_is_documented():
-    text = open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "errors.md"), encoding="utf-8").read()
+    text = Path(__file__, "../../../docs/errors.md").resolve().read_text(encoding="utf-8")
     assert all(code in text for code, _ in _core.error_codes())
     assert package.__version__
 
@@ -514,6 +511,14 @@ def test_copies_and_pickles_are_converted_models():
     for other in (copy.deepcopy(model_trt), pickle.loads(pickle.dumps(model_trt))):
         assert torch.equal(other(x[:2]), model_trt(x[:2])) and other.engine.description == model_trt.engine.description
     assert isinstance(copy.copy(TRTModule()), TRTModule)
+
+
+def test_an_empty_module_runs_nothing():
+    empty = TRTModule()
+    assert (empty.input_names, empty.output_names) == ([], [])
+    for call in (empty, lambda x: empty.run([x]), lambda x: empty.profile([x]), lambda x: empty.save_plan("x.plan")):
+        with pytest.raises(Error, match="E0604.*empty"):
+            call(torch.ones(2))
 
 
 def test_new_weights_without_a_gpu():

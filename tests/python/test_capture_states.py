@@ -109,7 +109,7 @@ def test_the_model_comes_out_as_it_went_in():
 def test_global_hooks_left_by_a_failure_are_removed():
     from torch.nn.modules.module import _global_buffer_registration_hooks, register_module_buffer_registration_hook
 
-    with pytest.raises(KeyError), preserved(nn.ReLU()):
+    with pytest.raises(KeyError), preserved(nn.ReLU()):  # noqa: PT012
         register_module_buffer_registration_hook(lambda *_: None)
         raise KeyError
     assert not _global_buffer_registration_hooks

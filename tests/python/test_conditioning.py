@@ -30,10 +30,7 @@ class Chooses(nn.Module):
 
     def forward(self, x, scores):
         scores = torch.relu(scores) + self.bias
-        if self.how == "topk":
-            index = scores.topk(self.k).indices
-        else:
-            index = scores.sort(descending=True).indices[: self.k]
+        index = scores.topk(self.k).indices if self.how == "topk" else scores.sort(descending=True).indices[: self.k]
         return x[index]
 
 

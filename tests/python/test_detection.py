@@ -107,7 +107,7 @@ def two_stages(name):
     return model
 
 
-@pytest.mark.parametrize("name, images", [("fasterrcnn_mobilenet_v3_large_fpn", 2), ("maskrcnn_resnet50_fpn", 1)])
+@pytest.mark.parametrize(("name", "images"), [("fasterrcnn_mobilenet_v3_large_fpn", 2), ("maskrcnn_resnet50_fpn", 1)])
 def test_models_of_two_stages(name, images):
     model = two_stages(name)
     sizes = [(128, 128), (96, 120)][:images]

@@ -58,7 +58,7 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MU
 SECTIONS = SECTION.findall((ROOT / "docs/errors.md").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("code, _, section", SECTIONS, ids=[code for code, *_ in SECTIONS])
+@pytest.mark.parametrize(("code", "_", "section"), SECTIONS, ids=[code for code, *_ in SECTIONS])
 def test_errors(code, _, section, tmp_path, monkeypatch):
     """The example of each error code raises it, with the text of the page: its lines wrap, and `…` is anything."""
     assert "**Cause.**" in section and "**Fix.**" in section

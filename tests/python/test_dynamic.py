@@ -275,7 +275,7 @@ def test_torch_export_dims_of_a_sample_of_one():
         for b, w in ((1, 1), (8, 1), (1, 9), (3, 4)):
             agree(Weighted(), model_trt, torch.randn(b, w), {"weight": torch.randn(b, w), "more": [torch.randn(b)]})
         shape = torch.randn(3, 4), {"weight": torch.randn(3, 4), "more": [torch.randn(2)]}
-        refused("E0402", lambda: model_trt(*shape), "(`batch`, as in axis 0 of `image`)")  # noqa: B023
+        refused("E0402", lambda: model_trt(*shape), "(`batch`, as in axis 0 of `image`)")
 
 
 Tensors = collections.namedtuple("Tensors", "image weight")

@@ -367,7 +367,7 @@ def test_classes_that_pytree_knows_here_come_back(value):
 def test_caches_of_transformers_come_back():
     from transformers import DynamicCache
 
-    from torch2trt.capture.tree import register_transformers_cache
+    from torch2trt.capture.containers import register_transformers_cache
 
     register_transformers_cache()
     cache, x = DynamicCache(), torch.randn(1, 2, 3, 4)

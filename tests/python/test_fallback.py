@@ -242,6 +242,8 @@ def test_what_cannot_be_is_an_error():
         with pytest.raises(Error) as raised:
             convert(Alone() if not options else Operator().eval(), [torch.randn(4, 8)], **options)
         assert raised.value.code == code and raised.value.help
+    with pytest.raises(Error, match="E0606.*parts in PyTorch"):
+        convert(Operator().eval(), [torch.randn(4, 8)]).refit(Operator().eval())
 
 
 def test_calls_that_do_not_fit_are_errors():

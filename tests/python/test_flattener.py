@@ -54,7 +54,7 @@ def test_plain_values_and_back():
 
 def test_values_of_another_structure():
     flattener = Flattener.from_value([a, b])
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011  Python's own words
         flattener.flatten([a])
     with pytest.raises(ValueError, match="2 values are needed, 1 were given"):
         flattener.unflatten([a])

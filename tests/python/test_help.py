@@ -17,7 +17,6 @@ from torch2trt import CONVERTERS, Error, _core, tensorrt_converter, torch2trt
 from torch2trt.arguments import _ELSEWHERE, _MAPPED
 from torch2trt.converters.advice import registrable
 
-
 CASES = 50 * int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 
 
@@ -114,7 +113,7 @@ def test_names_to_register_exist_for_every_operator():
     assert len(found) > 300
     for name in set(found.values()):
         assert names_in(f'@tensorrt_converter("{name}")') == [name]
-    assert named.get("aten.ps_roi_align", None) is None
+    assert named.get("aten.ps_roi_align") is None
     if "torchvision.ps_roi_align" in named:
         assert named["torchvision.ps_roi_align"] == "torchvision.ops.ps_roi_align"
 

@@ -20,7 +20,7 @@ import torch2trt
 
 TIMES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 X = floats((5, 6, 7))
-I = integers((), low=-5, high=5)
+I = integers((), low=-5, high=5)  # noqa: E741
 NATURAL = integers((), low=0, high=3)
 SCALE = floats(())
 

@@ -59,8 +59,17 @@ def test_reports_a_missing_pytorch():
 
 @pytest.mark.parametrize(
     ("version", "enough"),
-    [("2.6.0", True), ("2.6.0a0+df5bbc09d1.nv24.12", True), ("2.15.1+cpu", True), ("3.0", True), ("10.1", True)]
-    + [("2.5.9", False), ("1.13.1", False), ("", False), ("unknown", False)],
+    [
+        ("2.6.0", True),
+        ("2.6.0a0+df5bbc09d1.nv24.12", True),
+        ("2.15.1+cpu", True),
+        ("3.0", True),
+        ("10.1", True),
+        ("2.5.9", False),
+        ("1.13.1", False),
+        ("", False),
+        ("unknown", False),
+    ],
 )
 def test_compares_versions_of_other_builds(version, enough):
     assert requirements.is_at_least(version, (2, 6)) is enough

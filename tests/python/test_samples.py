@@ -188,13 +188,11 @@ def test_a_number_read_out_of_an_input_is_named():
             return x
         return x * float(x.sum())
 
-    with pytest.warns(
-        CaptureWarning, match=r"(?s)values read out of tensors.*float\(\) of sum = .*test_samples.py:\d+"
+    with (
+        pytest.warns(CaptureWarning, match=r"(?s)values read out of tensors.*float\(\) of sum = .*test_samples.py:\d+"),
+        pytest.raises(Error, match=r"(?s)fresh values.*float\(\) of sum = .*test_samples.py:\d+.*help: keep") as raised,
     ):
-        with pytest.raises(
-            Error, match=r"(?s)fresh values.*float\(\) of sum = .*test_samples.py:\d+.*help: keep"
-        ) as raised:
-            convert(model, [torch.randn(2, 3)])
+        convert(model, [torch.randn(2, 3)])
     assert raised.value.code == "E0702" and "bug" not in str(raised.value)
     with pytest.warns(CaptureWarning, match="constants"):
         convert(model, [torch.randn(2, 3)], verify=False)

@@ -35,7 +35,7 @@ class Stored(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "how, name", [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")]
+    ("how", "name"), [("counter", "n"), ("list", "h"), ("nested", "held.k"), ("hidden state", "state")]
 )
 def test_state_is_put_back_and_reported(how, name):
     model, x = Stored(how).eval(), torch.randn(3, 4)

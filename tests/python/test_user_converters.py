@@ -591,7 +591,7 @@ def test_axes_of_a_slice_must_be_known():
         layer.axes = (0,)
         ctx.method_return._trt = layer.get_output(0)
 
-    for wrong, words in (
+    for wrong, words in (  # noqa: B007  a converter reads it
         (5, "the axes must be a constant"),
         (1, "where axes are given, start must be sizes, not data"),
     ):
@@ -797,6 +797,17 @@ def refused(body, **options):
     finally:
         CONVERTERS.clear()
     return f"{str(error).splitlines()[0]} help: {error.help}"
+
+
+def test_a_window_that_depends_on_the_inputs_is_refused():
+    def body(network, x):
+        image = network.add_shuffle(x)
+        image.reshape_dims = (1, 1, -1, 4)
+        layer = network.add_convolution_nd(image.get_output(0), 1, (1, 1), torch.ones(1, 1, 1, 1))
+        layer.set_input(1, image.get_output(0))
+        return layer
+
+    assert "the window must be known" in refused(body, max_batch_size=8)
 
 
 def number(network, value, dtype=np.int32):

@@ -242,7 +242,7 @@ def test_tensors_that_are_taken_as_they_are(sample):
 
 
 def test_calls(made):
-    for label, value in VALUES.items():
+    for value in VALUES.values():
         refused(lambda: made(value, X))
         refused(lambda: made(X, value))
         refused(lambda: made.run([value, X]))
@@ -313,12 +313,12 @@ def test_options_of_loading(made, tmp_path):
 
 def test_state_dicts(made):
     state = made.state_dict()
-    for label, value in VALUES.items():
+    for value in VALUES.values():
         refused(lambda: TRTModule().load_state_dict({**state, "engine": value}), "E0604", "E0605")
     other = TRTModule()
     other.load_state_dict({**state, "engine": state["engine"].numpy().tobytes()})
     torch.testing.assert_close(other(X, X), X + X)
-    for label, value in VALUES.items():
+    for value in VALUES.values():
         if value is not None:
             refused(lambda: TRTModule(value))
 

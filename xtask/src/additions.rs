@@ -102,7 +102,7 @@ fn differences(probe: &Probe, row: &Row, naming: &[&str]) -> Vec<String> {
 
 /// Whether people write the file to add something: documents, tests and generated tables follow.
 fn is_source(file: &str) -> bool {
-    let is_code = file.ends_with(".rs") || file.ends_with(".py");
+    let is_code = crate::is_code(file);
     let is_test = file.contains("tests/") || file.ends_with("tests.rs") || file.contains("/examples/");
     is_code && !is_test && ["crates/", "python/"].iter().any(|root| file.starts_with(root))
 }

@@ -16,7 +16,9 @@ const KNOWN: &[(&str, &str)] = &[];
 pub fn findings(files: &[String]) -> Vec<String> {
     let mut crates: BTreeMap<&str, BTreeMap<Module, String>> = BTreeMap::new();
     for file in files {
-        let Some((root, inside)) = file.split_once("/src/").filter(|_| file.ends_with(".rs")) else { continue };
+        let Some((root, inside)) = file.split_once("/src/").filter(|_| crate::has_extension(file, "rs")) else {
+            continue;
+        };
         let Ok(text) = std::fs::read_to_string(file) else { continue };
         if !file.ends_with("tests.rs") {
             crates.entry(root).or_default().insert(module(inside), text);

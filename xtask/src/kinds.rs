@@ -29,7 +29,7 @@ const OTHERWISE_IN_PYTHON: [&str; 2] = ["recurrent", "plugin"];
 /// Kinds that more files name than [`MOST`], with the files, and those without a method in Python.
 pub fn findings(files: &[String]) -> Vec<String> {
     let sources = files.iter().filter(|file| {
-        let is_code = file.ends_with(".rs") || file.ends_with(".py");
+        let is_code = crate::is_code(file);
         let is_test = file.contains("/tests/") || file.ends_with("tests.rs");
         let is_part = ["crates/", "python/"].iter().any(|root| file.starts_with(root));
         is_part && is_code && !is_test && !ELSEWHERE.iter().any(|other| file.starts_with(other))

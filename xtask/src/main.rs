@@ -12,6 +12,7 @@ mod kinds;
 mod licenses;
 mod words;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,15 @@ enum Task {
     Docs,
     /// Write the licence texts of the crates inside the shipped binaries.
     Licenses,
+}
+
+/// Whether a path ends in `.extension`.
+fn has_extension(file: &str, extension: &str) -> bool {
+    Path::new(file).extension().is_some_and(|found| found == extension)
+}
+
+fn is_code(file: &str) -> bool {
+    has_extension(file, "rs") || has_extension(file, "py")
 }
 
 fn main() -> ExitCode {

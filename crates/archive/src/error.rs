@@ -86,11 +86,11 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::NotAnArchive { .. } => format!("save the model with {SAVE}"),
-            Self::Version { help, .. } => (*help).to_owned(),
+            Self::Version { help, .. } => (*help).clone(),
             Self::NotFunctional { .. } => {
                 format!("write it with torch2trt.export(model, inputs, \"model.pt2\"), or save it with {SAVE}")
             }
-            Self::Inexpressible { help, .. } => (*help).to_owned(),
+            Self::Inexpressible { help, .. } => (*help).clone(),
             other => other.fixed_help()?.to_owned(),
         })
     }

@@ -143,7 +143,9 @@ pub(crate) fn live<'g>(graph: &'g Graph, outputs: &[&'g Argument], numbers: &Num
         });
     }
     let mut pending: Vec<&str> = Vec::new();
-    outputs.iter().for_each(|output| output.each_name(&mut |name| pending.push(name)));
+    for output in outputs {
+        output.each_name(&mut |name| pending.push(name));
+    }
     let mut found: HashSet<&str> = HashSet::new();
     while let Some(name) = pending.pop() {
         let is_size = |number| !numbers.is_data_dependent(number) && !numbers.is_sized_float(name);

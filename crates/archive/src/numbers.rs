@@ -81,7 +81,9 @@ impl<'g> Reader<'g> {
             // PyTorch has a bool as an integer that equals 1.
             symbols = self.symbols.loose(number)?;
             symbols.sort();
-            symbols.iter().for_each(|symbol| self.symbols.declare_bool(symbol, &mut self.program));
+            for symbol in &symbols {
+                self.symbols.declare_bool(symbol, &mut self.program);
+            }
         } else if self.symbols.numbers.is_integer(name)
             && let Some(Expression::Symbol(symbol, _)) = expression.as_deref()
         {

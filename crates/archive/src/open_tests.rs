@@ -349,7 +349,9 @@ fn entries_that_are_not_plain_are_refused() {
     let mut packed = bytes;
     for (signature, field) in [(*b"PK\x03\x04", 8), (*b"PK\x01\x02", 10)] {
         let starts: Vec<usize> = (0..packed.len() - 4).filter(|at| packed[*at..at + 4] == signature).collect();
-        starts.into_iter().for_each(|at| packed[at + field] = 8);
+        for at in starts {
+            packed[at + field] = 8;
+        }
     }
     assert!(read(&packed).unwrap_err().to_string().contains("compressed"));
 }

@@ -139,7 +139,7 @@ impl<'g> Reader<'g> {
         if matches!(target.as_str(), "aten.as_strided.default" | "aten.as_strided_copy.default")
             && let Some(elements) = self.elements(node, &target, &arguments)?
         {
-            target = "aten.take.default".to_owned();
+            "aten.take.default".clone_into(&mut target);
             let index = self.constant(&first_name(node), &name, &elements)?;
             arguments.truncate(1);
             arguments.insert("index".to_owned(), Argument::Value(index));

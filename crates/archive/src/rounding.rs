@@ -291,7 +291,7 @@ fn stepped(symbol: &str, first: i64, steps: &[Step]) -> String {
         text.push_str(if *change > 0 { " + " } else { " - " });
         match change.unsigned_abs() {
             1 => text.push_str(&step),
-            times => text.push_str(&format!("{times}*{step}")),
+            times => text.push_str(&[&times.to_string(), "*", &step].concat()),
         }
     }
     text

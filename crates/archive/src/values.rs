@@ -185,7 +185,7 @@ impl<'g> Symbols<'g> {
     /// Ends the range of symbols where a size that is computed through floats is not known to be right any more.
     pub(crate) fn narrow(&self, program: &mut Program) {
         for (name, limit) in self.rounded.limits.borrow().iter() {
-            let Some(symbol) = program.symbols().get(name).cloned() else { continue };
+            let Some(symbol) = program.symbols().get(name).copied() else { continue };
             if symbol.max.is_none_or(|max| *limit < max) {
                 program.add_symbol(name, Symbol { max: Some(*limit), ..symbol });
             }

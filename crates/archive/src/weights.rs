@@ -118,9 +118,10 @@ impl View {
         let offset =
             meta.storage_offset.as_ref().map_or(Some(0), number).and_then(|offset| usize::try_from(offset).ok());
         let offset = offset.ok_or_else(|| wrong("storage offset"))?;
-        let bytes = match sizes.contains(&0) {
-            true => Some(0),
-            false => sizes.iter().try_fold(dtype.size(), |all, size| all.checked_mul(*size)),
+        let bytes = if sizes.contains(&0) {
+            Some(0)
+        } else {
+            sizes.iter().try_fold(dtype.size(), |all, size| all.checked_mul(*size))
         };
         let bytes = bytes.ok_or_else(|| wrong("sizes"))?;
         Ok(Self { dtype, dims, sizes, strides, offset, bytes })

@@ -59,7 +59,7 @@ impl<'n, 'w> NetworkEmitter<'n, 'w> {
             self.set_types(layer, added, (index, ours.dtype))?;
             let tensor = added.output(index)?;
             match &layer.op {
-                Op::Plugin(plugin) => self.check_declared(plugin, index, (ours, tensor))?,
+                Op::Plugin(plugin) => check_declared(plugin, index, (ours, tensor))?,
                 _ => self.check(ours, tensor)?,
             }
             self.set_tensor(*id, tensor);
@@ -101,26 +101,6 @@ impl<'n, 'w> NetworkEmitter<'n, 'w> {
     /// The registered plugin creators.
     pub(crate) fn plugins(&self) -> EmitResult<trt::PluginRegistry> {
         Ok(self.library.plugin_registry()?)
-    }
-
-    /// Compares an output of a plugin, as its library infers it, with the layer's declaration.
-    fn check_declared(
-        &self,
-        plugin: &PluginAttributes,
-        index: usize,
-        (ours, made): (&network::Tensor, trt::Tensor<'n>),
-    ) -> EmitResult<()> {
-        let (dims, dtype) = (made.dims()?, made.dtype()?);
-        // Plugins choose their output types also where types do not flow through the network.
-        if has_sizes(&dims, ours) && dtype == ours.dtype.to_trt() {
-            return Ok(());
-        }
-        Err(Fault::Declaration(format!(
-            "plugin `{}` makes {dtype:?}{:?} of output {index}, its layer declares {}",
-            plugin.title(),
-            &*dims,
-            ours.type_text()
-        )))
     }
 
     /// Has TensorRT infer a tensor, and compares with the network's own type.
@@ -263,4 +243,23 @@ fn has_sizes(inferred: &[i64], ours: &network::Tensor) -> bool {
 
 fn too_wide(value: i64) -> Fault {
     Fault::TensorRt(trt::Error::OutOfRange { what: "a number without int64", value })
+}
+
+/// Compares an output of a plugin, as its library infers it, with the layer's declaration.
+fn check_declared(
+    plugin: &PluginAttributes,
+    index: usize,
+    (ours, made): (&network::Tensor, trt::Tensor<'_>),
+) -> EmitResult<()> {
+    let (dims, dtype) = (made.dims()?, made.dtype()?);
+    // Plugins choose their output types also where types do not flow through the network.
+    if has_sizes(&dims, ours) && dtype == ours.dtype.to_trt() {
+        return Ok(());
+    }
+    Err(Fault::Declaration(format!(
+        "plugin `{}` makes {dtype:?}{:?} of output {index}, its layer declares {}",
+        plugin.title(),
+        &*dims,
+        ours.type_text()
+    )))
 }

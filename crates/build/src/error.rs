@@ -17,7 +17,7 @@ pub enum Error {
     Refused(Box<Refusal>),
 
     /// The loaded TensorRT has no such layer, type or option.
-    #[error("{call} is not in {version}{}", on(.place))]
+    #[error("{call} is not in {version}{}", on(.place.as_deref()))]
     NotInThisVersion {
         /// The call or the value, in TensorRT's words.
         call: String,
@@ -204,11 +204,11 @@ impl fmt::Display for Place {
     }
 }
 
-fn on(place: &Option<Box<Place>>) -> String {
-    place.as_ref().map_or_else(String::new, |place| format!("\n  {place}"))
+fn on(place: Option<&Place>) -> String {
+    place.map_or_else(String::new, |place| format!("\n  {place}"))
 }
 
-fn instead(place: &Option<Box<Place>>) -> &'static str {
+fn instead(place: Option<&Place>) -> &'static str {
     match place {
         Some(_) => "rewrite the network for this version: passes::legalize does",
         None => "leave the option out",
@@ -279,7 +279,7 @@ impl Error {
     /// What to do about it.
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::NotInThisVersion { since, place, .. } => format!("use {since}, or {}", instead(place)),
+            Self::NotInThisVersion { since, place, .. } => format!("use {since}, or {}", instead(place.as_deref())),
             Self::Plugin { help, .. } => (*help).to_owned(),
             Self::BadTarget { accepted, .. } => target_help(accepted).to_owned(),
             Self::Refused(refusal) => refusal.help().to_owned(),

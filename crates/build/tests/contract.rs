@@ -249,7 +249,7 @@ fn a_plan_is_inspected_or_the_reason_is_reported() {
     match build::inspect(library, plan.bytes()) {
         Ok(found) => assert!(found.layers > 0 && found.information.contains("Layers"), "{found:?}"),
         Err(error) => {
-            assert!(error.diagnostics().is_some_and(|diagnostics| !diagnostics.messages.is_empty()), "{error}")
+            assert!(error.diagnostics().is_some_and(|diagnostics| !diagnostics.messages.is_empty()), "{error}");
         }
     }
 }

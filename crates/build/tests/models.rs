@@ -138,7 +138,9 @@ fn transformer(n: &mut Net, dtype: DType) {
     }
     let logits = linear(n, x, WIDTH, 50);
     let best = n.all(Op::TopK { op: TopKOperation::Max, k: 1, axis: 2 }, &[Some(logits)]);
-    best.into_iter().for_each(|id| n.output(id));
+    for id in best {
+        n.output(id);
+    }
 }
 
 type Model = fn(&mut Net, DType);

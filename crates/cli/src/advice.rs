@@ -39,7 +39,7 @@ mod tests {
     /// Every option of every command.
     fn options() -> Vec<String> {
         let command = crate::Arguments::command();
-        let all = command.get_subcommands().flat_map(|command| command.get_arguments());
+        let all = command.get_subcommands().flat_map(clap::Command::get_arguments);
         all.filter_map(|argument| Some(format!("--{}", argument.get_long()?))).collect()
     }
 

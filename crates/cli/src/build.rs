@@ -7,7 +7,7 @@ mod arguments;
 pub(crate) mod progress;
 pub(crate) mod ranges;
 mod reference;
-mod samples;
+pub(crate) mod samples;
 
 use crate::facts::megabytes;
 use crate::{Done, Failure, Screen, log, row};
@@ -15,27 +15,29 @@ use clap::{ArgAction, Args};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use torch2trt::{Archive, Artifact, Backend, Code, Description, Error, Executable, Network, Options};
+use torch2trt::{
+    Archive, Artifact, Backend, Code, Description, Error, Executable, Network, Options, Precise, Tolerance,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A model that torch.export.save wrote
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Where to write the engine file; a name that ends in .onnx is that of an ONNX model
     #[arg(long, short, value_name = "PATH", required_unless_present = "onnx")]
-    output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
     /// Where to write an ONNX model, too or only
     #[arg(long, value_name = "PATH")]
-    onnx: Option<PathBuf>,
+    pub(crate) onnx: Option<PathBuf>,
     /// Show what the stages and TensorRT log; twice: every tactic too
     #[arg(long, short, action = ArgAction::Count)]
-    verbose: u8,
+    pub(crate) verbose: u8,
     #[command(flatten)]
-    samples: samples::Arguments,
+    pub(crate) samples: samples::Arguments,
     #[command(flatten)]
-    ranges: ranges::Arguments,
+    pub(crate) ranges: ranges::Arguments,
     #[command(flatten)]
-    options: Options,
+    pub(crate) options: Options,
 }
 
 pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen<'_>) -> Done {
@@ -50,13 +52,8 @@ fn build(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen
     for note in notes(&archive) {
         screen.line(format!("note: {note}"))?;
     }
-    let mut options = arguments.options(&archive, site_packages)?;
-    let torch2trt::Chosen { backend, reason } = torch2trt::choose_backend(&options, None);
-    options.convert.backend = backend;
-    options.profiles = arguments.ranges.profiles(&archive, &options.convert)?;
-    let network =
-        torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
-    let made = arguments.samples.precise(&network, &options, screen)?;
+    let Converted { options, network, made, reason } = convert(arguments, &archive, site_packages, screen)?;
+    let backend = options.convert.backend;
     if let Some(path) = onnx {
         torch2trt::save_onnx(&made.network, path)?;
         screen.line(format!("{}: ONNX model, {}", path.display(), megabytes(made.network.weight_bytes() as u64)))?;
@@ -78,6 +75,53 @@ fn build(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &mut Screen
     let size = std::fs::metadata(output).map_or(0, |about| about.len());
     let seconds = started.elapsed().as_secs_f64();
     screen.line(format!("{}: {}, made in {seconds:.1} s", output.display(), megabytes(size)))
+}
+
+/// The network of a model, and what it was made with.
+struct Converted {
+    /// With the backend that was chosen, and the sizes.
+    options: Options,
+    /// In float32.
+    network: Network,
+    made: Precise,
+    /// Why this backend.
+    reason: String,
+}
+
+/// Archive → network in the precision that the arguments name.
+fn convert(
+    arguments: &Arguments,
+    archive: &Archive,
+    site_packages: Vec<PathBuf>,
+    screen: &mut Screen<'_>,
+) -> Result<Converted, Failure> {
+    let mut options = arguments.options(archive, site_packages)?;
+    let torch2trt::Chosen { backend, reason } = torch2trt::choose_backend(&options, None);
+    options.convert.backend = backend;
+    options.profiles = arguments.ranges.profiles(archive, &options.convert)?;
+    let network =
+        torch2trt::convert(&archive.program, &options, None).map_err(|error| without_python(error, arguments))?;
+    let made = arguments.samples.precise(&network, &options, screen)?;
+    Ok(Converted { options, network, made, reason })
+}
+
+/// Archive → engine that runs here, for other commands; nothing is printed.
+///
+/// # Errors
+/// E0604 for a plan that is for another GPU.
+pub(crate) fn in_memory(
+    arguments: &Arguments,
+    site_packages: Vec<PathBuf>,
+) -> Result<(Executable, Tolerance), Failure> {
+    let screen = &mut Screen(&mut std::io::sink());
+    let archive = torch2trt::read_archive(&arguments.file)?;
+    let Converted { options, made, .. } = convert(arguments, &archive, site_packages, screen)?;
+    let elsewhere = || {
+        Error::new(Code::NotRunnable, format!("{} would be built for another GPU", arguments.file.display()))
+            .with_help("leave out --target")
+    };
+    let runs = engine(&made.network, &options, screen)?.runs.ok_or_else(elsewhere)?;
+    Ok((runs, made.tolerance(&options, options.convert.backend == Backend::TensorRt)))
 }
 
 fn read(path: &Path, archive: &Archive) -> String {

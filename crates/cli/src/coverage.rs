@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     /// Also the engines and the parts in PyTorch that `build --fallback` would make (needs PyTorch)
     #[arg(long)]
     fallback: bool,
-    /// With --fallback: the GPU of a plan, such as sm_89: what its TensorRT lacks runs in PyTorch [default: the CPU
+    /// With --fallback: the GPU of a plan, such as `sm_89`: what its TensorRT lacks runs in PyTorch [default: the CPU
     /// engine]
     #[arg(long, value_name = "GPU", requires = "fallback")]
     target: Option<String>,

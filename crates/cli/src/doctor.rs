@@ -90,7 +90,7 @@ impl Machine {
             "no_gpu_because": self.gpus.is_empty().then_some(&self.reason),
             "tensorrt": match &self.tensorrt {
                 Ok(found) => json!({
-                    "version": found.version.to_string(), "path": found.path, "targets": found.targets,
+                    "version": found.version.clone(), "path": found.path, "targets": found.targets,
                 }),
                 Err(error) => missing(error),
             },

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use torch2trt::{EngineFile, Executable, Options, RunOptions};
+use torch2trt::{EngineFile, Executable, Manifest, Options, RunOptions};
 
 /// Which engine, and on what.
 #[derive(Args)]
@@ -39,24 +39,29 @@ impl Arguments {
     /// Loads the engine.
     pub(crate) fn load(&self, site_packages: Vec<PathBuf>) -> Result<Executable, Failure> {
         let options = Options { trusted: self.trusted, ..with_machine(&self.run, site_packages) };
-        let bytes = read(&self.file)?;
-        if !holds_a_plan(&bytes) {
-            let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
-            return Ok(torch2trt::load(file, &options)?.0);
-        }
-        Ok(torch2trt::load_plan(bytes.into(), &options).map_err(|error| self.not_loaded(&error))?)
+        Ok(load(&self.file, &options)?.0)
     }
 }
 
-impl Arguments {
-    /// The error of a file that was taken for a plan: it may be neither.
-    fn not_loaded(&self, error: &torch2trt::Error) -> torch2trt::Error {
-        let message = format!("{} is not an engine file; as a plan, {}", self.file.display(), error.message());
-        let named = torch2trt::Error::new(error.code(), message);
-        match error.help() {
-            Some(help) => named.with_help(help),
-            None => named,
-        }
+/// Loads an engine file, or a plan, which has no manifest.
+pub(crate) fn load(path: &Path, options: &Options) -> Result<(Executable, Option<Manifest>), Failure> {
+    let bytes = read(path)?;
+    if !holds_a_plan(&bytes) {
+        let file = EngineFile::parse(bytes.into()).map_err(torch2trt::Error::from)?;
+        let (executable, manifest) = torch2trt::load(file, options)?;
+        return Ok((executable, Some(manifest)));
+    }
+    let plan = torch2trt::load_plan(bytes.into(), options).map_err(|error| not_loaded(path, &error))?;
+    Ok((plan, None))
+}
+
+/// The error of a file that was taken for a plan: it may be neither.
+fn not_loaded(path: &Path, error: &torch2trt::Error) -> torch2trt::Error {
+    let message = format!("{} is not an engine file; as a plan, {}", path.display(), error.message());
+    let named = torch2trt::Error::new(error.code(), message);
+    match error.help() {
+        Some(help) => named.with_help(help),
+        None => named,
     }
 }
 

@@ -97,9 +97,12 @@ fn rows(manifest: &Manifest, size: u64) -> Vec<Vec<String>> {
 
 /// `batch 1 to 8, best at 4`.
 fn sizes(profile: &Profile) -> String {
-    let range = |name: &str, r: &SizeRange| match r.min == r.max {
-        true => format!("{name} {}", r.min),
-        false => format!("{name} {} to {}, best at {}", r.min, r.max, r.opt),
+    let range = |name: &str, r: &SizeRange| {
+        if r.min == r.max {
+            format!("{name} {}", r.min)
+        } else {
+            format!("{name} {} to {}, best at {}", r.min, r.max, r.opt)
+        }
     };
     let symbols = profile.symbols.iter().map(|(name, r)| range(name, r));
     let moving = |(input, axes): (&String, &Vec<SizeRange>)| {

@@ -8,6 +8,7 @@
 mod advice;
 mod bench;
 mod build;
+mod compare;
 mod coverage;
 mod doctor;
 mod engine;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Arguments),
     /// Time calls of an engine file or a plan
     Bench(bench::Arguments),
+    /// Compare engines: outputs, latency, memory and layers of engine files, plans, models and ONNX files
+    Compare(Box<compare::Arguments>),
     /// Take the plain TensorRT plan out of an engine file, for trtexec or Triton
     Plan(plan::Arguments),
     /// What is installed on this machine: GPUs, TensorRT, ONNX Runtime
@@ -70,7 +73,7 @@ impl Command {
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
             Self::Bench(arguments) => Ok(arguments.for_pytorch()),
-            Self::Info(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+            Self::Info(_) | Self::Compare(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
         }
     }
 }
@@ -155,6 +158,7 @@ pub fn main_with(
         Command::Info(arguments) => info::run(&arguments, site_packages, screen),
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
+        Command::Compare(arguments) => compare::run(&arguments, &site_packages, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Doctor(arguments) => doctor::run(&arguments, site_packages, screen),
     };

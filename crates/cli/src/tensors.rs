@@ -15,7 +15,7 @@ use torch2trt::{Code, Error};
 pub(crate) struct Arguments {
     /// A safetensors file with a tensor for each input, by its name [default: random ones]
     #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
+    pub(crate) inputs: Option<PathBuf>,
     /// Sizes of a random input, such as x=1x3x224x224 [default: from other inputs, or those the engine is best at]
     #[arg(long = "shape", value_name = "NAME=SIZES", value_parser = shape)]
     shapes: Vec<(String, Vec<i64>)>,
@@ -233,9 +233,10 @@ pub(crate) fn describe(name: &str, tensor: &Tensor) -> Vec<String> {
     let least = known.iter().copied().fold(f64::INFINITY, f64::min);
     let most = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = known.iter().sum::<f64>() / known.len() as f64;
-    let about = match known.is_empty() {
-        true => [String::new(), String::new(), String::new()],
-        false => [format!("least {least:.6}"), format!("largest {most:.6}"), format!("mean {mean:.6}")],
+    let about = if known.is_empty() {
+        [String::new(), String::new(), String::new()]
+    } else {
+        [format!("least {least:.6}"), format!("largest {most:.6}"), format!("mean {mean:.6}")]
     };
     [name.to_owned(), kind].into_iter().chain(about).chain([nans]).collect()
 }

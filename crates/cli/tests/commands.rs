@@ -73,7 +73,7 @@ impl Machine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_torch2trt"));
         command.env("LD_LIBRARY_PATH", self.folder.path()).env("SIMULATOR_TENSORRT", self.tensorrt);
         command.env_remove("TORCH2TRT_TENSORRT").env_remove("TORCH2TRT_ONNXRUNTIME");
-        command.args(arguments.iter().map(|argument| argument.as_ref())).output().unwrap()
+        command.args(arguments.iter().map(AsRef::as_ref)).output().unwrap()
     }
 
     /// What a command that succeeds prints.
@@ -159,6 +159,29 @@ fn calls_are_timed() {
             let stdout = machine.stdout_of(&[&"bench", &counted, &"--calls", &"2", &"--cuda-graph", &"never"]);
             assert!(stdout.contains("2 calls in"), "{stdout}");
         }
+    }
+}
+
+#[test]
+fn engines_are_compared() {
+    for machine in machines() {
+        let version = if machine.tensorrt == "8601" { "TensorRT 8.6.1" } else { "TensorRT 10.16.0" };
+        let (plan, file) = (machine.file("net.plan", PLAN.as_bytes()), machine.engine_file("net.trt2", version));
+        let other = machine.path(machine.libraries()[2]);
+        let calls: [&dyn AsRef<std::ffi::OsStr>; 4] = [&"--calls", &"6", &"--warmup", &"1"];
+        let stdout = machine.stdout_of(&[&[&"compare" as &dyn AsRef<_>, &plan, &file], &calls[..]].concat());
+        assert!(stdout.contains("(the reference)") && stdout.contains("0.0e0"), "{stdout}");
+        let under =
+            [&[&"compare" as &dyn AsRef<_>, &plan, &"--other-tensorrt", &other, &"--json"], &calls[..]].concat();
+        let found: serde_json::Value = serde_json::from_str(&machine.stdout_of(&under)).unwrap();
+        let [first, second] = &found["engines"].as_array().unwrap()[..] else { panic!("{found}") };
+        assert!(second["name"].as_str().unwrap().ends_with(&format!("({})", other.display())), "{found}");
+        assert_eq!((first["bench"]["calls"].as_u64(), second["layers"]["count"].as_u64()), (Some(10), Some(3)));
+        assert!(first["activation_bytes"].as_u64().is_some() && second["outputs"][1]["difference"] == 0.0, "{found}");
+        let larger = machine.file("larger.plan", b"input x -1 4\ninput z -1 4\noutput y -1 4\nprofile 1 2 12\n");
+        let complaint = machine.complains(&[&"compare", &plan, &larger]);
+        assert!(complaint.contains("E0701") && complaint.contains("has 2 outputs"), "{complaint}");
+        assert!(machine.complains(&[&"compare", &plan]).contains("nothing to compare it with"));
     }
 }
 

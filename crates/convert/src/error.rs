@@ -107,20 +107,18 @@ fn no_converter(missing: &[Missing], nodes: usize) -> String {
     let calls: usize = missing.iter().map(|m| m.sources.len()).sum();
     let noun = if missing.len() == 1 { "operator has" } else { "operators have" };
     let kind = if missing.iter().all(|m| m.complex) { " for complex numbers" } else { "" };
-    let mut text = format!("{} {noun} no converter{kind} ({calls} of {nodes} nodes)", missing.len());
+    let mut lines = vec![format!("{} {noun} no converter{kind} ({calls} of {nodes} nodes)", missing.len())];
     let label = |m: &Missing| format!("{}{}", m.target, if m.complex { " of complex numbers" } else { "" });
     let width = missing.iter().map(|m| label(m).len()).max().unwrap_or(0);
     for m in missing {
         let first = m.sources.first().map(ToString::to_string).unwrap_or_default();
-        text += &format!("\n  {:width$}  x{:<3} {first}", label(m), m.sources.len());
+        lines.push(format!("  {:width$}  x{:<3} {first}", label(m), m.sources.len()));
         let mut others: Vec<String> = m.sources.iter().skip(1).map(ToString::to_string).collect();
         others.dedup();
-        for other in others.iter().take(3) {
-            text += &format!("\n  {:width$}       {other}", "");
-        }
+        lines.extend(others.iter().take(3).map(|other| format!("  {:width$}       {other}", "")));
         if others.len() > 3 {
-            text += &format!("\n  {:width$}       … and {} more places", "", others.len() - 3);
+            lines.push(format!("  {:width$}       … and {} more places", "", others.len() - 3));
         }
     }
-    text
+    lines.join("\n")
 }

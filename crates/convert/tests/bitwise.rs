@@ -38,7 +38,7 @@ fn zeros(dims: &[i64]) -> Weights {
     Weights::int32(dims, &vec![0; dims.iter().product::<i64>() as usize])
 }
 
-/// Every value of a network, with the layer that makes it. `quotient` computes FloorDiv, where it is given.
+/// Every value of a network, with the layer that makes it. `quotient` computes `FloorDiv`, where it is given.
 fn values(network: &Network, inputs: [Weights; 2], quotient: Option<Quotient>) -> Vec<(&network::Layer, Vec<i64>)> {
     let mut values: Vec<Option<Weights>> = vec![None; network.tensor_count()];
     for (port, input) in network.inputs().iter().zip(inputs) {

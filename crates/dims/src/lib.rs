@@ -7,6 +7,10 @@
 //! decides most questions that shape inference asks. A division stays opaque unless it is exact.
 #![forbid(unsafe_code)]
 
+// Sizes are `i64`, lengths `usize`: casts between them lose nothing.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("torch2trt needs a target of 64 bits");
+
 mod cursor;
 mod expr;
 mod parse;

@@ -21,7 +21,7 @@ pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
     let mut p = Parser { cursor: Cursor::new(text), depth: 0 };
     let expr = p.sum()?;
     p.cursor.skip_space();
-    if !p.cursor.rest().is_empty() { p.fail("unexpected character") } else { Ok(expr) }
+    if p.cursor.rest().is_empty() { Ok(expr) } else { p.fail("unexpected character") }
 }
 
 struct Parser<'a> {

@@ -7,7 +7,7 @@ use crate::{Error, Manifest, Result};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// As PNG's: not text, and changed by whoever copies it as text.
@@ -109,7 +109,7 @@ impl EngineFile {
         let sections: Vec<Section<'_>> =
             std::iter::once(Section { kind: MANIFEST, parts: &first }).chain(kinds).collect();
         let head = head(&sections);
-        let io = |source| Error::Io { doing: "written", path: Default::default(), source };
+        let io = |source| Error::Io { doing: "written", path: PathBuf::new(), source };
         let mut at = head.len() as u64;
         to.write_all(&head).map_err(io)?;
         for Section { parts, .. } in &sections {

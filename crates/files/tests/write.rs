@@ -162,7 +162,7 @@ fn what_a_killed_process_left_is_removed_and_what_is_being_written_is_not() {
     .unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"outer");
     let mut expected = [&others[..], &["net.trt2"]].concat();
-    expected.sort();
+    expected.sort_unstable();
     assert_eq!(names(folder.path()), expected);
 }
 

@@ -180,7 +180,7 @@ proptest! {
         prop_assert_eq!(Some(found.activations), most);
         // Work is that of one sample, whatever the largest batch is.
         let products: i64 = [4].iter().chain(&channels).zip(&channels).map(|(a, b)| a * b * 64).sum();
-        prop_assert_eq!(found.kernels.iter().map(|k| k.operations()).sum::<u64>(), 2 * products.unsigned_abs());
+        prop_assert_eq!(found.kernels.iter().map(crate::Kernel::operations).sum::<u64>(), 2 * products.unsigned_abs());
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a layer computes: TensorRT's layer set with its attributes.
 //!
-//! The variants are INetworkDefinition's layers, their fields the layers' attributes under TensorRT's names.
+//! The variants are `INetworkDefinition`'s layers, their fields the layers' attributes under TensorRT's names.
 //! Everything that may differ from call to call is an input tensor, not an attribute. The doc comment of each
 //! variant lists its inputs in order; `?` marks one that may be absent.
 //!
@@ -60,9 +60,9 @@ macro_rules! each_enumeration {
             PaddingMode { ExplicitRoundDown, ExplicitRoundUp, SameUpper, SameLower }
             /// TensorRT `MatrixOperation`.
             MatrixOperation { None, Transpose, Vector }
-            /// TensorRT `GatherMode`: numpy.take, ONNX GatherElements, ONNX GatherND.
+            /// TensorRT `GatherMode`: numpy.take, ONNX `GatherElements`, ONNX `GatherND`.
             GatherMode { Default, Element, Nd }
-            /// TensorRT `ScatterMode`: ONNX ScatterElements, ONNX ScatterND.
+            /// TensorRT `ScatterMode`: ONNX `ScatterElements`, ONNX `ScatterND`.
             ScatterMode { Element, Nd }
             /// What a slice reads outside its input (TensorRT `SampleMode`).
             SampleMode { StrictBounds, Wrap, Clamp, Fill, Reflect }
@@ -233,7 +233,7 @@ macro_rules! each_kind {
             Quantize = quantize { axis: Option<usize>, to: DType },
             /// Inputs: x `[rows, columns]`, bounds `[rows, 1]`.
             RaggedSoftMax = ragged_softmax,
-            /// A recurrent network over the first axis: TensorRT's ILoop, ONNX's LSTM, GRU or RNN.
+            /// A recurrent network over the first axis: TensorRT's `ILoop`, ONNX's LSTM, GRU or RNN.
             /// Inputs: x `[time, batch, features]`, input weights `[gates * hidden, features]`, hidden weights
             /// `[gates * hidden, hidden]`, input bias? `[gates * hidden]`, hidden bias? (the same), first hidden state
             /// `[1, batch, hidden]`, first cell state? (`Lstm` only, the same), lengths? `[batch]` (int32 or int64).

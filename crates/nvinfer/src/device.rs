@@ -17,25 +17,24 @@ pub fn missing() -> Option<String> {
         Ok(driver) => driver,
         Err(error) => return Some(format!("no CUDA driver: {error}")),
     };
-    let found = ask(&driver).unwrap_or_else(|| Some("the CUDA driver lacks its entry points".into()));
+    let found = ask(&driver).unwrap_or_else(|_| Some("the CUDA driver lacks its entry points".into()));
     // It stays loaded, as it would for any program that uses it.
     std::mem::forget(driver);
     found
 }
 
-/// `None` when the entry points are missing, else what is missing.
-fn ask(driver: &Library) -> Option<Option<String>> {
+/// What is missing for a GPU to run; an error where the entry points are missing.
+fn ask(driver: &Library) -> Result<Option<String>, libloading::Error> {
     let (mut version, mut count): (c_int, c_int) = (0, 0);
     // SAFETY: the driver's C functions have these types in every version.
     let (started, counted) = unsafe {
-        let init: Symbol<'_, unsafe extern "C" fn(c_uint) -> c_int> = driver.get(b"cuInit\0").ok()?;
-        let versioned: Symbol<'_, unsafe extern "C" fn(*mut c_int) -> c_int> =
-            driver.get(b"cuDriverGetVersion\0").ok()?;
-        let counting: Symbol<'_, unsafe extern "C" fn(*mut c_int) -> c_int> = driver.get(b"cuDeviceGetCount\0").ok()?;
+        let init: Symbol<'_, unsafe extern "C" fn(c_uint) -> c_int> = driver.get(b"cuInit\0")?;
+        let versioned: Symbol<'_, unsafe extern "C" fn(*mut c_int) -> c_int> = driver.get(b"cuDriverGetVersion\0")?;
+        let counting: Symbol<'_, unsafe extern "C" fn(*mut c_int) -> c_int> = driver.get(b"cuDeviceGetCount\0")?;
         versioned(&raw mut version);
         (init(0), counting(&raw mut count))
     };
-    Some(match (started, counted, count) {
+    Ok(match (started, counted, count) {
         (0, 0, 1..) if version >= OLDEST => None,
         (0, 0, 1..) => Some(format!("the CUDA driver is of version {version}, older than {OLDEST}")),
         (0, 0, _) => Some("the CUDA driver sees no GPU".into()),

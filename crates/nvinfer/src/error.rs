@@ -33,7 +33,7 @@ pub enum Error {
     },
 
     /// TensorRT refused a call.
-    #[error("TensorRT refused {call}{}{diagnostics}", on(.object))]
+    #[error("TensorRT refused {call}{}{diagnostics}", on(.object.as_deref()))]
     Refused {
         /// The call, such as `INetworkDefinition::addConvolutionNd`.
         call: String,
@@ -160,8 +160,8 @@ pub enum Error {
     },
 }
 
-fn on(object: &Option<String>) -> String {
-    object.as_ref().map_or_else(String::new, |name| format!(" on `{name}`"))
+fn on(object: Option<&str>) -> String {
+    object.map_or_else(String::new, |name| format!(" on `{name}`"))
 }
 
 fn registered(creators: &[String]) -> String {

@@ -42,6 +42,7 @@ impl<T> Object<T> {
     ///
     /// Destructors and the two methods of a versioned interface are filled in here; `methods` lists the rest. Those
     /// that the version does not have are left out.
+    #[expect(clippy::unnecessary_box_returns, reason = "TensorRT keeps its address")]
     pub fn new(
         version: Version,
         class: &[Method],

@@ -109,14 +109,14 @@ impl Family {
 
     /// The family's first version, such as `8.6`, `10` or `1.3`.
     pub fn first_version(self) -> String {
-        self.version_with(self.row().minors.start())
+        self.version_with(*self.row().minors.start())
     }
 
     fn last_version(self) -> String {
-        self.version_with(self.row().minors.end())
+        self.version_with(*self.row().minors.end())
     }
 
-    fn version_with(self, minor: &u32) -> String {
+    fn version_with(self, minor: u32) -> String {
         let Row { major, minors, .. } = self.row();
         if *minors == ANY { major.to_string() } else { format!("{major}.{minor}") }
     }
@@ -168,11 +168,13 @@ impl fmt::Display for Family {
 pub fn supported() -> String {
     let of = |rtx| Family::ALL.iter().filter(move |family| family.is_rtx() == rtx);
     let tensorrt: Vec<String> = of(false).map(|family| family.first_version()).collect();
-    let mut text = format!("{} {}", Product::TensorRt.name(), tensorrt.join(", "));
-    if let (Some(first), Some(last)) = (of(true).next(), of(true).next_back()) {
-        text += &format!(" and {} {} to {}", Product::Rtx.name(), first.first_version(), last.last_version());
+    let tensorrt = format!("{} {}", Product::TensorRt.name(), tensorrt.join(", "));
+    match (of(true).next(), of(true).next_back()) {
+        (Some(first), Some(last)) => {
+            format!("{tensorrt} and {} {} to {}", Product::Rtx.name(), first.first_version(), last.last_version())
+        }
+        _ => tensorrt,
     }
-    text
 }
 
 /// The version of a loaded TensorRT or TensorRT-RTX.

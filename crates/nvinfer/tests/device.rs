@@ -1,5 +1,5 @@
-//! Building and running for real, on a machine with a GPU, with the TensorRT in TORCH2TRT_TEST_TENSORRT (a library file
-//! or its folder; any supported version). Results are compared with the same arithmetic done here in float64.
+//! Building and running for real, on a machine with a GPU, with the TensorRT in `TORCH2TRT_TEST_TENSORRT` (a library
+//! file or its folder; any supported version). Results are compared with the same arithmetic done here in float64.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod common;
@@ -136,6 +136,15 @@ fn a_dynamic_batch_runs_at_min_opt_and_max() -> Result<()> {
     check(&cuda, &mut again.create_context()?, &dense, 5)
 }
 
+/// The times of layers, in milliseconds.
+struct Times(Arc<Mutex<Vec<(String, f32)>>>);
+
+impl Profiler for Times {
+    fn layer_time(&mut self, layer: &str, milliseconds: f32) {
+        self.0.lock().unwrap().push((layer.to_owned(), milliseconds));
+    }
+}
+
 #[test]
 fn the_inspector_and_the_profiler_name_layers() -> Result<()> {
     let Some((library, cuda)) = bench() else { return Ok(()) };
@@ -151,12 +160,6 @@ fn the_inspector_and_the_profiler_name_layers() -> Result<()> {
     assert!(inspector.num_layers() > 0);
     assert!(!inspector.layer_information(0, LayerInformationFormat::OneLine)?.is_empty());
 
-    struct Times(Arc<Mutex<Vec<(String, f32)>>>);
-    impl Profiler for Times {
-        fn layer_time(&mut self, layer: &str, milliseconds: f32) {
-            self.0.lock().unwrap().push((layer.to_owned(), milliseconds));
-        }
-    }
     let times = Arc::default();
     let mut context = engine.create_context()?;
     context.set_profiler(Box::new(Times(Arc::clone(&times))), true)?;

@@ -39,19 +39,9 @@ impl<'n> Bench<'n> {
         self.network.add_constant(dims, Weights::of(values)).unwrap().output(0).unwrap()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "weights are borrowed until the build")]
     fn scalar(&self, value: &'static f32) -> Tensor<'n> {
         self.network.add_constant(&[], Weights::of(std::slice::from_ref(value))).unwrap().output(0).unwrap()
-    }
-
-    fn check(&self, layer: Layer<'n>, expected: &Expected<'_>) {
-        assert_eq!(layer.layer_type(), Some(expected.kind));
-        let output = layer.output(0).unwrap();
-        let kind = expected.kind;
-        assert_eq!(output.dims().unwrap_or_else(|e| panic!("{kind:?}: {e}")), *expected.dims, "{kind:?}");
-        assert_eq!(output.dtype().unwrap(), expected.dtype, "{kind:?}");
-        let name = format!("{:?} at {}", expected.kind, layer.name());
-        layer.set_name(&name).unwrap();
-        assert_eq!(layer.name(), name);
     }
 }
 
@@ -64,6 +54,17 @@ fn for_each_library(test: impl Fn(&mut Bench<'_>, Version)) {
 }
 
 const F: DataType = DataType::Float;
+
+fn check(layer: Layer<'_>, expected: &Expected<'_>) {
+    assert_eq!(layer.layer_type(), Some(expected.kind));
+    let output = layer.output(0).unwrap();
+    let kind = expected.kind;
+    assert_eq!(output.dims().unwrap_or_else(|e| panic!("{kind:?}: {e}")), *expected.dims, "{kind:?}");
+    assert_eq!(output.dtype().unwrap(), expected.dtype, "{kind:?}");
+    let name = format!("{:?} at {}", expected.kind, layer.name());
+    layer.set_name(&name).unwrap();
+    assert_eq!(layer.name(), name);
+}
 
 #[test]
 fn windows() {
@@ -78,31 +79,31 @@ fn windows() {
         conv.set_pre_padding(&[1, 0]).unwrap();
         conv.set_post_padding(&[2, 3]).unwrap();
         // (20 + 3 - 2·4 - 1) / 1 + 1 and (30 + 3 - 2 - 1) / 2 + 1
-        bench.check(*conv, &expect(LayerType::Convolution, &[2, 8, 15, 16], F));
+        check(*conv, &expect(LayerType::Convolution, &[2, 8, 15, 16], F));
         conv.set_padding_mode(PaddingMode::SameUpper).unwrap();
-        bench.check(*conv, &expect(LayerType::Convolution, &[2, 8, 20, 15], F));
+        check(*conv, &expect(LayerType::Convolution, &[2, 8, 20, 15], F));
 
         let grouped = network.add_convolution(x, 6, &[1, 1], Weights::of(&KERNEL[..6]), Weights::none(F)).unwrap();
         grouped.set_groups(3).unwrap();
-        bench.check(*grouped, &expect(LayerType::Convolution, &[2, 6, 20, 30], F));
+        check(*grouped, &expect(LayerType::Convolution, &[2, 6, 20, 30], F));
 
         let up = network.add_deconvolution(x, 8, &[5, 3], Weights::of(&KERNEL), Weights::none(F)).unwrap();
         up.set_stride(&[2, 3]).unwrap();
         up.set_padding(&[1, 0]).unwrap();
         // 2·19 + 5 - 2 and 3·29 + 3
-        bench.check(*up, &expect(LayerType::Deconvolution, &[2, 8, 41, 90], F));
+        check(*up, &expect(LayerType::Deconvolution, &[2, 8, 41, 90], F));
 
         let pool = network.add_pooling(x, PoolingType::Average, &[4, 7]).unwrap();
         pool.set_stride(&[4, 7]).unwrap();
         pool.set_average_count_excludes_padding(true).unwrap();
-        bench.check(*pool, &expect(LayerType::Pooling, &[2, 3, 5, 4], F));
+        check(*pool, &expect(LayerType::Pooling, &[2, 3, 5, 4], F));
         pool.set_padding_mode(PaddingMode::ExplicitRoundUp).unwrap();
-        bench.check(*pool, &expect(LayerType::Pooling, &[2, 3, 5, 5], F));
+        check(*pool, &expect(LayerType::Pooling, &[2, 3, 5, 5], F));
 
         let lrn = network.add_lrn(x, LrnParameters { window: 3, alpha: 1e-4, beta: 0.75, k: 1.0 }).unwrap();
-        bench.check(lrn, &expect(LayerType::Lrn, &[2, 3, 20, 30], F));
+        check(lrn, &expect(LayerType::Lrn, &[2, 3, 20, 30], F));
         let padding = network.add_padding(x, &[1, 2], &[3, 4]).unwrap();
-        bench.check(padding, &expect(LayerType::Padding, &[2, 3, 24, 36], F));
+        check(padding, &expect(LayerType::Padding, &[2, 3, 24, 36], F));
     });
 }
 
@@ -117,16 +118,16 @@ fn pointwise() {
             let layer = network.add_activation(x, *kind).unwrap();
             layer.set_alpha(0.2).unwrap();
             layer.set_beta(0.7).unwrap();
-            bench.check(*layer, &expect(LayerType::Activation, &[2, 3, 4], F));
+            check(*layer, &expect(LayerType::Activation, &[2, 3, 4], F));
         }
         for operation in UnaryOperation::ALL.iter().filter(|o| **o != UnaryOperation::Not) {
             let boolean = matches!(operation, UnaryOperation::Isinf | UnaryOperation::Isnan);
             let dtype = if boolean { DataType::Bool } else { F };
-            bench.check(network.add_unary(x, *operation).unwrap(), &expect(LayerType::Unary, &[2, 3, 4], dtype));
+            check(network.add_unary(x, *operation).unwrap(), &expect(LayerType::Unary, &[2, 3, 4], dtype));
         }
         let boolean = bench.input(DataType::Bool, &[2, 3, 4]);
         let not = network.add_unary(boolean, UnaryOperation::Not).unwrap();
-        bench.check(not, &expect(LayerType::Unary, &[2, 3, 4], DataType::Bool));
+        check(not, &expect(LayerType::Unary, &[2, 3, 4], DataType::Bool));
         for operation in ElementWiseOperation::ALL {
             use ElementWiseOperation::{And, Equal, Greater, Less, Or, Xor};
             let logical = matches!(operation, And | Or | Xor);
@@ -134,20 +135,20 @@ fn pointwise() {
             let compares = logical || matches!(operation, Equal | Greater | Less);
             let dtype = if compares { DataType::Bool } else { F };
             let layer = network.add_elementwise(a, b, *operation).unwrap();
-            bench.check(layer, &expect(LayerType::ElementWise, &[2, 3, 4], dtype));
+            check(layer, &expect(LayerType::ElementWise, &[2, 3, 4], dtype));
         }
         let weights = ScaleWeights { shift: Weights::none(F), scale: Weights::of(&SCALE), power: Weights::none(F) };
         let image = bench.floats(&[2, 3, 4, 5]);
         let scale = network.add_scale(image, ScaleMode::Channel, weights, 1).unwrap();
-        bench.check(*scale, &expect(LayerType::Scale, &[2, 3, 4, 5], F));
+        check(*scale, &expect(LayerType::Scale, &[2, 3, 4, 5], F));
         let prelu = network.add_parametric_relu(x, column).unwrap();
-        bench.check(prelu, &expect(LayerType::ParametricRelu, &[2, 3, 4], F));
+        check(prelu, &expect(LayerType::ParametricRelu, &[2, 3, 4], F));
         let select = network.add_select(boolean, x, column).unwrap();
-        bench.check(select, &expect(LayerType::Select, &[2, 3, 4], F));
-        bench.check(network.add_identity(x).unwrap(), &expect(LayerType::Identity, &[2, 3, 4], F));
+        check(select, &expect(LayerType::Select, &[2, 3, 4], F));
+        check(network.add_identity(x).unwrap(), &expect(LayerType::Identity, &[2, 3, 4], F));
         for dtype in [DataType::Half, DataType::BFloat16, DataType::Int32, DataType::Int64, DataType::Bool] {
             assert!(dtype.is_in(version));
-            bench.check(network.add_cast(x, dtype).unwrap(), &expect(LayerType::Cast, &[2, 3, 4], dtype));
+            check(network.add_cast(x, dtype).unwrap(), &expect(LayerType::Cast, &[2, 3, 4], dtype));
         }
     });
 }
@@ -162,43 +163,43 @@ fn shapes() {
         shuffle.set_reshape_dimensions(&[0, -1, 3]).unwrap();
         shuffle.set_second_transpose(&[2, 0, 1]).unwrap();
         assert_eq!(shuffle.reshape_dimensions().unwrap(), [0, -1, 3]);
-        bench.check(*shuffle, &expect(LayerType::Shuffle, &[3, 2, 20], F));
+        check(*shuffle, &expect(LayerType::Shuffle, &[3, 2, 20], F));
 
         let slice = network.add_slice(x, &[0, 1, 0, 1], &[2, 2, 4, 2], &[1, 1, 1, 2]).unwrap();
-        bench.check(*slice, &expect(LayerType::Slice, &[2, 2, 4, 2], F));
+        check(*slice, &expect(LayerType::Slice, &[2, 2, 4, 2], F));
         slice.set_size(&[2, 5, 4, 2]).unwrap();
         slice.set_mode(SampleMode::Clamp).unwrap();
-        bench.check(*slice, &expect(LayerType::Slice, &[2, 5, 4, 2], F));
+        check(*slice, &expect(LayerType::Slice, &[2, 5, 4, 2], F));
 
         let y = bench.floats(&[2, 7, 4, 5]);
         let concatenation = network.add_concatenation(&[x, y, x]).unwrap();
         concatenation.set_axis(1).unwrap();
-        bench.check(*concatenation, &expect(LayerType::Concatenation, &[2, 13, 4, 5], F));
+        check(*concatenation, &expect(LayerType::Concatenation, &[2, 13, 4, 5], F));
         assert_eq!(concatenation.num_inputs(), 3);
         assert_eq!(concatenation.input(1).unwrap().name(), y.name());
 
-        bench.check(network.add_shape(x).unwrap(), &expect(LayerType::Shape, &[4], DataType::Int64));
+        check(network.add_shape(x).unwrap(), &expect(LayerType::Shape, &[4], DataType::Int64));
         let ones = bench.floats(&[1, 3, 1]);
         let axes = bench.constant(&[0, 2]);
-        bench.check(network.add_squeeze(ones, axes).unwrap(), &expect(LayerType::Squeeze, &[3], F));
-        bench.check(network.add_unsqueeze(ones, axes).unwrap(), &expect(LayerType::Unsqueeze, &[1, 1, 1, 3, 1], F));
+        check(network.add_squeeze(ones, axes).unwrap(), &expect(LayerType::Squeeze, &[3], F));
+        check(network.add_unsqueeze(ones, axes).unwrap(), &expect(LayerType::Unsqueeze, &[1, 1, 1, 3, 1], F));
 
         let resize = network.add_resize(x).unwrap();
         resize.set_output_dimensions(&[2, 3, 8, 15]).unwrap();
         resize.set_mode(InterpolationMode::Linear).unwrap();
         resize.set_coordinate_transformation(ResizeCoordinateTransformation::HalfPixel).unwrap();
-        bench.check(*resize, &expect(LayerType::Resize, &[2, 3, 8, 15], F));
+        check(*resize, &expect(LayerType::Resize, &[2, 3, 8, 15], F));
         let resize = network.add_resize(x).unwrap();
         resize.set_scales(&[1.0, 1.0, 1.5, 3.0]).unwrap();
         resize.set_nearest_rounding(ResizeRoundMode::Floor).unwrap();
-        bench.check(*resize, &expect(LayerType::Resize, &[2, 3, 6, 15], F));
+        check(*resize, &expect(LayerType::Resize, &[2, 3, 6, 15], F));
 
         let grid = bench.floats(&[2, 6, 7, 2]);
         let sample = network.add_grid_sample(x, grid).unwrap();
         sample.set_interpolation_mode(InterpolationMode::Nearest).unwrap();
         sample.set_align_corners(true).unwrap();
         sample.set_sample_mode(SampleMode::Reflect).unwrap();
-        bench.check(*sample, &expect(LayerType::GridSample, &[2, 3, 6, 7], F));
+        check(*sample, &expect(LayerType::GridSample, &[2, 3, 6, 7], F));
     });
 }
 
@@ -209,34 +210,34 @@ fn reductions_and_products() {
         let x = bench.floats(&[2, 3, 4]);
         for operation in ReduceOperation::ALL.iter().filter(|o| **o != ReduceOperation::None) {
             let kept = network.add_reduce(x, *operation, Axes::new(&[0, 2]), true).unwrap();
-            bench.check(*kept, &expect(LayerType::Reduce, &[1, 3, 1], F));
+            check(*kept, &expect(LayerType::Reduce, &[1, 3, 1], F));
             kept.set_keep_dimensions(false).unwrap();
-            bench.check(*kept, &expect(LayerType::Reduce, &[3], F));
+            check(*kept, &expect(LayerType::Reduce, &[3], F));
         }
         let softmax = network.add_softmax(x).unwrap();
         softmax.set_axes(Axes::new(&[1])).unwrap();
-        bench.check(*softmax, &expect(LayerType::SoftMax, &[2, 3, 4], F));
+        check(*softmax, &expect(LayerType::SoftMax, &[2, 3, 4], F));
         for indices in [DataType::Int32, DataType::Int64] {
             let topk = network.add_topk(x, TopKOperation::Min, 2, Axes::new(&[2]), indices).unwrap();
-            bench.check(*topk, &expect(LayerType::TopK, &[2, 3, 2], F));
+            check(*topk, &expect(LayerType::TopK, &[2, 3, 2], F));
             assert_eq!(topk.output(1).unwrap().dtype().unwrap(), indices);
         }
         let y = bench.floats(&[2, 5, 4]);
         let product = network.add_matrix_multiply(x, MatrixOperation::None, y, MatrixOperation::Transpose).unwrap();
-        bench.check(*product, &expect(LayerType::MatrixMultiply, &[2, 3, 5], F));
+        check(*product, &expect(LayerType::MatrixMultiply, &[2, 3, 5], F));
         product.set_operation(0, MatrixOperation::None).unwrap();
         let einsum = network.add_einsum(&[x, y], "bij,bkj->kib").unwrap();
-        bench.check(einsum, &expect(LayerType::Einsum, &[5, 3, 2], F));
+        check(einsum, &expect(LayerType::Einsum, &[5, 3, 2], F));
         let axis = bench.constant(&[1]);
         let sum = network.add_cumulative(x, axis, CumulativeOperation::Sum, true, true).unwrap();
-        bench.check(*sum, &expect(LayerType::Cumulative, &[2, 3, 4], F));
+        check(*sum, &expect(LayerType::Cumulative, &[2, 3, 4], F));
         let (image, one) = (bench.floats(&[2, 6, 4, 4]), bench.floats(&[1, 6, 1, 1]));
         let norm = network.add_normalization(image, one, one, Axes::new(&[2, 3])).unwrap();
         norm.set_epsilon(1e-3).unwrap();
-        bench.check(*norm, &expect(LayerType::Normalization, &[2, 6, 4, 4], F));
+        check(*norm, &expect(LayerType::Normalization, &[2, 6, 4, 4], F));
         let (scale, bias) = (bench.floats(&[2, 1, 4]), bench.floats(&[2, 1, 4]));
         let norm = network.add_normalization(x, scale, bias, Axes::new(&[1])).unwrap();
-        bench.check(*norm, &expect(LayerType::Normalization, &[2, 3, 4], F));
+        check(*norm, &expect(LayerType::Normalization, &[2, 3, 4], F));
     });
 }
 
@@ -248,23 +249,23 @@ fn indices() {
         let i = bench.input(DataType::Int32, &[7, 2]);
         let gather = network.add_gather(x, i, GatherMode::Default).unwrap();
         gather.set_axis(1).unwrap();
-        bench.check(*gather, &expect(LayerType::Gather, &[5, 7, 2, 4], F));
+        check(*gather, &expect(LayerType::Gather, &[5, 7, 2, 4], F));
         let nd = network.add_gather(x, i, GatherMode::Nd).unwrap();
-        bench.check(*nd, &expect(LayerType::Gather, &[7, 4], F));
+        check(*nd, &expect(LayerType::Gather, &[7, 4], F));
         let updates = bench.floats(&[7, 4]);
         let scatter = network.add_scatter(x, i, updates, ScatterMode::Nd).unwrap();
-        bench.check(*scatter, &expect(LayerType::Scatter, &[5, 3, 4], F));
+        check(*scatter, &expect(LayerType::Scatter, &[5, 3, 4], F));
         let (row, elements) = (bench.input(DataType::Int32, &[5, 3, 2]), bench.floats(&[5, 3, 2]));
         let scatter = network.add_scatter(x, row, elements, ScatterMode::Element).unwrap();
         scatter.set_axis(2).unwrap();
-        bench.check(*scatter, &expect(LayerType::Scatter, &[5, 3, 4], F));
+        check(*scatter, &expect(LayerType::Scatter, &[5, 3, 4], F));
         for indices in [DataType::Int32, DataType::Int64] {
             let found = network.add_non_zero(x, indices).unwrap();
-            bench.check(found, &expect(LayerType::NonZero, &[3, -1], indices));
+            check(found, &expect(LayerType::NonZero, &[3, -1], indices));
         }
         let (values, depth) = (bench.floats(&[2]), bench.constant(&[6]));
         let one_hot = network.add_one_hot(i, values, depth, -1).unwrap();
-        bench.check(one_hot, &expect(LayerType::OneHot, &[7, 2, 6], F));
+        check(one_hot, &expect(LayerType::OneHot, &[7, 2, 6], F));
         let (boxes, scores) = (bench.floats(&[2, 10, 4]), bench.floats(&[2, 10, 3]));
         let nms = network.add_nms(boxes, scores, bench.constant(&[5]), DataType::Int32).unwrap();
         nms.set_bounding_box_format(BoundingBoxFormat::CenterSizes).unwrap();
@@ -274,7 +275,7 @@ fn indices() {
         assert_eq!(nms.output(0).unwrap().dims().unwrap()[1], 3);
         let lengths = bench.input(DataType::Int32, &[3]);
         let reverse = network.add_reverse_sequence(x, lengths).unwrap();
-        bench.check(*reverse, &expect(LayerType::ReverseSequence, &[5, 3, 4], F));
+        check(*reverse, &expect(LayerType::ReverseSequence, &[5, 3, 4], F));
     });
 }
 
@@ -296,17 +297,17 @@ fn generated_and_quantized() {
                 fill.set_alpha(0.5).unwrap();
                 fill.set_beta(2.0).unwrap();
             }
-            bench.check(*fill, &expect(LayerType::Fill, &[6], dtype));
+            check(*fill, &expect(LayerType::Fill, &[6], dtype));
         }
         let x = bench.floats(&[2, 3, 4]);
         let scale = network.add_constant(&[3], Weights::of(&SCALES)).unwrap().output(0).unwrap();
         for dtype in [DataType::Int8, DataType::Fp8] {
             let quantize = network.add_quantize(x, scale, dtype).unwrap();
             quantize.set_axis(1).unwrap();
-            bench.check(*quantize, &expect(LayerType::Quantize, &[2, 3, 4], dtype));
+            check(*quantize, &expect(LayerType::Quantize, &[2, 3, 4], dtype));
             let dequantize = network.add_dequantize(quantize.output(0).unwrap(), scale, F).unwrap();
             dequantize.set_axis(1).unwrap();
-            bench.check(*dequantize, &expect(LayerType::Dequantize, &[2, 3, 4], F));
+            check(*dequantize, &expect(LayerType::Dequantize, &[2, 3, 4], F));
         }
         let wide = bench.floats(&[2, 64]);
         let dynamic = network.add_dynamic_quantize(wide, 1, 16, DataType::Fp4, DataType::Fp8);
@@ -340,11 +341,11 @@ fn attention() {
         }
         let [cos, sin] = [(); 2].map(|()| bench.input(DataType::Half, &[2, 6, 16]));
         let rotary = network.add_rotary_embedding(q, cos, sin, false, 0).unwrap();
-        bench.check(*rotary, &expect(LayerType::RotaryEmbedding, &[2, 4, 6, 32], DataType::Half));
+        check(*rotary, &expect(LayerType::RotaryEmbedding, &[2, 4, 6, 32], DataType::Half));
         let (cache, update) = (bench.input(DataType::Half, &[2, 4, 128, 32]), q);
         let at = bench.input(DataType::Int32, &[2]);
         let written = network.add_kv_cache_update(cache, update, at, KvCacheMode::Linear).unwrap();
-        bench.check(*written, &expect(LayerType::KvCacheUpdate, &[2, 4, 128, 32], DataType::Half));
+        check(*written, &expect(LayerType::KvCacheUpdate, &[2, 4, 128, 32], DataType::Half));
     });
 }
 
@@ -359,29 +360,29 @@ fn loops_and_conditionals() {
         let trips = bench.constant(&[5]);
         assert_eq!(body.add_trip_limit(trips, TripLimit::Count).unwrap().layer_type(), Some(LayerType::TripLimit));
         let row = body.add_iterator(x, 0, false).unwrap();
-        bench.check(row, &expect(LayerType::Iterator, &[3], F));
+        check(row, &expect(LayerType::Iterator, &[3], F));
         let state = body.add_recurrence(zero).unwrap();
         let next = network.add_elementwise(state.output(0).unwrap(), row.output(0).unwrap(), ElementWiseOperation::Sum);
         let next = next.unwrap().output(0).unwrap();
         state.set_input(1, next).unwrap();
-        bench.check(state, &expect(LayerType::Recurrence, &[3], F));
+        check(state, &expect(LayerType::Recurrence, &[3], F));
         let last = body.add_output(state.output(0).unwrap(), LoopOutput::LastValue, 0).unwrap();
-        bench.check(last, &expect(LayerType::LoopOutput, &[3], F));
+        check(last, &expect(LayerType::LoopOutput, &[3], F));
         let all = body.add_output(next, LoopOutput::Concatenate, 0).unwrap();
         all.set_input(1, trips).unwrap();
-        bench.check(all, &expect(LayerType::LoopOutput, &[5, 3], F));
+        check(all, &expect(LayerType::LoopOutput, &[5, 3], F));
 
         let either = network.add_if_conditional().unwrap();
         either.set_name("either").unwrap();
         let condition = bench.input(DataType::Bool, &[]);
         assert_eq!(either.set_condition(condition).unwrap().layer_type(), Some(LayerType::Condition));
         let inside = either.add_input(x).unwrap();
-        bench.check(inside, &expect(LayerType::ConditionalInput, &[5, 3], F));
+        check(inside, &expect(LayerType::ConditionalInput, &[5, 3], F));
         let inside = inside.output(0).unwrap();
         let then = network.add_unary(inside, UnaryOperation::Abs).unwrap().output(0).unwrap();
         let otherwise = network.add_unary(inside, UnaryOperation::Neg).unwrap().output(0).unwrap();
         let output = either.add_output(then, otherwise).unwrap();
-        bench.check(output, &expect(LayerType::ConditionalOutput, &[5, 3], F));
+        check(output, &expect(LayerType::ConditionalOutput, &[5, 3], F));
     });
 }
 
@@ -393,7 +394,7 @@ fn the_rest() {
         let flat = bench.floats(&[1, 6, 1, 1]);
         let norm = network.add_normalization_v2(x, flat, flat, Axes::new(&[2, 3])).unwrap();
         norm.set_groups(1).unwrap();
-        bench.check(*norm, &expect(LayerType::Normalization, &[2, 6, 4, 4], F));
+        check(*norm, &expect(LayerType::Normalization, &[2, 6, 4, 4], F));
 
         let (rows, bounds) = (bench.floats(&[2, 3, 7]), bench.input(DataType::Int32, &[2, 3, 1]));
         let ragged = network.add_ragged_softmax(rows, bounds).unwrap();

@@ -1,6 +1,7 @@
 //! The libraries that need a GPU, on a machine without one: each reports it, and none takes the process down, which is
 //! what TensorRT itself does (8.6 reads through null, 10 and 11 return an offset from null). With a GPU, a damaged plan
-//! is refused. Folders: TORCH2TRT_TEST_LEAN_10 and TORCH2TRT_TEST_LEAN_11 (lean runtimes), TORCH2TRT_TEST_TENSORRT_8.
+//! is refused. Folders: `TORCH2TRT_TEST_LEAN_10` and `TORCH2TRT_TEST_LEAN_11` (lean runtimes), and
+//! `TORCH2TRT_TEST_TENSORRT_8`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod common;

@@ -21,7 +21,7 @@ pub fn nodes(model: &[u8]) -> Result<Vec<(String, String)>, String> {
     Ok(graph.node.iter().map(|node| (node.name().to_owned(), node.op_type().to_owned())).collect())
 }
 
-fn decode(model: &[u8]) -> Result<ModelProto, String> {
+pub(crate) fn decode(model: &[u8]) -> Result<ModelProto, String> {
     ModelProto::decode(model).map_err(|error| format!("the ONNX model cannot be decoded: {error}"))
 }
 
@@ -42,7 +42,7 @@ pub fn check_external(model: &[u8], weights: impl Fn(&str) -> bool) -> Result<()
     check_graph(&proto.graph.unwrap_or_default(), &weights)
 }
 
-fn check_graph(graph: &GraphProto, weights: &dyn Fn(&str) -> bool) -> Result<(), String> {
+pub(crate) fn check_graph(graph: &GraphProto, weights: &dyn Fn(&str) -> bool) -> Result<(), String> {
     for tensor in &graph.initializer {
         if is_external(tensor) && !weights(tensor.name()) {
             return Err(format!("initializer `{}` {}", tensor.name(), refers(tensor)));
@@ -60,7 +60,7 @@ fn check_graph(graph: &GraphProto, weights: &dyn Fn(&str) -> bool) -> Result<(),
     Ok(())
 }
 
-fn is_external(tensor: &TensorProto) -> bool {
+pub(crate) fn is_external(tensor: &TensorProto) -> bool {
     tensor.data_location.is_some_and(|location| location == EXTERNAL) || !tensor.external_data.is_empty()
 }
 

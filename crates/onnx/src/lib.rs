@@ -27,6 +27,7 @@ mod layers;
 mod lowering;
 mod model;
 pub mod proto;
+mod read;
 mod scope;
 mod shape;
 mod state;
@@ -35,6 +36,7 @@ pub use error::{Error, Result};
 pub use export::{Exported, export};
 pub use external::{check_external, is_model, nodes};
 pub use model::{ExternalWeight, Model, lower};
+pub use read::{ExternalData, Interface, Io, interface};
 
 /// How float16 and bfloat16 tensors are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

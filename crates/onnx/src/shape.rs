@@ -118,7 +118,7 @@ impl Scope<'_, '_> {
     pub fn entries_of(&mut self, value: Value, dims: &[Dim]) -> Vec<Size> {
         let entry = |(axis, dim): (usize, &Dim)| match dim {
             Dim::Static(n) => Size::Is(*n),
-            symbolic => *self.cx.axes.entry(symbolic.clone()).or_insert(Size::Axis(value, axis)),
+            symbolic @ Dim::Symbolic(_) => *self.cx.axes.entry(symbolic.clone()).or_insert(Size::Axis(value, axis)),
         };
         dims.iter().enumerate().map(entry).collect()
     }

@@ -137,7 +137,7 @@ fn multiplied(a: &[f64; 4], b: &[f64; 4]) -> Option<[f64; 4]> {
         }
     }
     let (low, high) = product.split_at(4);
-    if high != [0.0; 3] { None } else { low.try_into().ok() }
+    if high == [0.0; 3] { low.try_into().ok() } else { None }
 }
 
 /// Reads tensors as expressions of `x` and of the function's value.

@@ -12,9 +12,10 @@ fn read(text: &str) -> Weights {
     let (dtype, dims) = ty.trim_end_matches(']').split_once('[').unwrap();
     let dims: Vec<i64> = dims.split(',').filter(|d| !d.is_empty()).map(|d| d.parse().unwrap()).collect();
     let dtype = DType::from_name(dtype).unwrap();
-    match dtype.is_index() {
-        true => Weights::from_i64(dtype, &dims, values.split(' ').map(|v| v.parse().unwrap())),
-        false => Weights::from_f64(dtype, &dims, values.split(' ').map(|v| v.parse().unwrap())),
+    if dtype.is_index() {
+        Weights::from_i64(dtype, &dims, values.split(' ').map(|v| v.parse().unwrap()))
+    } else {
+        Weights::from_f64(dtype, &dims, values.split(' ').map(|v| v.parse().unwrap()))
     }
 }
 

@@ -172,9 +172,10 @@ fn build(d: &Drawn, seed: u64) -> Network {
     let columns = |n: i64| [rows.as_slice(), &[n]].concat();
     let op = Op::Shuffle { first_transpose: Some(first), reshape: reshape(&columns(features)), second_transpose: None };
     let x = add(op, &[x]);
-    let (sizes, op1) = match d.transposed {
-        true => ([results, features], MatrixOperation::Transpose),
-        false => ([features, results], MatrixOperation::None),
+    let (sizes, op1) = if d.transposed {
+        ([results, features], MatrixOperation::Transpose)
+    } else {
+        ([features, results], MatrixOperation::None)
     };
     let ones = vec![1; rows.len() - 1];
     let weights = add(Op::Constant(values(DType::Float32, &[ones.as_slice(), &sizes].concat(), seed)), &[]);

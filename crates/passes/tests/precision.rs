@@ -426,7 +426,7 @@ fn observed_networks_return_the_largest_finite_magnitudes() {
     assert_eq!(names, ["x", "l2", "l4"], "movement makes no numbers");
     let x = Weights::float32(&[2, 3], &[1.0, -5.5, 3.0, 1.0, 2.0, 7.0]);
     let outputs = eval::run(&network, &[x]).unwrap();
-    let seen: Vec<_> = outputs[1..].iter().map(|w| w.to_f64()).collect();
+    let seen: Vec<_> = outputs[1..].iter().map(network::Weights::to_f64).collect();
     assert_eq!(seen, [[7.0], [11.0], [0.0]], "{network}");
 }
 

@@ -106,7 +106,7 @@ impl Builder {
                 self.try_add(op, &if m % 5 == 4 { [p, a] } else { [a, p] });
             }
             8 => {
-                self.try_add(Op::Shuffle { first_transpose: Some(order), reshape: None, second_transpose: None }, &[a])
+                self.try_add(Op::Shuffle { first_transpose: Some(order), reshape: None, second_transpose: None }, &[a]);
             }
             9 => {
                 let reshape = vec![ReshapeDim::Infer, ReshapeDim::Is([1, 2, 3][m % 3])];

@@ -1,4 +1,4 @@
-//! `quantize`: what is quantized, and with which scales. What comes of it is compared in tests/python/test_int8.py.
+//! `quantize`: what is quantized, and with which scales. What comes of it is compared in `tests/python/test_int8.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod common;

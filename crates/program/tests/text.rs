@@ -243,7 +243,9 @@ fn program() -> impl Strategy<Value = Program> {
                 let node = Node { target, arguments, outputs: Vec::new(), source };
                 program.add_node(node, outputs).unwrap();
             }
-            outputs.into_iter().for_each(|output| program.add_output(output).unwrap());
+            for output in outputs {
+                program.add_output(output).unwrap();
+            }
             program
         })
 }

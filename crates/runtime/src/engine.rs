@@ -52,6 +52,11 @@ pub trait Engine: Send + Sync {
         Ok(None)
     }
 
+    /// Device memory for activations that a context takes, in bytes; `None` where it is not known.
+    fn activation_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// One line for logs and reports: what executes, its version, its threads or device.
     fn description(&self) -> String;
 }

@@ -79,11 +79,15 @@ fn every_dtype_crosses_the_boundary_both_ways_unchanged() {
         let mut x: Vec<u64> = random(&mut rng, 10 * dtype.size() / 8 + 2);
         let bytes = &mut as_bytes_mut(&mut x)[..10 * dtype.size()];
         if dtype == DataType::Bool {
-            bytes.iter_mut().for_each(|byte| *byte &= 1);
+            for byte in bytes.iter_mut() {
+                *byte &= 1;
+            }
         }
         if float8 {
             // Finite numbers only: not-a-number has several forms, and a cast keeps one.
-            bytes.iter_mut().for_each(|byte| *byte &= 0b1011_1111);
+            for byte in bytes.iter_mut() {
+                *byte &= 0b1011_1111;
+            }
         }
         let input = TensorView::new(dtype, &[2, 5], bytes).unwrap();
         let mut y = vec![0u64; 10];
@@ -104,7 +108,9 @@ fn weights_of_every_dtype_are_read() {
         for count in [3usize, 40] {
             let mut data: Vec<u64> = random(&mut rng, count);
             if dtype == DataType::Bool {
-                as_bytes_mut(&mut data).iter_mut().for_each(|byte| *byte &= 1);
+                for byte in as_bytes_mut(&mut data).iter_mut() {
+                    *byte &= 1;
+                }
             }
             let expected = as_bytes(&data)[..count * dtype.size()].to_vec();
             let weight = owned_bytes(data).slice(..count * dtype.size());

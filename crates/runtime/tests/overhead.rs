@@ -89,7 +89,7 @@ fn processor_time_between_calls() {
             times.push(started.elapsed());
             std::thread::sleep(Duration::from_millis(5));
         }
-        let share = (processor_time() - cpu).as_secs_f64() / wall.elapsed().as_secs_f64();
+        let share = processor_time().checked_sub(cpu).unwrap().as_secs_f64() / wall.elapsed().as_secs_f64();
         println!("spinning for {spin:?}: {:?} a call, {share:.2} processors busy", median(times));
     }
 }
@@ -130,7 +130,7 @@ fn host_time(mut wait: impl FnMut(), mut call: impl FnMut()) -> Duration {
     best
 }
 
-/// With the TensorRT in TORCH2TRT_TEST_TENSORRT, a library file or its folder.
+/// With the TensorRT in `TORCH2TRT_TEST_TENSORRT`, a library file or its folder.
 #[test]
 #[ignore = "a measurement"]
 #[allow(unsafe_code, reason = "device memory")]

@@ -1,8 +1,8 @@
 //! Plugin libraries with real TensorRTs, none of which needs a GPU to register creators and to make plugins.
 //!
 //! The library is the simulator, whose objects have the layout of the TensorRT that loads it. Folders:
-//! TORCH2TRT_TEST_RTX_1_7, TORCH2TRT_TEST_RTX_1_4, and TORCH2TRT_TEST_TENSORRT_8, where `libnvinfer_plugin.so.8` is,
-//! too.
+//! `TORCH2TRT_TEST_RTX_1_7`, `TORCH2TRT_TEST_RTX_1_4`, and `TORCH2TRT_TEST_TENSORRT_8`, where `libnvinfer_plugin.so.8`
+//! is, too.
 #![allow(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 use nvinfer::{Error, Family, Library, PluginApi, PluginField, PluginFieldType};

@@ -90,7 +90,7 @@ fn forks() {
         let works = run(&single).is_ok() && run(&engine(2)).is_ok();
         drop((pooled, single));
         // SAFETY: ends the child at once, with the verdict.
-        unsafe { libc::_exit(if refused && works { 0 } else { 1 }) };
+        unsafe { libc::_exit(i32::from(!(refused && works))) };
     }
     let mut status = 0;
     // SAFETY: waits for the child made above; `status` receives how it ended.

@@ -210,7 +210,9 @@ unsafe fn report(profiler: usize, outputs: &[CString]) {
         let function = *(*(profiler as *const *const *const ())).add(slot.index);
         let report = std::mem::transmute::<*const (), Report>(function);
         report(profiler, c"sums".as_ptr(), 0.125);
-        outputs.iter().for_each(|output| report(profiler, output.as_ptr(), 0.0625));
+        for output in outputs {
+            report(profiler, output.as_ptr(), 0.0625);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::object::{This, by_width, ignore, make, name, narrow, reported, state,
 use crate::plan::Plan;
 use crate::plugins::is_registered;
 use nvinfer::sys::layout::{Dims32, Dims64};
-use nvinfer::sys::tables::{cuda_engine, runtime};
+use nvinfer::sys::tables::{cuda_engine, engine_inspector, runtime};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,6 +122,14 @@ fn engine(plan: Plan) -> This {
         // SAFETY: see above.
         unsafe { new_context(this, USER_MANAGED) }
     }
+    unsafe extern "C" fn layers(this: This) -> i32 {
+        // SAFETY: see above.
+        unsafe { state::<E>(this).plan.outputs.len() as i32 + 1 }
+    }
+    unsafe extern "C" fn new_inspector(this: This) -> This {
+        // SAFETY: see above.
+        inspector(unsafe { &state::<E>(this).plan })
+    }
     /// float32, in device memory, linear, no shape tensor: 0 each.
     extern "C" fn zero() -> i32 {
         0
@@ -140,9 +148,27 @@ fn engine(plan: Plan) -> This {
         (&cuda_engine::GET_NB_OPTIMIZATION_PROFILES, profiles as *const ()),
         (&cuda_engine::GET_DEVICE_MEMORY_SIZE, scratch as *const ()),
         (&cuda_engine::GET_DEVICE_MEMORY_SIZE_V2, scratch as *const ()),
+        (&cuda_engine::GET_NB_LAYERS, layers as *const ()),
+        (&cuda_engine::CREATE_ENGINE_INSPECTOR, new_inspector as *const ()),
         (&cuda_engine::CREATE_EXECUTION_CONTEXT, new_context_with_memory as *const ()),
         (&cuda_engine::CREATE_EXECUTION_CONTEXT_WITHOUT_DEVICE_MEMORY, new_context_without_memory as *const ()),
         (&cuda_engine::CREATE_EXECUTION_CONTEXT_WITH_STRATEGY, new_context as *const ()),
     ];
     make(&methods, Engine { plan: Arc::new(plan), contexts: Arc::default() })
+}
+
+/// The layers by name, as TensorRT lists those of a plan without details: the sums, and one for each output.
+fn inspector(plan: &Plan) -> This {
+    unsafe extern "C" fn information(this: This, _format: i32) -> *const c_char {
+        // SAFETY: the inspector was made just here.
+        unsafe { state::<CString>(this).as_ptr() }
+    }
+    let outputs = plan.outputs.iter().map(|output| format!(", {:?}", output.to_string_lossy()));
+    let text = format!("{{\"Layers\": [\"sums\"{}], \"Bindings\": []}}", outputs.collect::<String>());
+    let methods = [
+        (&engine_inspector::SET_ERROR_RECORDER, ignore as *const ()),
+        (&engine_inspector::GET_ENGINE_INFORMATION, information as *const ()),
+    ];
+    // A name has no zero byte, and the text none besides.
+    make(&methods, CString::new(text).unwrap_or_default())
 }

@@ -135,7 +135,24 @@ impl Bench {
         self.times.len() as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 
+    /// The median milliseconds of a call.
+    pub fn median(&self) -> f64 {
+        self.quantile_ms(0.5)
+    }
+
     /// Milliseconds that this share of the calls does not exceed.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        self.quantile(share, |time| time.whole)
+    }
+
+    /// Adds the calls of another measurement of the same kind.
+    pub fn add(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.elapsed += other.elapsed;
+        (self.streams, self.samples) = (other.streams, other.samples);
+    }
+
+    /// The milliseconds of a part of a call that this share of the calls does not exceed.
     fn quantile(&self, share: f64, of: impl Fn(&CallTime) -> Duration) -> f64 {
         let mut times: Vec<Duration> = self.times.iter().map(of).collect();
         times.sort_unstable();
@@ -159,7 +176,7 @@ impl Bench {
             format!("{} calls in {:.2} s{streams}", self.times.len(), self.elapsed.as_secs_f64()),
         )];
         for (name, share) in QUANTILES {
-            rows.push((name.to_owned(), milliseconds(self.quantile(share, |time| time.whole))));
+            rows.push((name.to_owned(), milliseconds(self.quantile_ms(share))));
         }
         rows.push((
             "host".to_owned(),
@@ -175,8 +192,7 @@ impl Bench {
 
     /// The same as JSON, in milliseconds.
     pub fn to_json(&self) -> Value {
-        let quantiles =
-            QUANTILES.map(|(name, share)| (name.to_owned(), json!(self.quantile(share, |time| time.whole))));
+        let quantiles = QUANTILES.map(|(name, share)| (name.to_owned(), json!(self.quantile_ms(share))));
         json!({
             "calls": self.times.len(),
             "seconds": self.elapsed.as_secs_f64(),

@@ -212,7 +212,7 @@ fn scaled(value: f64, units: &[&str]) -> String {
     while value >= 1000.0 && unit + 1 < units.len() {
         (value, unit) = (value / 1000.0, unit + 1);
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else { 1 };
+    let digits = usize::from(unit != 0 && value < 99.95);
     format!("{value:.digits$}{}", units[unit])
 }
 

@@ -4,7 +4,7 @@ use crate::{Code, Error, Executable, Payload, Result};
 use serde_json::Value;
 
 /// A layer of an engine.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct EngineLayer {
     /// Its name.
     pub name: String,

@@ -8,6 +8,7 @@
 mod bench;
 mod cache;
 mod call;
+mod compare;
 mod conversion;
 mod discovery;
 mod engines;
@@ -17,6 +18,7 @@ mod file;
 mod forecast;
 mod inspect;
 mod interface;
+mod onnx_file;
 mod options;
 mod pipeline;
 mod plan;
@@ -29,6 +31,7 @@ pub use bench::{Bench, BenchOptions, layer_table};
 pub use build::{Progress, Silent};
 pub use cache::Cache;
 pub use call::Staged;
+pub use compare::{CompareOptions, Compared, Comparisons, LayerChange, OutputDifference, Subject, compare};
 pub use conversion::{
     Asked, AxisRanges, Chosen, Comparison, End, Float32, Int8Report, Metric, Precise, Reference, Requested, Samples,
     SearchReport, SensitiveLayer, Shape, Tolerance, choose_backend, computed_in, difference, exported_profiles,
@@ -45,6 +48,8 @@ pub use inspect::{EngineLayer, model_layers};
 pub use interface::{network_text, spec as interface};
 pub use network::Network;
 pub use nvinfer::TacticSource;
+pub use onnx::is_model as is_onnx;
+pub use onnx_file::load_onnx;
 pub use options::{
     Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions, Precision,
     ReportOptions, RunOptions, SearchTolerance, declared,

@@ -64,6 +64,7 @@ impl PlanCache {
 }
 
 /// A digest of all that a plan depends on.
+#[expect(clippy::unnecessary_debug_formatting, reason = "paths that are not Unicode stay distinct")]
 fn digest(legal: &Network, library: Library, gpu: &CudaDevice, build: &BuildOptions, options: &Options) -> u128 {
     let (version, path, gpu) = (library.version(), library.path(), (gpu.name(), gpu.capability()));
     let plugins = plugins::state(options);

@@ -111,6 +111,7 @@ pub fn plugin_fields(options: &Options, [name, version, namespace]: [&str; 3]) -
 }
 
 /// What a cached plan depends on besides the network: the plugin libraries, as far as they are files.
+#[expect(clippy::unnecessary_debug_formatting, reason = "paths that are not Unicode stay distinct")]
 pub(crate) fn state(options: &Options) -> String {
     let file = |path: &std::path::PathBuf| {
         let about = std::fs::metadata(path).ok();

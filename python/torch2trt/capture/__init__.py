@@ -31,15 +31,15 @@ from .containers import register_containers, register_transformers_cache
 from .conversions import converting
 from .decisions import is_by_values
 from .errors import CaptureError, CaptureWarning, InputError, ModelError, ValuesDecideError, one_line, warn
-from .origin import place_of
 from .export import AtenGraph, ExportRefused, export
 from .folding import fold_unknown
 from .fork import Fork
 from .given import normalized
-from .intercept import Interceptor, OpaqueCall, Method
-from .opaque import opaque_nodes
+from .intercept import Interceptor, Method, OpaqueCall
 from .lenient import walk_all
 from .limits import Places
+from .opaque import opaque_nodes
+from .origin import place_of
 from .preserve import as_module, check_weights, preserved, settle_mode, tensors_of
 from .program import Program, Progress
 from .remembered import Others, caches_restored, remembering
@@ -215,13 +215,19 @@ def capture(
         constants = constant_arguments(graph) if interceptor.opaque_calls else {}
     opaque_calls = {key: fork.originals(call) for key, call in interceptor.opaque_calls.items()}
     graph.opaque_calls = opaque_calls
-    found = {
-        "places": graph.places,
-        "guards": graph.guards,
-        "fixed": graph.fixed,
-        "whole": walked and Whole(graph, walked),
-    }
-    return Captured(program, inputs, graph.tree, reason, opaque_calls, constants, graph=graph, **found)
+    return Captured(
+        program,
+        inputs,
+        graph.tree,
+        reason,
+        opaque_calls,
+        constants,
+        graph.places,
+        graph.guards,
+        graph.fixed,
+        graph,
+        Whole(graph, walked) if walked else None,
+    )
 
 
 def _graph(
@@ -237,14 +243,14 @@ def _graph(
     try:
         return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
     except ExportRefused as refused:
-        refusal = refused.__cause__
+        refusal = refused.__cause__ or refused
     if isinstance(refusal, CaptureError):
         raise refusal
     if _learns_outputs(module, inputs):
         try:
             return export(module, inputs, dynamic_shapes, progress, interceptor, known), None
         except ExportRefused as refused:
-            refusal = refused.__cause__
+            refusal = refused.__cause__ or refused
     if is_by_values(refusal) and (numbers := converting(refusal)):
         with suppress(ExportRefused):
             return export(module, inputs, dynamic_shapes, progress, interceptor, known, numbers=numbers), None

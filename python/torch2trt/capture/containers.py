@@ -159,7 +159,7 @@ def _attributes_with_keys(value: Any) -> tuple[list[Any], _Others]:
 
 
 def _object_of(children: Iterable[Any], context: _Others) -> Any:
-    made = object.__new__(context.kind)
+    made: object = object.__new__(context.kind)
     vars(made).update({name: copy.copy(part) for name, part in context.others.items()})
     vars(made).update(zip(context.names, children))
     return made
@@ -168,9 +168,8 @@ def _object_of(children: Iterable[Any], context: _Others) -> Any:
 def _is_object(value: Any) -> bool:
     """Whether it is an object of a class written in Python, made of its attributes."""
     made_otherwise = (torch.Tensor, torch.nn.Module, type, types.ModuleType, types.FunctionType, types.MethodType)
-    return (
-        hasattr(value, "__dict__") and not isinstance(value, made_otherwise) and type(value).__new__ is object.__new__
-    )
+    kind: type[object] = type(value)
+    return hasattr(value, "__dict__") and not isinstance(value, made_otherwise) and kind.__new__ is object.__new__
 
 
 def _holds_tensors(value: Any, seen: frozenset[int] = frozenset()) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 Change = tuple[Any, str, Callable[[Callable[..., Any]], Callable[..., Any]]]
 """A module, the name of one of its functions, and what makes another of it."""
@@ -26,11 +26,16 @@ def changes() -> list[Change]:
         paste_masks_in_image: ("torchvision.models.detection.transform",),
     }
     return [
-        (module, function.__name__, lambda _, function=function: function)
+        (module, function.__name__, _always(function))
         for function, places in functions.items()
         for module in map(sys.modules.get, places)
         if hasattr(module, function.__name__)
     ]
+
+
+def _always(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What makes this function of any other."""
+    return lambda _: function
 
 
 def batched_nms(boxes: torch.Tensor, scores: torch.Tensor, idxs: torch.Tensor, iou_threshold: float) -> torch.Tensor:

@@ -29,6 +29,7 @@ class CaptureError(Error):
     """
 
     code = "E0601"
+    help: str
 
     def __init__(self, message: str, *, where: str = "", facts: Iterable[str] = (), help: str = "") -> None:
         self.message = message

@@ -32,7 +32,7 @@ from .functional import made_functional
 from .intercept import Interceptor, OpaqueCall
 from .limits import Places, watched
 from .preserve import preserved
-from .program import Progress
+from .program import Kind, Progress
 from .repairs import repaired
 from .resizing import functional_resizes
 from .scopes import symbolic_names
@@ -47,7 +47,7 @@ class AtenGraph:
 
     module: torch.fx.GraphModule
     """The graph, and the sub-graphs it refers to as attributes."""
-    weights: dict[str, tuple[str, torch.Tensor, str]]
+    weights: dict[str, tuple[str, torch.Tensor, Kind]]
     """Node name (a placeholder or get_attr) to (weight name, tensor, "parameter" | "buffer" | "constant")."""
     inputs: list[str]
     """The placeholder of each input tensor, in the order of `InputTree.names`."""
@@ -154,18 +154,18 @@ def export(
 
 def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram]) -> torch.export.ExportedProgram:
     """The first attempt, or a second one that keeps symbolic the sizes of which the model made Python numbers."""
-    program, refusal = None, None
+    outcome: torch.export.ExportedProgram | Exception
     numbers: list[str] = []
     try:
-        program = attempt(numbers)
+        outcome = attempt(numbers)
     except Exception as error:  # torch.export raises whatever the model raises
-        refusal = error
+        outcome = error
     if numbers:
         with suppress(Exception):
             return attempt(None)
-    if program is None:
-        raise refusal
-    return program
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _take_guards(program: torch.export.ExportedProgram) -> list[str]:
@@ -192,8 +192,8 @@ def read_program(program: torch.export.ExportedProgram, inputs: InputTree) -> At
     )
 
 
-def _weights(program: torch.export.ExportedProgram) -> Iterator[tuple[str, tuple[str, torch.Tensor, str]]]:
-    kinds = {
+def _weights(program: torch.export.ExportedProgram) -> Iterator[tuple[str, tuple[str, torch.Tensor, Kind]]]:
+    kinds: dict[InputKind, Kind] = {
         InputKind.PARAMETER: "parameter",
         InputKind.BUFFER: "buffer",
         InputKind.CONSTANT_TENSOR: "constant",
@@ -244,7 +244,8 @@ def _bounds(symbol: str, bounds: Any) -> tuple[int, int | None]:
 @contextmanager
 def _quiet_export() -> Iterator[None]:
     """Holds back what torch.export logs about a failure before raising, since the exception has it too, and what
-    torch 2.11 warns itself of."""
+    torch 2.11 warns itself of.
+    """
     loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -86,7 +86,8 @@ def attention(
 
 def _everywhere(function: Callable[..., Any], front: tuple[int, ...], buffers: tuple[Any, ...]) -> Callable[..., Any]:
     """A function of a batch, a head, a query's and a key's position for all of them at once; what is in front of these
-    arguments has all four axes."""
+    arguments has all four axes.
+    """
     for axis in reversed(range(4)):
         positions = tuple(0 if k == axis else None for k in range(4))
         function = torch.vmap(function, in_dims=(*front, *positions, *(None for _ in buffers)))

@@ -15,6 +15,7 @@ from torch.fx import Node as FxNode
 
 from .errors import CaptureError
 from .numbers import _OPERATORS, _options
+from .recording import Recording
 from .schema import plan
 from .symbols import is_unbacked
 
@@ -29,7 +30,7 @@ def is_sized_float(value: Any) -> bool:
     return bool(symbols) and not any(map(is_unbacked, symbols))
 
 
-class SizedFloats:
+class SizedFloats(Recording):
     """Records floats that depend on sizes; mixed into the walker."""
 
     def record_float(self, node: FxNode) -> None:
@@ -52,7 +53,8 @@ class SizedFloats:
         """The 0-D tensor of an operand; None where it has no form."""
         value = number.meta.get("val") if isinstance(number, FxNode) else number
         if isinstance(value, torch.SymFloat):
-            return self.ids.get(number)
+            known = self.ids.get(number)
+            return known if isinstance(known, int) else None
         if not isinstance(value, (bool, int, float, torch.SymInt)):
             return None
         reading = plan(_aten.scalar_tensor.default)
@@ -60,8 +62,9 @@ class SizedFloats:
             args = reading.read(self, (number,), {"dtype": torch.float64})
         except CaptureError:
             return None
-        self._append(node, reading.target, args, "float64")
-        return self.ids.pop(node)
+        made = self._append(node, reading.target, args, "float64")
+        del self.ids[node]
+        return made
 
 
 __all__ = ["SizedFloats", "is_sized_float"]

@@ -183,7 +183,7 @@ def _references(value: Any) -> Iterator[Any]:
 
 def _is_object(value: Any) -> bool:
     """Whether this is an instance of an ordinary class of somebody else's than torch's."""
-    kind = type(value)
+    kind: type[object] = type(value)
     if isinstance(value, (type, types.ModuleType, torch.Tensor)) or kind.__module__.partition(".")[0] == "torch":
         return False
     return isinstance(getattr(value, "__dict__", None), dict) and kind.__new__ is object.__new__

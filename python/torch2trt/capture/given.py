@@ -17,7 +17,7 @@ from .errors import InputError
 _HELP = "give a list or tuple of positional arguments, a dict of keyword arguments, or one tensor"
 
 
-def normalized(args: Any, kwargs: Any) -> tuple[tuple, dict[str, Any]]:
+def normalized(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and keyword arguments, from what a user may call the sample inputs.
 
     Raises:

@@ -53,7 +53,7 @@ class Method(NamedTuple):
     owner: Any
     """The class or module that has it."""
     attribute: str
-    function: Callable
+    function: Callable[..., Any]
     """The original."""
     hides: bool = True
     """Whether the operators inside are left out. Otherwise they are captured too, and the call's outputs are theirs
@@ -73,8 +73,8 @@ class Slot:
 class Items:
     """A torch.Size or a slice that holds slots."""
 
-    make: Callable
-    values: tuple
+    make: Callable[..., Any]
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,9 @@ class Interceptor:
 
     def _replace(self, method: Method, patches: Patches) -> None:
         if isinstance(method.function, OpOverloadPacket) and not method.function._qualified_op_name.startswith(_OWN):
-            self._replace_overloads(method, patches)
+            self._replace_overloads(method, method.function, patches)
         original = inspect.getattr_static(method.owner, method.attribute)
-        made = self._wrapped(method)
+        made: object = self._wrapped(method)
         if isinstance(original, (staticmethod, classmethod)):
             made = type(original)(self._wrapped(method._replace(function=original.__func__)))
         patches.set(method.owner, method.attribute, made)
@@ -171,9 +171,9 @@ class Interceptor:
                 for name in names:
                     patches.set(module, name, made)
 
-    def _replace_overloads(self, method: Method, patches: Patches) -> None:
+    def _replace_overloads(self, method: Method, packet: OpOverloadPacket, patches: Patches) -> None:
         """Replaces an operator where it is called by overload, also by what `torch.library.custom_op` returned."""
-        overloads = {getattr(method.function, name) for name in method.function.overloads()}
+        overloads = {getattr(packet, name) for name in packet.overloads()}
         called = OpOverload.__call__
 
         def call(overload: OpOverload, /, *args: Any, **kwargs: Any) -> Any:
@@ -183,13 +183,13 @@ class Interceptor:
 
         patches.set(OpOverload, "__call__", only_here(called, call))
 
-    def _wrapped(self, method: Method) -> Callable:
+    def _wrapped(self, method: Method) -> Callable[..., Any]:
         def opaque(*args: Any, **kwargs: Any) -> Any:
             return self.call(method, args, kwargs)
 
         return only_here(method.function, opaque)
 
-    def call(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def call(self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The call as one node, where the model makes it and it returns tensors; otherwise the call itself."""
         # Without a tracer at the top, it is torch that calls, on its way through some operator.
         if self._inside or get_proxy_mode() is None or _is_constant(args, kwargs):
@@ -203,34 +203,34 @@ class Interceptor:
             self._inside = False
         if not found.samples:
             return method.function(*args, **kwargs)
-        tensors, sizes = [], []
-        key = self._record(method, _encode((args, kwargs), tensors, sizes), found, tensors)
-        outputs = torch.ops.torch2trt.call(tensors, sizes, key)
+        encoded = _encode((args, kwargs))
+        tensors = encoded.tensors
+        key = self._record(method, encoded, found)
+        outputs = torch.ops.torch2trt.call(tensors, encoded.sizes, key)
         visible = len(outputs) - len(found.written)
         for index, value in zip(found.written, outputs[visible:]):
             tensors[index].copy_(value)
         return decode(found.result, {"output": outputs, "argument": tensors})
 
-    def _next_to_operators(self, method: Method, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _next_to_operators(self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The operators inside, and a node after them that may replace their results."""
         result = method.function(*args, **kwargs)
         flat, spec = pytree.tree_flatten(result)
         inner = [leaf for leaf in flat if isinstance(leaf, torch.Tensor)]
         if not inner:
             return result
-        tensors, sizes = [], []
-        encoded = _encode((args, kwargs), tensors, sizes)
+        encoded = _encode((args, kwargs))
         numbers = itertools.count()
         slots = [Slot("output", next(numbers)) if isinstance(leaf, torch.Tensor) else leaf for leaf in flat]
         found = _Found(pytree.tree_unflatten(slots, spec), tuple(map(_plain, inner)), ())
-        key = self._record(method, encoded, found, tensors, len(inner))
-        outputs = torch.ops.torch2trt.call([*tensors, *inner], sizes, key)
+        key = self._record(method, encoded, found, len(inner))
+        outputs = torch.ops.torch2trt.call([*encoded.tensors, *inner], encoded.sizes, key)
         return decode(found.result, {"output": outputs})
 
-    def _record(self, method: Method, encoded: Any, found: _Found, tensors: list[torch.Tensor], inner: int = 0) -> int:
-        args, kwargs = encoded
+    def _record(self, method: Method, encoded: _Encoded, found: _Found, inner: int = 0) -> int:
+        args, kwargs = encoded.value
         key = next(_KEYS)
-        devices = tuple(tensor.device for tensor in tensors)
+        devices = tuple(tensor.device for tensor in encoded.tensors)
         self.opaque_calls[key] = _OPAQUE_CALLS[key] = OpaqueCall(
             method, args, kwargs, found.result, devices, found.written, inner, found.samples
         )
@@ -261,16 +261,17 @@ class _Found(NamedTuple):
     """Tensor arguments that were written in place."""
 
 
-def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
+def _probe(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Found:
     """Runs the original on copies, unrecorded."""
     with disable_proxy_modes_tracing(), torch.no_grad(), _unnamed_sizes(args, kwargs):
-        encoded = _encode((args, kwargs), tensors := [], sizes := [])
-        copies = [tensor.clone() for tensor in tensors]
+        encoded = _encode((args, kwargs))
+        copies = [tensor.clone() for tensor in encoded.tensors]
         versions = [copy._version for copy in copies]
-        args, kwargs = decode(encoded, {"tensor": copies, "size": sizes})
+        args, kwargs = decode(encoded.value, {"tensor": copies, "size": encoded.sizes})
         flat, spec = pytree.tree_flatten(method.function(*args, **kwargs))
         written = tuple(k for k, copy in enumerate(copies) if copy._version != versions[k] or _was_written(copy))
-        slots, samples = [], []
+        slots: list[Any] = []
+        samples: list[torch.Tensor] = []
         for leaf in flat:
             same = next((k for k in written if copies[k] is leaf), None)
             if same is not None:
@@ -284,7 +285,7 @@ def _probe(method: Method, args: tuple, kwargs: dict[str, Any]) -> _Found:
     return _Found(pytree.tree_unflatten(slots, spec), tuple(samples), written)
 
 
-def _unnamed_sizes(args: tuple, kwargs: dict[str, Any]) -> AbstractContextManager[Any]:
+def _unnamed_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> AbstractContextManager[Any]:
     """Sizes found in data need not come from a node here: the node will have its own."""
     mode = detect_fake_mode(pytree.tree_leaves((args, kwargs)))
     shapes = mode.shape_env if mode is not None else None
@@ -296,11 +297,11 @@ def _was_written(copy: torch.Tensor) -> bool:
     return isinstance(copy, FunctionalTensor) and torch._functionalize_has_data_mutation(copy.elem)
 
 
-def _is_constant(args: tuple, kwargs: dict[str, Any]) -> bool:
+def _is_constant(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether nothing of the model goes into a call: `torch.tensor(3.0)`, whose result is a constant as it is."""
-    _encode((args, kwargs), tensors := [], sizes := [])
+    encoded = _encode((args, kwargs))
     modules = (isinstance(leaf, torch.nn.Module) for leaf in pytree.tree_leaves((args, kwargs)))
-    return not tensors and not sizes and not any(modules)
+    return not encoded.tensors and not encoded.sizes and not any(modules)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
@@ -313,8 +314,18 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if isinstance(tensor, FakeTensor) else tensor.detach()
 
 
-def _encode(value: Any, tensors: list[torch.Tensor], sizes: list[torch.SymInt]) -> Any:
-    """The value with slots for its tensors and symbolic sizes, which are appended to the lists."""
+class _Encoded(NamedTuple):
+    """A value with slots for its tensors and symbolic sizes."""
+
+    value: Any
+    tensors: list[torch.Tensor]
+    sizes: list[torch.SymInt]
+
+
+def _encode(value: Any) -> _Encoded:
+    """The value with slots for its tensors and symbolic sizes."""
+    tensors: list[torch.Tensor] = []
+    sizes: list[torch.SymInt] = []
 
     def leaf(item: Any) -> Any:
         if isinstance(item, torch.Tensor):
@@ -329,7 +340,8 @@ def _encode(value: Any, tensors: list[torch.Tensor], sizes: list[torch.SymInt]) 
             return Items(slice, tuple(map(leaf, (item.start, item.stop, item.step))))
         return item
 
-    return pytree.tree_map(leaf, value, is_leaf=lambda item: isinstance(item, (torch.Size, slice)))
+    filled = pytree.tree_map(leaf, value, is_leaf=lambda item: isinstance(item, (torch.Size, slice)))
+    return _Encoded(filled, tensors, sizes)
 
 
 def decode(value: Any, filled: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from .errors import CaptureError
 from .export import AtenGraph
 from .live import is_number
 from .origin import origin_of
-from .program import Node, Output, Progress
+from .program import Kind, Node, Output, Progress
 from .walk import TENSOR_LISTS, Walked, _Walker, walked_by
 
 
@@ -35,7 +35,7 @@ class _LenientWalker(_Walker):
             self.refused[node] = refused
             self._record_opaque(node)
 
-    def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: str) -> None:
+    def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: Kind) -> None:
         try:
             super().bind_weight(node, name, tensor, kind)
         except CaptureError:

@@ -41,11 +41,13 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 @contextmanager
 def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
     """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the
-    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`."""
+    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`.
+    """
     with Patches().undone() as patches:
-        for owner, name in _CONVERSIONS if numbers is not None else ():
-            original = getattr(owner, name)
-            patches.set(owner, name, only_here(original, _reading(original, numbers)))
+        if numbers is not None:
+            for owner, name in _CONVERSIONS:
+                original = getattr(owner, name)
+                patches.set(owner, name, only_here(original, _reading(original, numbers)))
         for name in _WATCHED:
             if original := getattr(symbolic_shapes.ShapeEnv, name, None):
                 patches.set(symbolic_shapes.ShapeEnv, name, only_here(original, _noting(original, places)))
@@ -58,9 +60,8 @@ def _noting(original: Callable[..., Any], places: Places) -> Callable[..., Any]:
     def method(env: symbolic_shapes.ShapeEnv, symbol: Any, *args: Any, **kwargs: Any) -> Any:
         before = _known(env, symbol)
         result = original(env, symbol, *args, **kwargs)
-        if _known(env, symbol) != before:
-            place = _place(sys._getframe(1))
-            for at in _axes(env, symbol) if place else ():
+        if _known(env, symbol) != before and (place := _place(sys._getframe(1))):
+            for at in _axes(env, symbol):
                 places[at] = place
         return result
 
@@ -83,7 +84,8 @@ class _Bounded:
         self._begin, self._spent = time.thread_time(), 0.0
 
     def __call__(self, env: symbolic_shapes.ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
-        """
+        """The original, as long as expressions do not grow too long.
+
         Raises:
             SizeError: there is no point in going on.
         """

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch.fx import Node as FxNode
 
-from .origin import origin_of
-from .program import Arg, Node, Output, Symbol
+from .program import Arg, Symbol
+from .recording import Recording
 from .schema import plan
 from .symbols import Inexpressible
 
@@ -60,7 +60,7 @@ for _name in ("sqrt", "cos", "cosh", "sin", "sinh", "tan", "tanh", "asin", "acos
             _OPERATORS.setdefault(_function, getattr(_aten, _name).default)
 
 
-class ReadNumbers:
+class ReadNumbers(Recording):
     """Records numbers that depend on data; mixed into the walker."""
 
     def record_number(self, node: FxNode, value: Any) -> None:
@@ -73,7 +73,7 @@ class ReadNumbers:
     def _read_number(self, node: FxNode, value: Any) -> None:
         """`.item()`: a 0-D tensor, which is also the value of a symbol where the number is an integer."""
         expression = value.node.expr
-        names = []
+        names: list[tuple[str, Arg]] = []
         if isinstance(value, torch.SymInt) and expression.is_Symbol:
             self._declare(value, -1)
             names = [("symbol", self._text(expression))]
@@ -112,11 +112,6 @@ class ReadNumbers:
             self.computed[node] = symbol
             self._append(node, "aten.item.default", [("self", ("value", self.ids[node])), ("symbol", symbol)], dtype)
 
-    def _append(self, node: FxNode, target: str, args: list[tuple[str, Arg]], dtype: str) -> None:
-        self.ids[node] = self._new_id()
-        output = Output(f"{node.name}.{len(self.program.nodes)}", dtype, [])
-        self.program.nodes.append(Node(target, args, [output], [self.ids[node]], origin_of(node)))
-
     def _is_symbolic(self, value: Any) -> bool:
         """Whether a number is an integer expression over symbols whose values are known."""
         if not isinstance(value, torch.SymInt) or value.node.expr.free_symbols - self.bound:
@@ -133,7 +128,7 @@ class ReadNumbers:
         self.program.symbols.append(Symbol(symbol.name, 0, 1, -1))
 
 
-def _as_operator(node: FxNode) -> tuple[torch._ops.OpOverload, tuple] | None:
+def _as_operator(node: FxNode) -> tuple[torch._ops.OpOverload, tuple[Any, ...]] | None:
     """The operator on 0-D tensors that computes a node on numbers, and its arguments; None if there is none."""
     if node.kwargs:
         return None

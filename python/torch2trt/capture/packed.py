@@ -44,8 +44,8 @@ class Padded(rnn.PackedSequence):
             "apply other operations to the padded tensor",
         )
 
-    data = batch_sizes = sorted_indices = unsorted_indices = property(_refused)  # type: ignore[assignment]
-    __iter__ = __getitem__ = _refused  # type: ignore[assignment]
+    data = batch_sizes = sorted_indices = unsorted_indices = property(_refused)
+    __iter__ = __getitem__ = _refused
 
 
 def changes() -> list[Change]:

@@ -41,7 +41,7 @@ def changes() -> list[Change]:
 
 
 def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
-    def __getitem__(x: torch.Tensor, index: Any) -> Any:
+    def __getitem__(x: torch.Tensor, index: Any) -> Any:  # noqa: N807
         entries = _entries(x, index)
         if entries is None:
             return original(x, index)
@@ -52,7 +52,7 @@ def _reading(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _writing(original: Callable[..., Any]) -> Callable[..., Any]:
-    def __setitem__(x: torch.Tensor, index: Any, value: Any) -> None:
+    def __setitem__(x: torch.Tensor, index: Any, value: Any) -> None:  # noqa: N807
         entries = _entries(x, index)
         if entries is None:
             original(x, index, value)
@@ -87,7 +87,8 @@ def _selecting(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _entries(x: torch.Tensor, index: Any) -> list[Any] | None:
     """The entries of a subscript, with slices for an ellipsis. None for a subscript without positions that tensors
-    hold, or with entries of other kinds."""
+    hold, or with entries of other kinds.
+    """
     entries = list(index) if isinstance(index, tuple) else [index]
     if not any(map(_moves, entries)) or not all(map(_is_read_here, entries)):
         return None

@@ -29,7 +29,7 @@ class FunctionModule(nn.Module):
     Without the children their parameters would be anonymous constants of the graph.
     """
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         for name, child in _modules_used_by(function).items():
             self.add_module(f"{name}_" if hasattr(self, name) else name, child)
@@ -221,7 +221,7 @@ def tensors_of(module: nn.Module) -> Iterator[torch.Tensor]:
         yield from (value for value in part.__dict__.values() if isinstance(value, torch.Tensor))
 
 
-def _same(left: dict, right: dict) -> bool:
+def _same(left: dict[str, Any], right: dict[str, Any]) -> bool:
     # By identity: comparing tensors with == would compare their elements.
     return left.keys() == right.keys() and all(left[key] is right[key] for key in left)
 
@@ -258,7 +258,7 @@ def _names_in(function: Any) -> tuple[str, ...]:
     return code.co_names if code else ()
 
 
-def _as_function(function: Callable) -> Callable:
+def _as_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """The callable itself, or a function around it where torch.export would look for code in vain."""
     if hasattr(function, "__code__"):
         return function
@@ -267,11 +267,11 @@ def _as_function(function: Callable) -> Callable:
         return function(*args, **kwargs)
 
     with suppress(TypeError, ValueError):  # builtins such as torch.relu have no signature
-        forward.__signature__ = inspect.signature(function)
+        vars(forward)["__signature__"] = inspect.signature(function)
     return forward
 
 
-def _modules_used_by(function: Callable) -> dict[str, nn.Module]:
+def _modules_used_by(function: Callable[..., Any]) -> dict[str, nn.Module]:
     """Modules reachable by name from a function: in its object, closure, globals and bound arguments."""
     if isinstance(function, functools.partial):
         found = _modules_used_by(function.func)

@@ -23,9 +23,10 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-Dims = list  # of int, or text in the grammar of symbols.py
+Dims = list[int | str]  # text is in the grammar of symbols.py
 Arg = Any  # None, bool, int, float, str, a list of ints or of ("sym", text), or a tagged tuple: see walk.py
 Progress = Callable[[str, int, int], None]
+Kind = Literal["parameter", "buffer", "constant"]
 
 
 class Symbol(NamedTuple):
@@ -55,7 +56,7 @@ class Weight(NamedTuple):
     id: int
     name: str
     tensor: torch.Tensor
-    kind: Literal["parameter", "buffer", "constant"]
+    kind: Kind
 
 
 class Output(NamedTuple):
@@ -107,14 +108,16 @@ class Program:
             builder.symbol(*symbol)
         ids = {item.id: builder.input(item.name, item.dtype, item.dims) for item in self.inputs}
         for item in self.weights:
-            weight = (item.name, item.tensor, item.kind)
             if item.tensor.is_complex():
-                weight = (item.name, torch.view_as_real(item.tensor), item.kind, dtype_name(item.tensor))
-            ids[item.id] = builder.weight(*weight)
+                pairs = torch.view_as_real(item.tensor)
+                ids[item.id] = builder.weight(item.name, pairs, item.kind, dtype_name(item.tensor))
+            else:
+                ids[item.id] = builder.weight(item.name, item.tensor, item.kind)
         for node in self.nodes:
             args = [(name, _translate(arg, ids)) for name, arg in node.args]
             outputs = [None if output is None else tuple(output) for output in node.outputs]
-            ids.update(zip(node.ids, builder.node(node.target, args, outputs, *node.origin)))
+            made = builder.node(node.target, args, outputs, *node.origin)
+            ids.update({value: other for value, other in zip(node.ids, made) if value is not None})
         for arg in self.outputs:
             builder.output(_translate(arg, ids))
 
@@ -123,13 +126,14 @@ class Program:
         known = {item.id: item.dtype for item in self.inputs}
         known |= {item.id: dtype_name(item.tensor) for item in self.weights}
         for node in self.nodes:
-            known |= {value: output.dtype for value, output in zip(node.ids, node.outputs) if value is not None}
+            described = zip(node.ids, node.outputs)
+            known |= {value: output.dtype for value, output in described if value is not None and output is not None}
         runtime = [arg for arg in self.outputs if type(arg) is tuple]
         return [known.get(arg[1]) if arg[0] == "value" else None for arg in runtime]
 
 
 def dtype_name(tensor: torch.Tensor) -> str:
-    """ "float32" of torch.float32."""
+    """The name of a dtype: "float32" of torch.float32."""
     return str(tensor.dtype).removeprefix("torch.")
 
 

@@ -20,8 +20,7 @@ from torch import nn
 
 from .errors import CaptureError
 from .preserve import preserved, settle_mode
-from .scopes import Cached, scopes, unwrapped
-
+from .scopes import WRAPPERS, Cached, scopes, unwrapped
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments."""
@@ -133,9 +132,17 @@ def _identities(table: dict[Any, Any]) -> dict[Any, int]:
 
 def _caches(module: nn.Module) -> tuple[list[Any], list[dict[Any, Any]]]:
     """The cached functions and the dicts that the code of a module can reach by name, outside of libraries."""
-    found = [value for scope in scopes(module) for name, value in list(scope.items()) if not name.startswith("__")]
-    found = list({id(value): value for part in found for value in unwrapped(part)}.values())
-    return [value for value in found if isinstance(value, Cached)], [value for value in found if type(value) is dict]
+    functions: dict[int, Any] = {}
+    dicts: dict[int, dict[Any, Any]] = {}
+    for scope in scopes(module):
+        for name, value in list(scope.items()):
+            if name.startswith("__"):
+                continue
+            if type(value) is dict:
+                dicts[id(value)] = value
+            elif isinstance(value, WRAPPERS):
+                functions.update((id(part), part) for part in unwrapped(value) if isinstance(part, Cached))
+    return list(functions.values()), list(dicts.values())
 
 
 __all__ = ["Others", "caches_restored", "hashable_sizes", "is_unhashable", "primed", "remembering"]

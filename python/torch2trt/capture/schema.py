@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import torch
 
@@ -64,7 +64,7 @@ class Plan(NamedTuple):
     target: str
     parameters: tuple[Parameter, ...]
 
-    def read(self, reader: Reader, args: tuple, kwargs: dict[str, Any]) -> list[tuple[str, Arg]]:
+    def read(self, reader: Reader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Arg]]:
         """All arguments as (schema name, encoded value), in schema order."""
         given = len(args)
         result = []
@@ -95,6 +95,11 @@ def plan(overload: torch._ops.OpOverload) -> Plan:
 
 class _NoReader:
     """Defaults hold no graph nodes, so only the refusal of a value is ever called."""
+
+    def tensor(self, node: torch.fx.Node) -> NoReturn:
+        raise self.unreadable(node, "constant")
+
+    tensors = number = tensor
 
     def unreadable(self, value: Any, type_name: str) -> Exception:
         return TypeError(f"default {value!r} does not fit {type_name}")

@@ -13,7 +13,7 @@ import functools
 import math
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -24,6 +24,9 @@ from .threads import Patches, only_here
 
 Cached = type(functools.lru_cache(lambda: None))
 """The class of functions under `functools.lru_cache`."""
+
+WRAPPERS = (types.FunctionType, Cached, staticmethod, classmethod)
+"""The classes of what may be a wrapper of functions."""
 
 _LIBRARIES = {"torch", "numpy", "sympy", "triton", "torch2trt", *sys.stdlib_module_names}
 
@@ -39,9 +42,9 @@ def scopes(module: nn.Module) -> list[dict[str, Any]]:
         scope = pending.pop()
         if id(scope) not in found:
             found[id(scope)] = scope
-            pending += [
-                inner for value in list(scope.values()) for part in unwrapped(value) for inner in _namespaces(part)
-            ]
+            # Most names are of classes and of constants, which lead nowhere.
+            code = [value for value in list(scope.values()) if isinstance(value, (types.ModuleType, *WRAPPERS))]
+            pending += [inner for value in code for part in unwrapped(value) for inner in _namespaces(part)]
     return list(found.values())
 
 
@@ -109,6 +112,9 @@ def _length(value: Any) -> Any:
 class _Symbolic(type):
     """A class that stands for a builtin one: of a symbolic number, or of a tensor that holds one, it is symbolic."""
 
+    of: Callable[[Any], Any]
+    """The symbolic number of one."""
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs:
             value = args[0].item() if isinstance(args[0], torch.Tensor) and args[0].numel() == 1 else args[0]
@@ -122,7 +128,7 @@ class _Symbolic(type):
     def __subclasscheck__(cls, other: type) -> bool:
         return issubclass(other, cls.__mro__[1])
 
-    def __eq__(cls, other: Any) -> bool:
+    def __eq__(cls, other: object) -> bool:
         return other is cls or other is cls.__mro__[1]
 
     def __hash__(cls) -> int:
@@ -175,4 +181,4 @@ def is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["NUMBERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["NUMBERS", "WRAPPERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]

@@ -63,7 +63,8 @@ class Size:
 
     @cached_property
     def _code(self) -> CodeType:
-        """
+        """The compiled expression.
+
         Raises:
             ValueError: the text is no arithmetic on sizes.
         """
@@ -79,7 +80,7 @@ class Size:
                 known = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and not node.keywords
             elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
                 powers += 1
-                known = isinstance(node.right, ast.Constant) and 0 <= node.right.value <= _LARGEST_POWER
+                known = _is_small_power(node.right)
             if not known or powers > _MOST_POWERS:
                 raise ValueError(f"`{self.text[:80]}` is no arithmetic on sizes")
         return compile(tree, "<size>", "eval")
@@ -95,6 +96,12 @@ class Size:
         except (SyntaxError, RecursionError, MemoryError) as problem:
             raise ValueError(f"`{self.text[:80]}` is no arithmetic on sizes") from problem
         return self
+
+
+def _is_small_power(exponent: ast.expr) -> bool:
+    """Whether it is a number that sizes may be raised to."""
+    value = exponent.value if isinstance(exponent, ast.Constant) else None
+    return isinstance(value, (int, float)) and 0 <= value <= _LARGEST_POWER
 
 
 def size_of(expression: sympy.Basic, shapes: Sequence[Sequence[Any]]) -> Size:

@@ -83,7 +83,7 @@ def _held(value: Any) -> Any:
     table = value.__dict__
     known = isinstance(value, (nn.Module, types.SimpleNamespace)) or dataclasses.is_dataclass(value)
     package = type(value).__module__.partition(".")[0]
-    own = package not in sys.stdlib_module_names and package not in _TORCH or package == "__main__"
+    own = (package not in sys.stdlib_module_names and package not in _TORCH) or package == "__main__"
     return table if isinstance(table, dict) and (known or own) else None
 
 
@@ -143,7 +143,9 @@ def states(module: nn.Module, runs: list[Callable[[], Any]]) -> dict[str, str]:
     """The attributes that two runs, on different values, leave with different contents; each with the line that writes
     it, "" where none was seen. A run that fails shows nothing. Everything is put back.
     """
-    before, lines, results = Recorded(module), {}, []
+    before = Recorded(module)
+    lines: dict[str, str] = {}
+    results: list[dict[str, Any]] = []
     own = {name for name, _ in [*module.named_buffers(), *module.named_parameters()]}
     try:
         for run in runs:

@@ -64,7 +64,9 @@ def render_in(expression: sympy.Basic, ranges: dict[str, tuple[int, int | None]]
 
 
 @lru_cache(maxsize=8192)
-def _size(expression: sympy.Basic, ranges: tuple | None) -> tuple[int | str, list[tuple[str, int]]]:
+def _size(
+    expression: sympy.Basic, ranges: tuple[tuple[str, tuple[int, int | None]], ...] | None
+) -> tuple[int | str, list[tuple[str, int]]]:
     try:
         return _core.symbolic_size(sympy.srepr(expression), None if ranges is None else dict(ranges))
     except ValueError as problem:

@@ -23,7 +23,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._ops import _get_dispatch_mode_pre_dispatch, unset_mode_pre_dispatch
@@ -32,6 +32,9 @@ from torch.fx import traceback as fx_traceback
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from . import subscripts
+
+if TYPE_CHECKING:  # names of the module in which the code of `_is_compiling` and `_is_exporting` runs
+    from torch.compiler import _is_compiling_flag, _is_exporting_flag, _torch2trt_captures
 
 _LOCK = threading.RLock()
 _DEPTH = 0
@@ -152,7 +155,8 @@ def _settle(patches: Patches, state: _State, done: bool) -> None:
 
 def _confine(patches: Patches) -> None:
     """Confines to this thread what PyTorch replaces for the process while it traces. All of it is private: where a
-    version of PyTorch lacks a name, the replacement is left as it is."""
+    version of PyTorch lacks a name, the replacement is left as it is.
+    """
     patcher = getattr(fx, "_Patcher", None)
     if method := getattr(patcher, "patch_method", None):
 
@@ -167,17 +171,17 @@ def _confine(patches: Patches) -> None:
     for name, made in (("is_compiling", _is_compiling), ("is_exporting", _is_exporting)):
         function = getattr(torch.compiler, name, None)
         # By its code, since many modules have imported the function itself.
-        if hasattr(torch.compiler, f"_{name}_flag") and getattr(function, "__code__", None):
+        if hasattr(torch.compiler, f"_{name}_flag") and isinstance(function, types.FunctionType):
             patches.set(torch.compiler, "_torch2trt_captures", lambda: get_ident() == owner)
             patches.set_code(function, made.__code__)
 
 
 def _is_compiling() -> bool:
-    return _torch2trt_captures() and _is_compiling_flag  # noqa: F821  (names of torch.compiler)
+    return _torch2trt_captures() and _is_compiling_flag
 
 
 def _is_exporting() -> bool:
-    return _torch2trt_captures() and _is_exporting_flag  # noqa: F821  (names of torch.compiler)
+    return _torch2trt_captures() and _is_exporting_flag
 
 
 class _State:
@@ -208,7 +212,8 @@ class _State:
         """Restores what is not as it was; `hooks` too, which other threads may register, only after a failure."""
         current = getattr(fx, "CURRENT_PATCHER", None)
         if current is not self.patcher:
-            current.revert_all_patches()
+            if current is not None:
+                current.revert_all_patches()
             fx.CURRENT_PATCHER = self.patcher
         for name, value in self.module.items():
             if vars(torch.nn.Module)[name] is not value:

@@ -37,7 +37,7 @@ from .errors import CaptureError
 from .export import AtenGraph
 from .intercept import Interceptor
 from .origin import is_user_code
-from .program import Progress
+from .program import Kind, Progress
 from .repairs import repaired
 from .subscripts import Subscripts
 from .tree import RUNTIME, InputTree, OutputTree
@@ -66,7 +66,7 @@ def trace(
     progress("trace", 1, 1)
     placeholders = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     parameters = dict(module.named_parameters())
-    found = {
+    found: dict[str, tuple[str, torch.Tensor, Kind]] = {
         node: (name, tensor, "parameter" if name in parameters else "buffer")
         for node, (name, tensor) in zip(placeholders, weights.items())
     }
@@ -96,17 +96,17 @@ def trace(
 
 def _take_read(traced: torch.fx.GraphModule, run: _Run) -> list[tuple[torch.fx.Node, str, bool]]:
     """The tensors that numbers were read out of, which the run returned last; they are no outputs any more. The last
-    entry is whether it was a decision."""
+    entry is whether it was a decision.
+    """
     output = next(node for node in reversed(traced.graph.nodes) if node.op == "output")
     values = list(output.args[0])
     count = len(values) - len(run.read)
     output.args = (values[:count],)
-    found = [
+    return [
         (node, _described(_operator(node), function, number, place), number in _BOOLS)
         for node, (_, function, number, place) in zip(values[count:], run.read)
         if isinstance(node, torch.fx.Node)
     ]
-    return found
 
 
 def _described(operator: str, function: str, number: str, place: str) -> str:
@@ -126,7 +126,8 @@ def _operator(node: torch.fx.Node) -> str:
 
 def _decomposed(again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload]) -> Traced | None:
     """A run without the missing operators that decompose into known ones; None where none can. The others stay, as
-    `decompose.decomposed` has it."""
+    `decompose.decomposed` has it.
+    """
     found = rules(missing)
     if made := _sound(again, known, missing, found):
         return made
@@ -138,7 +139,8 @@ def _sound(
     again: Callable[[Rules], Traced], known: Collection[str], missing: set[OpOverload], table: Rules
 ) -> Traced | None:
     """A run with these rules, and with those for what comes out of them; None where that fails or leaves others than
-    the missing operators."""
+    the missing operators.
+    """
     if not table:
         return None
     for _ in range(ROUNDS):
@@ -249,7 +251,7 @@ class _Provenance(TorchFunctionMode):
         if get_ident() == self.thread:
             self.stack.pop()
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         for hook in self.hooks:
             hook.remove()
         super().__exit__(*error)
@@ -314,7 +316,7 @@ def _lenient() -> dict[str, bool]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def _constants(traced: torch.fx.GraphModule) -> Iterator[tuple[str, tuple[str, torch.Tensor, str]]]:
+def _constants(traced: torch.fx.GraphModule) -> Iterator[tuple[str, tuple[str, torch.Tensor, Kind]]]:
     for node in traced.graph.nodes:
         if node.op == "get_attr" and isinstance(value := getattr(traced, node.target), torch.Tensor):
             node.meta.setdefault("val", value)

@@ -14,13 +14,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
-from .containers import register_containers, register_transformers_cache
+from .containers import register_containers
 from .errors import CaptureError, InputError
 from .given import check_tensor, finite
 from .keywords import check_names
@@ -78,7 +78,8 @@ class InputTree:
     """For each way of calling that was seen (how many arguments, the names of the others): where the leaves stand."""
 
     def __init__(self, signature: inspect.Signature, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        """
+        """The structure of a call's arguments.
+
         Raises:
             CaptureError: the arguments do not fit the signature, or hold objects of an unknown kind or sparse tensors.
         """
@@ -166,14 +167,14 @@ class InputTree:
                 return [value for leaf, value in pairs if leaf.is_runtime]
         tensors = self._flatten(args, kwargs)
         if way not in self._orders:
-            self._orders[way] = self._order(*way)
+            self._orders[way] = self._order(len(args), *kwargs)
         return tensors
 
     def _order(self, count: int, *names: str) -> list[int] | None:
         """Where each leaf stands among the arguments of a call, if it leaves none out and none is a container."""
         numbers = self._signature.bind(*range(count), **dict(zip(names, range(count, count + len(names))))).arguments
-        order = [numbers.get(parameter) for parameter in self._specs]
-        flat = all(isinstance(k, int) for k in order) and all(spec.is_leaf() for spec in self._specs.values())
+        order = [k for k in map(numbers.get, self._specs) if isinstance(k, int)]
+        flat = len(order) == len(self._specs) and all(spec.is_leaf() for spec in self._specs.values())
         return order if flat and len(order) == count + len(names) else None
 
     def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
@@ -182,7 +183,8 @@ class InputTree:
 
     def _flattened(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[torch.Tensor]:
         given = self._bind(args, kwargs)
-        tensors, leaves = [], iter(self.leaves)
+        tensors: list[torch.Tensor] = []
+        leaves = iter(self.leaves)
         for parameter, spec in self._specs.items():
             flat, found = pytree.tree_flatten(given[parameter])
             if found != spec and (ordered := _leaves_by_keys(given[parameter], spec)) is not None:
@@ -200,7 +202,7 @@ class InputTree:
         """Whether an argument holds tensors."""
         return any(leaf.is_runtime and leaf.name.partition(".")[0] == parameter for leaf in self.leaves)
 
-    def rebuild(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple, dict[str, Any]]:
+    def rebuild(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The inverse of `flatten`: positional and keyword arguments holding `tensors`."""
         remaining = iter(tensors)
         flat = [next(remaining) if leaf.is_runtime else leaf.constant for leaf in self.leaves]

@@ -35,10 +35,10 @@ from .live import is_data_dependent, is_number, live_nodes
 from .memory import elements_at, is_in_order
 from .numbers import ReadNumbers
 from .origin import origin_of
-from .program import Arg, Dims, Input, Node, Output, Program, Progress, Symbol, Weight
+from .program import Arg, Dims, Input, Kind, Node, Output, Program, Progress, Symbol, Weight
 from .schema import DTYPES, plan
 from .size import Size, size_of
-from .symbols import Inexpressible, given_name, is_unbacked, render_in, renamed
+from .symbols import Inexpressible, given_name, is_unbacked, renamed, render_in
 
 _PROGRESS_STEP = 256  # nodes between two progress reports
 TENSOR_LISTS = (list, tuple)
@@ -83,21 +83,16 @@ def walked_by(walker: _Walker, names: list[str], samples: list[torch.Tensor], pr
 
 
 class _Walker(ReadNumbers, SizedFloats):
-    """The state of one walk: values seen so far, and the node being read (which errors are about)."""
+    """One walk over a graph."""
 
     def __init__(self, graph: AtenGraph) -> None:
+        super().__init__()
         self.graph = graph
         inline_grad_modes(graph.module)
         self.nodes = {node.name: node for node in graph.module.graph.nodes}
         self.live = live_nodes(graph, self.nodes)
-        self.program = Program()
-        self.ids: dict[FxNode, int | list[int | None] | None] = {}
-        self.computed: dict[FxNode, str] = {}  # integers computed from data, and the symbol of each
-        self.bound: set[Any] = set()  # symbols whose value some input or earlier output gives
         self.symbols: dict[Any, Any] = {}  # torch.export's symbols to those of the program, whose names describe
         self.limits: dict[str, int] = {}  # the largest values for which sizes computed through floats are right
-        self.count = 0
-        self.node: FxNode | None = None
         self.refused: dict[FxNode, CaptureError] = {}
 
     # Bindings
@@ -112,8 +107,8 @@ class _Walker(ReadNumbers, SizedFloats):
             dims = self._dims(value)
             if dims is None:
                 raise self._error(f"the shape {list(value.shape)} of input `{name}` cannot be expressed")
-            self.ids[self.node] = self._new_id()
-            self.program.inputs.append(Input(self.ids[self.node], name, self._dtype(value), dims))
+            made = self.ids[self.node] = self._new_id()
+            self.program.inputs.append(Input(made, name, self._dtype(value), dims))
 
     def bind_weights(self) -> None:
         for node_name, weight in self.graph.weights.items():
@@ -122,23 +117,23 @@ class _Walker(ReadNumbers, SizedFloats):
                 self.node = node
                 self.bind_weight(node, *weight)
 
-    def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: str) -> None:
+    def bind_weight(self, node: FxNode, name: str, tensor: torch.Tensor, kind: Kind) -> None:
         if not _has_plain_values(tensor):
             raise self._error(
                 f"{kind} `{name}` is not plain values: {type(tensor).__name__}, {tensor.layout}, {tensor.device}",
                 help="convert it to a dense tensor on a CPU or GPU first",
             )
         self._dtype(tensor)
-        self.ids[node] = self._new_id()
-        self.program.weights.append(Weight(self.ids[node], name, _plain(tensor), kind))
+        made = self.ids[node] = self._new_id()
+        self.program.weights.append(Weight(made, name, _plain(tensor), kind))
 
     def bind_outputs(self) -> None:
         tree = self.graph.tree
         for index, value in enumerate(self.graph.outputs):
-            self.node = value if isinstance(value, FxNode) else None
-            if self.node is None:
+            if not isinstance(value, FxNode):
                 self.program.outputs.append(value)
                 continue
+            self.node = value
             if is_number(number := self.node.meta.get("val")) and not is_data_dependent(number):
                 tree.set_size(index, self._size(number))
                 self.program.outputs.append(None)
@@ -256,10 +251,6 @@ class _Walker(ReadNumbers, SizedFloats):
                 self._symbolic(dim.node.expr)  # raises SizeError where it has no form
         return Output(name, self._dtype(value), self._dims(value))
 
-    def _new_id(self) -> int:
-        self.count += 1
-        return self.count - 1
-
     # Reading arguments: the `Reader` of schema.py
 
     def tensor(self, node: FxNode) -> Arg:
@@ -350,14 +341,6 @@ class _Walker(ReadNumbers, SizedFloats):
         raise UnsupportedError(message, where=where, help="compute it in int32, int64 or float32")
 
     # Errors
-
-    def _error(self, message: str, help: str = "") -> CaptureError:
-        return CaptureError(message, where=self._where(), help=help)
-
-    def _where(self) -> str:
-        """The node's place in the model; empty where PyTorch recorded none."""
-        origin = origin_of(self.node)
-        return str(origin) if origin.line or origin.module else ""
 
     def _inexpressible(self, expression: Any, reason: str) -> CaptureError:
         if any(map(is_unbacked, expression.free_symbols)):

@@ -22,6 +22,7 @@ from ..capture.intercept import TARGET, decode
 from ..capture.symbols import render
 from ..errors import body, error, line_of
 from ..trt import INetworkDefinition, ITensor
+from ..trt.drafts import layer_of
 from ..trt.dtypes import from_network_name, network_name
 from ..trt.layer import ILayer
 from .active import active
@@ -256,7 +257,7 @@ class _Call:
         lines.append(f"  converter: {self.registered.position}")
         if line := _raised_at(failure, converter):
             lines.append(f"  raised at: {line}")
-        elif layer := getattr(failure, "layer", None):
+        elif failure is not None and (layer := layer_of(failure)):
             lines.append(f"  layer added at: {line_of(*layer._added_at)}")
             help = help or "docs/network-api.md lists what each layer takes"
         lines += [f"  call: {self.place}", f"  arguments: {self._arguments()}"]
@@ -285,7 +286,7 @@ def _raised_at(failure: Exception | None, converter: Any) -> str:
     if failure is None or code is None:
         return ""
     frames = [f for f in traceback.extract_tb(failure.__traceback__) if f.filename == code.co_filename]
-    return line_of(frames[-1].filename, frames[-1].lineno) if frames else ""
+    return line_of(frames[-1].filename, frames[-1].lineno or 0) if frames else ""
 
 
 def _brief(value: Any, limit: int = 60) -> str:

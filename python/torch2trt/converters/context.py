@@ -34,7 +34,7 @@ class ConversionContext:
         self, network: INetworkDefinition, torch2trt_kwargs: dict[str, Any], method_str: str, module_name: str
     ) -> None:
         self.network = network
-        self.method_args: tuple = ()
+        self.method_args: tuple[Any, ...] = ()
         self.method_kwargs: dict[str, Any] = {}
         self.method_return: Any = None
         self.method_str = method_str

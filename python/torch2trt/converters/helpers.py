@@ -58,7 +58,7 @@ def torch_device_from_trt(location: Any) -> torch.device:
 
 
 def trt_int_dtype() -> type:
-    """numpy's type for sizes: int64."""
+    """NumPy's type for sizes: int64."""
     return np.int64
 
 

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,6 +21,9 @@ from .._log import logger
 from ..accepted import flag, names, shown
 from ..capture import Method
 from ..errors import error
+
+Converter = TypeVar("Converter", bound=Callable[[Any], Any])
+"""A user's function of a `ConversionContext`, which decorating does not change."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Registered:
         return self.method.name
 
     @property
-    def method_impl(self) -> Callable:
+    def method_impl(self) -> Callable[..., Any]:
         """The method itself."""
         return self.method.function
 
@@ -58,8 +61,8 @@ CONVERTERS: dict[str, Registered] = {}
 
 
 def tensorrt_converter(
-    method: str | Callable, is_real: bool = True, enabled: bool = True, imports: Iterable[str] = ()
-) -> Callable[[Callable], Callable]:
+    method: str | Callable[..., Any], is_real: bool = True, enabled: bool = True, imports: Iterable[str] = ()
+) -> Callable[[Converter], Converter]:
     """Registers a converter for a method; it replaces the built-in one, and any that was registered before.
 
         @tensorrt_converter("torch.nn.ReLU.forward")
@@ -113,7 +116,7 @@ def _imported(name: str) -> None:
         raise error("E0701", f"{shown(name)} in `imports` cannot be imported: {missing!a}", help) from missing
 
 
-def _method(method: str | Callable, is_real: bool) -> Method:
+def _method(method: str | Callable[..., Any], is_real: bool) -> Method:
     name = method if isinstance(method, str) else _name_of(method)
     parts = name.split(".")
     module, rest = _import(name, parts)
@@ -157,7 +160,7 @@ def _member(owner: Any, part: str, path: str, name: str) -> Any:
         ) from None
 
 
-def _name_of(function: Callable) -> str:
+def _name_of(function: Callable[..., Any]) -> str:
     """The name by which a function is found."""
     if inspect.ismethod(function):
         function = function.__func__
@@ -173,6 +176,6 @@ def _name_of(function: Callable) -> str:
     return f"{module}.{name}"
 
 
-def _position(function: Callable) -> str:
+def _position(function: Callable[..., Any]) -> str:
     code = getattr(inspect.unwrap(function), "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else "an unknown place"

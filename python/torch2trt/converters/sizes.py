@@ -16,7 +16,7 @@ This file must not know how converters are called.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from .._core import Size
 from ..trt.layer import ITensor
@@ -58,7 +58,7 @@ for _name in ("add", "sub", "mul", "floordiv", "mod"):
         setattr(IntWrapper, _dunder, _recorded(_dunder))
 
 
-class SizeWrapper(tuple):
+class SizeWrapper(tuple[IntWrapper, ...]):
     """A tuple of sizes."""
 
     @property
@@ -68,7 +68,7 @@ class SizeWrapper(tuple):
 
     def numel(self) -> int:
         """The product of all sizes."""
-        product = IntWrapper(1)
+        product: int = IntWrapper(1)
         for size in self:
             product = product * size
         return product
@@ -89,10 +89,10 @@ def make_size_wrapper(values: Iterable[int]) -> SizeWrapper:
     return SizeWrapper(wrap_ints(values))
 
 
-class use_shape_wrapping:
+class use_shape_wrapping:  # noqa: N801  NVIDIA's name
     """`with use_shape_wrapping(False)`: `x.shape` is a plain torch.Size with the sample's values."""
 
-    stack = [True]
+    stack: ClassVar[list[bool]] = [True]
 
     def __init__(self, value: bool) -> None:
         self._value = value
@@ -100,7 +100,7 @@ class use_shape_wrapping:
     def __enter__(self) -> None:
         self.stack.insert(0, self._value)
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stack.pop(0)
 
 

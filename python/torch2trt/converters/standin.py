@@ -76,7 +76,7 @@ class StandIn(torch.Tensor):
     __str__ = __repr__
 
 
-def _without_values(name: str, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+def _without_values(name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What an operator makes of stand-ins: other stand-ins, where its shape does not depend on values."""
 
     def hollow(tensor: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import functools
 import types
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import torch
 
@@ -47,7 +47,7 @@ class Step:
 
     Attributes:
         engine: the engine, or the plan of one for another machine; None for a part that PyTorch runs.
-        in_pytorch: the part in PyTorch: tensors and sizes in, tensors out.
+        in_pytorch: the part in PyTorch: tensors and sizes in, tensors out. None for an engine of a file.
         reads: where its inputs are: indices among the values of a run.
         sizes: the sizes that a part in PyTorch reads, over the shapes of the values so far.
         input_dtypes: the model's dtype of each input.
@@ -59,13 +59,13 @@ class Step:
     """
 
     engine: Engine | None
-    in_pytorch: Callable[..., Sequence[torch.Tensor]]
+    in_pytorch: Callable[..., Sequence[torch.Tensor]] | None
     reads: list[int]
     sizes: list[Size]
-    input_dtypes: list[str]
-    output_dtypes: list[str]
+    input_dtypes: Sequence[str | None]
+    output_dtypes: Sequence[str | None]
     last: list[int]
-    weights: list[torch.Tensor]
+    weights: Sequence[torch.Tensor]
     example: Any = None
     source: bytes | None = None
 
@@ -79,6 +79,7 @@ class Step:
         call: Callable[..., Sequence[torch.Tensor]]
         in_host_memory = [position for position, index in enumerate(self.reads) if index in host]
         if self.engine is None:
+            assert self.in_pytorch is not None
             call = bound(self.in_pytorch)
         elif in_host_memory or boundary.differs(self.input_dtypes) or boundary.differs(self.output_dtypes):
             call = functools.partial(self._run_cast, in_host_memory)
@@ -222,6 +223,12 @@ class PartitionedEngine:
 
         reason = "an input is in host memory" if self.host else obstacle(parts, self._device)
         self.whole = WholeCall(run, reason)
+
+    @overload
+    def save(self, description: str, path: None = None) -> bytes: ...
+
+    @overload
+    def save(self, description: str, path: str) -> None: ...
 
     def save(self, description: str, path: str | None = None) -> bytes | None:
         """Writes a file to a path, or returns its bytes, which copies and state dicts hold.

@@ -236,7 +236,7 @@ def _read(
     host = [index for index in about.get("host", []) if isinstance(index, int)] if device.type == "cuda" else []
     moves = _moves(device, host)
     steps = [_step(one, archive, about["description"], moves, options, python) for one in about["steps"]]
-    named = [[(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs")]
+    inputs, outputs = ([(name, dtype, sizes) for name, dtype, sizes in about[side]] for side in ("inputs", "outputs"))
     ranges = [[(low, high) for low, high in axes] for axes in about["ranges"]]
     results = [
         Size(result).check()
@@ -248,7 +248,7 @@ def _read(
     ]
     partitions = [Partition(**part) for part in about["partitions"]]
     nested = sum(part.kind == "engine" for part in partitions) if about["format"] == FORMAT_OF_PYTHON else 0
-    made = PartitionedEngine(*named, steps, results, ranges, device, nested, host)
+    made = PartitionedEngine(inputs, outputs, steps, results, ranges, device, nested, host)
     if options["use_cuda_graph"] is True and device.type == "cuda":
         made.replay_whole_calls()
     return made, about["description"], partitions

@@ -24,6 +24,7 @@ from ..capture.export import AtenGraph
 from ..capture.intercept import OpaqueCall
 from ..capture.opaque import key_of, with_originals
 from ..capture.origin import origin_of
+from ..capture.program import Kind
 from ..capture.size import Size, size_of
 from ..capture.symbols import is_unbacked
 from ..capture.tree import RUNTIME, OutputTree
@@ -249,7 +250,7 @@ class _Cut:
         self.copied = copied
         self.graph = Graph()
         self.copies: dict[FxNode, FxNode] = {}
-        self.weights: dict[str, tuple[str, torch.Tensor, str]] = {}
+        self.weights: dict[str, tuple[str, torch.Tensor, Kind]] = {}
         self.held: dict[str, Any] = {}
         self.results = {value for value in graph.outputs if isinstance(value, FxNode)}
 

@@ -59,12 +59,13 @@ class Composites(Drafts):
         self, hidden_states: ITensor, selected_experts_for_tokens: ITensor, scores_for_selected_experts: ITensor
     ) -> IMoELayer:
         """A mixture of experts over [B, S, H]; weights come by `set_gated_weights`. TensorRT 10.16's."""
-        given = {
-            "hidden_states": hidden_states,
-            "selected_experts_for_tokens": selected_experts_for_tokens,
-            "scores_for_selected_experts": scores_for_selected_experts,
-        }
-        return self._add(IMoELayer, "add_moe", **given)
+        return self._add(
+            IMoELayer,
+            "add_moe",
+            hidden_states=hidden_states,
+            selected_experts_for_tokens=selected_experts_for_tokens,
+            scores_for_selected_experts=scores_for_selected_experts,
+        )
 
     def _attention(self, method: str, tensors: list[ITensor], norm_op: Any, causal_kind: Any) -> IAttention:
         given = dict(zip(("query", "key", "value"), tensors))

@@ -86,8 +86,9 @@ class IIfConditional(_Construct):
             torch2trt.Error: E0107, when the output is used: they differ, or there is no condition of one bool.
         """
         given = {"true_subgraph_output": true_subgraph_output, "false_subgraph_output": false_subgraph_output}
-        tensors = [self._network._checked(tensor, "add_output", name) for name, tensor in given.items()]
-        return IIfConditionalOutputLayer(self, tensors)
+        return IIfConditionalOutputLayer(
+            self, [self._network._checked(tensor, "add_output", name) for name, tensor in given.items()]
+        )
 
 
 class _ConditionalBoundary(ILayer):
@@ -240,6 +241,12 @@ class _LoopBoundary(ILayer):
         """The loop it belongs to."""
         return self._loop
 
+    def _input(self, index: int) -> ITensor:
+        """An input that it has: none is ever taken away."""
+        tensor = self._inputs[index]
+        assert tensor is not None
+        return tensor
+
     def _inside(self, e: Emitter) -> None:
         """Its output exists inside the loop, where `Unrolled` makes it, and while a script asks for shapes.
 
@@ -286,10 +293,11 @@ class IRecurrenceLayer(_LoopBoundary):
         return self._inputs[:1]
 
     def _next(self) -> ITensor:
-        if len(self._inputs) < 2:
+        following = self.get_input(1)
+        if following is None:
             help = "set what the next iteration gets: recurrence.set_input(1, value)"
             raise error("E0107", f"`{self.name}` of {self._loop} has no next value", help)
-        return self._inputs[1]
+        return following
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         self._inside(e)

@@ -129,16 +129,17 @@ class Drafts:
             try:
                 layer._infer([None if t is None else self._inferred(t) for t in layer._needs()])
             except Error as problem:
-                problem.layer = layer
+                _about(layer, problem)
                 raise
         return self._inferred(tensor)
 
     def _inferred(self, tensor: ITensor) -> TensorInfo:
         if tensor._layer is not None:
-            return tensor._layer._memo[1][tensor._index]
-        if tensor._id not in self._known:
-            self._known[tensor._id] = self._lent.tensor(tensor._id)
-        return self._known[tensor._id]
+            return tensor._layer._inferred()[tensor._index]
+        id = _existing(tensor)
+        if id not in self._known:
+            self._known[id] = self._lent.tensor(id)
+        return self._known[id]
 
     def _needed(self, tensors: Iterable[ITensor]) -> list[ILayer]:
         """The drafts behind tensors, each after those it uses.
@@ -174,10 +175,10 @@ class Drafts:
                 made = layer._typed(Commit(self._lent, self._operator).within(layer._name), inputs)
             except (TypeError, ValueError) as problem:
                 located = type(problem)(f"{type(layer).__name__} `{layer.name}`: {problem}")
-                located.layer = layer
+                _about(layer, located)
                 raise located from None
             except Error as problem:
-                problem.layer = layer
+                _about(layer, problem)
                 raise
             for index, id in enumerate(made):
                 ids[layer, index] = layer._made[index]._id = id
@@ -185,7 +186,24 @@ class Drafts:
 
     @staticmethod
     def _id(tensor: ITensor, ids: dict[tuple[ILayer, int], int]) -> int:
-        return tensor._id if tensor._layer is None else ids[tensor._layer, tensor._index]
+        return _existing(tensor) if tensor._layer is None else ids[tensor._layer, tensor._index]
+
+
+def _existing(tensor: ITensor) -> int:
+    """The id of a tensor without a layer: the network has it already."""
+    assert tensor._id is not None
+    return tensor._id
+
+
+def _about(layer: ILayer, problem: Exception) -> None:
+    """Notes which layer an error is about."""
+    vars(problem)["layer"] = layer
+
+
+def layer_of(problem: Exception) -> ILayer | None:
+    """The layer that an error of `Drafts` is about."""
+    found = vars(problem).get("layer")
+    return found if isinstance(found, ILayer) else None
 
 
 def _described(value: Any) -> str:

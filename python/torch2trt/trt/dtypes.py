@@ -76,7 +76,7 @@ def dtype_from_torch(dtype: torch.dtype) -> DataType:
 
 
 def network_name(dtype: Any) -> str:
-    """ "float32" for `DataType.FLOAT`, or for torch.float32: the dtype's name in a network.
+    """The name of a dtype in a network: "float32" for `DataType.FLOAT`, or for torch.float32.
 
     Raises:
         TypeError: networks have no such type.

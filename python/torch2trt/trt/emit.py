@@ -22,7 +22,7 @@ import torch
 
 from .. import _core
 from .._core import Size, TensorInfo, UserNetwork
-from .values import is_dynamic
+from .values import numbers_of
 
 Ref = Any
 _FLOATS = ("float32", "float16", "bfloat16")
@@ -116,9 +116,10 @@ class Emitter:
             ValueError: they depend on the inputs.
         """
         value = self.info(x).value
-        if value is None or is_dynamic(value):
+        known = None if value is None else numbers_of(value)
+        if known is None:
             raise ValueError(f"{what} must be a constant, it depends on the inputs")
-        return [size.static_value for size in value]
+        return known
 
 
 class Inference(Emitter):

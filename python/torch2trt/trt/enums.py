@@ -230,7 +230,7 @@ class SampleMode(Enum):
     CLAMP = 2
     FILL = 3
     REFLECT = 4
-    DEFAULT = 0
+    DEFAULT = 0  # noqa: PIE796  TensorRT's other name of it
 
 
 class InterpolationMode(Enum):

@@ -333,6 +333,11 @@ class ILayer:
         known = self._memo[0] if self._memo is not None and len(self._memo[0]) == len(inputs) else None
         if known is None or any(a is not b for a, b in zip(known, inputs)):
             self._memo = (inputs, self._typed(Inference(), inputs))
+        return self._inferred()
+
+    def _inferred(self) -> list[TensorInfo]:
+        """What `_infer` found last."""
+        assert self._memo is not None
         return self._memo[1]
 
     def _typed(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:

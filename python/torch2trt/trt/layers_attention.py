@@ -31,8 +31,7 @@ from .enums import (
 )
 from .layer import Attribute, Fixed, ILayer, ITensor, choice
 from .pieces import of, product, ramp, sliced
-from .values import is_dynamic
-
+from .values import is_dynamic, numbers_of
 
 _QUANTIZED = "write the attention as MatrixMultiply, SoftMax, add_quantize, add_dequantize, MatrixMultiply"
 _PADDED = "sequences are padded here; select with `mask` the keys that count"
@@ -163,7 +162,8 @@ class IAttention(ILayer):
         batch, own, tokens, size = e.dims(x)
         if own == heads or own.static_value == 1:
             return x
-        if not is_dynamic([own, heads]) and heads.static_value % own.static_value:
+        numbers = numbers_of([heads, own])
+        if numbers is not None and numbers[0] % numbers[1]:
             raise error("E0107", f"attention has {heads} heads of the query for {own} of key and value, not a multiple")
         x = e.reshape(x, [batch, own, Size(1), tokens, size])
         x = sliced(e, x, [0] * 5, [batch, own, heads // own, tokens, size], [1, 1, 0, 1, 1])

@@ -18,7 +18,7 @@ from .emit import Emitter, Ref
 from .enums import FillOperation, LayerType, SampleMode
 from .layer import Attribute, ILayer, ITensor, WeightsAttribute, choice
 from .layers_axes import third_from_last
-from .values import Dims, is_dynamic, is_sequence, sizes_of
+from .values import Dims, is_sequence, numbers_of, sizes_of
 
 
 def ints(values: Any) -> Dims:
@@ -136,7 +136,8 @@ class ISliceLayer(ILayer):
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         given = [*inputs, *[None] * (6 - len(inputs))]
         axes = self.axes if given[5] is None else e.known(given[5], "the axes")  # input 5 replaces them
-        fields, tensors = {}, []
+        fields: dict[str, list[int]] = {}
+        tensors: list[Ref | None] = []
         for field, attribute, tensor in zip(
             ("start", "size", "stride"), (self.start, self.shape, self.stride), given[1:]
         ):
@@ -145,12 +146,13 @@ class ISliceLayer(ILayer):
                 if sizes is None:
                     raise ValueError(f"where axes are given, {field} must be sizes, not data")
                 sizes, tensor = _spread(e.dims(given[0]), axes, field, sizes), None
-            if sizes is None or is_dynamic(sizes):
-                fields[field] = []
-                tensors.append(e.sizes(sizes) if tensor is None else tensor)
-            else:
-                fields[field] = [size.static_value for size in sizes]
+            known = None if sizes is None else numbers_of(sizes)
+            if known is not None:
+                fields[field] = known
                 tensors.append(None)
+            else:
+                fields[field] = []
+                tensors.append(e.sizes(sizes) if tensor is None and sizes is not None else tensor)
         fill = given[4]
         if fill is not None:
             fill = e.like(fill, given[0])
@@ -235,12 +237,13 @@ class IFillLayer(ILayer):
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         given = [*inputs, *[None] * (3 - len(inputs))]
         sizes = sizes_of(self.shape or []) if given[0] is None else e.info(given[0]).value
-        if sizes is not None and not is_dynamic(sizes):
-            dims, given[0] = [size.static_value for size in sizes], None
-        else:
-            dims, given[0] = [], given[0] if given[0] is not None else e.sizes(sizes)
+        dims = None if sizes is None else numbers_of(sizes)
+        if dims is not None:
+            given[0] = None
+        elif given[0] is None and sizes is not None:
+            given[0] = e.sizes(sizes)
         dtype = network_name(self.to_type) if given[1] is None else e.dtype(given[1])
-        fields = {"op": self.operation, "dims": dims, "dtype": dtype}
+        fields = {"op": self.operation, "dims": dims or [], "dtype": dtype}
         return e.layer("Fill", given, alpha=float(self.alpha), beta=float(self.beta), **fields)
 
 

@@ -26,7 +26,7 @@ from .enums import (
 )
 from .layer import Attribute, ILayer, ITensor, WeightsAttribute, choice
 from .layers_move import ints
-from .values import is_dynamic, sizes_of
+from .values import numbers_of, sizes_of
 
 _CAFFE = {
     PaddingMode.CAFFE_ROUND_DOWN: PaddingMode.EXPLICIT_ROUND_DOWN,
@@ -55,13 +55,18 @@ class Alias(Attribute):
 
 
 class Both(Attribute):
-    """Padding before and after in one."""
+    """Two attributes in one, which is read as the first of them."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"`{first}` and `{second}` in one.")
+        self.first, self.second = first, second
 
     def __get__(self, layer: ILayer | None, owner: type) -> Any:
-        return self if layer is None else layer.pre_padding
+        return self if layer is None else getattr(layer, self.first)
 
     def __set__(self, layer: ILayer, value: Any) -> None:
-        layer.pre_padding = layer.post_padding = value
+        setattr(layer, self.first, value)
+        setattr(layer, self.second, value)
 
 
 class _Window(ILayer):
@@ -70,13 +75,13 @@ class _Window(ILayer):
     stride_nd = Attribute("Step of the window, a number or an entry a spatial axis. Default: 1.", ints)
     pre_padding = Attribute("Padding before the first element. Default: 0.", ints)
     post_padding = Attribute("Padding after the last element. Default: 0.", ints)
-    padding_nd = Both("`pre_padding` and `post_padding` in one.")
+    padding_nd = Both("pre_padding", "post_padding")
     padding_mode = Attribute("How a size that the stride does not divide is rounded. Default: down.", padding_mode)
     stride = Alias("stride_nd")
     padding = Alias("padding_nd")
 
     def _lists(self, count: int) -> tuple[list[int], list[int], list[int]]:
-        return tuple(spread(values, count) for values in (self.stride_nd, self.pre_padding, self.post_padding))
+        return spread(self.stride_nd, count), spread(self.pre_padding, count), spread(self.post_padding, count)
 
 
 def spread(values: Any, count: int) -> list[int]:
@@ -113,7 +118,9 @@ class IConvolutionLayer(_Window):
             kernel = e.constant(self._shaped(self._values.get("kernel")))
         if bias is None and (given := self._values.get("bias")) is not None and given.numel():
             bias = e.constant(given.reshape(-1))
-        window = [size.static_value for size in e.dims(kernel)[2:]]
+        window = numbers_of(e.dims(kernel)[2:])
+        if window is None:
+            raise ValueError(f"the window must be known, the kernel is {e.info(kernel)}")
         if e.rank(x) != len(window) + 2:
             raise ValueError(f"a window {tuple(window)} does not fit {e.info(x)}: it needs {len(window) + 2} axes")
         stride, pre, post = self._lists(len(window))
@@ -142,14 +149,14 @@ class IConvolutionLayer(_Window):
         mode = self.padding_mode
         if mode is PaddingMode.EXPLICIT_ROUND_DOWN:
             return pre, post
-        if is_dynamic(dims) and any(step != 1 for step in stride):
+        sizes = numbers_of(dims)
+        if sizes is None and any(step != 1 for step in stride):
             raise ValueError(f"padding mode {mode.name} with a stride needs sizes that are known, these are {dims}")
         pre, post = list(pre), list(post)
-        for k, (dim, window, step) in enumerate(zip(dims, reach, stride)):
+        for k, (size, window, step) in enumerate(zip(sizes or [0] * len(dims), reach, stride)):
             if mode is PaddingMode.EXPLICIT_ROUND_UP:
-                post[k] += 0 if step == 1 else (window - dim.static_value - pre[k] - post[k]) % step
+                post[k] += 0 if step == 1 else (window - size - pre[k] - post[k]) % step
                 continue
-            size = 0 if step == 1 else dim.static_value
             total = max((-(-size // step) - 1) * step + window - size, 0) if step > 1 else window - 1
             first = total // 2 if mode is PaddingMode.SAME_UPPER else total - total // 2
             pre[k], post[k] = first, total - first
@@ -242,12 +249,13 @@ class IResizeLayer(ILayer):
 
     def _emit(self, e: Emitter, inputs: list[Ref | None]) -> list[Ref]:
         x, shape = [*inputs, None][:2]
-        size, scales = [], self.scales or []
+        scales = self.scales or []
         sizes = sizes_of(self.shape) if shape is None and self.shape is not None else None
         if shape is not None:
             sizes = e.info(shape).value
-        if sizes is not None and not is_dynamic(sizes):
-            size, shape = [known.static_value for known in sizes], None
+        size = None if sizes is None else numbers_of(sizes)
+        if size is not None:
+            shape = None
         elif sizes is not None:
             shape = e.sizes(sizes)
         elif shape is None and not scales:
@@ -256,7 +264,7 @@ class IResizeLayer(ILayer):
             "Resize",
             [x, shape],
             mode=self.resize_mode,
-            size=size,
+            size=size or [],
             scales=[] if size or shape is not None else scales,
             coordinate_transformation=self.coordinate_transformation,
             selector=self.selector_for_single_pixel,

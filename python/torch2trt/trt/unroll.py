@@ -18,6 +18,7 @@ from ..errors import error
 from .emit import Emitter, Ref
 from .enums import GatherMode, LayerType, LoopOutput
 from .layer import ILayer, ITensor
+from .values import numbers_of
 
 if TYPE_CHECKING:
     from .control import IIteratorLayer, ILoop, ILoopOutputLayer, IRecurrenceLayer
@@ -62,7 +63,7 @@ class Unrolled(ILayer):
         loop = self._loop
         if self._planning:
             raise error("E0107", f"{loop}: an output of the loop is used inside it", "use a recurrence's output")
-        roots = [*(output._inputs[0] for output in loop._outputs), *(r._next() for r in loop._recurrences)]
+        roots = [*(output._input(0) for output in loop._outputs), *(r._next() for r in loop._recurrences)]
         self._planning = True
         try:
             order = self._network._needed(roots)
@@ -84,10 +85,10 @@ class Unrolled(ILayer):
     def _entering(self) -> dict[ITensor, str]:
         """The tensors that the loop is entered with, and what they are to it."""
         loop = self._loop
-        entering = {layer._inputs[0]: "the iterated tensor" for layer in loop._iterators}
-        entering |= {layer._inputs[0]: "the initial value of a recurrence" for layer in loop._recurrences}
-        entering |= {layer._inputs[1]: "the length of an output" for layer in loop._outputs if len(layer._inputs) > 1}
-        return entering | {layer._inputs[0]: "the trip count" for layer in loop._limits}
+        entering = {layer._input(0): "the iterated tensor" for layer in loop._iterators}
+        entering |= {layer._input(0): "the initial value of a recurrence" for layer in loop._recurrences}
+        entering |= {layer._input(1): "the length of an output" for layer in loop._outputs if len(layer._inputs) > 1}
+        return entering | {layer._input(0): "the trip count" for layer in loop._limits}
 
     def _needs(self) -> list[ITensor | None]:
         return list(self._plan().outside)
@@ -109,13 +110,13 @@ class Unrolled(ILayer):
         loop, plan = self._loop, self._plan()
         values: Values = dict(zip(plan.outside, inputs))
         trips = self._trips(e, values)
-        states = {recurrence: values[recurrence._inputs[0]] for recurrence in loop._recurrences}
+        states = {recurrence: values[recurrence._input(0)] for recurrence in loop._recurrences}
         kept: dict[ILoopOutputLayer, list[Ref]] = {output: [] for output in loop._outputs}
         for step in range(trips):
             inner = {**values, **{recurrence._made[0]: state for recurrence, state in states.items()}}
             self._iterate(e.within(f"iteration {step}"), plan.body, inner, step, trips)
             for output, parts in kept.items():
-                parts.append(inner[output._inputs[0]])
+                parts.append(inner[output._input(0)])
             states = {recurrence: self._next(e, recurrence, states, inner) for recurrence in states}
         return [self._result(e, output, parts, states, values) for output, parts in kept.items()]
 
@@ -123,7 +124,7 @@ class Unrolled(ILayer):
         if not self._loop._limits:
             help = "count its iterations: loop.add_trip_limit(count, trt.TripLimit.COUNT)"
             raise error("E0107", f"{self._loop} has no trip limit", help)
-        count = self._integer(e, values[self._loop._limits[0]._inputs[0]], "the trip count", _COUNT_HELP)
+        count = self._integer(e, values[self._loop._limits[0]._input(0)], "the trip count", _COUNT_HELP)
         if count < 0:
             raise error("E0107", f"{self._loop}: the trip count is {count}")
         return count
@@ -131,16 +132,17 @@ class Unrolled(ILayer):
     def _integer(self, e: Emitter, x: Ref, what: str, help: str) -> int:
         """The one element of an integer tensor."""
         info = e.info(x)
-        if info.value is None or len(info.value) != 1 or info.value[0].static_value is None:
+        numbers = None if info.value is None else numbers_of(info.value)
+        if numbers is None or len(numbers) != 1:
             known = "" if info.value is None else f" with the value {', '.join(map(str, info.value))}"
             raise error("E0107", f"{self._loop}: {what} must be one known integer, got {info}{known}", help)
-        return info.value[0].static_value
+        return numbers[0]
 
     def _iterate(self, e: Emitter, body: list[ILayer], values: Values, step: int, trips: int) -> None:
         """Adds what the body makes in one iteration to the values."""
         for iterator in self._loop._iterators:
             at = trips - 1 - step if iterator.reverse else step
-            values[iterator._made[0]] = element(e, iterator, values[iterator._inputs[0]], at)
+            values[iterator._made[0]] = element(e, iterator, values[iterator._input(0)], at)
         for layer in body:
             inputs = [None if t is None else values[t] for t in layer._needs()]
             values.update(zip(layer._made, layer._typed(e.within(layer._name), inputs)))
@@ -163,11 +165,11 @@ class Unrolled(ILayer):
         values: Values,
     ) -> Ref:
         if output.kind is LoopOutput.LAST_VALUE:
-            source: Any = output._inputs[0]._layer
+            source: Any = output._input(0)._layer
             if source not in states:
                 raise error(
                     "E0107",
-                    f"{self._loop}: `{output.name}` asks for the last value of {output._inputs[0].name}",
+                    f"{self._loop}: `{output.name}` asks for the last value of {output._input(0).name}",
                     "LAST_VALUE takes the output of a recurrence of the same loop",
                 )
             return states[source]
@@ -179,7 +181,7 @@ class Unrolled(ILayer):
         what, help = f"the length of `{output.name}`", "give the trip count: layer.set_input(1, length)"
         if len(output._inputs) < 2:
             raise error("E0107", f"{self._loop}: {what} is missing", help)
-        length = self._integer(e, values[output._inputs[1]], what, help)
+        length = self._integer(e, values[output._input(1)], what, help)
         if not 0 < length <= trips or (output.kind is LoopOutput.REVERSE and length != trips):
             raise error("E0107", f"{self._loop}: {what} is {length}, the loop has {trips} iterations", help)
         return length

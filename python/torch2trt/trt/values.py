@@ -10,7 +10,7 @@ This file must not know about layers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,13 +18,15 @@ import torch
 from .._core import Size
 from .dtypes import DataType, dtype_from_torch, dtype_to_torch
 
+_Size = TypeVar("_Size", bound="Dynamic")
+
 
 class Dynamic(int):
     """An int that stands for a size which the model's inputs decide: `size` is the expression."""
 
     size: Size
 
-    def __new__(cls, value: int, size: Size) -> Dynamic:
+    def __new__(cls: type[_Size], value: int, size: Size) -> _Size:  # noqa: PYI019  Python 3.10 has no Self
         made = super().__new__(cls, value)
         made.size = size
         return made
@@ -52,12 +54,22 @@ def is_sequence(values: Any) -> bool:
     return isinstance(values, Iterable) or hasattr(values, "__getitem__")
 
 
+def numbers_of(values: Iterable[Size]) -> list[int] | None:
+    """The sizes as numbers; None where any of them depends on the model's inputs."""
+    found = []
+    for size in values:
+        if (known := size.static_value) is None:
+            return None
+        found.append(known)
+    return found
+
+
 def is_dynamic(values: Iterable[Size]) -> bool:
     """Whether any of the sizes depends on the model's inputs."""
     return any(size.static_value is None for size in values)
 
 
-class Dims(tuple):
+class Dims(tuple[int, ...]):
     """The sizes of a tensor. `Dims([1, 3])`, `Dims((1, 3))`."""
 
     MAX_DIMS = 8
@@ -101,7 +113,7 @@ class Dims4(Dims):
     """Four sizes."""
 
 
-class Permutation(tuple):
+class Permutation(tuple[int, ...]):
     """An order of axes."""
 
     def __new__(cls, order: Iterable[int] = ()) -> Permutation:
@@ -112,13 +124,17 @@ class Weights:
     """Typed numbers: of an array, or none of a type (`Weights(float32)`, where there is no bias)."""
 
     def __init__(self, values: Any = DataType.FLOAT) -> None:
-        self._array = None if type(values).__name__ == "DataType" else values
-        self.dtype = values if self._array is None else dtype_from_torch(as_tensor(values).dtype)
+        is_type = values is None or type(values).__name__ == "DataType"
+        self._tensor = None if is_type else as_tensor(values)
+        if self._tensor is not None:
+            self.dtype = dtype_from_torch(self._tensor.dtype)
+        else:
+            self.dtype = values if is_type else values.dtype
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return 0 if self._array is None else int(as_tensor(self._array).numel())
+        return 0 if self._tensor is None else int(self._tensor.numel())
 
     @property
     def nbytes(self) -> int:
@@ -130,9 +146,9 @@ class Weights:
 
     def numpy(self) -> np.ndarray:
         """The elements."""
-        if self._array is None:
+        if self._tensor is None:
             return np.zeros(0, nptype(self.dtype))
-        return as_tensor(self._array).numpy()
+        return self._tensor.numpy()
 
 
 _COMPUTE_DTYPES = {torch.float64: torch.float32, torch.int16: torch.int32, torch.uint8: torch.int32}
@@ -171,7 +187,7 @@ def volume(shape: Sequence[int]) -> int:
 
 
 def nptype(dtype: Any) -> type:
-    """numpy's type for a data type.
+    """NumPy's type for a data type.
 
     Raises:
         TypeError: numpy has none.

@@ -4,11 +4,11 @@ import math
 
 import torch
 import torch.nn.functional as F
-from converters import Case, floats
 from operators import dims
 from torch.nn.functional import gelu as gelu_taken_before
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 

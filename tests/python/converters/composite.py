@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 SUM, PROD = trt.ElementWiseOperation.SUM, trt.ElementWiseOperation.PROD

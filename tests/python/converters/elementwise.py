@@ -1,10 +1,10 @@
 """Arithmetic and comparison of two tensors, or of a tensor and a number."""
 
 import torch
-from converters import Case, floats, positive
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats, positive
+from torch2trt import *
 from torch2trt import trt
 
 

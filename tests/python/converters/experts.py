@@ -1,10 +1,10 @@
 """Caches of keys and values, and mixtures of experts, as TensorRT has them."""
 
 import torch
-from converters import Case
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case
+from torch2trt import *
 from torch2trt import trt
 
 

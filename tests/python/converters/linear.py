@@ -5,10 +5,10 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 
@@ -16,7 +16,7 @@ from torch2trt import trt
 def convert_Linear(ctx):
     module, x = ctx.method_args
     layer = ctx.network.add_shuffle(x._trt)
-    layer.reshape_dims = tuple([0] * x.ndim) + (1, 1)
+    layer.reshape_dims = (*tuple([0] * x.ndim), 1, 1)
     bias = trt.Weights(torch_dtype_to_trt(module.weight.dtype))
     if module.bias is not None:
         bias = module.bias.detach().cpu().numpy()

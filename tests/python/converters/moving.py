@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 
@@ -61,7 +61,7 @@ def convert_unsqueeze(ctx):
     x = ctx.method_args[0]
     dim = get_arg(ctx, "dim", 1, None) % (x.ndim + 1)
     layer = ctx.network.add_shuffle(x._trt)
-    layer.reshape_dims = x.shape[:dim] + (1,) + x.shape[dim:]
+    layer.reshape_dims = (*x.shape[:dim], 1, *x.shape[dim:])
     ctx.method_return._trt = layer.get_output(0)
 
 
@@ -95,7 +95,7 @@ def convert_stack(ctx):
     parts = []
     for tensor in tensors:
         layer = ctx.network.add_shuffle(trt_(ctx.network, tensor))
-        layer.reshape_dims = tuple(tensor.shape[:dim] + (1,) + tensor.shape[dim:])
+        layer.reshape_dims = (*tensor.shape[:dim], 1, *tensor.shape[dim:])
         parts.append(layer.get_output(0))
     layer = ctx.network.add_concatenation(parts)
     layer.axis = dim

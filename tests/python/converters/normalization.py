@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 
@@ -46,7 +46,7 @@ def convert_group_norm(ctx):
     )
     x_trt, eps_trt = add_missing_trt_tensors(ctx.network, [x, eps])
     shape = list(x.shape)
-    split = shape[:1] + [groups, shape[1] // groups] + shape[2:]
+    split = [*shape[:1], groups, shape[1] // groups, *shape[2:]]
     layer = ctx.network.add_shuffle(x_trt)
     layer.reshape_dims = split
     a = layer.get_output(0)

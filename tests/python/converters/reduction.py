@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from converters import Case, floats, positive
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats, positive
+from torch2trt import *
 from torch2trt import trt
 
 

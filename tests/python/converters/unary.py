@@ -1,10 +1,10 @@
 """Functions of one tensor: many names for one converter."""
 
 import torch
-from converters import Case, floats, positive
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats, positive
+from torch2trt import *
 from torch2trt import trt
 
 UNARY = {

@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from converters import Case, floats
 from operators import dims
 
-from torch2trt import *  # noqa: F403
+from converters import Case, floats
+from torch2trt import *
 from torch2trt import trt
 
 
@@ -46,10 +46,10 @@ def convert_conv(ctx):
     )
     y = x._trt
     if n == 1:
-        kernel, stride, padding, dilation = kernel + (1,), stride + (1,), padding + (0,), dilation + (1,)
+        kernel, stride, padding, dilation = (*kernel, 1), (*stride, 1), (*padding, 0), (*dilation, 1)
         unsqueeze = ctx.network.add_shuffle(y)
         set_layer_precision(ctx, unsqueeze)
-        unsqueeze.reshape_dims = tuple([0] * x.ndim) + (1,)
+        unsqueeze.reshape_dims = (*tuple([0] * x.ndim), 1)
         y = unsqueeze.get_output(0)
     layer = ctx.network.add_convolution_nd(
         input=y,
@@ -94,8 +94,8 @@ def convert_max_pool(ctx):
     padding = tupled(get_arg(ctx, "padding", 3, 0), n)
     y = x._trt
     if n == 1:
-        window, stride, padding = window + (1,), stride + (1,), padding + (0,)
-        y = reshaped(ctx, y, tuple([0] * x.ndim) + (1,))
+        window, stride, padding = (*window, 1), (*stride, 1), (*padding, 0)
+        y = reshaped(ctx, y, (*tuple([0] * x.ndim), 1))
     layer = ctx.network.add_pooling_nd(input=y, type=trt.PoolingType.MAX, window_size=window)
     layer.stride_nd = stride
     layer.padding_nd = padding

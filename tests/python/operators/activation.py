@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from operators import Case, dims
 from torch import nn, randint, randn
+
+from operators import Case, dims
 
 
 def draw():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from operators import Case, dims
 from torch import rand, randn
+
+from operators import Case, dims
 
 
 def qkv(queries: int = 5, keys: int = 7, *, batch: int = 2, heads: int = 3, features: int = 8, mask=None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from operators import Case, dims
 
 from ._draw import both, integers

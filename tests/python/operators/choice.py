@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+
 from operators import Case, dims
 
-from ._draw import both, bools, floats, integers
+from ._draw import bools, both, floats, integers
 
 PAIR = floats((3, 4), (4,))
 

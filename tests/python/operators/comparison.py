@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 
 import torch
+
 from operators import Case, dims
 
-from ._draw import both, bools, floats, integers
+from ._draw import bools, both, floats, integers
 
 COMPARISONS = {name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 SMALL = integers((4, 5), (4, 5), low=-2, high=3)

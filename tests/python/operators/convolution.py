@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from operators import Case, dims
 from torch import nn, randn
+
+from operators import Case, dims
 
 
 def image(*shape: int):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 import torchvision
-from operators import Case, dims
 from torch import rand, randint, randn
 from torchvision.ops import deform_conv2d, nms, ps_roi_align, ps_roi_pool, roi_align, roi_pool
+
+from operators import Case, dims
 
 UNBUILT = "sizes that depend on data"
 

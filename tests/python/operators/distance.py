@@ -6,8 +6,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from operators import Case, dims
 from torch import randn
+
+from operators import Case, dims
 
 
 def pair(x: tuple[int, ...], y: tuple[int, ...]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from operators import Case, dims
 from torch import rand, randint, randn
+
+from operators import Case, dims
 
 
 def einsum(equation: str, *shapes: tuple[int, ...], draw=randn, **options) -> Case:

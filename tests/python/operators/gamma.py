@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from operators import Case
 
 from ._draw import integers, positive

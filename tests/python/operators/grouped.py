@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from operators import Case, dims
 from torch.nn import functional as F
+
+from operators import Case, dims
 
 
 def ends(count: int, groups: int) -> torch.Tensor:

@@ -6,6 +6,7 @@ import warnings
 
 import torch
 import torch.nn.functional as F
+
 from operators import Case, dims
 
 from ._draw import floats

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from operators import Case
 from torch import nn, randn
+
+from operators import Case
 
 
 def sequence(*shape: int):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from operators import Case, dims
 from torch import linalg, randn
+
+from operators import Case, dims
 
 from ._draw import Draw, both, floats
 

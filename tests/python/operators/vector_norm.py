@@ -6,8 +6,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from operators import Case, dims
 from torch import nn, randn
+
+from operators import Case, dims
 
 from ._draw import both, floats, integers
 

@@ -25,7 +25,7 @@ pub(super) struct Facts {
 pub(super) struct Method {
     pub name: String,
     /// `p` pointer or reference, `i` 32-bit integer or enum, `l` 64-bit integer, `b` bool, `f` float, `d` double,
-    /// `D` Dims, `W` Weights by value, `I` InterfaceInfo, `S` another struct, `v` nothing; return type first, then
+    /// `D` Dims, `W` Weights by value, `I` `InterfaceInfo`, `S` another struct, `v` nothing; return type first, then
     /// arguments. In a file of facts, `V` is a `Dims` argument that is passed by value (8.x) and not by reference.
     pub signature: String,
     /// `Dims` arguments are passed by value.

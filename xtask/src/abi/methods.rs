@@ -108,7 +108,7 @@ fn public_class(class: &str) -> String {
 
 /// The rows of one class: its methods in the order in which they first appear.
 fn class_rows(columns: &[Column], class: &str) -> Result<Vec<(String, Row)>> {
-    let mut rows = Rows { class, columns: columns.len(), rows: Vec::new() };
+    let mut rows = Rows { class, columns: columns.len(), found: Vec::new() };
     for (index, column) in columns.iter().enumerate() {
         let mut before: Vec<Method> = Vec::new();
         for (nth, facts) in column.versions.iter().enumerate() {
@@ -129,25 +129,25 @@ fn class_rows(columns: &[Column], class: &str) -> Result<Vec<(String, Row)>> {
             before = methods;
         }
     }
-    Ok(rows.rows)
+    Ok(rows.found)
 }
 
 /// The rows of one class, as they are collected.
 struct Rows<'a> {
     class: &'a str,
     columns: usize,
-    rows: Vec<(String, Row)>,
+    found: Vec<(String, Row)>,
 }
 
 impl Rows<'_> {
     fn place(&mut self, method: &Method, column: usize, cell: Cell) -> Result<()> {
         let constant = self.constant(method);
-        let at = self.rows.iter().position(|(name, _)| *name == constant).unwrap_or(self.rows.len());
-        if at == self.rows.len() {
+        let at = self.found.iter().position(|(name, _)| *name == constant).unwrap_or(self.found.len());
+        if at == self.found.len() {
             let (name, signature) = (method.name.clone(), method.signature.clone());
-            self.rows.push((constant, Row { method: name, signature, cells: vec![None; self.columns] }));
+            self.found.push((constant, Row { method: name, signature, cells: vec![None; self.columns] }));
         }
-        let row = &mut self.rows[at].1;
+        let row = &mut self.found[at].1;
         let Some(widest) = widest(&row.signature, &method.signature).filter(|_| row.cells[column].is_none()) else {
             return Err(format!(
                 "{}::{} is overloaded ({} and {}): name it in OVERLOADS",
@@ -218,8 +218,8 @@ const NOTATION: &str = "\
 //! `s(slot)`: available from the family's first version; `v(slot)`: the same, with `Dims` passed by value;
 //! `n(slot, version)`: since that version; `__`: not available. Slots count the two destructors. The second text is the
 //! signature, return type first: `p` pointer or reference, `i` 32-bit integer or enum, `l` 64-bit integer (in any
-//! version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` InterfaceInfo, `S` another struct, `v`
-//! nothing.
+//! version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` an `InterfaceInfo`, `S` another struct,
+//! `v` nothing.
 
 #![allow(missing_docs, reason = \"the names are TensorRT's own\")]
 

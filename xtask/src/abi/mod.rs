@@ -104,7 +104,7 @@ fn write_rows(out: &mut String, rows: &[(String, Vec<Option<Cell>>)]) {
     for (head, cells) in rows {
         let row =
             if is_column { format!("{head} [{cells}];") } else { format!("{}\n        [{cells}];", head.trim_end()) };
-        out.push_str(&format!("    {row}\n"));
+        out.extend(["    ", &row, "\n"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Recurrent layers, as TensorRT's ILoop.
+//! Recurrent layers, as TensorRT's `ILoop`.
 //!
 //! The input's share of the gates is one matrix multiplication before the loop; an iterator hands out its rows. The
 //! body multiplies the hidden state, and computes the cell in float32, whatever the type of the matrices: the cell

@@ -63,7 +63,9 @@ fn layouts(t: &mut Table) {
     t.add("one tensor twice an output, and an input", |n| {
         let x = n.input(Float32, &[3]);
         let y = n.op(Op::Unary { op: UnaryOperation::Exp }, &[x]);
-        [x, y, y].into_iter().for_each(|id| n.output(id));
+        for id in [x, y, y] {
+            n.output(id);
+        }
     });
 }
 

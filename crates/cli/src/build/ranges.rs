@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use torch2trt::{Archive, Asked, ConvertOptions, End, exported_profiles};
 
 /// Sizes of dynamic axes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[group(skip)]
 pub(crate) struct Arguments {
     /// Smallest sizes of an input, such as x=1x3x224x224 [default: those the model was exported for]

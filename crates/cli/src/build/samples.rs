@@ -9,19 +9,19 @@ use torch2trt::{Code, Error, Half, Network, Options, Precise};
 /// Where samples are.
 #[derive(Args, Default)]
 #[group(skip)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// A safetensors file with a tensor for each input, by its name: to check what exceeds the range of float16, and to
     /// compare the engine on
     #[arg(long, value_name = "FILE")]
-    pub(super) inputs: Option<PathBuf>,
+    pub(crate) inputs: Option<PathBuf>,
     /// A safetensors file with the model's own output for these inputs, by the name of each output: the engine is
     /// compared with it [default: the CPU engine in float32]
     #[arg(long, value_name = "FILE", requires = "inputs")]
-    pub(super) expected: Option<PathBuf>,
+    pub(crate) expected: Option<PathBuf>,
     /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger
     /// batches than the model's are several samples [default: --inputs]
     #[arg(long, value_name = "PATH")]
-    pub(super) calibration: Option<PathBuf>,
+    pub(crate) calibration: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -120,8 +120,8 @@ fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
             screen.line(format!("{name}: {text}"))?;
         }
         if !found.kept.is_empty() {
-            let flags = found.keep_fp32.iter().map(|pattern| format!(" --keep-fp32 '{pattern}'")).collect::<String>();
-            screen.line(format!("the same without a search: --precision fp16{flags}"))?;
+            let flags: Vec<_> = found.keep_fp32.iter().map(|pattern| format!("--keep-fp32 '{pattern}'")).collect();
+            screen.line(format!("the same without a search: --precision fp16 {}", flags.join(" ")))?;
         }
     }
     if let Some(int8) = &made.int8 {

@@ -167,7 +167,8 @@ impl Builder {
 
     /// A symbol for a number found in data that PyTorch has no name for.
     pub fn fresh_symbol(&self) -> String {
-        (0..).map(|k| format!("found{k}")).find(|name| !self.symbols.contains_key(name)).unwrap_or_default()
+        let free = (0..=self.symbols.len()).map(|k| format!("found{k}")).find(|name| !self.symbols.contains_key(name));
+        free.unwrap_or_default()
     }
 
     /// The first carrier wins, but for one that has the symbol itself.

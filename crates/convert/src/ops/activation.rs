@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `relu(Tensor self)` | Activation(Relu) |
 //! | `sigmoid(Tensor self)`, `tanh(Tensor self)` | Activation |
-//! | `gelu(Tensor self, *, str approximate='none')` | Activation(GeluErf or GeluTanh) |
+//! | `gelu(Tensor self, *, str approximate='none')` | Activation(GeluErf or `GeluTanh`) |
 //! | `silu(Tensor self)`, `mish(Tensor self)` | Activation, ElementWise |
 //! | `hardtanh(Tensor self, Scalar min_val, Scalar max_val)`, `relu6(Tensor self)` | Activation(Clip) |
 //! | `hardsigmoid(Tensor self)`, `hardswish(Tensor self)` | Activation(HardSigmoid), ElementWise |
@@ -13,7 +13,7 @@
 //! | `leaky_relu(Tensor self, Scalar negative_slope)` | Activation(LeakyRelu) |
 //! | `rrelu(Tensor self, Scalar lower, Scalar upper, bool training, …)` | Activation(LeakyRelu) |
 //! | `glu(Tensor self, int dim)` | Slice, Activation, ElementWise |
-//! | `prelu(Tensor self, Tensor weight)` | ParametricRelu |
+//! | `prelu(Tensor self, Tensor weight)` | `ParametricRelu` |
 //! | `softplus(Tensor self, Scalar beta, Scalar threshold)` | Activation(Softplus), Select |
 //! | `log_sigmoid(Tensor self)`, `hardshrink`, `softshrink`, `threshold` | ElementWise, Select |
 //!

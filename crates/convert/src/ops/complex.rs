@@ -309,10 +309,8 @@ fn slice(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let axis = call.axis("dim", rank(call)?)?;
     let (whole, size) = (b.dims(x)[axis].clone(), call.output_dims(0)?[axis].clone());
-    let start = match call.is_none("start") || size.is(0) {
-        true => Dim::Static(0),
-        false => bound(b, &call.size("start")?, &whole, true),
-    };
+    let start =
+        if call.is_none("start") || size.is(0) { Dim::Static(0) } else { bound(b, &call.size("start")?, &whole, true) };
     Ok(b.slice_axis(x, axis, start, size, call.int("step")?)?.into())
 }
 

@@ -108,7 +108,7 @@ fn convolution(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(y.into())
 }
 
-/// The convolution layer. TensorRT cuts no negative padding: what output_padding puts back beyond the padding is
+/// The convolution layer. TensorRT cuts no negative padding: what `output_padding` puts back beyond the padding is
 /// reached by no element of the input, so it is zeros, added before the bias.
 fn layer(
     b: &mut Builder,

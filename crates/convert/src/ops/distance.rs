@@ -71,7 +71,7 @@ fn pdist(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let (x, p) = (call.tensor("self")?, call.float("p")?);
     let (first, second) = match b.dims(x)[0].clone() {
         Dim::Static(count) => pairs(b, count)?,
-        count => pairs_of_any(b, &count, &call.output_dims(0)?[0])?,
+        count @ Dim::Symbolic(_) => pairs_of_any(b, &count, &call.output_dims(0)?[0])?,
     };
     let (first, second) = (b.gather(x, first, 0)?, b.gather(x, second, 0)?);
     let difference = b.sub(first, second)?;

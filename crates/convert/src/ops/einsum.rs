@@ -217,9 +217,10 @@ fn as_matrix(b: &mut Builder, x: TensorId, contracted: &[usize], free_first: boo
     let dims = b.dims(x);
     let free: Vec<usize> = (0..dims.len()).filter(|k| !contracted.contains(k)).collect();
     let size = |axes: &[usize]| Dim::product(axes.iter().map(|k| &dims[*k]));
-    let (order, sizes) = match free_first {
-        true => ([free.as_slice(), contracted].concat(), [size(&free), size(contracted)]),
-        false => ([contracted, free.as_slice()].concat(), [size(contracted), size(&free)]),
+    let (order, sizes) = if free_first {
+        ([free.as_slice(), contracted].concat(), [size(&free), size(contracted)])
+    } else {
+        ([contracted, free.as_slice()].concat(), [size(contracted), size(&free)])
     };
     let x = b.permute(x, &order)?;
     b.reshape(x, &sizes)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `add`, `sub`, `rsub` `(self, other, *, Scalar alpha=1)` | ElementWise(Sum, Sub) |
 //! | `mul(self, other)`, `div(self, other)`, `true_divide` | ElementWise(Prod, Div) |
-//! | `div.{Tensor,Scalar}_mode(self, other, *, str? rounding_mode)`, `floor_divide` | ElementWise(Div, FloorDiv) |
+//! | `div.{Tensor,Scalar}_mode(self, other, *, str? rounding_mode)`, `floor_divide` | ElementWise(Div, `FloorDiv`) |
 //! | `fmod(self, other)`, `remainder(self, other)` | ElementWise |
 //! | `pow(self, exponent)`, `float_power` | ElementWise(Prod, Pow), Unary |
 //! | `addcmul`, `addcdiv` `(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1)`, `lerp` | ElementWise |

@@ -228,11 +228,10 @@ fn outer(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// `x[1,2,0] * y[2,0,1] - x[2,0,1] * y[1,2,0]` along the axis of size 3.
 fn linalg_cross(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let dims = call.output_dims(0)?;
-    let axis = match call.is_none("dim") {
-        false => call.axis("dim", dims.len())?,
-        true => {
-            dims.iter().position(|d| d.is(3)).ok_or_else(|| Error::unsupported("cross without an axis of size 3"))?
-        }
+    let axis = if call.is_none("dim") {
+        dims.iter().position(|d| d.is(3)).ok_or_else(|| Error::unsupported("cross without an axis of size 3"))?
+    } else {
+        call.axis("dim", dims.len())?
     };
     let (x, y) = (operand(b, call, "self")?, operand(b, call, "other")?);
     let (x, y) = b.align(x, y)?;

@@ -96,7 +96,9 @@ fn padded(b: &mut Builder, call: &Call<'_>, name: &str, mode: SampleMode) -> Res
         // What is cropped does not come round again.
         let crop = |amounts: &mut Dims| -> Dims {
             let cropped = amounts.iter().map(|a| a.smaller(&Dim::Static(0))).collect();
-            amounts.iter_mut().for_each(|a| *a = a.larger(&Dim::Static(0)));
+            for amount in amounts.iter_mut() {
+                *amount = amount.larger(&Dim::Static(0));
+            }
             cropped
         };
         let cropped = Amounts { before: crop(&mut added.before), after: crop(&mut added.after) };

@@ -2,8 +2,8 @@
 //!
 //! | schema | layers |
 //! |---|---|
-//! | `rand(SymInt[] size, …)`, `rand_like`, `uniform(Tensor self, float from, float to)` | Fill (RandomUniform) |
-//! | `randn(SymInt[] size, …)`, `randn_like`, `normal.float_float` | Fill (RandomNormal) |
+//! | `rand(SymInt[] size, …)`, `rand_like`, `uniform(Tensor self, float from, float to)` | Fill (`RandomUniform`) |
+//! | `randn(SymInt[] size, …)`, `randn_like`, `normal.float_float` | Fill (`RandomNormal`) |
 //! | `randint(SymInt high, SymInt[] size, …)`, `randint.low`, `randint_like` | Fill, Unary(Floor), Cast |
 //! | `randperm(SymInt n, …)` | Fill, TopK |
 //! | `bernoulli(Tensor self)`, `bernoulli.p` | Fill, ElementWise |

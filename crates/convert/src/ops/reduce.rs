@@ -200,9 +200,10 @@ fn position(b: &mut Builder, call: &Call<'_>, op: TopKOperation) -> Result<Outpu
     if b.rank(x) == 0 {
         return Ok(b.full(DType::Int64, to, 0.0)?.into());
     }
-    let (x, axis) = match call.is_none("dim") {
-        true => (b.reshape(x, &[Dim::product(&b.dims(x))])?, 0),
-        false => (x, call.axis("dim", b.rank(x))?),
+    let (x, axis) = if call.is_none("dim") {
+        (b.reshape(x, &[Dim::product(&b.dims(x))])?, 0)
+    } else {
+        (x, call.axis("dim", b.rank(x))?)
     };
     let (_, positions) = best(b, x, op, axis)?;
     Ok(b.reshape(positions, to)?.into())

@@ -64,9 +64,10 @@ pub(super) fn read(call: &Call<'_>) -> Result<Target> {
     let spatial = sizes.len().saturating_sub(2);
     let align_corners = call.argument("align_corners").is_some() && call.bool("align_corners")?;
     let factors = if call.argument("scale_factors").is_some() {
-        match call.is_none("scale_factors") {
-            true => vec![None; spatial],
-            false => call.floats("scale_factors")?.into_iter().map(Some).collect(),
+        if call.is_none("scale_factors") {
+            vec![None; spatial]
+        } else {
+            call.floats("scale_factors")?.into_iter().map(Some).collect()
         }
     } else {
         let names: &[&str] = match spatial {

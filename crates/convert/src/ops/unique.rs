@@ -76,13 +76,12 @@ fn unique(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let values = b.gather(sorted, starts, 0)?;
     let values = b.cast(values, call.output_dtype(0)?)?;
     // Element k of the sorted tensor stood at `order[k]`.
-    let inverse = match call.bool("return_inverse")? {
-        true => {
-            let zeros = b.full(DType::Int64, std::slice::from_ref(&n), 0.0)?;
-            let back = b.add(Op::Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, order, run])?;
-            Some(b.reshape(back, call.output_dims(1)?)?)
-        }
-        false => None,
+    let inverse = if call.bool("return_inverse")? {
+        let zeros = b.full(DType::Int64, std::slice::from_ref(&n), 0.0)?;
+        let back = b.add(Op::Scatter { mode: ScatterMode::Element, axis: 0 }, &[zeros, order, run])?;
+        Some(b.reshape(back, call.output_dims(1)?)?)
+    } else {
+        None
     };
     let counts = if call.bool("return_counts")? { Some(lengths(b, starts, &n)?) } else { None };
     Ok(vec![Some(values), inverse, counts].into())

@@ -94,10 +94,7 @@ fn vector_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 /// A vector norm, unless an order is given for a matrix.
 fn linalg_norm(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let rank = b.rank(call.tensor("self")?);
-    let matrix = match call.is_none("dim") {
-        true => rank == 2,
-        false => call.ints("dim")?.len() == 2,
-    };
+    let matrix = if call.is_none("dim") { rank == 2 } else { call.ints("dim")?.len() == 2 };
     if matrix && !call.is_none("ord") { matrix_norm(b, call) } else { vector_norm(b, call) }
 }
 

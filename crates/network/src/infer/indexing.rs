@@ -67,7 +67,7 @@ fn fits(updates: TensorInfo<'_>, wanted: &[Dim]) -> Result<()> {
 }
 
 /// Indices of several axes each: how they are arranged, and the number of axes.
-fn tuples<'a>(indices: TensorInfo<'a>) -> Result<(&'a [Dim], usize)> {
+fn tuples(indices: TensorInfo<'_>) -> Result<(&[Dim], usize)> {
     match indices.dims.split_last() {
         Some((Dim::Static(depth), leading)) if *depth >= 0 => {
             Ok((leading, usize::try_from(*depth).unwrap_or(usize::MAX)))

@@ -85,11 +85,11 @@ pub(super) fn concatenation(i: Inputs<'_>, axis: usize) -> Result<Vec<Inferred>>
 fn transpose(order: Option<&[usize]>, dims: Dims) -> Result<Dims> {
     let Some(order) = order else { return Ok(dims) };
     let mut seen = vec![false; dims.len()];
-    order.iter().for_each(|k| {
-        if let Some(s) = seen.get_mut(*k) {
-            *s = true;
+    for axis in order {
+        if let Some(seen) = seen.get_mut(*axis) {
+            *seen = true;
         }
-    });
+    }
     if order.len() != dims.len() || seen.contains(&false) {
         return fail(format!("{order:?} is not a permutation of the axes of {}", format_dims(&dims)));
     }

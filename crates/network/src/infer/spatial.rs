@@ -72,9 +72,10 @@ fn either_convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool
     ];
     check_lengths(spatial, &lists)?;
     let groups = Dim::Static(a.groups);
-    let (taken, made) = match transposed {
-        false => (kernel.dims[1].clone() * groups, kernel.dims[0].clone()),
-        true => (kernel.dims[0].clone(), kernel.dims[1].clone() * groups),
+    let (taken, made) = if transposed {
+        (kernel.dims[0].clone(), kernel.dims[1].clone() * groups)
+    } else {
+        (kernel.dims[1].clone() * groups, kernel.dims[0].clone())
     };
     if taken.is_static() && x.dims[1].is_static() && taken != x.dims[1] {
         return fail(format!(
@@ -96,9 +97,10 @@ fn either_convolution(a: &ConvolutionAttributes, i: Inputs<'_>, transposed: bool
         let padding = Dim::Static(a.pre_padding[k].saturating_add(a.post_padding[k]));
         let reach = (window - Dim::Static(1)) * Dim::Static(a.dilation[k]) + Dim::Static(1);
         let stride = Dim::Static(a.stride[k]);
-        dims.push(match transposed {
-            false => (size + padding - reach).floor_div(&stride) + Dim::Static(1),
-            true => (size - Dim::Static(1)) * stride + reach - padding,
+        dims.push(if transposed {
+            (size - Dim::Static(1)) * stride + reach - padding
+        } else {
+            (size + padding - reach).floor_div(&stride) + Dim::Static(1)
         });
     }
     check_sizes(&dims)?;

@@ -245,9 +245,10 @@ impl<'a> Cursor<'a> {
 
     fn unexpected(&self, wanted: &str) -> String {
         let rest: String = self.rest.trim_start().chars().take(40).collect();
-        match rest.is_empty() {
-            true => format!("{wanted} is missing at the end of the line"),
-            false => format!("{wanted} is expected at `{rest}`"),
+        if rest.is_empty() {
+            format!("{wanted} is missing at the end of the line")
+        } else {
+            format!("{wanted} is expected at `{rest}`")
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Tensor<'n> {
     pub(super) network: *mut c_void,
 }
 
-impl<'n> Tensor<'n> {
+impl Tensor<'_> {
     fn version(&self) -> Version {
         self.raw.host().version()
     }

@@ -315,7 +315,7 @@ fn a_serialized_plugin_is_made_by_creators_of_version_2() -> Result<()> {
         let creator = library.registered().creator("Scale", "2", "mine")?;
         match creator.deserialize("layer", &[7, 8, 9]) {
             Err(error) => {
-                assert!(creator.api() == PluginApi::V3 && matches!(error, Error::OutOfRange { .. }), "{error}")
+                assert!(creator.api() == PluginApi::V3 && matches!(error, Error::OutOfRange { .. }), "{error}");
             }
             Ok(_) => assert!(matches!(creator.deserialize("layer", &[7]), Err(Error::Refused { .. }))),
         }

@@ -4,8 +4,8 @@
 //! `s(slot)`: available from the family's first version; `v(slot)`: the same, with `Dims` passed by value;
 //! `n(slot, version)`: since that version; `__`: not available. Slots count the two destructors. The second text is the
 //! signature, return type first: `p` pointer or reference, `i` 32-bit integer or enum, `l` 64-bit integer (in any
-//! version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` InterfaceInfo, `S` another struct, `v`
-//! nothing.
+//! version), `b` bool, `f` float, `d` double, `D` Dims, `W` Weights, `I` an `InterfaceInfo`, `S` another struct,
+//! `v` nothing.
 
 #![allow(missing_docs, reason = "the names are TensorRT's own")]
 

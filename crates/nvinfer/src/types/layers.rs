@@ -199,9 +199,9 @@ numbered! {
     GatherMode = gather_mode {
         /// Along one axis, as numpy's take.
         Default = DEFAULT,
-        /// One index for each element, as ONNX GatherElements.
+        /// One index for each element, as ONNX `GatherElements`.
         Element = ELEMENT,
-        /// Index tuples, as ONNX GatherND.
+        /// Index tuples, as ONNX `GatherND`.
         Nd = ND,
     }
 }
@@ -209,9 +209,9 @@ numbered! {
 numbered! {
     /// How scatter reads its indices (`ScatterMode`).
     ScatterMode = scatter_mode {
-        /// One index for each element, as ONNX ScatterElements.
+        /// One index for each element, as ONNX `ScatterElements`.
         Element = ELEMENT,
-        /// Index tuples, as ONNX ScatterND.
+        /// Index tuples, as ONNX `ScatterND`.
         Nd = ND,
     }
 }

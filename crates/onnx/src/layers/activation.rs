@@ -1,5 +1,5 @@
 //! Activation. TensorRT's formulas (`ActivationType`) against ONNX's operators:
-//! Softplus and ScaledTanh have factors that ONNX lacks; Clip's lower bound wins over the upper, ONNX's the other
+//! Softplus and `ScaledTanh` have factors that ONNX lacks; Clip's lower bound wins over the upper, ONNX's the other
 //! way around, which matters only where they cross.
 
 use crate::Result;
@@ -55,10 +55,7 @@ fn clip(s: &mut Scope<'_, '_>, x: Value, dtype: DType, alpha: f32, beta: f32) ->
         let below = s.op("Min", &[x, high], &[]);
         return s.main("Max", &[below, low], &[]);
     }
-    let mut bound = |value: f32| match value.is_finite() {
-        true => s.scalar(dtype, f64::from(value)),
-        false => Value::ABSENT,
-    };
+    let mut bound = |value: f32| if value.is_finite() { s.scalar(dtype, f64::from(value)) } else { Value::ABSENT };
     let (low, high) = (bound(alpha), bound(beta));
     match (alpha, beta) {
         (0.0, f32::INFINITY) => s.main("Relu", &[x], &[]),

@@ -40,8 +40,9 @@ fn fixed_dims(s: &Scope<'_, '_>) -> Result<Option<Vec<i64>>> {
 
 fn ramp(s: &mut Scope<'_, '_>, dims: &[i64], dtype: DType, [alpha, beta]: [f64; 2]) -> Result<Value> {
     let rank = s.output()?.dims.len();
-    let start = s.constant(1).map(|w| w.to_f64()).or(s.optional(1)?.is_none().then(|| vec![alpha]));
-    let steps = s.constant(2).map(|w| w.to_f64()).or(s.optional(2)?.is_none().then(|| vec![beta; rank.max(1)]));
+    let start = s.constant(1).map(network::Weights::to_f64).or(s.optional(1)?.is_none().then(|| vec![alpha]));
+    let steps =
+        s.constant(2).map(network::Weights::to_f64).or(s.optional(2)?.is_none().then(|| vec![beta; rank.max(1)]));
     if let (Some(start), Some(steps)) = (&start, &steps)
         && let Some(fixed) = fixed_dims(s)?
         && fixed.iter().product::<i64>() <= CONSTANT

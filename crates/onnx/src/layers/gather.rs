@@ -1,7 +1,7 @@
 //! Layers that pick by index: gather in its three modes, one-hot, non-zero.
 //!
-//! `Default` with elementwise axes has no operator: the indexed axis is moved behind those axes, where GatherND
-//! takes it. GatherND and OneHot want int64 indices.
+//! `Default` with elementwise axes has no operator: the indexed axis is moved behind those axes, where `GatherND`
+//! takes it. `GatherND` and `OneHot` want int64 indices.
 
 use crate::Result;
 use crate::graph::Value;

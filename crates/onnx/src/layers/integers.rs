@@ -1,9 +1,9 @@
 //! Sums and products of integers along axes, which wrap around as in PyTorch.
 //!
 //! ONNX Runtime reduces integers as doubles: beyond 2^53 a sum loses bits, and beyond the range it saturates. Its
-//! MatMul, Mul and Scan compute in the integers' own type. A sum is a product with a vector of ones; a product halves
+//! `MatMul`, Mul and Scan compute in the integers' own type. A sum is a product with a vector of ones; a product halves
 //! the axis until one element is left, or is a Scan where the size of the axis is dynamic. Where no sum can reach 2^53
-//! it stays a ReduceSum.
+//! it stays a `ReduceSum`.
 
 use crate::graph::Value;
 use crate::proto::DataType;

@@ -1,7 +1,7 @@
 //! Matrix products and Einstein sums.
 //!
 //! A product with a constant matrix is a Gemm, over the rows of all leading axes: the only operator of ONNX that
-//! takes a transposed matrix and a bias as they are. In ONNX Runtime it runs as fast as a MatMul with an Add, and
+//! takes a transposed matrix and a bias as they are. In ONNX Runtime it runs as fast as a `MatMul` with an Add, and
 //! spares the second copy of the weights that transposing them on load would make.
 
 use crate::Result;
@@ -81,10 +81,7 @@ fn linear(s: &mut Scope<'_, '_>, layer: &Layer, bias: Option<&Weights>) -> Resul
     let name = s.cx.network.producer(b).map_or_else(|| layer.name.clone(), |constant| constant.name.clone());
     let matrix = s.cx.weights(&name, &matrix);
     let lines = Dim::product(&from[..from.len() - 1]);
-    let flat = match s.reshape(x, from, &[lines.clone(), Dim::Static(k)]) {
-        Some(flat) => flat,
-        None => return Ok(None),
-    };
+    let Some(flat) = s.reshape(x, from, &[lines.clone(), Dim::Static(k)]) else { return Ok(None) };
     let mut inputs = vec![flat, matrix];
     if let Some(bias) = bias {
         inputs.push(s.weights(bias));

@@ -27,7 +27,7 @@ pub(super) fn normalization(s: &mut Scope<'_, '_>, axes: &[usize], epsilon: f32,
     spelled_out(s, &axes, epsilon)
 }
 
-/// LayerNormalization takes the scale in the shape of the normalized axes; others multiply afterwards.
+/// `LayerNormalization` takes the scale in the shape of the normalized axes; others multiply afterwards.
 fn layer(s: &mut Scope<'_, '_>, first: usize, epsilon: f32) -> Result<Value> {
     let (x, dims) = (s.input(0)?, s.dims(0)?);
     let attributes = [("axis", first.into()), ("epsilon", epsilon.into())];

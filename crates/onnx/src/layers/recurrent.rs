@@ -94,7 +94,9 @@ fn reordered(weights: &Weights, cell: RecurrentCell) -> Option<Weights> {
     }
     let size = weights.data.len() / order(cell).len();
     let mut data = Vec::with_capacity(weights.data.len());
-    order(cell).iter().for_each(|gate| data.extend_from_slice(&weights.data[gate * size..(gate + 1) * size]));
+    for gate in order(cell) {
+        data.extend_from_slice(&weights.data[gate * size..(gate + 1) * size]);
+    }
     Weights::new(weights.dtype, dims, data.into())
 }
 

@@ -1,4 +1,4 @@
-//! Scatter, as ONNX's ScatterElements and ScatterND; the latter's indices are int64.
+//! Scatter, as ONNX's `ScatterElements` and `ScatterND`; the latter's indices are int64.
 
 use crate::Result;
 use crate::graph::Value;

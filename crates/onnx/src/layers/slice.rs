@@ -114,7 +114,7 @@ impl Plan {
 
     /// A slice whose ends are computed when the model runs.
     fn computed(&self, s: &mut Scope<'_, '_>, x: Value) -> Result<Value> {
-        let start = self.value_of(s, &self.start)?;
+        let start = value_of(s, &self.start)?;
         let (size, stride) = (self.sliced_size(s)?, self.sliced_stride(s)?);
         let reach = s.op("Mul", &[size, stride], &[]);
         let mut end = s.op("Add", &[start, reach], &[]);
@@ -129,23 +129,15 @@ impl Plan {
         Ok(s.main("Slice", &[x, start, end, axes, stride], &[]))
     }
 
-    fn value_of(&self, s: &mut Scope<'_, '_>, list: &List) -> Result<Value> {
-        if let Some(fixed) = list.known.as_ref().and_then(|k| k.iter().map(Dim::as_static).collect::<Option<Vec<_>>>())
-        {
-            return Ok(s.ints(&fixed));
-        }
-        list.value.ok_or_else(|| s.unsupported("its sizes are not known", "give them as an input"))
-    }
-
     /// Sizes with 1 for repeated axes.
     fn sliced_size(&self, s: &mut Scope<'_, '_>) -> Result<Value> {
-        let size = self.value_of(s, &self.size)?;
+        let size = value_of(s, &self.size)?;
         self.override_repeated(s, size)
     }
 
     /// Steps with 1 for repeated axes.
     fn sliced_stride(&self, s: &mut Scope<'_, '_>) -> Result<Value> {
-        let stride = self.value_of(s, &self.stride)?;
+        let stride = value_of(s, &self.stride)?;
         self.override_repeated(s, stride)
     }
 
@@ -184,7 +176,7 @@ impl Plan {
     /// Reads by index what wraps around in a tensor that may be empty: ONNX Runtime does not pad one with its own
     /// elements.
     fn wrapped(&self, s: &mut Scope<'_, '_>, x: Value, dims: &[Dim]) -> Result<Value> {
-        let [start, size, stride] = [&self.start, &self.size, &self.stride].map(|list| self.value_of(s, list));
+        let [start, size, stride] = [&self.start, &self.size, &self.stride].map(|list| value_of(s, list));
         let (start, size, stride) = (start?, size?, stride?);
         let mut value = x;
         for (k, dim) in dims.iter().enumerate() {
@@ -208,10 +200,8 @@ impl Plan {
     /// How far an axis is read outside, where that holds for every call.
     fn reach(&self, dim: &Dim, axis: usize) -> Option<Reach> {
         let (start, size) = (self.start.number(axis)?, self.size.at(axis)?);
-        let (size, step) = match self.repeated[axis] {
-            true => (Dim::Static(1), 1),
-            false => (size.clone(), self.stride.number(axis)?),
-        };
+        let (size, step) =
+            if self.repeated[axis] { (Dim::Static(1), 1) } else { (size.clone(), self.stride.number(axis)?) };
         let last = Dim::Static(start) + (size.clone() - Dim::Static(1)) * Dim::Static(step);
         let (low, high) = if step > 0 { (Dim::Static(start), last) } else { (last, Dim::Static(start)) };
         let before = (-low.as_static()?).max(0);
@@ -228,7 +218,7 @@ impl Plan {
 
     /// The same with everything computed when the model runs.
     fn computed_outside(&self, s: &mut Scope<'_, '_>, x: Value, mode: SampleMode) -> Result<Value> {
-        let start = self.value_of(s, &self.start)?;
+        let start = value_of(s, &self.start)?;
         let (size, stride) = (self.sliced_size(s)?, self.sliced_stride(s)?);
         let (zero, one) = (s.int(0), s.int(1));
         let steps = s.op("Sub", &[size, one], &[]);
@@ -265,7 +255,7 @@ impl Plan {
             (0..sizes.len()).map(|k| if grows(k) { sizes[k].as_static() } else { Some(1) }).collect();
         let shape = match entries {
             Some(entries) => s.ints(&entries),
-            None => self.value_of(s, &self.size)?,
+            None => value_of(s, &self.size)?,
         };
         Ok(s.main("Expand", &[value, shape], &[]))
     }
@@ -334,4 +324,11 @@ pub(super) fn reverse_sequence(s: &mut Scope<'_, '_>, batch: usize, sequence: us
     let attributes = [("batch_axis", 0i64.into()), ("time_axis", 1i64.into())];
     let reversed = s.main("ReverseSequence", &[moved, lengths], &attributes);
     Ok(s.op("Transpose", &[reversed], &[("perm", inverse.into())]))
+}
+
+fn value_of(s: &mut Scope<'_, '_>, list: &List) -> Result<Value> {
+    if let Some(fixed) = list.known.as_ref().and_then(|k| k.iter().map(Dim::as_static).collect::<Option<Vec<_>>>()) {
+        return Ok(s.ints(&fixed));
+    }
+    list.value.ok_or_else(|| s.unsupported("its sizes are not known", "give them as an input"))
 }

@@ -128,9 +128,10 @@ impl Array {
     }
 
     pub fn weights(&self) -> Weights {
-        match self.dtype.is_index() {
-            true => Weights::from_i64(self.dtype, &self.dims, self.data.iter().map(|v| *v as i64)),
-            false => Weights::from_f64(self.dtype, &self.dims, self.data.iter().copied()),
+        if self.dtype.is_index() {
+            Weights::from_i64(self.dtype, &self.dims, self.data.iter().map(|v| *v as i64))
+        } else {
+            Weights::from_f64(self.dtype, &self.dims, self.data.iter().copied())
         }
     }
 }

@@ -196,7 +196,7 @@ fn select_takes_every_type() {
         let c = integers(DType::Bool, &[3, 1, 4], 0, 2);
         let (a, b) = (integers(dtype, &[3, 5, 1], 0, 2), integers(dtype, &[1, 5, 4], 0, 2));
         let y = Array::from_fn(dtype, &[3, 5, 4], |i| {
-            if c.broadcast_at(i) != 0.0 { a.broadcast_at(i) } else { b.broadcast_at(i) }
+            if c.broadcast_at(i) == 0.0 { b.broadcast_at(i) } else { a.broadcast_at(i) }
         });
         check(Op::Select, &[c, a, b], &[y]);
     }

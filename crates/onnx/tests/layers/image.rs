@@ -340,7 +340,7 @@ fn grid_sampling_bilinear() {
     {
         let (x, grid) = (floats(&[2, 3, 5, 6]), floats_in(&[2, 4, 7, 2], -1.3, 1.3));
         let place = |g: f64, n: i64| {
-            let at = if align { (g + 1.0) / 2.0 * (n - 1) as f64 } else { ((g + 1.0) * n as f64 - 1.0) / 2.0 };
+            let at = if align { f64::midpoint(g, 1.0) * (n - 1) as f64 } else { ((g + 1.0) * n as f64 - 1.0) / 2.0 };
             if sample == SampleMode::Clamp { at.clamp(0.0, (n - 1) as f64) } else { at }
         };
         let y = Array::from_fn(DType::Float32, &[2, 3, 4, 7], |o| {

@@ -42,7 +42,7 @@ fn a_computed_shape_that_follows_from_the_input_leaves_no_arithmetic() {
     };
     let x = floats(&[5, 7, 12]);
     assert_eq!(
-        operators(&onnx::lower(&network_of(&build, &[x.clone()], true), &Default::default()).unwrap()),
+        operators(&onnx::lower(&network_of(&build, &[x.clone()], true), &onnx::LowerOptions::default()).unwrap()),
         ["Reshape"]
     );
     check_network(0.0, Sizes::Any, &build, &[x.clone()], &[x.reshape(&[5, 7, 3, 4])]);
@@ -166,7 +166,7 @@ fn the_size_of_one_input_slices_another() {
     let x = floats(&[6, 3]);
     let y = sampled(&x, [&[0, 0], &[5, 3], &[1, 1]], SampleMode::StrictBounds, 0.0);
     assert_eq!(
-        operators(&onnx::lower(&network_of(&build, &[x.clone()], true), &Default::default()).unwrap()),
+        operators(&onnx::lower(&network_of(&build, &[x.clone()], true), &onnx::LowerOptions::default()).unwrap()),
         ["Slice"]
     );
     check_network(0.0, Sizes::Any, &build, &[x], &[y]);

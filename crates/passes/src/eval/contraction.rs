@@ -8,7 +8,9 @@ pub(super) fn softmax(call: &Call<'_>, axis: usize) -> Result<Weights> {
     along(call.get(0)?, axis, call.shape()?, |line| {
         let top = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = line.iter().map(|v| (v - top).exp()).sum();
-        line.iter_mut().for_each(|v| *v = (*v - top).exp() / sum);
+        for v in line.iter_mut() {
+            *v = (*v - top).exp() / sum;
+        }
     })
 }
 

@@ -109,7 +109,7 @@ fn accumulate(
                 let Channels { kernel, input } = channels(k, c);
                 let (from, taps) = ((n * o.x_dims[1] + input) * input_plane, kernel * window);
                 pairings(o, shape, place, |at| {
-                    out[to + at.output] += o.x[from + at.input] * o.kernel[taps + at.kernel]
+                    out[to + at.output] += o.x[from + at.input] * o.kernel[taps + at.kernel];
                 });
             }
         }

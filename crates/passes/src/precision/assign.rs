@@ -133,7 +133,7 @@ impl Assignment<'_> {
         let name = self.new.layers().last().map(|made| made.name.clone()).unwrap_or_default();
         match kept {
             Some(reason) => {
-                self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason })
+                self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason });
             }
             None => self.report.half.push(layer.name.clone()),
         }
@@ -153,7 +153,7 @@ impl Assignment<'_> {
             _ => layer.outputs.first().and_then(|y| self.sums.get(y)).map(|count| Reason::Sums(*count)),
         };
         let kept = kept.or_else(|| self.unfit(layer));
-        let overflows = matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, &kept);
+        let overflows = matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, kept.as_ref());
         let made = [
             rules::is_delicate(&layer.op).then_some(Lost::Digits),
             seen.map(|_| Lost::Range),
@@ -223,7 +223,7 @@ impl Assignment<'_> {
     }
 
     /// Whether a layer that stays float32 for another reason hands on a constant that half precision cannot hold.
-    fn has_overflow(&self, layer: &Layer, kept: &Option<Reason>) -> bool {
+    fn has_overflow(&self, layer: &Layer, kept: Option<&Reason>) -> bool {
         let half = self.half();
         let overflows = |id| self.float_constant(id).is_some_and(|weights| round::overflow(weights, half).is_some());
         kept.is_some() && !rules::is_contraction(&layer.op) && layer.used().any(overflows)

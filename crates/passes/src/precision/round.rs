@@ -42,9 +42,12 @@ impl Loss {
 
     fn of(values: &[f32], rounded: &[f32]) -> Self {
         let pairs = values.iter().zip(rounded).filter(|(v, _)| v.is_finite());
-        pairs.fold(Self::default(), |loss, (v, r)| match r.is_finite() {
-            true => loss.and(Self { overflow: 0.0, error: f64::from(v - r).powi(2), total: f64::from(*v).powi(2) }),
-            false => loss.and(Self { overflow: v.abs(), ..Self::default() }),
+        pairs.fold(Self::default(), |loss, (v, r)| {
+            if r.is_finite() {
+                loss.and(Self { overflow: 0.0, error: f64::from(v - r).powi(2), total: f64::from(*v).powi(2) })
+            } else {
+                loss.and(Self { overflow: v.abs(), ..Self::default() })
+            }
         })
     }
 }

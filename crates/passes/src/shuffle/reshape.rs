@@ -12,7 +12,7 @@ pub(crate) fn express(from: &[Dim], to: &[Dim]) -> Option<Vec<ReshapeDim>> {
         .map(|(k, dim)| match dim {
             Dim::Static(n) => ReshapeDim::Is(*n),
             dim if from.get(k) == Some(dim) => ReshapeDim::Copy,
-            _ => {
+            Dim::Symbolic(_) => {
                 open += 1;
                 ReshapeDim::Infer
             }

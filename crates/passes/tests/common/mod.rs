@@ -26,9 +26,8 @@ pub fn write(network: &Network) -> String {
     let text = network.to_string();
     let lines = text.lines().skip(1).map(str::trim);
     // A layer's line ends with its name and origin: eight quotes, or two where it has no origin.
-    let bare = |line: &str| match line.starts_with('%') {
-        true => line.split(" \"").next().unwrap_or(line).to_owned(),
-        false => line.to_owned(),
+    let bare = |line: &str| {
+        if line.starts_with('%') { line.split(" \"").next().unwrap_or(line).to_owned() } else { line.to_owned() }
     };
     lines.map(bare).collect::<Vec<_>>().join("\n")
 }

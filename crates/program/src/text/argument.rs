@@ -42,7 +42,7 @@ impl Reader<'_> {
         if at.rest().starts_with('[') {
             return self.list(at);
         }
-        if let Some(tagged) = self.tagged(at)? {
+        if let Some(tagged) = tagged(at)? {
             return Ok(tagged);
         }
         let item = peek(at);
@@ -55,40 +55,6 @@ impl Reader<'_> {
             return Ok(Argument::Bool(value));
         }
         self.argument_size(at).map(Argument::Int)
-    }
-
-    /// Arguments that start with a word of their own.
-    fn tagged(&self, at: &mut Line<'_>) -> Result<Option<Argument>> {
-        for empty in [Argument::Ints(Vec::new()), Argument::Floats(Vec::new()), Argument::Bools(Vec::new())] {
-            if at.eat(empty.kind()) {
-                return Ok(Some(empty));
-            }
-        }
-        if at.eat_word("None") {
-            return Ok(Some(Argument::None));
-        }
-        if at.eat("torch.") {
-            return dtype(at).map(|dtype| Some(Argument::Dtype(dtype)));
-        }
-        if at.eat("complex(") {
-            let re = number(at)?;
-            at.expect(",")?;
-            let im = number(at)?;
-            at.expect(")")?;
-            return Ok(Some(Argument::Complex(re, im)));
-        }
-        let named = if at.eat("device(") {
-            Argument::Device
-        } else if at.eat("layout(") {
-            Argument::Layout
-        } else if at.eat("memory_format(") {
-            Argument::MemoryFormat
-        } else {
-            return Ok(None);
-        };
-        let name = at.string()?;
-        at.expect(")")?;
-        Ok(Some(named(name)))
     }
 
     /// A list: its first item determines its type.
@@ -145,4 +111,38 @@ fn items<T>(at: &mut Line<'_>, mut item: impl FnMut(&mut Line<'_>) -> Result<T>)
         all.push(item(at)?);
     }
     Ok(all)
+}
+
+/// Arguments that start with a word of their own.
+fn tagged(at: &mut Line<'_>) -> Result<Option<Argument>> {
+    for empty in [Argument::Ints(Vec::new()), Argument::Floats(Vec::new()), Argument::Bools(Vec::new())] {
+        if at.eat(empty.kind()) {
+            return Ok(Some(empty));
+        }
+    }
+    if at.eat_word("None") {
+        return Ok(Some(Argument::None));
+    }
+    if at.eat("torch.") {
+        return dtype(at).map(|dtype| Some(Argument::Dtype(dtype)));
+    }
+    if at.eat("complex(") {
+        let re = number(at)?;
+        at.expect(",")?;
+        let im = number(at)?;
+        at.expect(")")?;
+        return Ok(Some(Argument::Complex(re, im)));
+    }
+    let named = if at.eat("device(") {
+        Argument::Device
+    } else if at.eat("layout(") {
+        Argument::Layout
+    } else if at.eat("memory_format(") {
+        Argument::MemoryFormat
+    } else {
+        return Ok(None);
+    };
+    let name = at.string()?;
+    at.expect(")")?;
+    Ok(Some(named(name)))
 }

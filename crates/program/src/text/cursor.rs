@@ -43,9 +43,10 @@ impl<'a> Line<'a> {
     /// An error about what comes next.
     pub(super) fn expected<T>(&mut self, wanted: &str) -> Result<T> {
         let rest: String = self.rest().chars().take(40).collect();
-        match rest.is_empty() {
-            true => self.fail(format!("expected {wanted}, found the end of the line")),
-            false => self.fail(format!("expected {wanted}, found `{rest}`")),
+        if rest.is_empty() {
+            self.fail(format!("expected {wanted}, found the end of the line"))
+        } else {
+            self.fail(format!("expected {wanted}, found `{rest}`"))
         }
     }
 

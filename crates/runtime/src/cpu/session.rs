@@ -21,6 +21,7 @@ pub(super) struct Session {
     /// The process whose threads it runs on; none where it has no threads of its own.
     process: Option<u32>,
     // Before the weights: dropped first, for it reads them until then.
+    #[expect(clippy::struct_field_names, reason = "it is ONNX Runtime's session")]
     session: OrtSession,
     memory: sys::CpuMemory,
     inputs: Vec<CString>,

@@ -69,7 +69,7 @@ impl CpuMemory {
         let mut info = ptr::null_mut();
         let (kind, memory) = (sys::OrtAllocatorType::OrtDeviceAllocator, sys::OrtMemType::OrtMemTypeDefault);
         // SAFETY: `info` receives a new object, which this value owns.
-        check(unsafe { (ort::api().CreateCpuMemoryInfo)(kind, memory, &mut info) })?;
+        check(unsafe { (ort::api().CreateCpuMemoryInfo)(kind, memory, &raw mut info) })?;
         non_null(info).map(Self)
     }
 }
@@ -114,7 +114,7 @@ impl<'a> Value<'a> {
         check(unsafe {
             let (info, onnx) = (memory.0.as_ptr(), onnx_type(dtype));
             let create = ort::api().CreateTensorWithDataAsOrtValue;
-            create(info, data, len, dims.as_ptr(), dims.len(), onnx, &mut value)
+            create(info, data, len, dims.as_ptr(), dims.len(), onnx, &raw mut value)
         })?;
         Ok(Self { pointer: non_null(value)?, memory: PhantomData })
     }
@@ -204,7 +204,7 @@ pub(super) fn into_tensor(
     let dtype = data_type(code).ok_or_else(|| Error::UnknownType { output: name.to_owned(), code })?;
     let mut data = ptr::null_mut();
     // SAFETY: the value is a tensor (it has a tensor's type and dims); the call only reads its address.
-    check(unsafe { (ort::api().GetTensorMutableData)(value.pointer.as_ptr(), &mut data) }).map_err(failed)?;
+    check(unsafe { (ort::api().GetTensorMutableData)(value.pointer.as_ptr(), &raw mut data) }).map_err(failed)?;
     let len = byte_len(dtype, &dims).ok_or_else(|| Error::BadDims { dims: dims.clone() })?;
     let start = data.cast::<u8>();
     let borrowed = inputs.iter().any(|view| {
@@ -239,7 +239,7 @@ fn type_and_dims(value: &Value<'_>) -> ort::Result<(i32, Vec<i64>)> {
     let api = ort::api();
     let mut info = ptr::null_mut();
     // SAFETY: `info` receives a new object; it is released below on every path.
-    check(unsafe { (api.GetTensorTypeAndShape)(value.pointer.as_ptr(), &mut info) })?;
+    check(unsafe { (api.GetTensorTypeAndShape)(value.pointer.as_ptr(), &raw mut info) })?;
     let info = non_null(info)?;
     let read = || {
         let (mut count, mut code) = (0, 0i32);
@@ -247,7 +247,7 @@ fn type_and_dims(value: &Value<'_>) -> ort::Result<(i32, Vec<i64>)> {
         // this crate does not know cannot be an invalid Rust enum.
         check(unsafe { (api.GetTensorElementType)(info.as_ptr(), ptr::from_mut(&mut code).cast::<Onnx>()) })?;
         // SAFETY: `info` is live.
-        check(unsafe { (api.GetDimensionsCount)(info.as_ptr(), &mut count) })?;
+        check(unsafe { (api.GetDimensionsCount)(info.as_ptr(), &raw mut count) })?;
         let mut dims = vec![0i64; count];
         // SAFETY: `dims` has room for `count` numbers.
         check(unsafe { (api.GetDimensions)(info.as_ptr(), dims.as_mut_ptr(), count) })?;

@@ -309,6 +309,10 @@ impl Engine for TensorRtEngine {
         inspector.engine_information(nvinfer::LayerInformationFormat::Json).map_err(failure).map(Some)
     }
 
+    fn activation_bytes(&self) -> Option<usize> {
+        self.parts.engine.device_memory_size().ok()
+    }
+
     fn layer_times(&self, inputs: &[TensorView<'_>], calls: usize) -> Result<LayerTimes> {
         timing::layer_times(self, inputs, calls)
     }

@@ -51,6 +51,7 @@ pub(super) struct Addresses<'c> {
 pub(super) struct Runner {
     context: ExecutionContext,
     /// The profile of the last call, where there was one.
+    #[expect(clippy::option_option, reason = "before the first call, and a call without a profile")]
     profile_set: Option<Option<usize>>,
     dims: Vec<Option<Sizes>>,
     addresses: Vec<Option<usize>>,

@@ -40,9 +40,10 @@ impl SearchReport {
     /// The report as rows of a name and a text.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let (networks, samples) = (counted(self.evaluations, "network"), counted(self.samples, "sample"));
-        let after = match self.kept.is_empty() {
-            true => String::new(),
-            false => format!(", {} with these layers in float32", self.loss_text(self.after)),
+        let after = if self.kept.is_empty() {
+            String::new()
+        } else {
+            format!(", {} with these layers in float32", self.loss_text(self.after))
         };
         let summary = format!(
             "{} in float16{after}; {:.0e} is allowed ({networks} measured on {samples})",

@@ -36,7 +36,7 @@ impl Float32 {
 }
 
 impl Reference for Float32 {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "the CPU engine in float32"
     }
 
@@ -158,9 +158,10 @@ pub fn verify(
         .map(|(index, (output, (expected, got)))| {
             let types = computed_in.get(index).map_or(&[][..], Vec::as_slice);
             let found = tolerance.compare(&expected.view(), &got.view(), types);
-            match found.is_rounding() {
-                true => Ok((output.name.clone(), found.difference)),
-                false => Err(found.error(&output.name, reference.name(), "")),
+            if found.is_rounding() {
+                Ok((output.name.clone(), found.difference))
+            } else {
+                Err(found.error(&output.name, reference.name(), ""))
             }
         })
         .collect()

@@ -105,7 +105,7 @@ pub struct ConvertOptions {
     /// Quantize convolutions and matrix multiplications with constant weights to int8, with ranges from samples
     #[arg(long = "int8", conflicts_with = "refittable")]
     pub int8_mode: bool,
-    /// How the ranges of int8 are computed [default: ENTROPY_CALIBRATION_2]
+    /// How the ranges of int8 are computed [default: `ENTROPY_CALIBRATION_2`]
     #[arg(long = "calibration-algorithm", value_name = "NAME", value_parser = values::algorithm())]
     #[serde(with = "values::named_algorithm")]
     pub int8_calib_algorithm: Option<CalibrationAlgorithm>,
@@ -128,7 +128,7 @@ impl ConvertOptions {
 #[command(next_help_heading = "The build")]
 #[serde(default)]
 pub struct BuildOptions {
-    /// GPU to build a plan for, such as sm_89, which this machine need not have [default: the GPU of this machine]
+    /// GPU to build a plan for, such as `sm_89`, which this machine need not have [default: the GPU of this machine]
     #[arg(long, value_name = "GPU")]
     pub target: Option<String>,
     /// Most device memory that a layer may use while it runs, in bytes or as 512M or 2G [default: all there is]
@@ -143,8 +143,8 @@ pub struct BuildOptions {
     /// Threads of a build [default: 1, or all cores where TensorRT 8.6 rejects kernels by name]
     #[arg(long, value_name = "COUNT")]
     pub build_threads: Option<NonZeroUsize>,
-    /// Libraries that tactics come from, separated by commas: CUBLAS, CUBLAS_LT, CUDNN, EDGE_MASK_CONVOLUTIONS,
-    /// JIT_CONVOLUTIONS [default: TensorRT's own, as far as they are installed]
+    /// Libraries that tactics come from, separated by commas: CUBLAS, `CUBLAS_LT`, CUDNN, `EDGE_MASK_CONVOLUTIONS`,
+    /// `JIT_CONVOLUTIONS` [default: TensorRT's own, as far as they are installed]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::tactic_source_argument)]
     #[serde(with = "values::named_sources")]
     pub tactic_sources: Option<Vec<TacticSource>>,

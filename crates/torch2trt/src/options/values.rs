@@ -165,6 +165,7 @@ impl<'de> Deserialize<'de> for Cache {
 pub(super) mod path {
     use super::*;
 
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
     pub(in super::super) fn serialize<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
         path.as_ref().map(AnyPath::from).serialize(to)
     }
@@ -191,6 +192,7 @@ pub(super) mod named_algorithm {
 
     type Algorithm = Option<CalibrationAlgorithm>;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(in super::super) fn serialize<S: Serializer>(algorithm: &Algorithm, to: S) -> Result<S::Ok, S::Error> {
         algorithm.map(CalibrationAlgorithm::name).serialize(to)
     }
@@ -236,6 +238,7 @@ pub(super) mod named_sources {
 pub(super) mod graph {
     use super::*;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub(in super::super) fn serialize<S: Serializer>(graph: &CudaGraph, to: S) -> Result<S::Ok, S::Error> {
         match graph {
             CudaGraph::Auto => to.serialize_str("auto"),

@@ -89,7 +89,9 @@ fn profile_within(
         batch(program, &mut ranges)?.max = most;
     }
     if asked.iter().all(|shape| shape.end != End::Opt) {
-        ranges.values_mut().for_each(|range| range.opt = range.opt.clamp(range.min, range.max.max(range.min)));
+        for range in ranges.values_mut() {
+            range.opt = range.opt.clamp(range.min, range.max.max(range.min));
+        }
     }
     for (symbol, range) in &ranges {
         let limit = limits.get(symbol).unwrap_or(range);

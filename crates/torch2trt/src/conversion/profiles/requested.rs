@@ -42,7 +42,8 @@ struct Ends {
 impl Requested {
     /// The profiles; none where every size is that of the sample inputs.
     ///
-    /// # Errors E0307 for numbers of profiles or ranges that contradict each other, samples of several ranks, and a
+    /// # Errors
+    /// E0307 for numbers of profiles or ranges that contradict each other, samples of several ranks, and a
     /// largest batch without a batch.
     pub fn profiles(&self) -> Result<Vec<AxisRanges>> {
         let mut profiles = self.given()?;

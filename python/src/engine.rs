@@ -247,7 +247,7 @@ fn cast<'py>(tensor: &Bound<'py, PyAny>, dtype: DataType) -> PyResult<Bound<'py,
 }
 
 /// A torch tensor with what the engine allocated: a copy in host memory, the same memory on a GPU.
-fn from_owned(py: Python<'_>, tensor: runtime::Tensor) -> PyResult<TorchTensor> {
+pub(crate) fn from_owned(py: Python<'_>, tensor: runtime::Tensor) -> PyResult<TorchTensor> {
     let maker = Maker::new(py, tensor.dtype(), tensor.device())?;
     if tensor.device() == Device::Cpu || tensor.byte_len() == 0 {
         let mut host = maker.make(py, tensor.dims().to_vec())?;

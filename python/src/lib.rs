@@ -20,6 +20,7 @@ mod network;
 mod options;
 mod out;
 mod path;
+mod precision;
 mod profiles;
 mod progress;
 mod report;
@@ -65,6 +66,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(options::choose_backend, module)?)?;
     module.add_function(wrap_pyfunction!(options::options, module)?)?;
     module.add_function(wrap_pyfunction!(options::recorded_options, module)?)?;
+    module.add_function(wrap_pyfunction!(options::settled_modes, module)?)?;
     module.add_function(wrap_pyfunction!(file::is_engine_file, module)?)?;
     module.add_function(wrap_pyfunction!(engine::load_engine, module)?)?;
     module.add_function(wrap_pyfunction!(engine::load_plan, module)?)?;

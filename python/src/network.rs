@@ -3,14 +3,13 @@
 use crate::engine::Engine;
 use crate::error::{OrRaise, raise};
 use crate::path::UserPath;
+use crate::precision::{TorchMetric, TorchReference, TorchSamples, as_dict};
 use crate::progress::Bar;
-use crate::tensor::TorchTensor;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator};
-use runtime::{Device, Tensor};
+use pyo3::types::{PyBytes, PyDict, PyIterator};
 use std::path::PathBuf;
 use std::time::Duration;
-use torch2trt::{Code, EngineFacts, Options, Precise, Samples};
+use torch2trt::{Code, EngineFacts, Options, Precise};
 
 /// A network of TensorRT's layers.
 #[pyclass(module = "torch2trt._core", frozen)]
@@ -23,46 +22,6 @@ impl Network {
     pub(crate) fn new(network: torch2trt::Network, options: Options) -> Self {
         Self { made: Precise::unchanged(network), options }
     }
-}
-
-/// Samples that are torch tensors.
-struct TorchSamples {
-    sample: Vec<Py<PyAny>>,
-    rows: Option<Py<PyIterator>>,
-    /// The exception that ended the iteration.
-    raised: Option<PyErr>,
-}
-
-impl TorchSamples {
-    /// What `read` gives; an exception is remembered.
-    fn or_remember<T>(&mut self, read: impl FnOnce(&Self, Python<'_>) -> PyResult<T>) -> torch2trt::Result<T> {
-        Python::attach(|py| read(self, py)).map_err(|raised| {
-            let error = torch2trt::Error::new(Code::BadInputs, raised.to_string());
-            self.raised = Some(raised);
-            error
-        })
-    }
-}
-
-impl Samples for TorchSamples {
-    fn sample(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
-        self.or_remember(|samples, py| samples.sample.iter().map(|tensor| in_host(tensor.bind(py))).collect()).map(Some)
-    }
-
-    fn next_calibration(&mut self) -> torch2trt::Result<Option<Vec<Tensor>>> {
-        self.or_remember(|samples, py| {
-            let Some(rows) = &samples.rows else { return Ok(None) };
-            let Some(row) = rows.clone_ref(py).into_bound(py).next() else { return Ok(None) };
-            row?.try_iter()?.map(|tensor| in_host(&tensor?)).collect::<PyResult<Vec<_>>>().map(Some)
-        })
-    }
-}
-
-/// A copy of a torch tensor in host memory.
-fn in_host(tensor: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    let py = tensor.py();
-    let tensor = TorchTensor::new(&tensor.call_method0("detach")?.call_method0("cpu")?)?;
-    Tensor::copy_of(&tensor.view(py)?, Device::Cpu).or_raise(py)
 }
 
 #[pymethods]
@@ -100,12 +59,47 @@ impl Network {
     /// over the tensors of each call to calibrate int8 on.
     #[pyo3(signature = (sample, rows = None))]
     fn precise(&self, py: Python<'_>, sample: Vec<Py<PyAny>>, rows: Option<Py<PyIterator>>) -> PyResult<Self> {
-        let mut samples = TorchSamples { sample, rows, raised: None };
+        let mut samples = TorchSamples::new(sample, rows);
         let made = py.detach(|| torch2trt::precision(&self.made.network, &self.options, &mut samples));
-        if let Some(raised) = samples.raised {
-            return Err(raised);
-        }
+        samples.check()?;
         Ok(Self { made: made.or_raise(py)?, options: self.options.clone() })
+    }
+
+    /// The network in float16, with the layers in float32 that the tolerance of the options needs. `sample` and `rows`
+    /// are as in `precise`; `reference` and `metric` are functions, see `TorchReference` and `TorchMetric`.
+    #[pyo3(signature = (sample, rows = None, reference = None, metric = None))]
+    fn searched(
+        &self,
+        py: Python<'_>,
+        sample: Vec<Py<PyAny>>,
+        rows: Option<Py<PyIterator>>,
+        reference: Option<Py<PyAny>>,
+        metric: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let (network, options) = (&self.made.network, &self.options);
+        let mut samples = TorchSamples::new(sample, rows);
+        let mut pytorch = reference.map(TorchReference::new);
+        let mut metric = metric.map(TorchMetric::new);
+        let made = py.detach(|| {
+            let metric = metric.as_mut().map(|metric| metric as &mut dyn torch2trt::Metric);
+            match &mut pytorch {
+                Some(pytorch) => torch2trt::search(network, options, &mut samples, pytorch, metric),
+                None => {
+                    let mut reference = torch2trt::Float32::new(network, options)?;
+                    torch2trt::search(network, options, &mut samples, &mut reference, metric)
+                }
+            }
+        });
+        samples.check()?;
+        pytorch.map_or(Ok(()), TorchReference::check)?;
+        metric.map_or(Ok(()), TorchMetric::check)?;
+        Ok(Self { made: made.or_raise(py)?, options: options.clone() })
+    }
+
+    /// What a precision search found.
+    #[getter]
+    fn search<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.made.search.as_ref().map(|found| as_dict(py, found)).transpose()
     }
 
     /// What the user should know of the precision.
@@ -123,7 +117,7 @@ impl Network {
     /// Number of layers that compute in half precision.
     #[getter]
     fn half_layers(&self) -> usize {
-        self.made.half.half
+        self.made.half.half.len()
     }
 
     /// Layers that stay float32 although half precision was asked for: (layer, module, reason).
@@ -132,7 +126,7 @@ impl Network {
         self.made.kept_float32()
     }
 
-    /// Patterns of `keep_fp32` that match no module.
+    /// Patterns of `keep_fp32` that match no module or layer.
     #[getter]
     fn unmatched(&self) -> Vec<String> {
         self.made.unmatched().to_vec()

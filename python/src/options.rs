@@ -2,7 +2,7 @@
 
 use crate::error::{OrRaise, refused_option};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,10 +36,13 @@ pub(crate) fn read_options(given: &Bound<'_, PyDict>) -> PyResult<Options> {
     Ok(Options { convert, build, parts, report, run, ..process })
 }
 
-/// A value as JSON: truth values, integers, strings and lists of them. A path that is no UTF-8 becomes its bytes.
+/// A value as JSON: truth values, numbers, strings and lists of them. A path that is no UTF-8 becomes its bytes.
 fn as_json(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(Value::Bool(truth.is_true()));
+    }
+    if value.is_instance_of::<PyFloat>() {
+        return Ok(value.extract::<f64>()?.into());
     }
     if value.is_instance_of::<PyInt>() {
         return Ok(value.extract::<i64>()?.into());
@@ -77,6 +80,26 @@ pub(crate) fn options() -> Vec<Row> {
 #[pyfunction]
 pub(crate) fn recorded_options(options: &Bound<'_, PyDict>) -> PyResult<String> {
     Ok(json!(read_options(options)?.recorded()).to_string())
+}
+
+/// The modes fp16, bf16 and int8 with what the name of a precision stands for.
+///
+/// # Errors
+/// E0701 for a name that is none, and for a mode that is another than the precision.
+#[pyfunction]
+pub(crate) fn settled_modes(
+    py: Python<'_>,
+    precision: Option<&str>,
+    fp16_mode: bool,
+    bf16_mode: bool,
+    int8_mode: bool,
+) -> PyResult<(bool, bool, bool)> {
+    let given = json!({
+        "precision": precision, "fp16_mode": fp16_mode, "bf16_mode": bf16_mode, "int8_mode": int8_mode,
+    });
+    let given = given.as_object().cloned().unwrap_or_default();
+    let settled = Options::from_json(given).and_then(|options| options.convert.settled()).or_raise(py)?;
+    Ok((settled.fp16_mode, settled.bf16_mode, settled.int8_mode))
 }
 
 /// What runs a model with these options, "cpu" or "tensorrt", and why. `on_host` is why the CPU engine is chosen where

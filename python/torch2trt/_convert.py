@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,6 +61,10 @@ def torch2trt(
     fallback: bool = False,
     run_in_pytorch: Sequence[str] = (),
     min_layers: int = 5,
+    precision: str | None = None,
+    tolerance: float = 1e-2,
+    metric: Callable[[list[Any]], float] | None = None,
+    calibration: Any = None,
     **legacy: Unpack[Legacy],
 ) -> TRTModule:
     """Converts a PyTorch model.
@@ -115,8 +119,8 @@ def torch2trt(
         engine_cache: the folder where plans are kept, so that the same model is not built again; True for one in the
             user's cache folder, False for none. Together up to 8 GiB; those used longest ago go first.
         bf16_mode: compute in bfloat16 where that is safe, instead of float16.
-        keep_fp32: modules that stay float32 in these modes and in int8: paths such as "layer4.0", where `*` stands for
-            any characters and `?` for one.
+        keep_fp32: modules and layers that stay float32 in these modes and in int8: paths such as "layer4.0" or
+            "layer4.0.SoftMax", where `*` stands for any characters and `?` for one.
         int8_mode: convolutions and products with constant weights read int8. See docs/int8.md.
         int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
             each the inputs of one call. Default: the sample inputs, which represent few values.
@@ -127,6 +131,13 @@ def torch2trt(
         run_in_pytorch: modules that run in PyTorch: paths such as "roi_heads" or "layers.*.router". Implies `fallback`.
         min_layers: with `fallback`, an engine of fewer operator calls joins the parts in PyTorch around it. Views do
             not count; a convolution or matrix multiplication is enough for an engine.
+        precision: "fp32", "fp16", "bf16" or "int8", as the modes; or "auto": float16, with the fewest layers in float32
+            that keep the outputs within `tolerance`. See docs/mixed-precision.md.
+        tolerance: with precision="auto": the largest relative error of an output, max |engine - PyTorch| / max
+            |PyTorch|; with a metric, how much lower than PyTorch's it may be.
+        metric: with precision="auto": a function from the outputs of all samples (a list of what the model returns
+            for each, in order) to a number; higher is better.
+        calibration: samples for precision="auto" and int8: the same as `int8_calib_dataset`.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:

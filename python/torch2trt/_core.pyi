@@ -1,6 +1,6 @@
 """Types of the compiled half. Its users are the package's own files; people use what `torch2trt` exports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, overload
 
@@ -72,6 +72,17 @@ class Network:
     def unmatched(self) -> list[str]: ...
     def precise(self, sample: Sequence[Any], rows: Iterator[Sequence[Any]] | None = None) -> Network:
         """The network in the precision of the options. `rows` are the tensors of each call to calibrate int8 on."""
+    def searched(
+        self,
+        sample: Sequence[Any],
+        rows: Iterator[Sequence[Any]] | None = None,
+        reference: Callable[[list[Any]], list[Any]] | None = None,
+        metric: Callable[[list[Any], list[Any]], float] | None = None,
+    ) -> Network:
+        """The network in float16, with the layers in float32 that the tolerance of the options needs."""
+    @property
+    def search(self) -> dict[str, Any] | None:
+        """What `searched` found."""
     @property
     def notes(self) -> list[str]:
         """What the user should know of the precision."""
@@ -97,6 +108,9 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
+
+def settled_modes(precision: str | None, fp16_mode: bool, bf16_mode: bool, int8_mode: bool) -> tuple[bool, bool, bool]:
+    """The modes with what the name of a precision stands for."""
 
 def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""

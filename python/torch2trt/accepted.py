@@ -179,6 +179,30 @@ def _graph(name: str, value: Any) -> bool | str:
     raise rejected(name, value, 'give True, False or "auto"')
 
 
+def _precision(name: str, value: Any) -> str | None:
+    """The name of a precision; which exist is checked by the Rust half."""
+    return text('give one of "auto", "fp32", "fp16", "bf16", "int8"')(name, value)
+
+
+def _tolerance(name: str, value: Any) -> float:
+    help = f"give a positive number, such as {name}=1e-2"
+    if value is None:
+        return 1e-2
+    try:
+        found = float("nan") if isinstance(value, (bool, str, torch.Tensor)) else float(value)
+    except Exception:  # of a user's class
+        found = float("nan")
+    if not 0 < found < float("inf"):
+        raise rejected(name, value, help)
+    return found
+
+
+def _function(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise rejected(name, value, f"give a function of the outputs of all samples: {name}=lambda outputs: ...")
+    return value
+
+
 def _algorithm(name: str, value: Any) -> Any:
     label = getattr(value, "name", value)
     if value is not None and not (isinstance(label, str) and label in _ALGORITHMS):
@@ -258,6 +282,10 @@ ACCEPTED: dict[str, Check] = {
     "input_names": _tensor_names,
     "output_names": _tensor_names,
     "log_level": log_level,
+    "precision": _precision,
+    "tolerance": _tolerance,
+    "metric": _function,
+    "calibration": collection,
     "fp16_mode": flag,
     "max_workspace_size": integer(0, _LARGEST, "give a number of bytes, or leave it out"),
     "strict_type_constraints": flag,

@@ -83,7 +83,6 @@ class Legacy(TypedDict, total=False):
 _ELSEWHERE = {
     "device": "engines run where the model and its inputs are: pass model.cuda() and inputs on that GPU",
     "dtype": "pass fp16_mode=True or bf16_mode=True, or convert model.float()",
-    "precision": "pass fp16_mode=True, bf16_mode=True or int8_mode=True",
     "batch_size": "pass max_batch_size=, or sample inputs of that batch",
 }
 """Names that other libraries have for what is asked for in another way here."""
@@ -119,6 +118,8 @@ class Arguments:
     version_compatible: bool
     tensorrt: str | None
     plugins: list[str]
+    precision: str | None
+    metric: Any
     fp16_mode: bool
     bf16_mode: bool
     int8_mode: bool
@@ -145,6 +146,7 @@ class Arguments:
         checked = accepted.checked(given)
         ignored = {**checked["legacy"], "strict_type_constraints": checked["strict_type_constraints"]}
         take_legacy(ignored, [name for name in given if name != "legacy"])
+        settle(checked)
         own = {name for name in cls.__dataclass_fields__ if name != "others"}
         arguments = cls(
             **{name: checked[name] for name in own},
@@ -163,6 +165,11 @@ class Arguments:
         return "float16" if self.fp16_mode else "bfloat16" if self.bf16_mode else None
 
     @property
+    def is_searched(self) -> bool:
+        """Whether the layers that stay float32 are searched for."""
+        return self.precision == "auto"
+
+    @property
     def is_cut(self) -> bool:
         """Whether calls may run in PyTorch."""
         return self.fallback or bool(self.run_in_pytorch)
@@ -176,6 +183,24 @@ class Arguments:
         """The arguments that are declared in the Rust half."""
         given = self.given()
         return {option.name: given[option.name] for option in OPTIONS if option.name in given}
+
+
+def settle(checked: dict[str, Any]) -> None:
+    """Puts arguments that stand for others in their places: `precision` and `calibration`.
+
+    Raises:
+        torch2trt.Error: E0701 for two arguments that exclude each other, or without effect.
+    """
+    modes = ("fp16_mode", "bf16_mode", "int8_mode")
+    precision = checked["precision"]
+    checked.update(zip(modes, _core.settled_modes(precision, *(checked[mode] for mode in modes)), strict=True))
+    calibration = checked.pop("calibration", None)
+    if calibration is not None and checked["int8_calib_dataset"] is not None:
+        raise error("E0701", "both `calibration` and `int8_calib_dataset` were given", "they mean the same: give one")
+    if calibration is not None:
+        checked["int8_calib_dataset"] = calibration
+    if checked["metric"] is not None and precision != "auto":
+        raise error("E0701", "`metric` was given without a search", 'pass precision="auto", too')
 
 
 def tensor_names(arguments: Arguments, inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:

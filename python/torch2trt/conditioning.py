@@ -1,20 +1,21 @@
 """Explains a difference that no conversion could avoid: the model is random, or ill-conditioned on these inputs.
 
-PyTorch is compared with itself, on the same inputs and under perturbations as small as rounding. Where its own result
-changes about as much as the engine's differs, the comparison cannot show a fault of the engine. Typical causes are
-operators that choose between values (topk, sort, nms) where these are equal or nearly equal. Ties are found by a
-perturbation of the values that such an operator reads.
+PyTorch is compared with itself: on the same inputs, in float64, and under perturbations as small as rounding. Where its
+own result changes about as much as the engine's differs, the comparison cannot show a fault of the engine. Typical
+causes are operators that choose between values (topk, sort, nms) where these are equal or nearly equal. Ties are found
+by a perturbation of the values that such an operator reads.
 
 This file must not know how engines are made or run.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils import _pytree as pytree
@@ -82,6 +83,13 @@ def cause(
         place = next((call.place for call in first.calls if call.is_random), None)
         text = f"the model is random: two runs in PyTorch on the same inputs differ by {own:.1e}"
         return Cause(text + (f"\n  the first random operator: {place}" if place else ""), is_random=True)
+    exact = _exact(run, module, tensors)
+    if exact is not None and explains(own := compare(exact.value, expected)):
+        text = (
+            f"the model is ill-conditioned on these inputs: PyTorch's own result in float32 differs by {own:.1e} from "
+            "that in float64"
+        )
+        return Cause(text + _chooses_otherwise(first.calls, exact.calls))
     for seed in range(SEEDS):
         draw = torch.Generator().manual_seed(seed)
         parameters = {name: _perturbed(value.detach(), draw, size) for name, value in module.named_parameters()}
@@ -93,9 +101,36 @@ def cause(
                 f"the model is ill-conditioned on these inputs: PyTorch's own result changes by {own:.1e} where "
                 f"inputs, weights and the values that are sorted change by {size:.0e} of themselves"
             )
-            place = _first_other(first.calls, second.calls)
-            return Cause(text + (f"\n  the first operator that then chooses otherwise: {place}" if place else ""))
+            return Cause(text + _chooses_otherwise(first.calls, second.calls))
     return None
+
+
+def _chooses_otherwise(before: list[_Call], after: list[_Call]) -> str:
+    """A line with the first operator that chooses otherwise; "" where none does."""
+    place = _first_other(before, after)
+    return f"\n  the first operator that then chooses otherwise: {place}" if place else ""
+
+
+class _Exact(NamedTuple):
+    """The result in float64, and the choices of that run."""
+
+    value: Any
+    calls: list[_Call]
+
+
+def _exact(run: Run, module: torch.nn.Module, tensors: list[torch.Tensor]) -> _Exact | None:
+    """The model in float64; None where it has nothing in float32, or does not run in float64."""
+    named = itertools.chain(module.named_parameters(), module.named_buffers())
+    state = {name: value.detach().double() for name, value in named if value.dtype == torch.float32}
+    inputs = [tensor.double() if tensor.dtype == torch.float32 else tensor for tensor in tensors]
+    if not state and all(wide is given for wide, given in zip(inputs, tensors)):
+        return None
+    try:
+        with _Recorder() as recorder:
+            value = run(inputs, state)
+    except Exception:  # the model's code may need float32, and may raise anything
+        return None
+    return _Exact(value, recorder.calls)
 
 
 @dataclass

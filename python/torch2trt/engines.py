@@ -18,6 +18,7 @@ from .module import TRTModule
 from .networks import describe, parts_of
 from .partition.refusals import brief
 from .replaced import replaced
+from .report import Report
 
 
 def engine_of(conversion: Conversion) -> TRTModule:
@@ -42,13 +43,14 @@ def engine_of(conversion: Conversion) -> TRTModule:
     is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
     kept = network if arguments.keep_network and is_whole else None
     report.model = type(as_module(conversion.module)).__name__
-    report.options = json.loads(_core.recorded_options(conversion.options))
+    settled = {"keep_fp32": _found(report).get("keep_fp32", conversion.options["keep_fp32"])}
+    report.options = json.loads(_core.recorded_options({**conversion.options, **settled}))
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
     made.run_options = {name: conversion.options[name] for name in RUN_OPTIONS}
     made.run_options["trusted"] = arguments.version_compatible  # a plan of this process
     made._replaced = replaced(as_module(conversion.module))
     if arguments.refittable:
-        made.conversion_arguments = arguments.given()
+        made.conversion_arguments = {**arguments.given(), **_found(report)}
     if arguments.verify:
         if engine is not None:
             conversion.verify(made)
@@ -57,6 +59,14 @@ def engine_of(conversion: Conversion) -> TRTModule:
     if getattr(engine, "whole", None) is not None:
         report.cuda_graph = engine.whole.state
     return made
+
+
+def _found(report: Report) -> dict[str, Any]:
+    """The arguments that give what a precision search found, without a search."""
+    if not report.searches:
+        return {}
+    found = dict.fromkeys(name for search in report.searches for name in search["keep_fp32"])
+    return {"precision": "fp16", "metric": None, "keep_fp32": list(found)}
 
 
 def _built(conversion: Conversion) -> tuple[Any, Any]:

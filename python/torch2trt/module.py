@@ -85,9 +85,8 @@ class TRTModule(torch.nn.Module):
         if hasattr(engine, "serialize"):
             self._fill(*engine_from(bytes(engine.serialize()), input_names, output_names))
         elif engine is not None and not isinstance(engine, (Engine, PartitionedEngine)):
-            raise accepted.rejected(
-                "engine", engine, "give an engine of TensorRT's Python package, or use torch2trt.load(path)"
-            )
+            help = "give an engine of TensorRT's Python package, or use torch2trt.load(path)"
+            raise accepted.rejected("engine", engine, help)
         elif engine is not None:
             self._fill(engine, inputs, outputs, report, plan, network)
             self.become(engine, weights or [])

@@ -22,6 +22,7 @@ from .errors import error
 from .partition import Backend, Made, make
 from .partition.partition import summary
 from .samples import calibration_samples
+from .search import searched, searched_part
 
 
 def parts_of(conversion: Conversion, refused: dict[FxNode, str]) -> Made:
@@ -104,7 +105,22 @@ def network_of(
             "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
             "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
         )
+    elif calls.plugins and arguments.is_searched:
+        raise error(
+            "E0701",
+            'precision="auto" was asked for, and it is measured on the CPU engine, which runs no plugins',
+            'pass precision="fp16", and name what stays float32 in `keep_fp32`',
+        )
     if not (arguments.half or arguments.int8_mode):
+        return network
+    if arguments.is_searched:
+        network = (
+            searched(network, arguments, captured)
+            if captured
+            else searched_part(network, arguments, to_engine(samples, dtypes))
+        )
+        for note in network.notes:
+            logger.warning("%s", note)
         return network
     rows = calibration_samples(arguments, captured) if captured else iter([samples])
     network = network.precise(to_engine(samples, dtypes), (to_engine(row, dtypes) for row in rows))
@@ -135,9 +151,10 @@ def describe(conversion: Conversion) -> None:
     report.half_layers = sum(network.half_layers for network in networks)
     report.kept_float32 = [row for network in networks for row in network.kept_float32]
     report.half = conversion.arguments.half if report.half_layers or report.kept_float32 else None
+    report.searches = [network.search for network in networks if network.search is not None]
     report.int8_layers = sum(network.int8_layers for network in networks)
     for pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
-        logger.warning("keep_fp32: `%s` names no module of the network", pattern)
+        logger.warning("keep_fp32: `%s` names no module or layer of the network", pattern)
     if parts is not None:
         report.partitions = parts.partitions
         if conversion.to_build:

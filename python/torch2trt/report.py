@@ -42,6 +42,10 @@ class Report:
     """Layers that compute in it."""
     kept_float32: list[tuple[str, str, str]] = field(default_factory=list)
     """Layers that stay float32 all the same: (layer, module, reason)."""
+    searches: list[dict[str, Any]] = field(default_factory=list)
+    """What `precision="auto"` found, for each engine: "tolerance", "reference_metric", "before" and "after" (the loss
+    without and with the layers that it keeps), "kept" (layer, module, position, loss without it), "keep_fp32",
+    "evaluations", "samples", "is_complete". docs/mixed-precision.md explains them."""
     int8_layers: int = 0
     """Layers that read int8."""
     traced_because: str | None = None
@@ -122,6 +126,11 @@ class Report:
             kept = len(self.kept_float32)
             rows.append(("precision", f"{self.half_layers} layers in {self.half}, {kept} kept in float32"))
             rows += [("float32", line) for line in self._kept_by_cause()]
+        for found in self.searches:
+            rows += found["rows"]
+            if found["kept"]:
+                names = ", ".join(json.dumps(name) for name in found["keep_fp32"])
+                rows.append(("without a search", f'precision="fp16", keep_fp32=[{names}]'))
         if self.int8_layers:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:

@@ -46,10 +46,10 @@ FRESH = "fresh values"
 
 def difference(expected: torch.Tensor, got: torch.Tensor) -> float:
     """Max |expected - got| / max |expected|; infinite where shapes, NaNs or infinities differ."""
-    return _core.difference(_real(expected), _real(got))
+    return _core.difference(real(expected), real(got))
 
 
-def _real(tensor: torch.Tensor) -> torch.Tensor:
+def real(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor in host memory; a complex one as pairs of real numbers."""
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
@@ -208,7 +208,7 @@ def check_fresh(module: torch.nn.Module, made: Any, captured: Captured) -> None:
     for way in ways:
         tensors = way(0)
         try:
-            expected = _expected(module, captured, "", tensors)
+            expected = reference_outputs(module, captured, "", tensors)
         except Exception as refused:  # the model's code may raise anything
             reason = f"the model fails on them in PyTorch ({one_line(refused)})"
             continue
@@ -232,10 +232,10 @@ def _wrong_again(module: torch.nn.Module, made: Any, captured: Captured, way: An
     """What is wrong with values that another seed gives."""
     tensors = way(1)
     try:
-        expected = _expected(module, captured, "", tensors)
+        expected = reference_outputs(module, captured, "", tensors)
     except Exception:  # these are not valid; what was wrong with the first ones stands
         tensors = way(0)
-        expected = _expected(module, captured, "", tensors)
+        expected = reference_outputs(module, captured, "", tensors)
     return _wrong(made, captured, tensors, expected)
 
 
@@ -321,9 +321,10 @@ def _decided(decision: str | None, tensors: list[torch.Tensor]) -> Iterator[None
         ) from wrong
 
 
-def _expected(
+def reference_outputs(
     module: torch.nn.Module, captured: Captured, label: str, tensors: list[torch.Tensor], advise: bool = False
 ) -> _Expected:
+    """PyTorch's values of the engine's outputs."""
     module = Fork(as_module(module)).module  # other threads may use the model
     args, kwargs = captured.inputs.rebuild([tensor.clone() for tensor in tensors])
     with preserved(module, values=True), torch.no_grad(), zeros_where_undefined(captured.program):
@@ -340,14 +341,14 @@ def _accepted(
         torch2trt.Error: E0307 where the model runs with none of them.
     """
     try:
-        return tensors, _expected(module, captured, label, tensors)
+        return tensors, reference_outputs(module, captured, label, tensors)
     except Error:
         for others in within(tensors, captured.inputs.samples) if label else ():
             with suppress(Error):
-                return others, _expected(module, captured, label, others)
+                return others, reference_outputs(module, captured, label, others)
         if not advise:
             raise
-    return tensors, _expected(module, captured, label, tensors, advise=True)
+    return tensors, reference_outputs(module, captured, label, tensors, advise=True)
 
 
 def _at(label: str) -> str:
@@ -375,9 +376,7 @@ def _differences(
     report, on_gpu = made.report, made.engine.device_index is not None
     rows = zip(made.output_names, expected, got, captured.computed_in, strict=True)
     for index, (name, wanted, value, computed_in) in enumerate(rows):
-        compared = _core.compare(
-            _real(wanted), _real(value), computed_in, report.half, bool(report.int8_layers), on_gpu
-        )
+        compared = _core.compare(real(wanted), real(value), computed_in, report.half, bool(report.int8_layers), on_gpu)
         found[f"{name} ({label})" if label not in ("", FRESH) else name] = compared.difference
         if not compared.is_rounding:
             wrong = compared.error(name, _at(label))

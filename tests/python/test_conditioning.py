@@ -95,6 +95,65 @@ def test_a_wrong_engine_is_still_a_bug(seed, monkeypatch):
     assert "ill-conditioned" not in str(found.value)
 
 
+def called(module):
+    """Runs a module with other parameters, as verification does."""
+
+    def run(given, parameters):
+        with torch.no_grad():
+            return torch.func.functional_call(module, parameters, tuple(given))
+
+    return run
+
+
+class NearlyEqual(nn.Module):
+    """Chooses among scores that differ by less than float32 rounds: by thousands of terms of both signs."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how = how
+        self.layer = nn.Linear(4096, 64)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.randn(4096).expand(64, -1))
+            self.layer.bias.copy_(torch.linspace(0, 1e-6, 64)[torch.randperm(64)])
+
+    def forward(self, x, values):
+        scores = self.layer(x)
+        if self.how == "topk":
+            return values[scores.topk(4).indices]
+        return values[getattr(torch, self.how)(scores, -1)]
+
+
+@pytest.mark.parametrize("how", ["topk", "argmax", "argmin"])
+def test_near_ties_are_judged_in_float64(how):
+    torch.manual_seed(0)
+    module, inputs = NearlyEqual(how).eval(), [torch.randn(8, 4096), torch.randn(64)]
+    why = cause(called(module), difference, module, inputs, 0.5, 1e-3, 1e-6)
+    assert "in float32 differs by" in why.text
+    assert "from that in float64" in why.text
+    assert f"chooses otherwise: {how} at {__file__}" in why.text
+    assert not why.is_random
+    assert [parameter.dtype for parameter in module.parameters()] == [torch.float32] * 2
+
+
+def test_a_model_that_float64_confirms_has_no_cause():
+    torch.manual_seed(0)
+    module, inputs = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64)).eval(), [torch.randn(8, 64)]
+    assert cause(called(module), difference, module, inputs, 0.5, 1e-3, 1e-6) is None
+
+
+def test_a_model_that_does_not_run_in_float64_is_perturbed():
+    torch.manual_seed(0)
+
+    class Needs(NearlyEqual):
+        def forward(self, x, values):
+            assert x.dtype == torch.float32
+            return super().forward(x, values)
+
+    module, inputs = Needs("argmax").eval(), [torch.randn(8, 4096), torch.randn(64)]
+    why = cause(called(module), difference, module, inputs, 0.5, 1e-3, 1e-6)
+    assert "weights and the values that are sorted change" in why.text
+
+
 def test_a_random_model():
     def run(tensors, _parameters):
         return tensors[0] + torch.rand(3)

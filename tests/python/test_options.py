@@ -13,7 +13,8 @@ from torch2trt.arguments import OPTIONS
 DECLARED = {option.name: option for option in OPTIONS}
 
 OBJECTS = {
-    *("module", "inputs", "kwargs", "int8_calib_dataset"),  # --inputs, --calibration
+    *("module", "inputs", "kwargs", "int8_calib_dataset", "calibration"),  # --inputs, --calibration
+    "metric",  # a function
     *("dynamic_shapes", "min_shapes", "opt_shapes", "max_shapes"),  # the archive, --min-shape, --opt-shape, --max-shape
     *("log_level", "keep_network", "strict_type_constraints"),  # of Python's logging, of `model_trt`, without effect
 }

@@ -83,6 +83,10 @@ TAKEN = {
     "module": {"hostile"},
     "inputs": {"tensor", "{'a': 1}"},  # a number is a constant of the model
     "int8_calib_dataset": {"None", "[]", "[None]", "cyclic"},
+    "calibration": {"None", "[]", "[None]", "cyclic"},
+    "precision": {"None"},
+    "tolerance": {"None", "5", "huge", "1.5"},
+    "metric": {"None"},
 }
 """The values that an argument takes; every other one is an error."""
 NAMED_BY_TENSOR = ("module", "inputs", "dynamic_shapes", "max_shapes", "max_batch_size", "kwargs", "onnxruntime")

@@ -1,6 +1,7 @@
-//! Modules that a user names: paths such as `layer4.0`, where `*` stands for any characters, dots included, and `?` for
-//! one. A module is named with all that is in it.
+//! Modules and layers that a user names: paths such as `layer4.0`, where `*` stands for any characters, dots included,
+//! and `?` for one. A module is named with all that is in it; a layer by its own name, such as `layer4.0.SoftMax`.
 
+use network::Layer;
 use wildmatch::WildMatch;
 
 /// Patterns, and which of them have matched.
@@ -17,10 +18,11 @@ impl<'p> Named<'p> {
         Self { patterns, compiled, matched: vec![false; patterns.len()] }
     }
 
-    /// The first pattern that names a module, or one around it.
-    pub(crate) fn find(&mut self, module: &str) -> Option<&'p str> {
+    /// The first pattern that names a layer, its module, or a module around it.
+    pub(crate) fn find(&mut self, layer: &Layer) -> Option<&'p str> {
+        let module = layer.origin.module.as_str();
         let around = module.match_indices('.').map(|(end, _)| &module[..end]);
-        let paths: Vec<&str> = around.chain([module]).collect();
+        let paths: Vec<&str> = around.chain([module, layer.name.as_str()]).collect();
         let found = self.compiled.iter().map(|pattern| paths.iter().any(|path| pattern.matches(path)));
         let found: Vec<bool> = found.collect();
         self.matched.iter_mut().zip(&found).for_each(|(matched, found)| *matched |= found);

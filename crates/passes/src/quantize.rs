@@ -157,7 +157,7 @@ fn at<'s, 'n>(sites: &'s Sites<'n>, layer: &Layer) -> Option<&'s Site<'n>> {
 
 /// The layers that can read int8 and are not to be left alone, by their outputs.
 fn sites<'n>(network: &'n Network, keep: &mut Named) -> Sites<'n> {
-    let mut asked = |layer: &Layer| keep.find(&layer.origin.module).is_none();
+    let mut asked = |layer: &Layer| keep.find(layer).is_none();
     let weighted = network.layers().iter().filter_map(|layer| {
         let site = weighted(network, layer).filter(|_| asked(layer))?;
         Some((*layer.outputs.first()?, site))

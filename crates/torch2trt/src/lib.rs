@@ -38,8 +38,9 @@ pub use cache::Cache;
 pub use call::Staged;
 pub use compare::{CompareOptions, Compared, Comparisons, LayerChange, OutputDifference, Subject, compare};
 pub use conversion::{
-    Asked, AxisRanges, Chosen, Comparison, End, Int8Report, Precise, Reference, Requested, Samples, Shape, Tolerance,
-    choose_backend, computed_in, difference, exported_profiles, precision, verify,
+    Asked, AxisRanges, Chosen, Comparison, End, Float32, Int8Report, Metric, Precise, Reference, Requested, Samples,
+    SearchReport, SensitiveLayer, Shape, Tolerance, choose_backend, computed_in, difference, exported_profiles,
+    precision, search, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, RetainedBuilder, find_tensorrt, keep_builder, tensorrt};
@@ -57,8 +58,8 @@ pub use nvinfer::TacticSource;
 pub use onnx::is_model as is_onnx;
 pub use onnx_file::load_onnx;
 pub use options::{
-    Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions,
-    ReportOptions, RunOptions, declared,
+    Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions, Precision,
+    ReportOptions, RunOptions, SearchTolerance, declared,
 };
 pub use passes::{Float32Layer, Half, PrecisionReport, Reason};
 pub use pipeline::{

@@ -2,24 +2,10 @@
 
 use super::samples::Arguments;
 use crate::{Failure, Screen, tensors};
-use runtime::{EngineSpec, Tensor, TensorView};
+use runtime::{EngineSpec, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
-use torch2trt::{Archive, Backend, Code, Error, Executable, Network, Options, Reference, Tolerance};
-
-/// The CPU engine of the network in the types that the model has.
-struct Float32(Executable);
-
-impl Reference for Float32 {
-    fn name(&self) -> &'static str {
-        "the CPU engine in float32"
-    }
-
-    fn outputs(&mut self, inputs: &[Tensor]) -> torch2trt::Result<Vec<Tensor>> {
-        let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
-        self.0.call(&views)
-    }
-}
+use torch2trt::{Archive, Backend, Code, Error, Executable, Float32, Network, Options, Reference, Tolerance};
 
 /// The outputs of the model for the inputs that were given, as PyTorch computed them.
 struct Expected<'a> {
@@ -86,7 +72,7 @@ pub(super) fn compare(
                 "the CPU engine runs on the inputs; in float32 only --expected can be compared with it",
             );
         }
-        None => (Box::new(Float32(torch2trt::cpu_engine(subject.network, subject.options)?)), " (float32 on the CPU)"),
+        None => (Box::new(Float32::new(subject.network, subject.options)?), " (float32 on the CPU)"),
     };
     let computed_in = torch2trt::computed_in(&subject.archive.program);
     let found = torch2trt::verify(engine, &inputs, &mut *reference, subject.tolerance, &computed_in);

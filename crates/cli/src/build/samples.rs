@@ -42,7 +42,13 @@ impl Arguments {
         }
         let spec = torch2trt::interface(network, &options.profiles);
         let mut samples = Samples { inputs: self.inputs.clone(), files: files.into_iter(), spec };
-        let made = torch2trt::precision(network, options, &mut samples).map_err(in_our_words)?;
+        let made = if options.convert.is_searched() {
+            let mut reference = torch2trt::Float32::new(network, options)?;
+            torch2trt::search(network, options, &mut samples, &mut reference, None)
+        } else {
+            torch2trt::precision(network, options, &mut samples)
+        };
+        let made = made.map_err(in_our_words)?;
         show(&made, options.convert.half(), screen)?;
         Ok(made)
     }
@@ -101,12 +107,21 @@ fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
     }
     if let Some(half) = half {
         let (name, kept) = (half.dtype().name(), &made.half.kept);
-        screen.line(format!("{name}: {} layers, {} stay float32", made.half.half, kept.len()))?;
+        screen.line(format!("{name}: {} layers, {} stay float32", made.half.half.len(), kept.len()))?;
         for kept in kept.iter().take(SHOWN) {
             screen.line(format!("  {}: {}", kept.layer, kept.reason))?;
         }
         if kept.len() > SHOWN {
             screen.line(format!("  and {} more", kept.len() - SHOWN))?;
+        }
+    }
+    if let Some(found) = &made.search {
+        for (name, text) in found.rows() {
+            screen.line(format!("{name}: {text}"))?;
+        }
+        if !found.kept.is_empty() {
+            let flags: Vec<_> = found.keep_fp32.iter().map(|pattern| format!("--keep-fp32 '{pattern}'")).collect();
+            screen.line(format!("the same without a search: --precision fp16 {}", flags.join(" ")))?;
         }
     }
     if let Some(int8) = &made.int8 {

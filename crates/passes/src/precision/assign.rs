@@ -26,19 +26,28 @@ struct Assignment<'a> {
     /// What stands for an old tensor in a type it was not made in.
     typed: HashMap<(TensorId, DType), TensorId>,
     rounded: HashMap<TensorId, Rounded>,
-    /// Whether a tensor's values are lost in half precision.
-    delicate: Vec<bool>,
+    /// What of a tensor's values is lost in half precision.
+    delicate: Vec<Option<Lost>>,
     /// The layers that must not add up products in half precision, and how many they add up; by their first output.
     sums: HashMap<TensorId, i64>,
     report: PrecisionReport,
+}
+
+/// What half precision loses of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lost {
+    /// Values beyond its range. What is computed from them is known to be within it where it was observed.
+    Range,
+    /// Digits, which results miss however large they are.
+    Digits,
 }
 
 /// What was decided for a layer.
 struct Choice {
     /// Why it stays float32; `None`: it does not.
     kept: Option<Reason>,
-    /// Whether its results are lost in half precision.
-    delicate: bool,
+    /// What of its results is lost in half precision.
+    delicate: Option<Lost>,
 }
 
 /// Makes the network of mixed precision.
@@ -51,7 +60,7 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         made: vec![None; old.tensor_count()],
         typed: HashMap::new(),
         rounded: HashMap::new(),
-        delicate: vec![false; old.tensor_count()],
+        delicate: vec![None; old.tensor_count()],
         sums: if options.rounds_sums && options.half == Half::Float16 {
             accumulation::long(old)
         } else {
@@ -84,7 +93,7 @@ impl Assignment<'_> {
             let tensor = self.old.tensor(port.tensor);
             let index = port.tensor.0 as usize;
             self.made[index] = Some(self.new.add_input(&port.name, tensor.dtype, tensor.dims.clone()));
-            self.delicate[index] = self.seen(&port.name).is_some();
+            self.delicate[index] = self.seen(&port.name).map(|_| Lost::Range);
         }
     }
 
@@ -126,32 +135,44 @@ impl Assignment<'_> {
             Some(reason) => {
                 self.report.kept.push(Float32Layer { layer: name, module: layer.origin.module.clone(), reason });
             }
-            None => self.report.half += 1,
+            None => self.report.half.push(layer.name.clone()),
         }
     }
 
     /// The type of a layer that has float32 operands or results.
     fn choose(&mut self, layer: &Layer, rule: Rule) -> Choice {
-        let lost = layer.used().find(|id| self.delicate[id.0 as usize]);
+        let lost = layer.used().find(|id| self.delicate[id.0 as usize].is_some());
         let seen = self.seen(&layer.name);
         let kept = match (self.asked(layer), lost, seen, rule) {
             (Some(pattern), ..) => Some(Reason::Asked(pattern)),
             (_, Some(id), ..) => Some(Reason::Follows(self.name(id))),
             (_, _, Some(value), _) => Some(Reason::Seen(value)),
             (.., Rule::Keep(reason)) => Some(reason),
+            (.., Rule::Follow) if self.options.narrow.contains(&layer.name) => None,
             (.., Rule::Follow) => self.follows(layer).map(Reason::Follows),
             _ => layer.outputs.first().and_then(|y| self.sums.get(y)).map(|count| Reason::Sums(*count)),
         };
         let kept = kept.or_else(|| self.unfit(layer));
-        let propagates =
-            lost.is_some() || matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, kept.as_ref());
-        let makes = seen.is_some() || rules::is_delicate(&layer.op);
-        Choice { kept, delicate: makes || (propagates && !rules::is_bounded(&layer.op)) }
+        let overflows = matches!(kept, Some(Reason::Overflows(..))) || self.has_overflow(layer, kept.as_ref());
+        let made = [
+            rules::is_delicate(&layer.op).then_some(Lost::Digits),
+            seen.map(|_| Lost::Range),
+            self.handed_on(layer, overflows.then_some(Lost::Range)),
+        ];
+        Choice { kept, delicate: made.into_iter().flatten().max() }
     }
 
-    /// The pattern of `keep_fp32` that names a layer's module, or one around it.
+    /// What results lose because operands do, and because of `own`. A layer whose results were seen to be within the
+    /// range hands on no values beyond it.
+    fn handed_on(&self, layer: &Layer, own: Option<Lost>) -> Option<Lost> {
+        let lost = layer.used().filter_map(|id| self.delicate[id.0 as usize]).chain(own).max()?;
+        let is_in_range = lost == Lost::Range && self.options.ranges.contains_key(&layer.name);
+        (!is_in_range && !rules::is_bounded(&layer.op)).then_some(lost)
+    }
+
+    /// The pattern of `keep_fp32` that names a layer, its module, or one around it.
     fn asked(&mut self, layer: &Layer) -> Option<String> {
-        self.keep.find(&layer.origin.module).map(str::to_owned)
+        self.keep.find(layer).map(str::to_owned)
     }
 
     fn seen(&self, name: &str) -> Option<f32> {
@@ -242,7 +263,7 @@ impl Assignment<'_> {
         let dtype = if kept.is_some() { to } else { self.half().dtype() };
         let x = self.as_made(x)?;
         self.made[y.0 as usize] = Some(self.new.add_one(Op::Cast { to: dtype }, &[x], &layer.origin)?);
-        self.delicate[y.0 as usize] = matches!(kept, Some(Reason::Integers(_)));
+        self.delicate[y.0 as usize] = matches!(kept, Some(Reason::Integers(_))).then_some(Lost::Digits);
         self.note(layer, kept);
         Ok(())
     }

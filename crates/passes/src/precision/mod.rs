@@ -2,10 +2,10 @@
 //! casts where the two meet. The network then has every type; no builder flag does.
 //!
 //! What decides, in this order:
-//! 1. the user: `keep_fp32` names modules;
+//! 1. the user: `keep_fp32` names modules and layers;
 //! 2. operands that half precision cannot hold: integers that were made floats, constants beyond its range such as
 //!    masks of -3.4e38, values that were seen to be large. What is computed from them stays float32 until a layer
-//!    bounds it (a softmax, a sine);
+//!    bounds it (a softmax, a sine), or until a layer whose own values were seen to be within the range;
 //! 3. the layer: sums over many elements, powers, exponentials, squares and coordinates stay float32,
 //!    and so does what a cast to float32 begins, also a cast of float32;
 //! 4. constants that rounding would change by more than half precision's own rounding explains;
@@ -36,7 +36,7 @@ pub use report::{Float32Layer, PrecisionReport, Reason};
 
 use crate::Error;
 use network::{DType, Network};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 /// A type of half precision.
@@ -93,9 +93,12 @@ impl fmt::Display for Half {
 pub struct PrecisionOptions {
     /// The type to compute in.
     pub half: Half,
-    /// Modules that stay float32 with all that is in them: paths such as `layer4.0`, where `*` stands for any
-    /// characters, dots included, and `?` for one.
+    /// Modules that stay float32 with all that is in them, and layers: paths such as `layer4.0` and `layer4.0.SoftMax`,
+    /// where `*` stands for any characters, dots included, and `?` for one.
     pub keep_fp32: Vec<String>,
+    /// Layers that compute in half precision also where all their operands are float32, which they would follow
+    /// otherwise. The other rules hold.
+    pub narrow: HashSet<String>,
     /// The largest magnitudes that were seen, by the name of the layer whose first output it is, or of the input.
     /// Values above half of [`Half::max`] keep what makes and uses them float32.
     pub ranges: HashMap<String, f32>,
@@ -107,7 +110,7 @@ pub struct PrecisionOptions {
 impl PrecisionOptions {
     /// Half precision wherever it is safe.
     pub fn new(half: Half) -> Self {
-        Self { half, keep_fp32: Vec::new(), ranges: HashMap::new(), rounds_sums: false }
+        Self { half, keep_fp32: Vec::new(), narrow: HashSet::new(), ranges: HashMap::new(), rounds_sums: false }
     }
 }
 

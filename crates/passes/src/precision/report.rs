@@ -6,11 +6,11 @@ use std::fmt;
 /// What the pass decided.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrecisionReport {
-    /// Number of layers that compute in half precision or move its elements.
-    pub half: usize,
+    /// Layers that compute in half precision or move its elements: their names in the network that was given.
+    pub half: Vec<String>,
     /// Layers that stay float32, in execution order.
     pub kept: Vec<Float32Layer>,
-    /// Patterns of `keep_fp32` that match no module of the network.
+    /// Patterns of `keep_fp32` that match no module or layer of the network.
     pub unmatched: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ pub struct Float32Layer {
 /// Why a layer stays float32.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// `keep_fp32` names its module: the pattern.
+    /// `keep_fp32` names it or its module: the pattern.
     Asked(String),
     /// An operand needs float32, or all are float32: the layer or input it comes from.
     Follows(String),

@@ -3,6 +3,7 @@
 //! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from
 //! is the caller's: tensors of PyTorch, or of a file.
 
+use super::search_report::SearchReport;
 use super::{Samples, Tolerance, calibration};
 use crate::{Backend, Error, Options, Result, discovery, pipeline};
 use network::Network;
@@ -21,6 +22,8 @@ pub struct Precise {
     pub int8: Option<Int8Report>,
     /// What the user should know: checks that were not made, requests without effect.
     pub notes: Vec<String>,
+    /// What a search for the precision found, where that was asked for.
+    pub search: Option<SearchReport>,
 }
 
 impl Precise {
@@ -32,12 +35,12 @@ impl Precise {
 
     /// A network in the types that the model has.
     pub fn unchanged(network: Network) -> Self {
-        Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new() }
+        Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new(), search: None }
     }
 
     /// Which difference from the reference the precision explains, for an engine on a GPU or on the CPU.
     pub fn tolerance(&self, options: &Options, on_gpu: bool) -> Tolerance {
-        let is_mixed = self.half.half > 0 || !self.half.kept.is_empty();
+        let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
         let int8 = self.int8.as_ref().is_some_and(|int8| int8.layers > 0);
         Tolerance { half: options.convert.half().filter(|_| is_mixed), int8, on_gpu }
     }
@@ -76,7 +79,7 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
     };
     let (network, half) = mixed(network, options, ranges, &mut notes)?;
     if !options.convert.int8_mode {
-        return Ok(Precise { network, half, int8: None, notes });
+        return Ok(Precise { network, half, int8: None, notes, search: None });
     }
     let ranges = calibration::ranges(&network, options, samples)?;
     let made = passes::quantize(&network, &ranges, &options.convert.keep_fp32)?;
@@ -84,30 +87,41 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
         notes.push("int8: the model has no convolution or product with constant weights that could be in int8".into());
     }
     let int8 = Some(Int8Report { layers: made.layers, unmatched: made.unmatched });
-    Ok(Precise { network: made.network, half, int8, notes })
+    Ok(Precise { network: made.network, half, int8, notes, search: None })
 }
 
-/// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes and, where the options
-/// name TensorRT, with the one that is installed.
+/// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes.
 fn mixed(
     network: &Network,
     options: &Options,
     ranges: HashMap<String, f32>,
     notes: &mut Vec<String>,
 ) -> Result<(Network, PrecisionReport)> {
-    let unchanged = || Ok((network.clone(), PrecisionReport::default()));
-    let Some(half) = options.convert.half() else { return unchanged() };
+    match half_options(options, ranges, notes)? {
+        Some(wanted) => Ok(passes::precision(network, &wanted)?),
+        None => Ok((network.clone(), PrecisionReport::default())),
+    }
+}
+
+/// What the options ask of mixed precision with these magnitudes and, where they name TensorRT, with the one that is
+/// installed; `None` where they do not ask for it.
+pub(super) fn half_options(
+    options: &Options,
+    ranges: HashMap<String, f32>,
+    notes: &mut Vec<String>,
+) -> Result<Option<PrecisionOptions>> {
+    let Some(half) = options.convert.half() else { return Ok(None) };
     let target = match options.convert.backend {
         Backend::TensorRt => discovery::target(discovery::tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
     if options.convert.int8_mode && !target.has(Feature::HalfWithInt8) {
         notes.push("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32".into());
-        return unchanged();
+        return Ok(None);
     }
     let rounds_sums = !target.has(Feature::Float16Accumulation);
-    let wanted = PrecisionOptions { half, keep_fp32: options.convert.keep_fp32.clone(), ranges, rounds_sums };
-    Ok(passes::precision(network, &wanted)?)
+    let keep_fp32 = options.convert.keep_fp32.clone();
+    Ok(Some(PrecisionOptions { keep_fp32, ranges, rounds_sums, ..PrecisionOptions::new(half) }))
 }
 
 /// The largest finite magnitude of each layer's result and of each input on the sample inputs, for float16, which ends
@@ -123,7 +137,7 @@ fn magnitudes(
         notes.push("no inputs were given, so that the range of float16 was not checked".into());
         return Ok(HashMap::new());
     };
-    match observed(network, options, &inputs) {
+    match observed(network, options, &[inputs]) {
         Ok(found) => Ok(found),
         Err(error) => {
             notes.push(format!(
@@ -134,14 +148,23 @@ fn magnitudes(
     }
 }
 
-fn observed(network: &Network, options: &Options, inputs: &[Tensor]) -> Result<HashMap<String, f32>> {
+/// The largest finite magnitudes on samples.
+pub(super) fn observed(network: &Network, options: &Options, samples: &[Vec<Tensor>]) -> Result<HashMap<String, f32>> {
     let (observed, names) = passes::observe(network).map_err(Error::from)?;
-    let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
-    let values = pipeline::cpu_engine(&observed, options)?.call(&views)?;
+    let engine = pipeline::cpu_engine(&observed, options)?;
     let largest = |tensor: &Tensor| {
         let bytes = tensor.bytes().and_then(|bytes| bytes.as_chunks::<4>().0.first().copied());
         bytes.map_or(0.0, f32::from_ne_bytes)
     };
-    let seen = values.iter().skip(values.len() - names.len()).map(largest);
-    Ok(names.into_iter().zip(seen).collect())
+    let mut found: HashMap<String, f32> = HashMap::new();
+    for inputs in samples {
+        let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+        let values = engine.call(&views)?;
+        for (name, value) in names.iter().zip(values.iter().skip(values.len() - names.len())) {
+            let (seen, most) = (largest(value), found.entry(name.clone()).or_default());
+            // A NaN stays: it hides how large the values were.
+            *most = if seen.is_nan() || seen > *most { seen } else { *most };
+        }
+    }
+    Ok(found)
 }

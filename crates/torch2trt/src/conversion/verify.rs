@@ -4,7 +4,8 @@
 //! and truth values must be equal. Where the expected outputs come from is the caller's: PyTorch's model, the CPU
 //! engine in float32, a file. This file must not know how engines are made.
 
-use crate::{Code, Error, Executable, Result};
+use crate::{Code, Error, Executable, Options, Result, pipeline};
+use network::Network;
 use passes::Half;
 use program::ScalarType;
 use runtime::{DataType, Tensor, TensorView};
@@ -19,6 +20,30 @@ pub trait Reference {
     /// # Errors
     /// Those of the source.
     fn outputs(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
+}
+
+/// The CPU engine of a network in the types that the model has, as a reference for one of lower precision.
+pub struct Float32(Executable);
+
+impl Float32 {
+    /// The reference of a network.
+    ///
+    /// # Errors
+    /// Those of [`cpu_engine`](crate::cpu_engine).
+    pub fn new(network: &Network, options: &Options) -> Result<Self> {
+        pipeline::cpu_engine(network, options).map(Self)
+    }
+}
+
+impl Reference for Float32 {
+    fn name(&self) -> &'static str {
+        "the CPU engine in float32"
+    }
+
+    fn outputs(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+        self.0.call(&views)
+    }
 }
 
 /// The precision of an engine, which decides what counts as rounding.

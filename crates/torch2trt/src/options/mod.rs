@@ -6,10 +6,12 @@
 //! docs/options.md ([`declared`]).
 
 mod algorithm;
+mod precision;
 mod table;
 mod values;
 
 pub use algorithm::CalibrationAlgorithm;
+pub use precision::{Precision, SearchTolerance};
 pub use table::{Declared, declared};
 pub use values::Backend;
 
@@ -83,13 +85,21 @@ pub struct ConvertOptions {
     /// Largest batch: axis 0 of the first input, and of each other input that has the same size there
     #[arg(long, value_name = "SIZE")]
     pub max_batch_size: Option<i64>,
+    /// The precision by name: fp16, bf16, int8 or fp32, as the flags; auto: float16, with the fewest layers in float32
+    /// that keep the outputs within --tolerance of float32
+    #[arg(long, value_name = "NAME", value_parser = values::precision)]
+    pub precision: Option<Precision>,
+    /// With the precision auto: the largest relative error of an output, or the largest drop of a metric
+    #[arg(long, value_name = "ERROR", default_value_t, value_parser = clap::value_parser!(SearchTolerance))]
+    pub tolerance: SearchTolerance,
     /// Compute in float16 where that is safe
     #[arg(long = "fp16", conflicts_with = "bf16_mode")]
     pub fp16_mode: bool,
     /// Compute in bfloat16 where that is safe
     #[arg(long = "bf16")]
     pub bf16_mode: bool,
-    /// A module that stays float32 all the same, such as layer4.0, with * and ?; can be given several times
+    /// A module or layer that stays float32 all the same, such as layer4.0 or layer4.0.SoftMax, with * and ?; can be
+    /// given several times
     #[arg(long, value_name = "PATTERN")]
     pub keep_fp32: Vec<String>,
     /// Quantize convolutions and matrix multiplications with constant weights to int8, with ranges from samples

@@ -86,6 +86,10 @@ impl Options {
         let mut default = members(&ConvertOptions::default());
         default.extend(members(&BuildOptions::default()));
         own.retain(|name, value| default.get(name) != Some(value) && !NOT_RECORDED.contains(&name.as_str()));
+        if !self.convert.is_searched() {
+            own.remove("precision");
+            own.remove("tolerance");
+        }
         own.remove("fp16_mode");
         own.remove("bf16_mode");
         if let Some(half) = self.convert.half() {

@@ -1,6 +1,6 @@
 //! Values of options: on the command line, and as JSON under Python's names.
 
-use super::CalibrationAlgorithm;
+use super::{CalibrationAlgorithm, Precision};
 use crate::Cache;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nvinfer::TacticSource;
@@ -36,6 +36,11 @@ pub(super) fn algorithm() -> impl TypedValueParser<Value = CalibrationAlgorithm>
     PossibleValuesParser::new(names).map(|name| CalibrationAlgorithm::from_name(&name).unwrap_or_default())
 }
 
+/// A precision of the command line, where a refusal is one text.
+pub(super) fn precision(name: &str) -> Result<Precision, String> {
+    Precision::from_name(name).map_err(|problem| format!("{problem}\nhelp: {}", help("precision").unwrap_or_default()))
+}
+
 pub(super) fn cuda_graph() -> impl TypedValueParser<Value = CudaGraph> {
     PossibleValuesParser::new(["auto", "always", "never"]).map(|name| CudaGraph::from_name(&name).unwrap_or_default())
 }
@@ -61,6 +66,8 @@ pub(super) fn help(option: &str) -> Option<String> {
             let known = CalibrationAlgorithm::ALL.map(|(_, name)| name).join(", ");
             Some(format!("give one of {known}"))
         }
+        "precision" => Some(format!("give one of {}", Precision::names())),
+        "tolerance" => Some("give a positive number, such as 1e-2".to_owned()),
         "use_cuda_graph" => Some("leave it out for \"auto\"".to_owned()),
         _ => None,
     }

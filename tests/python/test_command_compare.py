@@ -63,14 +63,14 @@ def test_another_model_is_a_problem(command, files):
     assert status == 1
     assert len(found["problems"]) == 1
     assert 1e-3 < found["engines"][1]["outputs"][0]["difference"] < 0.1
-    assert compared(command, files / "net.trt2", files / "other.trt2", "--tolerance", 0.1)[0] == 0
+    assert compared(command, files / "net.trt2", files / "other.trt2", "--max-error", 0.1)[0] == 0
     status, stdout, _ = command("compare", files / "net.trt2", files / "other.trt2", *CALLS)
     assert status == 1
     assert "problem: " in stdout
 
 
-def test_half_precision_is_held_to_a_given_tolerance(command, files):
-    status, found = compared(command, files / "net.trt2", files / "half.trt2", "--tolerance", 1e-6)
+def test_half_precision_is_held_to_a_given_error(command, files):
+    status, found = compared(command, files / "net.trt2", files / "half.trt2", "--max-error", 1e-6)
     assert status == 1
     assert "1e-6 is allowed" in found["problems"][0]
 

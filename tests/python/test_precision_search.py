@@ -1,10 +1,6 @@
-"""`precision="auto"`: finds the layers that need float32, keeps nothing else, and meets the tolerance.
-
-Weights and inputs are fresh random numbers each time; the seed is printed when a test fails.
-"""
+"""`precision="auto"`: finds the layers that need float32, keeps nothing else, and meets the tolerance."""
 
 import importlib.util
-import time
 
 import planted
 import pytest
@@ -16,13 +12,6 @@ from torch2trt.verify import difference
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
 SIZE = 64
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    seed = int(time.time())
-    print(f"seed {seed}")
-    torch.manual_seed(seed)
 
 
 def searched(module, args, **options):
@@ -130,7 +119,7 @@ def test_samples_are_those_of_calibration():
 
 
 def test_a_metric_decides_what_is_kept():
-    module, x = layers(planted.ShiftedSoftmax(SIZE)).eval(), torch.randn(64, SIZE)
+    module, x = layers(planted.ShiftedSoftmax(SIZE)).eval(), torch.randn(512, SIZE)
     with torch.no_grad():
         labels = module(x).argmax(-1)
     calls = []
@@ -139,11 +128,11 @@ def test_a_metric_decides_what_is_kept():
         calls.append(len(outputs))
         return sum(float((out.argmax(-1) == labels).float().mean()) for out in outputs) / len(outputs)
 
-    model_trt = searched(module, [x], metric=accuracy, tolerance=0.02, calibration=[x] * 18, verify=False)
+    model_trt = searched(module, [x], metric=accuracy, tolerance=0.01, calibration=[x] * 18, verify=False)
     search = found(model_trt)
     assert search["reference_metric"] == 1.0
-    assert accuracy([model_trt(x)]) >= 0.98
-    assert search["after"] <= 0.02 < search["before"]
+    assert accuracy([model_trt(x)]) >= 0.99
+    assert search["after"] <= 0.01 < search["before"]
     assert set(calls[:-1]) == {18}, "a metric reads all samples"
     assert len(calls[:-1]) == search["evaluations"] + 1
     indifferent = searched(module, [x], metric=lambda outputs: 1.0, verify=False)

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     inputs: tensors::Arguments,
     /// Largest relative error of an output [default: what the precision of both engines explains]
     #[arg(long, value_name = "ERROR", value_parser = positive)]
-    tolerance: Option<f64>,
+    max_error: Option<f64>,
     /// How many times the median latency of the first engine is too slow, such as 1.05 [default: no latency is]
     #[arg(long, value_name = "TIMES", value_parser = positive)]
     max_slowdown: Option<f64>,
@@ -100,7 +100,7 @@ impl Arguments {
     fn limits(&self) -> CompareOptions {
         let (calls, streams) = (self.calls, NonZeroUsize::MIN);
         let bench = BenchOptions { warm_up: self.warm_up, calls, duration: self.duration, streams };
-        CompareOptions { bench, tolerance: self.tolerance, max_slowdown: self.max_slowdown }
+        CompareOptions { bench, tolerance: self.max_error, max_slowdown: self.max_slowdown }
     }
 
     /// Each file under each TensorRT. A file that runs without TensorRT is there once.

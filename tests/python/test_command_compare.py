@@ -84,7 +84,7 @@ def test_a_slower_engine_is_a_problem_where_that_is_asked_for(command, files):
 def test_layers_that_changed_are_listed(command, files):
     status, stdout, _ = command("compare", files / "net.trt2", files / "half.trt2", "--layers", *CALLS)
     assert status == 0
-    assert any(line.startswith("+ ") and line.endswith("Cast") for line in stdout.splitlines()), stdout
+    assert any(line.startswith("+  ") and line.endswith("Cast") for line in stdout.splitlines()), stdout
 
 
 def test_what_cannot_be_compared_is_an_error(command, files, tmp_path):
@@ -101,3 +101,18 @@ def test_what_cannot_be_compared_is_an_error(command, files, tmp_path):
         assert status == 1
         assert code in complaint, complaint
         assert words in complaint, complaint
+
+
+def test_the_comparison_is_written_as_a_page(command, files, tmp_path):
+    page = tmp_path / "compare.html"
+    status, _, _ = command(
+        "compare", files / "net.trt2", files / "half.trt2", files / "other.trt2", "--html", page, *CALLS
+    )
+    text = page.read_text()
+    assert status == 1
+    assert text.count("<h2>Outputs of ") == 2
+    assert "<td>Cast</td>" in text
+    assert "problem: " in text
+    status, _, complaint = command("compare", files / "net.trt2", files / "half.trt2", "--html", tmp_path, *CALLS)
+    assert status == 1
+    assert "E0605" in complaint

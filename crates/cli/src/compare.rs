@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Also write the comparison as one HTML file, with the layers
+    #[arg(long, value_name = "PATH")]
+    html: Option<PathBuf>,
     /// Run host code that version-compatible plans bring: they come from people you trust
     #[arg(long)]
     trusted: bool,
@@ -69,6 +72,9 @@ pub(crate) fn run(arguments: &Arguments, site_packages: &[PathBuf], screen: &mut
     let Some(first) = subjects.first() else { return Ok(()) };
     let inputs = arguments.inputs.read(&first.executable.artifact.declared)?;
     let found = torch2trt::compare(&subjects, &inputs, &arguments.limits())?;
+    if let Some(path) = &arguments.html {
+        found.save_html(path)?;
+    }
     if arguments.json {
         screen.line(serde_json::to_string_pretty(&found.to_json()).unwrap_or_default())?;
     } else {
@@ -85,10 +91,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: &[PathBuf], screen: &mut
 
 /// The layers of an engine that the first does not have, and those that only the first has.
 fn list(engine: &torch2trt::Compared, screen: &mut Screen<'_>) -> Done {
-    let signed =
-        |sign: &str, layer: &torch2trt::EngineLayer| vec![format!("{sign} {}", layer.name), layer.kind.clone()];
-    let removed = engine.layers.removed.iter().map(|layer| signed("-", layer));
-    let rows: Vec<_> = removed.chain(engine.layers.added.iter().map(|layer| signed("+", layer))).collect();
+    let rows = engine.layers.rows();
     if rows.is_empty() {
         return Ok(());
     }

@@ -26,6 +26,7 @@ mod units;
 
 pub use data::{Accuracy, EngineReport, Part, Port, Report};
 pub use graph::{Graph, Layer, Memory, Scales, Value, Weight};
+pub use page::{Table, Tables};
 pub use svg::{Drawing, UNFOLDED};
 pub use times::{LayerTime, Times};
 pub use units::{bytes_text, count_text, time_text};

@@ -2,10 +2,13 @@
 //!
 //! This file must not know where engines come from.
 
+use crate::report::write_page;
 use crate::{Bench, BenchOptions, Code, EngineLayer, Error, Executable, Half, Result, Tolerance, difference};
+use ::report::{Table, Tables, bytes_text};
 use runtime::{Device, Tensor, TensorView};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// One of the engines.
 pub struct Subject {
@@ -43,6 +46,27 @@ impl OutputDifference {
     /// Whether it is within what is accepted.
     pub fn is_accepted(&self) -> bool {
         self.difference.is_some_and(|difference| difference <= self.allowed)
+    }
+}
+
+impl OutputDifference {
+    const HEADINGS: [&str; 4] = ["output", "difference", "allowed", ""];
+
+    fn row(&self) -> Vec<String> {
+        let difference = self.difference.map_or_else(|| "sizes or infinite values".to_owned(), |d| format!("{d:.1e}"));
+        let verdict = if self.is_accepted() { "" } else { "too much" };
+        vec![self.output.clone(), difference, format!("{:.0e}", self.allowed), verdict.to_owned()]
+    }
+}
+
+impl LayerChange {
+    const HEADINGS: [&str; 3] = ["", "layer", "kind"];
+
+    /// A row for each layer that only one engine has: `-` for the first engine, `+` for this one.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        let signed = |sign: &str, layer: &EngineLayer| vec![sign.to_owned(), layer.name.clone(), layer.kind.clone()];
+        let removed = self.removed.iter().map(|layer| signed("-", layer));
+        removed.chain(self.added.iter().map(|layer| signed("+", layer))).collect()
     }
 }
 
@@ -260,13 +284,42 @@ impl Comparisons {
                 format!("{:.3} ms", engine.bench.median()),
                 format!("{:.3} ms", engine.bench.quantile_ms(0.99)),
                 format!("{:.2} x", engine.slowdown(first)),
-                report::bytes_text(engine.bytes),
-                engine.activation_bytes.map_or_else(String::new, report::bytes_text),
+                bytes_text(engine.bytes),
+                engine.activation_bytes.map_or_else(String::new, bytes_text),
                 changed,
                 if engine.outputs.is_empty() { "(the reference)".to_owned() } else { format!("{worst:.1e}") },
             ]
         };
         std::iter::once(headings.map(str::to_owned).to_vec()).chain(self.engines.iter().map(row)).collect()
+    }
+
+    /// Writes one HTML file with the same, the outputs, and the layers that changed.
+    ///
+    /// # Errors
+    /// E0605 where it cannot be written.
+    pub fn save_html(&self, path: &Path) -> Result<()> {
+        let table = |name: &str, headings: &[&str], rows: Vec<Vec<String>>| Table {
+            name: name.to_owned(),
+            headings: headings.iter().map(|text| (*text).to_owned()).collect(),
+            rows,
+        };
+        let mut rows = self.rows().into_iter();
+        let headings = rows.next().unwrap_or_default();
+        let mut tables = vec![Table { name: "Engines".to_owned(), headings, rows: rows.collect() }];
+        for engine in &self.engines {
+            let outputs = engine.outputs.iter().map(OutputDifference::row).collect::<Vec<_>>();
+            if !outputs.is_empty() {
+                tables.push(table(&format!("Outputs of {}", engine.name), &OutputDifference::HEADINGS, outputs));
+            }
+            let layers = engine.layers.rows();
+            if !layers.is_empty() {
+                tables.push(table(&format!("Layers of {}", engine.name), &LayerChange::HEADINGS, layers));
+            }
+        }
+        let engines = self.engines.iter().map(|engine| format!("{}: {}", engine.name, engine.engine));
+        let problems = self.problems().into_iter().map(|problem| format!("problem: {problem}"));
+        let page = Tables { title: "Comparison".to_owned(), lines: engines.chain(problems).collect(), tables };
+        write_page(path, &page.to_html())
     }
 
     /// All that was measured, in milliseconds and bytes.
@@ -288,79 +341,4 @@ impl Tolerance {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use runtime::CallTime;
-    use std::time::Duration;
-
-    fn layer(name: &str) -> EngineLayer {
-        EngineLayer { name: name.to_owned(), kind: "Conv".to_owned() }
-    }
-
-    fn compared(name: &str, milliseconds: u64, differences: &[f64]) -> Compared {
-        let whole = Duration::from_millis(milliseconds);
-        let time = CallTime { whole, host: whole, device: None };
-        let bench = Bench { times: vec![time; 3], elapsed: whole * 3, streams: 1, samples: None };
-        let output = |difference: &f64| OutputDifference {
-            output: "y".to_owned(),
-            difference: difference.is_finite().then_some(*difference),
-            allowed: 1e-3,
-        };
-        Compared {
-            name: name.to_owned(),
-            engine: "a test".to_owned(),
-            bytes: 1_500_000,
-            activation_bytes: None,
-            bench,
-            outputs: differences.iter().map(output).collect(),
-            layers: change(&[layer("a"), layer("b")], &[layer("b"), layer("c"), layer("b")]),
-        }
-    }
-
-    #[test]
-    fn layers_are_counted_with_their_repetitions() {
-        let names =
-            |layers: &[EngineLayer]| layers.iter().map(|layer| layer.name.clone()).collect::<Vec<_>>().join(" ");
-        let found = change(&[layer("a"), layer("b"), layer("b")], &[layer("b"), layer("c"), layer("c")]);
-        assert_eq!((found.count, names(&found.added), names(&found.removed)), (3, "c c".into(), "a b".into()));
-        let same = change(&[layer("a"), layer("b")], &[layer("b"), layer("a")]);
-        assert!(same.added.is_empty() && same.removed.is_empty());
-    }
-
-    #[test]
-    fn differences_and_slowdowns_beyond_the_limits_are_problems() {
-        let engines =
-            vec![compared("a", 10, &[]), compared("b", 13, &[1e-4]), compared("c", 9, &[2e-3, f64::INFINITY])];
-        let found = |max_slowdown| Comparisons { engines: engines.clone(), max_slowdown }.problems();
-        let accuracy = [
-            "c: output `y` differs by 2.0e-3, 1e-3 is allowed",
-            "c: output `y` differs by its sizes or its infinite values, 1e-3 is allowed",
-        ];
-        assert_eq!(found(None), accuracy);
-        assert_eq!(found(Some(1.2))[0], "b: 1.30 times as slow, 1.20 is allowed");
-        let all = Comparisons { engines, max_slowdown: None };
-        let rows = all.rows();
-        assert_eq!(rows[1][..5], ["a", "10.000 ms", "10.000 ms", "1.00 x", "1.5 MB"]);
-        assert_eq!((rows[2][6].as_str(), rows[2][7].as_str()), ("3 (+2 -1)", "1.0e-4"));
-        let json = all.to_json();
-        assert_eq!(
-            (json["engines"][1]["slowdown"].as_f64(), json["problems"].as_array().map(Vec::len)),
-            (Some(1.3), Some(2))
-        );
-        assert!(json["engines"][2]["outputs"][1]["difference"].is_null());
-    }
-
-    #[test]
-    fn recorded_options_decide_what_counts_as_rounding() {
-        let of = |set: &dyn Fn(&mut crate::ConvertOptions)| {
-            let mut options = crate::Options::default();
-            set(&mut options.convert);
-            Tolerance::recorded(&options.recorded(), Device::Cpu)
-        };
-        assert_eq!(of(&|_| ()), Tolerance::default());
-        assert_eq!(of(&|convert| convert.fp16_mode = true).half, Some(Half::Float16));
-        assert_eq!(of(&|convert| convert.bf16_mode = true).half, Some(Half::BFloat16));
-        assert!(of(&|convert| convert.int8_mode = true).int8);
-        assert!(Tolerance::recorded(&BTreeMap::new(), Device::Cuda(0)).on_gpu);
-    }
-}
+mod tests;

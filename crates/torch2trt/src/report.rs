@@ -110,11 +110,7 @@ impl ReportSource {
     /// # Errors
     /// E0605 where it cannot be written.
     pub fn save(self, path: &Path) -> Result<()> {
-        let html = self.to_html();
-        files::write(path, |file| file.write_all(html.as_bytes())).map_err(|source: std::io::Error| {
-            Error::new(Code::EngineFile, format!("{} cannot be written: {source}", path.display()))
-                .with_help("give a path in a folder that can be written")
-        })
+        write_page(path, &self.to_html())
     }
 
     /// The report as one HTML file.
@@ -178,6 +174,14 @@ impl ReportSource {
         rows.extend(plugins.map(|plugin| ("plugin".to_owned(), plugin.to_string())));
         rows
     }
+}
+
+/// Writes an HTML file, atomically.
+pub(crate) fn write_page(path: &Path, html: &str) -> Result<()> {
+    files::write(path, |file| file.write_all(html.as_bytes())).map_err(|source: std::io::Error| {
+        Error::new(Code::EngineFile, format!("{} cannot be written: {source}", path.display()))
+            .with_help("give a path in a folder that can be written")
+    })
 }
 
 fn engine(facts: EngineFacts, kept: &[(String, String, String)]) -> EngineReport {

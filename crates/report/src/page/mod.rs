@@ -5,6 +5,9 @@
 
 mod charts;
 mod script;
+mod tables;
+
+pub use tables::{Table, Tables};
 
 use crate::{EngineReport, Graph, Part, Report, bytes_text, time_text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -17,33 +20,20 @@ impl Report {
     /// The report as one HTML file.
     pub fn to_html(&self) -> String {
         let sections = self.sections();
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    meta name="color-scheme" content="light dark";
-                    title { (self.title) " – torch2trt report" }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    header {
-                        h1 { (self.title) }
-                        p class="sub" { (self.headline()) }
-                        nav { @for (id, name, _) in &sections { a href={ "#" (id) } { (name) } } }
-                    }
-                    main {
-                        @for (id, name, content) in &sections { section id=(id) { h2 { (name) } (content) } }
-                    }
-                    aside id="details" hidden {}
-                    script type="application/json" id="data" { (PreEscaped(script::json(self))) }
-                    script { (PreEscaped(SCRIPT)) }
-                }
+        let body = html! {
+            header {
+                h1 { (self.title) }
+                p class="sub" { (self.headline()) }
+                nav { @for (id, name, _) in &sections { a href={ "#" (id) } { (name) } } }
             }
-        }
-        .into_string()
+            main {
+                @for (id, name, content) in &sections { section id=(id) { h2 { (name) } (content) } }
+            }
+            aside id="details" hidden {}
+            script type="application/json" id="data" { (PreEscaped(script::json(self))) }
+            script { (PreEscaped(SCRIPT)) }
+        };
+        document(&self.title, &body)
     }
 
     fn headline(&self) -> String {
@@ -207,6 +197,25 @@ impl Report {
             @if !self.options.is_empty() { h3 { "Options" } (pairs(&self.options)) }
         }
     }
+}
+
+/// An HTML file with the style of reports.
+fn document(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
+                title { (title) " – torch2trt report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+    .into_string()
 }
 
 fn note(text: &str) -> Markup {

@@ -288,7 +288,7 @@ class TRTModule(torch.nn.Module):
                 "a model with parts in PyTorch has no single TensorRT plan",
                 "write an engine file with model_trt.save(path)",
             )
-        plan = saved.serialize() if isinstance(saved, Plan) else saved.plan
+        plan = saved.plan if isinstance(saved, Engine) else saved.serialize()
         if plan is None:
             raise error(
                 "E0701",

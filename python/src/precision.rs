@@ -58,6 +58,13 @@ impl Samples for TorchSamples {
             row?.try_iter()?.map(|tensor| in_host(&tensor?)).collect::<PyResult<Vec<_>>>().map(Some)
         })
     }
+
+    fn check_interrupt(&mut self) -> torch2trt::Result<()> {
+        self.raised.or_remember(|py| {
+            py.check_signals()?;
+            Ok(())
+        })
+    }
 }
 
 /// A function from the tensors of the engine's inputs to those of its outputs, as PyTorch computes them.

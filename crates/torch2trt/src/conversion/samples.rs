@@ -16,4 +16,12 @@ pub trait Samples {
     /// # Errors
     /// Those of the source.
     fn next_calibration(&mut self) -> Result<Option<Vec<Tensor>>>;
+
+    /// Called between the steps of work that takes long.
+    ///
+    /// # Errors
+    /// What ends the work, such as Ctrl-C.
+    fn check_interrupt(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

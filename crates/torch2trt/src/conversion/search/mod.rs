@@ -43,12 +43,12 @@ const SAMPLES: usize = 16;
 pub fn search(
     network: &Network,
     options: &Options,
-    samples: &mut dyn Samples,
+    source: &mut dyn Samples,
     reference: &mut dyn Reference,
     metric: Option<&mut dyn Metric>,
 ) -> Result<Precise> {
     let limit = if metric.is_some() { usize::MAX } else { SAMPLES };
-    let samples = collected(network, samples, limit)?;
+    let samples = collected(network, source, limit)?;
     let mut notes = Vec::new();
     let ranges = observed(network, options, &samples)?;
     let Some(base) = half_options(options, ranges, &mut notes)? else {
@@ -56,7 +56,7 @@ pub fn search(
     };
     let judge = Judge::new(&samples, reference, metric)?;
     let tolerance = options.convert.tolerance.get();
-    let mut search = Search { network, options, base, samples, judge, evaluations: 0 };
+    let mut search = Search { network, options, base, source, samples, judge, evaluations: 0 };
     let found = search.run(tolerance)?;
     let (network, half) = search.mixed(&found.keep_fp32, HashSet::new())?;
     Ok(Precise { network, half, int8: None, notes, search: Some(found) })
@@ -81,17 +81,18 @@ fn collected(network: &Network, samples: &mut dyn Samples, limit: usize) -> Resu
     Ok(found)
 }
 
-struct Search<'n, 'm> {
+struct Search<'n, 'm, 's> {
     network: &'n Network,
     options: &'n Options,
     /// Mixed precision without a search.
     base: PrecisionOptions,
+    source: &'s mut dyn Samples,
     samples: Vec<Vec<Tensor>>,
     judge: Judge<'m>,
     evaluations: usize,
 }
 
-impl Search<'_, '_> {
+impl Search<'_, '_, '_> {
     fn run(&mut self, tolerance: f64) -> Result<SearchReport> {
         let (mixed, report) = self.mixed(&[], HashSet::new())?;
         let before = self.loss(&mixed)?;
@@ -202,6 +203,7 @@ impl Search<'_, '_> {
 
     /// Measures a network.
     fn loss(&mut self, mixed: &Network) -> Result<f64> {
+        self.source.check_interrupt()?;
         self.evaluations += 1;
         let engine = pipeline::cpu_engine(mixed, self.options)?;
         let call =

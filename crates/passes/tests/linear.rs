@@ -117,6 +117,82 @@ output "y": %5
     becomes(tidied, gate, gate);
 }
 
+#[test]
+fn the_key_of_attention_is_moved_once() {
+    becomes(
+        tidied,
+        r#"
+symbol s0 in 1..8 opt 4
+input %0 "query": float32[s0,2,3,5]
+input %1 "key": float32[s0,4,2,5]
+%2: float32[s0,2,4,5] = Shuffle(first_transpose: [0, 2, 1, 3], reshape: None, second_transpose: None)(%1)
+%3: float32[s0,2,3,4] = MatrixMultiply(op0: None, op1: Transpose)(%0, %2)
+output "scores": %3
+"#,
+        r#"
+symbol s0 in 1..8 opt 4
+input %0 "query": float32[s0,2,3,5]
+input %1 "key": float32[s0,4,2,5]
+%2: float32[s0,2,5,4] = Shuffle(first_transpose: [0, 2, 3, 1], reshape: None, second_transpose: None)(%1)
+%3: float32[s0,2,3,4] = MatrixMultiply(op0: None, op1: None)(%0, %2)
+output "scores": %3
+"#,
+    );
+    // What only changes sizes moves nothing, and what others read as it is stays.
+    let kept = r#"
+input %0 "query": float32[2,3,5]
+input %1 "key": float32[8,5]
+input %2 "other": float32[3,2,5]
+%3: float32[2,4,5] = Shuffle(first_transpose: None, reshape: [Is(2), Is(4), Is(5)], second_transpose: None)(%1)
+%4: float32[2,3,4] = MatrixMultiply(op0: None, op1: Transpose)(%0, %3)
+%5: float32[2,3,5] = Shuffle(first_transpose: [1, 0, 2], reshape: None, second_transpose: None)(%2)
+%6: float32[2,3,3] = MatrixMultiply(op0: None, op1: Transpose)(%0, %5)
+output "scores": %4
+output "others": %6
+output "moved": %5
+"#;
+    becomes(tidied, kept, kept);
+}
+
+#[test]
+fn rows_are_multiplied_behind_what_joins_their_heads() {
+    becomes(
+        tidied,
+        r#"
+symbol s0 in 1..8 opt 4
+input %0 "x": float32[s0,2,3,1]
+input %1 "attends": float32[s0,1,3,1]
+%2: float32[s0,2,3,1] = ElementWise(op: Prod)(%0, %1)
+%3: float32[s0,3,2] = Shuffle(first_transpose: [0, 2, 1, 3], reshape: [Copy, Is(3), Is(2)], second_transpose: None)(%2)
+%4: float32[1,2,2] = Constant([1.0, 2.0, 3.0, 4.0])
+%5: float32[s0,3,2] = MatrixMultiply(op0: None, op1: Transpose)(%3, %4)
+output "y": %5
+"#,
+        r#"
+symbol s0 in 1..8 opt 4
+input %0 "x": float32[s0,2,3,1]
+input %1 "attends": float32[s0,1,3,1]
+%2: float32[s0,3,2] = Shuffle(first_transpose: [0, 2, 1, 3], reshape: [Copy, Is(3), Is(2)], second_transpose: None)(%0)
+%3: float32[s0,3,1] = Shuffle(first_transpose: None, reshape: [Copy, Is(3), Is(1)], second_transpose: None)(%1)
+%4: float32[s0,3,2] = ElementWise(op: Prod)(%2, %3)
+%5: float32[1,2,2] = Constant([1.0, 2.0, 3.0, 4.0])
+%6: float32[s0,3,2] = MatrixMultiply(op0: None, op1: Transpose)(%4, %5)
+output "y": %6
+"#,
+    );
+    // A head with a number of its own is a part of a row.
+    let heads = r#"
+input %0 "x": float32[4,2,3,1]
+input %1 "scale": float32[4,2,1,1]
+%2: float32[4,2,3,1] = ElementWise(op: Prod)(%0, %1)
+%3: float32[4,3,2] = Shuffle(first_transpose: [0, 2, 1, 3], reshape: [Is(4), Is(3), Is(2)], second_transpose: None)(%2)
+%4: float32[1,2,2] = Constant([1.0, 2.0, 3.0, 4.0])
+%5: float32[4,3,2] = MatrixMultiply(op0: None, op1: Transpose)(%3, %4)
+output "y": %5
+"#;
+    becomes(tidied, heads, heads);
+}
+
 /// What is drawn of a linear layer between shuffles.
 #[derive(Clone, Debug)]
 struct Drawn {
@@ -224,6 +300,48 @@ proptest! {
         for (wanted, found) in wanted.iter().zip(&found) {
             prop_assert_eq!(&wanted.dims, &found.dims, "{}\n{}", before, after);
             prop_assert_eq!(wanted.to_f64(), found.to_f64(), "{}\n{}", before, after);
+        }
+    }
+
+    #[test]
+    fn multiplied_rows_stay_the_same(
+        sizes in [1i64..4, 1..3, 1..4, 1..4],
+        order in Just([0usize, 1, 2]).prop_shuffle(),
+        [per_batch, per_head, per_query, swapped, bias] in any::<[bool; 5]>(),
+        seed: u64,
+    ) {
+        let [batch, heads, queries, size] = sizes;
+        let mut network = Network::new();
+        let fixed = |sizes: &[i64]| sizes.iter().map(|n| Dim::Static(*n)).collect::<Vec<_>>();
+        let one = |is_own: bool, n: i64| if is_own { n } else { 1 };
+        let chosen = [one(per_batch, batch), one(per_head, heads), one(per_query, queries), 1];
+        let x = network.add_input("x", DType::Float32, fixed(&sizes));
+        let scale = network.add_input("scale", DType::Float32, fixed(&chosen));
+        let mut add = |op, inputs: &[TensorId]| network.add_one(op, inputs, &Arc::default()).unwrap();
+        let factors = if swapped { [scale, x] } else { [x, scale] };
+        let rows = add(Op::ElementWise { op: ElementWiseOperation::Prod }, &factors);
+        // Any order of the axes in front: heads among the rows are one case more.
+        let first = [order[0], order[1], order[2], 3];
+        let to = [sizes[first[0]], sizes[first[1]], sizes[first[2]] * size];
+        let reshape = Some(to.iter().map(|n| ReshapeDim::Is(*n)).collect());
+        let rows = add(Op::Shuffle { first_transpose: Some(first.into()), reshape, second_transpose: None }, &[rows]);
+        let weights = add(Op::Constant(values(DType::Float32, &[1, to[2], to[2]], seed)), &[]);
+        let op0 = MatrixOperation::None;
+        let mut y = add(Op::MatrixMultiply { op0, op1: op0 }, &[rows, weights]);
+        if bias {
+            let bias = add(Op::Constant(values(DType::Float32, &[1, 1, to[2]], seed ^ 1)), &[]);
+            y = add(Op::ElementWise { op: ElementWiseOperation::Sum }, &[y, bias]);
+        }
+        network.add_output("y", y);
+        let (after, _) = run(&network, &passes::STANDARD).unwrap();
+        after.verify().unwrap();
+        let inputs = [values(DType::Float32, &sizes, seed ^ 2), values(DType::Float32, &chosen, seed ^ 3)];
+        let (wanted, found) = (eval::run(&network, &inputs).unwrap(), eval::run(&after, &inputs).unwrap());
+        prop_assert_eq!(&wanted[0].dims, &found[0].dims);
+        prop_assert_eq!(wanted[0].to_f64(), found[0].to_f64(), "{}\n{}", network, after);
+        if chosen[first[2]] == 1 && to[2] > 1 && chosen != sizes {
+            let shuffle = after.layers().iter().find(|layer| matches!(layer.op, Op::Shuffle { .. })).unwrap();
+            prop_assert!(shuffle.used().all(|id| after.producer(id).is_none()), "{}", after);
         }
     }
 }

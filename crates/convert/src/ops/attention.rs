@@ -13,7 +13,8 @@
 //! comes from two ramps, so all layers of a model share one.
 //!
 //! A query that may attend to nothing gives zeros, as in PyTorch; without that, its NaN would spread to every
-//! query of the next layer.
+//! query of the next layer. It attends to everything, and the result is multiplied by zero: TensorRT 8.6 finds no kernel
+//! for attention in float16 with a `Select` behind it, where the mask is the same for all queries (E0303).
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
@@ -55,9 +56,10 @@ fn attention(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     }
     let weights = b.softmax(scores, b.rank(scores) - 1)?;
     let mut result = b.matmul(weights, value)?;
-    if let Some(alive) = mask.and_then(|m| m.alive) {
-        let zero = b.scalar(b.dtype(result), 0.0, 0)?;
-        result = b.select(alive, result, zero)?;
+    if let Some(idle) = mask.and_then(|m| m.idle) {
+        let attends = b.unary(UnaryOperation::Not, idle)?;
+        let attends = b.cast(attends, b.dtype(result))?;
+        result = b.elementwise(E::Prod, result, attends)?;
     }
     let mut outputs = vec![None; call.output_count().max(1)];
     outputs[0] = Some(result);
@@ -116,19 +118,29 @@ fn repeat_heads(b: &mut Builder, x: TensorId, query: TensorId) -> Result<TensorI
     b.reshape(x, &joined)
 }
 
-/// What is added to the scores, and which queries attend to anything where some may not.
+/// What is added to the scores, and which queries attend to nothing where some may not.
 struct Mask {
     bias: TensorId,
-    alive: Option<TensorId>,
+    idle: Option<TensorId>,
 }
 
 fn mask(b: &mut Builder, call: &Call<'_>, scores: TensorId) -> Result<Option<Mask>> {
     let name = if call.argument("attn_bias").is_some() { "attn_bias" } else { "attn_mask" };
     let Some(mask) = call.optional_tensor(name)? else { return Ok(None) };
     let dtype = b.dtype(scores);
-    let alive = alive(b, mask)?;
-    let bias = if b.dtype(mask) == DType::Bool { penalty(b, mask, dtype)? } else { b.cast(mask, dtype)? };
-    Ok(Some(Mask { bias, alive }))
+    let is_bool = b.dtype(mask) == DType::Bool;
+    let idle = idle(b, mask)?;
+    // What these queries get is multiplied by zero, and must be finite for that.
+    let mask = match idle {
+        Some(idle) if is_bool => b.elementwise(E::Or, mask, idle)?,
+        Some(idle) => {
+            let none = b.scalar(b.dtype(mask), 0.0, 0)?;
+            b.select(idle, none, mask)?
+        }
+        None => mask,
+    };
+    let bias = if is_bool { penalty(b, mask, dtype)? } else { b.cast(mask, dtype)? };
+    Ok(Some(Mask { bias, idle }))
 }
 
 /// 0 where true, minus infinity where false.
@@ -137,8 +149,8 @@ fn penalty(b: &mut Builder, allowed: TensorId, dtype: DType) -> Result<TensorId>
     b.select(allowed, none, all)
 }
 
-/// Whether each query may attend to any key: `[…, L, 1]`; `None` where the mask is a constant in which all do.
-fn alive(b: &mut Builder, mask: TensorId) -> Result<Option<TensorId>> {
+/// Whether each query may attend to no key: `[…, L, 1]`; `None` where the mask is a constant in which all attend.
+fn idle(b: &mut Builder, mask: TensorId) -> Result<Option<TensorId>> {
     let (rank, is_bool) = (b.rank(mask), b.dtype(mask) == DType::Bool);
     if rank == 0 {
         return Ok(None);
@@ -150,10 +162,27 @@ fn alive(b: &mut Builder, mask: TensorId) -> Result<Option<TensorId>> {
             return Ok(None);
         }
     }
-    let scores = if is_bool { b.number(mask, DType::Float32)? } else { mask };
-    let best = b.reduce(ReduceOperation::Max, scores, &[rank - 1], true)?;
-    let limit = b.scalar(b.dtype(best), if is_bool { 0.5 } else { f64::NEG_INFINITY }, 0)?;
-    b.elementwise(E::Greater, best, limit).map(Some)
+    let allowed = if is_bool { mask } else { is_allowed(b, mask)? };
+    let allowed = b.number(allowed, DType::Float32)?;
+    let best = b.reduce(ReduceOperation::Max, allowed, &[rank - 1], true)?;
+    let limit = b.scalar(DType::Float32, 0.5, 0)?;
+    b.elementwise(E::Less, best, limit).map(Some)
+}
+
+/// Whether an element is not minus infinity.
+fn is_allowed(b: &mut Builder, mask: TensorId) -> Result<TensorId> {
+    let lowest = b.scalar(b.dtype(mask), lowest_finite(b.dtype(mask)), 0)?;
+    let is_infinite = b.elementwise(E::Less, mask, lowest)?;
+    b.unary(UnaryOperation::Not, is_infinite)
+}
+
+/// The lowest number above minus infinity.
+fn lowest_finite(dtype: DType) -> f64 {
+    match dtype {
+        DType::Float16 => half::f16::MIN.to_f64(),
+        DType::BFloat16 => half::bf16::MIN.to_f64(),
+        _ => f64::from(f32::MIN),
+    }
 }
 
 /// Query i attends to keys 0..=i: `[L, S]`.

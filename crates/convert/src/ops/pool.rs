@@ -13,12 +13,13 @@
 //! In ceil mode the last window may hang over the end, but PyTorch drops it where it would start in the padding
 //! behind the input, and an average never counts the overhang. Adaptive pooling is in `adaptive_pool`.
 
+use super::reduce::lowest;
 use super::{Operator, Outputs, operator};
 use crate::{Builder, Call, Error, Result};
 use dims::Dim;
 use network::{
-    DType, ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, ScatterMode,
-    TensorId, UnaryOperation,
+    ElementWiseOperation as E, Op, PaddingMode, PoolingAttributes, PoolingType, SampleMode, ScatterMode, TensorId,
+    UnaryOperation,
 };
 
 const MAX: &str = "Pooling";
@@ -184,15 +185,6 @@ fn at_place(
     stride[k + 2] = window.stride[k];
     let fill = b.scalar(b.dtype(x), fill, 0)?;
     b.sample(x, [&start, &size], &stride, SampleMode::Fill, Some(fill))
-}
-
-/// The number that is below all others of a dtype.
-fn lowest(dtype: DType) -> f64 {
-    match dtype {
-        DType::Int64 => i64::MIN as f64,
-        DType::Int32 => f64::from(i32::MIN),
-        _ => f64::NEG_INFINITY,
-    }
 }
 
 /// The maximum of the windows' elements, one axis after the other: a strided slice for each place in the window.

@@ -54,7 +54,10 @@ class Program:
     def opaque_calls(self) -> list[tuple[int, int]]: ...
     def computed_in(self) -> list[list[str]]:
         """Of each output that an engine computes, the half-precision types in which the model itself computes it."""
-    def convert(self, options: dict[str, Any], calls: Any = None) -> Network: ...
+    def convert(self, options: dict[str, Any], calls: Any = None, plainly: bool = False) -> Network:
+        """The network; with `plainly` as the converters make it, before passes."""
+    def debug(self, options: dict[str, Any], calls: Any = None, output: str | None = None) -> tuple[str, str] | None:
+        """The call that does not convert, alone: a report, and the same as JSON; None where all convert."""
 
 class Network:
     """A network of TensorRT's layers; `str(network)` is its canonical text."""
@@ -80,6 +83,17 @@ class Network:
         metric: Callable[[list[Any], list[Any]], float] | None = None,
     ) -> Network:
         """The network in float16, with the layers in float32 that the tolerance of the options needs."""
+    def debug(
+        self,
+        plain: Network,
+        inputs: Sequence[Any],
+        reference: Any,
+        computed_in: list[str],
+        max_error: float | None = None,
+        memory: int | None = None,
+        output: str | None = None,
+    ) -> tuple[str, str]:
+        """Which call of the model the engine gets wrong: a report, and the same as JSON."""
     @property
     def search(self) -> dict[str, Any] | None:
         """What `searched` found."""

@@ -104,6 +104,8 @@ class Diagnosis:
         source: its place, as "model.py:12".
         kind: "own": from PyTorch's inputs, its result differs. "amplified": its small error is amplified by the rest of
             the model. "accumulated": no call alone is to blame, and this is the first result that differs.
+        stage: of a call of kind "own", what makes it wrong: "conversion" (the converter: the network is wrong before
+            any pass), "passes" (a pass, or the engine), or "precision".
         error: that of its result.
         tolerance: the largest error that is accepted.
         merged: calls that are one with it in the engine, such as a folded batch norm.
@@ -122,6 +124,7 @@ class Diagnosis:
     module: str | None = None
     source: str | None = None
     kind: str | None = None
+    stage: str | None = None
     error: float | None = None
     tolerance: float | None = None
     merged: list[str] = field(default_factory=list)
@@ -139,7 +142,7 @@ class Diagnosis:
     @classmethod
     def _of(cls, text: str, found: dict[str, Any]) -> Diagnosis:
         fault = found["fault"] or {}
-        own = ("layer", "operator", "module", "source", "kind", "tolerance")
+        own = ("layer", "operator", "module", "source", "kind", "stage", "tolerance")
         return cls(
             diverges=found["diverges"],
             outputs=[OutputError(**{**row, "error": _error(row["error"])}) for row in found["outputs"]],

@@ -31,6 +31,8 @@ def test_names_the_planted_fault(name, command, tmp_path):
     assert found.diverges
     assert (found.module, found.operator, found.kind) == (case.module, case.operator, "own"), str(found)
     assert found.layer.startswith(case.module) or found.merged
+    assert found.stage == ("precision" if case.plant is faulty.overflow else "conversion")
+    assert ("keep_fp32" in str(found)) == (found.stage == "precision")
     assert found.source.startswith("faulty.py:") or found.source.startswith("test_debug.py:")
     assert not found.error <= found.tolerance
     assert found.layer in [suspect.layer for suspect in found.suspects]
@@ -104,6 +106,20 @@ def test_what_does_no_harm_is_not_named(memory):
     if memory is None:  # a half that agrees is not looked into
         assert [suspect.layer.split(".")[0] for suspect in found.suspects][:2] == ["wild", "up"]
     assert "other results with large errors of their own" in str(found)
+
+
+def test_the_help_helps():
+    case = faulty.CASES["overflow: linear"]
+    module, x = case.make().eval(), torch.randn(case.shape)
+    options = {"backend": "cpu", "log_level": 50, "fp16_mode": True}
+    kept: list[str] = []
+    for _ in range(4):
+        found = torch2trt.debug(module, [x], on=[x * case.scale], keep_fp32=kept, **options)
+        if not found.diverges:
+            break
+        kept.append(found.layer)
+    assert kept
+    assert not found.diverges, str(found)
 
 
 def test_the_error_is_held_to_a_given_one():

@@ -41,9 +41,9 @@ pub use compare::{CompareOptions, Compared, Comparisons, LayerChange, OutputDiff
 pub use conversion::{
     Asked, AxisRanges, Chosen, Comparison, Culprit, DebugOptions, Debugged, Diagnosis, End, Failed, FailedCall,
     Float32, Int8Report, Kind as FaultKind, Metric, NamedRange, NetworkValues, OutputError, Precise, ProgramValues,
-    Reference, Replayed, Requested, Samples, SearchReport, SensitiveLayer, Shape, Suspect, Tolerance, ValueRange,
-    choose_backend, computed_in, debug, debug_conversion, difference, exported_profiles, precision, replay, search,
-    verify,
+    Reference, Replayed, Requested, Samples, SearchReport, SensitiveLayer, Shape, Stage as FaultStage, Suspect,
+    Tolerance, ValueRange, choose_backend, computed_in, debug, debug_conversion, difference, exported_profiles,
+    precision, replay, search, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, RetainedBuilder, find_tensorrt, keep_builder, tensorrt};

@@ -29,9 +29,9 @@ fn additions(addend: &dyn Fn(usize) -> f64) -> Network {
     network
 }
 
-/// What additions of 1 give, computed here.
-#[derive(Default)]
+/// What additions of 1 give, and last of another number, computed here.
 struct Sums {
+    last: f64,
     /// The most values that were asked for at once.
     most: usize,
 }
@@ -41,13 +41,21 @@ fn four(value: f64) -> Tensor {
     Tensor::from_bytes(DataType::Float32, &[4], &bytes).unwrap()
 }
 
+impl Sums {
+    /// The output, from the number that an addition starts with.
+    fn from(&self, start: f64, node: usize) -> f64 {
+        let rest = COUNT - node;
+        if rest == 0 { start } else { start + (rest - 1) as f64 + self.last }
+    }
+}
+
 impl ProgramValues for Sums {
     fn name(&self) -> &'static str {
         "arithmetic"
     }
 
     fn outputs(&mut self) -> Result<Vec<Tensor>> {
-        Ok(vec![four(COUNT as f64)])
+        Ok(vec![four(self.from(0.0, 0))])
     }
 
     fn has(&self, value: ProgramValue) -> bool {
@@ -56,12 +64,16 @@ impl ProgramValues for Sums {
 
     fn values(&mut self, wanted: &[ProgramValue]) -> Result<Vec<Tensor>> {
         self.most = self.most.max(wanted.len());
-        Ok(wanted.iter().map(|value| four(value.node as f64 + 1.0)).collect())
+        let value = |value: &ProgramValue| {
+            let count = value.node as f64;
+            four(if value.node == COUNT - 1 { count + self.last } else { count + 1.0 })
+        };
+        Ok(wanted.iter().map(value).collect())
     }
 
     fn outputs_with(&mut self, replaced: &[ProgramValue], by: &Tensor) -> Result<Vec<Tensor>> {
         let start = by.view().numbers(0..1).unwrap()[0];
-        Ok(vec![four(start + (COUNT - 1 - replaced[0].node) as f64)])
+        Ok(vec![four(self.from(start, replaced[0].node + 1))])
     }
 }
 
@@ -75,11 +87,15 @@ fn options() -> Options {
 
 /// What is found with so many values at a time, and the most values that were asked for.
 fn found(addend: &dyn Fn(usize) -> f64, values: u64, output: Option<&Path>) -> (Diagnosis, usize) {
+    found_in(addend, 1.0, values, output)
+}
+
+fn found_in(addend: &dyn Fn(usize) -> f64, last: f64, values: u64, output: Option<&Path>) -> (Diagnosis, usize) {
     let (network, options, inputs) = (additions(addend), options(), [four(0.0)]);
     let tolerance = Tolerance::default();
     let (plain, inputs) = (&network, &inputs);
     let subject = Debugged { network: &network, plain, options: &options, inputs, tolerance, computed_in: &[] };
-    let mut reference = Sums::default();
+    let mut reference = Sums { last, most: 0 };
     // Each value has 16 bytes, and there are two of each.
     let asked = DebugOptions { max_error: Some(1e-3), memory: values * 32, output: output.map(Path::to_owned) };
     (debug(subject, &mut reference, &asked).unwrap(), reference.most)
@@ -130,10 +146,30 @@ fn nothing_is_named_where_nothing_is_wrong() {
 #[test]
 fn small_errors_that_add_up_are_no_fault_of_one_call() {
     for values in [0, 1000] {
-        let (found, _) = found(&|_| 1.002, values, None);
+        let folder = tempfile::tempdir().unwrap();
+        let (found, _) = found(&|_| 1.002, values, Some(folder.path()));
         let culprit = found.culprit.as_ref().unwrap();
         assert_eq!((culprit.kind, culprit.source.as_str()), (FaultKind::Accumulated, "model.py:1"));
+        assert!(culprit.error > culprit.allowed);
+        assert!(replay(folder.path(), &options()).unwrap().diverges);
     }
+}
+
+/// 4e-4 of the values there, which a difference of two large numbers makes a twentieth.
+#[test]
+fn a_small_error_that_the_rest_amplifies_is_named() {
+    let last = 0.1 - (COUNT - 1) as f64;
+    let folder = tempfile::tempdir().unwrap();
+    let addend = |node| match node {
+        10 => 1.005,
+        node if node == COUNT - 1 => last,
+        _ => 1.0,
+    };
+    let (found, _) = found_in(&addend, last, 1000, Some(folder.path()));
+    let culprit = found.culprit.as_ref().unwrap();
+    assert_eq!((culprit.kind, culprit.source.as_str()), (FaultKind::Amplified, "model.py:11"));
+    assert!(culprit.error < culprit.allowed && found.outputs[0].error > 1e-2, "{}", found.text());
+    assert!(replay(folder.path(), &options()).unwrap().diverges);
 }
 
 #[test]
@@ -177,7 +213,7 @@ fn a_network_that_cannot_be_built_is_reduced() {
     let (plain, inputs, tolerance) = (&network, &[x], Tolerance::default());
     let subject = Debugged { network: &network, plain, options: &options, inputs, tolerance, computed_in: &[] };
     let asked = DebugOptions { output: Some(folder.path().to_owned()), ..DebugOptions::within(None) };
-    let found = debug(subject, &mut Sums::default(), &asked).unwrap();
+    let found = debug(subject, &mut Sums { last: 1.0, most: 0 }, &asked).unwrap();
     let failed = found.failed.as_ref().unwrap();
     assert_eq!(
         (failed.error.code().number(), failed.of, found.diverges(), found.is_wrong()),

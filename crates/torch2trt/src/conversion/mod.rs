@@ -18,7 +18,7 @@ pub use backend::{Chosen, choose_backend};
 pub use computed::computed_in;
 pub use debug::{
     Culprit, DebugOptions, Debugged, Diagnosis, Failed, FailedCall, Kind, NamedRange, NetworkValues, OutputError,
-    ProgramValues, Replayed, Suspect, ValueRange, debug, debug_conversion, replay,
+    ProgramValues, Replayed, Stage, Suspect, ValueRange, debug, debug_conversion, replay,
 };
 pub use precision::{Int8Report, Precise, precision};
 pub use profiles::{Asked, AxisRanges, End, Requested, Shape, exported_profiles};

@@ -31,7 +31,7 @@ mod weights;
 pub use failure::{Failed, FailedCall};
 pub use ranges::ValueRange;
 pub use reference::{NetworkValues, ProgramValues};
-pub use report::{Culprit, Diagnosis, Kind, NamedRange, OutputError, Suspect};
+pub use report::{Culprit, Diagnosis, Kind, NamedRange, OutputError, Stage, Suspect};
 pub use reproducer::{Replayed, replay};
 
 use super::Tolerance;

@@ -2,7 +2,7 @@
 
 use super::own::{Both, Own, Tap, Taps, Values, is_computed};
 use super::part::{Cutter, Given, Part, Sizes};
-use super::{Culprit, Debugging, Kind, NamedRange, Suspect, ValueRange};
+use super::{Culprit, Debugging, Kind, NamedRange, Stage, Suspect, ValueRange};
 use crate::conversion::verify::difference;
 use crate::{Code, Error, Result};
 use network::{Layer, Network, Op, Origin, ProgramValue, TensorId};
@@ -17,6 +17,8 @@ struct InPart {
     others: Vec<ProgramValue>,
     /// Its values before the passes, where these show the fault.
     both: Option<Both>,
+    /// What makes it wrong, where it is wrong by itself.
+    stage: Option<Stage>,
 }
 
 /// A part of a network with its inputs, and the right result.
@@ -49,18 +51,19 @@ impl<'a> Debugging<'a, '_> {
     /// Names the call, with its values and the part of the network to reproduce it with.
     pub(super) fn named(&mut self, taps: &Taps, own: &Own, kind: Kind) -> Result<Culprit> {
         let tap = taps.get(own.tap);
-        let InPart { value, others, both } = self.in_part(taps, own)?;
+        let InPart { value, others, both, stage } = self.in_part(taps, own, kind)?;
         let (mut layer, origin) = self.place(tap, value);
         let is_whole = both.is_none();
         let both = match both {
             Some(both) => both,
+            None if kind == Kind::Accumulated => self.free_value(taps, own.tap)?,
             None => self.own_value(taps, own.tap)?,
         };
         let Some((expected, got)) = both.pairs().next() else { return Err(lacks_a_value()) };
         if is_whole && ValueRange::of(got).not_finite() > ValueRange::of(expected).not_finite() {
             layer = self.first_not_finite(taps, tap)?.unwrap_or(layer);
         }
-        let part = self.reproducer(taps, own)?;
+        let part = self.reproducer(taps, own, kind)?;
         let named = |name: &str, tensor: &Tensor| NamedRange {
             name: name.to_owned(),
             kind: format!("{}{:?}", tensor.dtype(), tensor.dims()),
@@ -73,6 +76,7 @@ impl<'a> Debugging<'a, '_> {
         merged.dedup();
         Ok(Culprit {
             kind,
+            stage,
             error: difference(&expected.view(), &got.view()),
             allowed: own.allowed,
             merged,
@@ -110,57 +114,75 @@ impl<'a> Debugging<'a, '_> {
     }
 
     /// The call of a part that is wrong: of several, the first whose own error before the passes is too large.
-    fn in_part(&mut self, taps: &Taps, own: &Own) -> Result<InPart> {
+    fn in_part(&mut self, taps: &Taps, own: &Own, kind: Kind) -> Result<InPart> {
         let tap = taps.get(own.tap);
-        let mut found = InPart { value: tap.value, others: Vec::new(), both: None };
-        if tap.same_as.is_some() {
+        let mut found = InPart { value: tap.value, others: Vec::new(), both: None, stage: None };
+        if kind == Kind::Accumulated {
             return Ok(found);
         }
-        let read: HashSet<TensorId> = self.cutter.boundary(&taps.values.tensors(), &[tap.tensor]).into_iter().collect();
-        let before: HashSet<ProgramValue> = taps.values_of(&read).collect();
-        let plain = self.plain();
-        let all = plain.network.values();
-        let stops: HashSet<TensorId> =
-            all.iter().filter(|(value, _)| before.contains(value)).map(|(_, id)| *id).collect();
-        let end: Vec<TensorId> = all.iter().filter(|(value, _)| *value == tap.value).map(|(_, id)| *id).collect();
-        let (layers, _) = plain.needed(&|id| stops.contains(&id), &end);
-        let is_inside = |(value, id): &&(ProgramValue, TensorId)| {
-            let producer = plain.network.tensor(*id).producer;
-            let is_in = producer.is_some_and(|(layer, _)| layers.contains(&(layer.0 as usize)));
-            is_in && is_computed(plain.network, *id) && self.reference.has(*value)
-        };
-        let inside: Vec<(ProgramValue, TensorId)> = all.iter().filter(is_inside).copied().collect();
-        let is_known =
-            |(_, id): &&(ProgramValue, TensorId)| stops.contains(id) || inside.iter().any(|(_, own)| own == id);
-        let values = Values::of(all.iter().filter(is_known).copied());
-        for (value, id) in inside.iter().filter(|_| inside.len() > 1) {
+        let (plain, known) = (self.plain(), self.plain_values());
+        let inside = self.inside(taps, tap, &known);
+        let values = Values::of(known);
+        for (value, id) in &inside {
             let computed = self.computed(plain, &values, &values.tensors(), &[*id], [*value])?;
             let Some((expected, got)) = computed.known.get(value).zip(computed.got.first()) else { continue };
             if difference(&expected.view(), &got.view()) > self.allowed(expected.dtype()) {
-                found.value = *value;
-                found.both = Some(Both(vec![(expected.clone(), got.clone())]));
+                let both = Both(vec![(expected.clone(), got.clone())]);
+                found.both = (inside.len() > 1).then_some(both);
+                (found.value, found.stage) = (*value, Some(Stage::Conversion));
                 break;
             }
+        }
+        if kind == Kind::Own && found.stage.is_none() {
+            let tolerance = self.subject.tolerance;
+            let is_narrow = tolerance.half.is_some() || tolerance.int8;
+            found.stage = Some(if is_narrow { Stage::Precision } else { Stage::Passes });
         }
         found.others = inside.iter().map(|(value, _)| *value).filter(|value| value.node != found.value.node).collect();
         Ok(found)
     }
 
+    /// The values that the network before the passes computes and the reference has.
+    fn plain_values(&self) -> Vec<(ProgramValue, TensorId)> {
+        let plain = self.subject.plain;
+        let mut all = plain.values().to_vec();
+        all.retain(|(value, id)| is_computed(plain, *id) && self.reference.has(*value));
+        all
+    }
+
+    /// Those of them that a part of the engine's network computes.
+    fn inside(&self, taps: &Taps, tap: Tap, known: &[(ProgramValue, TensorId)]) -> Vec<(ProgramValue, TensorId)> {
+        let end = known.iter().filter(|(value, _)| *value == tap.value);
+        if tap.same_as.is_some() {
+            return end.copied().collect();
+        }
+        let read: HashSet<TensorId> = self.cutter.boundary(&taps.values.tensors(), &[tap.tensor]).into_iter().collect();
+        let before: HashSet<ProgramValue> = taps.values_of(&read).collect();
+        let stops: HashSet<TensorId> =
+            known.iter().filter(|(value, _)| before.contains(value)).map(|(_, id)| *id).collect();
+        let plain = self.plain();
+        let (layers, _) = plain.needed(&|id| stops.contains(&id), &end.map(|(_, id)| *id).collect::<Vec<_>>());
+        let is_inside = |id: TensorId| {
+            let producer = plain.network.tensor(id).producer;
+            producer.is_some_and(|(layer, _)| layers.contains(&(layer.0 as usize)))
+        };
+        known.iter().filter(|(_, id)| is_inside(*id)).copied().collect()
+    }
+
     /// The part of the network that computes a tap, with the reference's values as inputs, and the reference's result.
+    /// Errors that accumulate need all layers up to there, with the inputs of the model.
     /// A value that nothing in the engine computes has its part in the network before the passes.
-    fn reproducer(&mut self, taps: &Taps, own: &Own) -> Result<Reproducer> {
+    fn reproducer(&mut self, taps: &Taps, own: &Own, kind: Kind) -> Result<Reproducer> {
         let tap = taps.get(own.tap);
+        if kind == Kind::Accumulated {
+            return self.reproducer_of(self.cutter, &Values::of([]), tap.tensor, tap.value, own.error);
+        }
         if tap.same_as.is_none() {
             return self.reproducer_of(self.cutter, &taps.values, tap.tensor, tap.value, own.error);
         }
-        let plain = self.plain();
-        let all = plain
-            .network
-            .values()
-            .iter()
-            .filter(|(value, id)| is_computed(plain.network, *id) && self.reference.has(*value));
-        let tensor = all.clone().find(|(value, _)| *value == tap.value).map(|(_, id)| *id).ok_or_else(lacks_a_value)?;
-        let values = Values::of(all.copied());
+        let (plain, known) = (self.plain(), self.plain_values());
+        let own_tensor = known.iter().find(|(value, _)| *value == tap.value).map(|(_, id)| *id);
+        let (tensor, values) = (own_tensor.ok_or_else(lacks_a_value)?, Values::of(known));
         self.reproducer_of(plain, &values, tensor, tap.value, own.error)
     }
 

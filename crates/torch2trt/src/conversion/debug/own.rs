@@ -203,6 +203,11 @@ impl Debugging<'_, '_> {
         self.values_from(taps, &[tap], &taps.values.tensors())
     }
 
+    /// What the engine, left to itself, computes for one tap.
+    pub(super) fn free_value(&mut self, taps: &Taps, tap: usize) -> Result<Both> {
+        self.values_from(taps, &[tap], &HashSet::new())
+    }
+
     /// The first tap that the engine, left to itself, gets wrong.
     pub(super) fn first_wrong(&mut self, taps: &Taps) -> Result<Option<Own>> {
         let mut start = 0;

@@ -42,6 +42,18 @@ pub enum Kind {
     Accumulated,
 }
 
+/// What makes the result of a call wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Its converter: the network is wrong before any pass, in the types of the model.
+    Conversion,
+    /// A pass, or the engine.
+    Passes,
+    /// The precision: in the types of the model the network is right.
+    Precision,
+}
+
 /// A call whose own error is larger than the tolerance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suspect {
@@ -79,6 +91,8 @@ pub struct Culprit {
     pub source: String,
     /// How it makes the outputs wrong.
     pub kind: Kind,
+    /// What makes it wrong; `None` where it is not wrong by itself.
+    pub stage: Option<Stage>,
     /// The error of its result.
     pub error: f64,
     /// The largest error that is accepted.
@@ -228,6 +242,8 @@ impl Culprit {
             "module": self.module,
             "source": self.source,
             "kind": self.kind,
+            "stage": self.stage,
+            "help": self.help(),
             "error": finite(self.error),
             "tolerance": self.allowed,
             "merged": self.merged,
@@ -253,12 +269,24 @@ impl Culprit {
             lines.push(format!("one with {}", self.merged.join(", ")));
         }
         lines.push(format!("error    {}, {:.0e} is allowed: {first}", error_text(self.error), self.allowed));
+        let stage = self.stage.map(|stage| match stage {
+            Stage::Conversion => "conversion: the network is wrong before passes, too",
+            Stage::Passes => "passes, or the engine: the network is right before passes",
+            Stage::Precision => "precision: the network is right in the types of the model",
+        });
+        lines.extend(stage.map(|stage| format!("stage    {stage}")));
         lines.push(format!("expected {} {}", self.reference.kind, self.reference.range.text()));
         lines.push(format!("engine   {} {}", self.engine.kind, self.engine.range.text()));
         lines.extend(
             self.inputs.iter().map(|input| format!("input    {} {} ({})", input.kind, input.range.text(), input.name)),
         );
+        lines.extend(self.help().map(|help| format!("help: {help}")));
         lines.push(String::new());
         lines
+    }
+
+    /// What to do about it, where that follows.
+    fn help(&self) -> Option<String> {
+        (self.stage == Some(Stage::Precision)).then(|| format!("keep it in float32: keep_fp32=[\"{}\"]", self.layer))
     }
 }

@@ -14,7 +14,7 @@ use super::part::Part;
 use super::report::error_text;
 use super::run::Runner;
 use super::weights::{digest_name, weights_of};
-use super::{Culprit, ValueRange};
+use super::{Culprit, Kind, ValueRange};
 use crate::conversion::verify::difference;
 use crate::tensor_file::read_all;
 use crate::{Code, Error, Options, Result, pipeline, read_tensors, write_tensors};
@@ -67,7 +67,8 @@ pub(super) fn write(folder: &Path, culprit: &Culprit) -> Result<()> {
         layer: culprit.layer.clone(),
         source: culprit.source.clone(),
         operator: culprit.operator.clone(),
-        tolerance: culprit.allowed,
+        // An error that the rest of the model amplifies is small where it is made.
+        tolerance: if culprit.kind == Kind::Amplified { culprit.error / 2.0 } else { culprit.allowed },
     };
     write_texts(folder, NETWORK, &network.to_string(), &fault, &weights_of(network)?)?;
     let names = network.inputs().iter().map(|port| port.name.as_str());

@@ -94,18 +94,16 @@ impl<'n> Cutter<'n> {
         }
         (layers, read)
     }
+}
 
-    /// The name of a tensor: that of the input, or of the layer that computes it.
-    pub(super) fn name_of(&self, id: TensorId) -> String {
-        match self.network.tensor(id).producer {
-            Some((layer, 0)) => self.network.layer(layer).name.clone(),
-            Some((layer, output)) => format!("{} output {output}", self.network.layer(layer).name),
-            None => self
-                .network
-                .inputs()
-                .iter()
-                .find(|port| port.tensor == id)
-                .map_or_else(String::new, |port| port.name.clone()),
+/// The name of a tensor: that of the input, or of the layer that computes it.
+pub(super) fn name_of(network: &Network, id: TensorId) -> String {
+    match network.tensor(id).producer {
+        Some((layer, 0)) => network.layer(layer).name.clone(),
+        Some((layer, output)) => format!("{} output {output}", network.layer(layer).name),
+        None => {
+            let port = network.inputs().iter().find(|port| port.tensor == id);
+            port.map_or_else(String::new, |port| port.name.clone())
         }
     }
 }
@@ -135,7 +133,7 @@ impl<'n: 't, 't> Making<'n, 't> {
         others.sort_unstable();
         for id in others {
             let value = given[&id];
-            let name = self.cutter.name_of(id);
+            let name = name_of(self.cutter.network, id);
             let unknown = || bad(format!("the value of `{name}` is {}, which no network has", value.dtype()));
             let dtype = network_type(value.dtype()).ok_or_else(unknown)?;
             let input = self.input(&name, id, dtype, value);
@@ -162,7 +160,7 @@ impl<'n: 't, 't> Making<'n, 't> {
         let network = &mut self.part.network;
         let is_computed = network.producer(tensor).is_some_and(|layer| !matches!(layer.op, Op::Constant(_)));
         let is_taken = network.outputs().iter().any(|port| port.tensor == tensor);
-        let name = format!("output of {}", self.cutter.name_of(id));
+        let name = format!("output of {}", name_of(self.cutter.network, id));
         let origin = Arc::new(Origin { module: name.clone(), ..Origin::default() });
         let own = is_computed && !is_taken;
         let tensor = if own { tensor } else { network.add_one(Op::Identity, &[tensor], &origin)? };

@@ -2,6 +2,7 @@
 //!
 //! This file must not know how it fails.
 
+use super::part::name_of;
 use crate::{Code, Error, Result};
 use network::{Layer, Network, Op, TensorId};
 use program::{Argument, Node, Program, Value, ValueId};
@@ -87,17 +88,6 @@ fn subset(network: &Network, places: &[usize]) -> Result<Network> {
         }
     }
     Ok(new)
-}
-
-fn name_of(network: &Network, id: TensorId) -> String {
-    match network.tensor(id).producer {
-        Some((layer, 0)) => network.layer(layer).name.clone(),
-        Some((layer, output)) => format!("{} output {output}", network.layer(layer).name),
-        None => {
-            let port = network.inputs().iter().find(|port| port.tensor == id);
-            port.map_or_else(String::new, |port| port.name.clone())
-        }
-    }
 }
 
 /// The program of one call alone: what it reads are inputs, and what it returns are outputs.

@@ -66,8 +66,8 @@ impl Network {
         Ok(Self { made: made.or_raise(py)?, options: self.options.clone() })
     }
 
-    /// The network in float16, with the layers in float32 that the tolerance of the options needs. `sample` and `rows`
-    /// are as in `precise`; `reference` and `metric` are functions, see `TorchReference` and `TorchMetric`.
+    /// The network in which the layers that the tolerance of the options needs keep a higher precision. `sample` and
+    /// `rows` are as in `precise`; `reference` and `metric` are functions, see `TorchReference` and `TorchMetric`.
     #[pyo3(signature = (sample, rows = None, reference = None, metric = None))]
     fn searched(
         &self,
@@ -144,7 +144,7 @@ impl Network {
     /// Number of layers that read int8.
     #[getter]
     fn int8_layers(&self) -> usize {
-        self.made.int8.as_ref().map_or(0, |int8| int8.layers)
+        self.made.int8.as_ref().map_or(0, |int8| int8.layers.len())
     }
 
     /// Number of layers that compute in half precision.
@@ -159,10 +159,10 @@ impl Network {
         self.made.kept_float32()
     }
 
-    /// Patterns of `keep_fp32` that match no module or layer.
+    /// Patterns that match no module or layer, each with its option.
     #[getter]
-    fn unmatched(&self) -> Vec<String> {
-        self.made.unmatched().to_vec()
+    fn unmatched(&self) -> Vec<(&'static str, String)> {
+        self.made.unmatched()
     }
 
     /// Makes the CPU engine.

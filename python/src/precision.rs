@@ -156,10 +156,26 @@ pub(crate) fn as_dict<'py>(py: Python<'py>, found: &SearchReport) -> PyResult<Bo
     dict.set_item("after", found.after)?;
     let kept = found.kept.iter().map(|kept| (&kept.layer, &kept.module, &kept.position, kept.without));
     dict.set_item("kept", kept.collect::<Vec<_>>())?;
+    dict.set_item("lower", found.kept.iter().map(|kept| kept.lower).collect::<Vec<_>>())?;
     dict.set_item("keep_fp32", &found.keep_fp32)?;
+    dict.set_item("keep_unquantized", &found.keep_unquantized)?;
+    dict.set_item("arguments", arguments(py, found)?)?;
     dict.set_item("evaluations", found.evaluations)?;
     dict.set_item("samples", found.samples)?;
     dict.set_item("is_complete", found.is_complete)?;
     dict.set_item("rows", found.rows())?;
+    Ok(dict)
+}
+
+/// The keyword arguments that give the same network without a search.
+fn arguments<'py>(py: Python<'py>, found: &SearchReport) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("precision", found.precision())?;
+    if let Some(mode) = found.mode() {
+        dict.set_item(mode, true)?;
+    }
+    for (option, patterns) in found.patterns() {
+        dict.set_item(option, patterns)?;
+    }
     Ok(dict)
 }

@@ -72,7 +72,7 @@ class Network:
     def kept_float32(self) -> list[tuple[str, str, str]]:
         """Layers that stay float32 although half precision was asked for: (layer, module, reason)."""
     @property
-    def unmatched(self) -> list[str]: ...
+    def unmatched(self) -> list[tuple[str, str]]: ...
     def precise(self, sample: Sequence[Any], rows: Iterator[Sequence[Any]] | None = None) -> Network:
         """The network in the precision of the options. `rows` are the tensors of each call to calibrate int8 on."""
     def searched(
@@ -123,7 +123,9 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
 
-def settled_modes(precision: str | None, fp16_mode: bool, bf16_mode: bool, int8_mode: bool) -> tuple[bool, bool, bool]:
+def settled_modes(
+    precision: str | None, tolerance: float | None, has_metric: bool, modes: tuple[bool, bool, bool]
+) -> tuple[tuple[bool, bool, bool], float | None]:
     """The modes with what the name of a precision stands for."""
 
 def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:

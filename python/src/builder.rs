@@ -246,18 +246,49 @@ impl Program {
     }
 
     /// Converts the program into a network. Options are those of `torch2trt.torch2trt`; `calls` is the
-    /// `torch2trt.converters.calls.Calls` that converts the calls a user's converters took.
-    #[pyo3(signature = (options, calls = None))]
-    fn convert(&self, py: Python<'_>, options: &Bound<'_, PyDict>, calls: Option<Py<PyAny>>) -> PyResult<Network> {
+    /// `torch2trt.converters.calls.Calls` that converts the calls a user's converters took. With `plainly`, the network
+    /// is as the converters make it, before passes.
+    #[pyo3(signature = (options, calls = None, plainly = false))]
+    fn convert(
+        &self,
+        py: Python<'_>,
+        options: &Bound<'_, PyDict>,
+        calls: Option<Py<PyAny>>,
+        plainly: bool,
+    ) -> PyResult<Network> {
         let options = read_options(options)?;
         let users = calls.map(UserConverters::new);
         let foreign = users.as_ref().map(|users| users as &dyn Foreign);
-        let network = py.detach(|| torch2trt::convert(&self.program, &options, foreign));
+        let convert = if plainly { torch2trt::convert_plainly } else { torch2trt::convert };
+        let network = py.detach(|| convert(&self.program, &options, foreign));
         // The exception itself has more than the error made of it: it has the user's traceback.
         if let Some(raised) = users.and_then(UserConverters::raised) {
             return Err(raised);
         }
         Ok(Network::new(network.or_raise(py)?, options))
+    }
+
+    /// The call that does not convert, alone: a report, and the same as JSON; None where all convert. Arguments are as
+    /// in `convert`, and a folder for a reproducer.
+    #[pyo3(signature = (options, calls = None, output = None))]
+    fn debug(
+        &self,
+        py: Python<'_>,
+        options: &Bound<'_, PyDict>,
+        calls: Option<Py<PyAny>>,
+        output: Option<PathBuf>,
+    ) -> PyResult<Option<(String, String)>> {
+        let options = read_options(options)?;
+        let users = calls.map(UserConverters::new);
+        let foreign = users.as_ref().map(|users| users as &dyn Foreign);
+        let found = py.detach(|| {
+            let Err(error) = torch2trt::convert(&self.program, &options, foreign) else { return Ok(None) };
+            torch2trt::debug_conversion(&self.program, &options, foreign, error, output.as_deref()).map(Some)
+        });
+        if let Some(raised) = users.and_then(UserConverters::raised) {
+            return Err(raised);
+        }
+        Ok(found.or_raise(py)?.map(|found| (found.text(), found.to_json().to_string())))
     }
 }
 

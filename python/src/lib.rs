@@ -28,6 +28,7 @@ mod size;
 #[allow(unsafe_code, reason = "the Python pointer edge: memory of torch tensors")]
 mod tensor;
 mod user_network;
+mod values;
 
 use pyo3::prelude::*;
 

@@ -3,13 +3,14 @@
 use crate::engine::Engine;
 use crate::error::{OrRaise, raise};
 use crate::path::UserPath;
-use crate::precision::{TorchMetric, TorchReference, TorchSamples, as_dict};
+use crate::precision::{TorchMetric, TorchReference, TorchSamples, as_dict, in_host};
 use crate::progress::Bar;
+use crate::values::TorchValues;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator};
 use std::path::PathBuf;
 use std::time::Duration;
-use torch2trt::{Code, EngineFacts, Options, Precise};
+use torch2trt::{Backend, Code, DebugOptions, Debugged, EngineFacts, Options, Precise};
 
 /// A network of TensorRT's layers.
 #[pyclass(module = "torch2trt._core", frozen)]
@@ -65,8 +66,8 @@ impl Network {
         Ok(Self { made: made.or_raise(py)?, options: self.options.clone() })
     }
 
-    /// The network in float16, with the layers in float32 that the tolerance of the options needs. `sample` and `rows`
-    /// are as in `precise`; `reference` and `metric` are functions, see `TorchReference` and `TorchMetric`.
+    /// The network in which the layers that the tolerance of the options needs keep a higher precision. `sample` and
+    /// `rows` are as in `precise`; `reference` and `metric` are functions, see `TorchReference` and `TorchMetric`.
     #[pyo3(signature = (sample, rows = None, reference = None, metric = None))]
     fn searched(
         &self,
@@ -96,6 +97,38 @@ impl Network {
         Ok(Self { made: made.or_raise(py)?, options: options.clone() })
     }
 
+    /// Which call of the model the engine of this network gets wrong, on inputs of one call: a report, and the same as
+    /// JSON. `plain` is the network as it was converted, and `reference` has PyTorch's values, see `TorchValues`.
+    #[pyo3(signature = (plain, inputs, reference, computed_in, max_error = None, memory = None, output = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments of one call in Python")]
+    fn debug(
+        &self,
+        py: Python<'_>,
+        plain: &Bound<'_, Self>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        reference: &Bound<'_, PyAny>,
+        computed_in: Vec<String>,
+        max_error: Option<f64>,
+        memory: Option<u64>,
+        output: Option<PathBuf>,
+    ) -> PyResult<(String, String)> {
+        let inputs = inputs.iter().map(in_host).collect::<PyResult<Vec<_>>>()?;
+        let mut reference = TorchValues::new(reference)?;
+        let computed_in: Vec<_> = computed_in.iter().filter_map(|name| name.parse().ok()).collect();
+        let plain = &plain.get().made.network;
+        let asked = DebugOptions { max_error, output, ..DebugOptions::within(memory) };
+        let found = py.detach(|| {
+            let (network, options) = (&self.made.network, &self.options);
+            let tolerance = self.made.tolerance(options, options.convert.backend == Backend::TensorRt);
+            let inputs = &inputs;
+            let subject = Debugged { network, plain, options, inputs, tolerance, computed_in: &computed_in };
+            torch2trt::debug(subject, &mut reference, &asked)
+        });
+        reference.check()?;
+        let found = found.or_raise(py)?;
+        Ok((found.text(), found.to_json().to_string()))
+    }
+
     /// What a precision search found.
     #[getter]
     fn search<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
@@ -111,7 +144,7 @@ impl Network {
     /// Number of layers that read int8.
     #[getter]
     fn int8_layers(&self) -> usize {
-        self.made.int8.as_ref().map_or(0, |int8| int8.layers)
+        self.made.int8.as_ref().map_or(0, |int8| int8.layers.len())
     }
 
     /// Number of layers that compute in half precision.
@@ -126,10 +159,10 @@ impl Network {
         self.made.kept_float32()
     }
 
-    /// Patterns of `keep_fp32` that match no module or layer.
+    /// Patterns that match no module or layer, each with its option.
     #[getter]
-    fn unmatched(&self) -> Vec<String> {
-        self.made.unmatched().to_vec()
+    fn unmatched(&self) -> Vec<(&'static str, String)> {
+        self.made.unmatched()
     }
 
     /// Makes the CPU engine.

@@ -6,7 +6,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use torch2trt::Options;
+use torch2trt::{Options, SearchTolerance};
 
 /// Reads options: those that `torch2trt::declared` lists, and what the caller knows of the process.
 ///
@@ -82,24 +82,29 @@ pub(crate) fn recorded_options(options: &Bound<'_, PyDict>) -> PyResult<String> 
     Ok(json!(read_options(options)?.recorded()).to_string())
 }
 
-/// The modes fp16, bf16 and int8 with what the name of a precision stands for.
+/// The modes fp16, bf16 and int8 with what the name of a precision stands for, and the tolerance of a search; `None`
+/// where nothing is searched for. A metric is a search without a tolerance, too.
 ///
 /// # Errors
-/// E0701 for a name that is none, and for a mode that is another than the precision.
+/// E0701 for a name that is none, for a mode that is another than the precision, and for a tolerance where nothing
+/// computes in a lower precision.
 #[pyfunction]
 pub(crate) fn settled_modes(
     py: Python<'_>,
     precision: Option<&str>,
-    fp16_mode: bool,
-    bf16_mode: bool,
-    int8_mode: bool,
-) -> PyResult<(bool, bool, bool)> {
+    tolerance: Option<f64>,
+    has_metric: bool,
+    modes: (bool, bool, bool),
+) -> PyResult<((bool, bool, bool), Option<f64>)> {
+    let tolerance = tolerance.or_else(|| has_metric.then(|| SearchTolerance::default().get()));
     let given = json!({
-        "precision": precision, "fp16_mode": fp16_mode, "bf16_mode": bf16_mode, "int8_mode": int8_mode,
+        "precision": precision, "tolerance": tolerance, "fp16_mode": modes.0, "bf16_mode": modes.1,
+        "int8_mode": modes.2,
     });
     let given = given.as_object().cloned().unwrap_or_default();
     let settled = Options::from_json(given).and_then(|options| options.convert.settled()).or_raise(py)?;
-    Ok((settled.fp16_mode, settled.bf16_mode, settled.int8_mode))
+    let modes = (settled.fp16_mode, settled.bf16_mode, settled.int8_mode);
+    Ok((modes, settled.tolerance.map(SearchTolerance::get)))
 }
 
 /// What runs a model with these options, "cpu" or "tensorrt", and why. `on_host` is why the CPU engine is chosen where

@@ -10,10 +10,10 @@ use torch2trt::{Code, Metric, Reference, Samples, SearchReport};
 
 /// Calls of Python from the facade, whose errors cannot hold an exception: it is remembered.
 #[derive(Default)]
-struct Raised(Option<PyErr>);
+pub(crate) struct Raised(Option<PyErr>);
 
 impl Raised {
-    fn or_remember<T>(&mut self, call: impl FnOnce(Python<'_>) -> PyResult<T>) -> torch2trt::Result<T> {
+    pub(crate) fn or_remember<T>(&mut self, call: impl FnOnce(Python<'_>) -> PyResult<T>) -> torch2trt::Result<T> {
         Python::attach(call).map_err(|raised| {
             let error = torch2trt::Error::new(Code::BadInputs, raised.to_string());
             self.0 = Some(raised);
@@ -21,7 +21,7 @@ impl Raised {
         })
     }
 
-    fn check(self) -> PyResult<()> {
+    pub(crate) fn check(self) -> PyResult<()> {
         self.0.map_or(Ok(()), Err)
     }
 }
@@ -129,19 +129,22 @@ impl Metric for TorchMetric {
 }
 
 /// A copy of a torch tensor in host memory.
-fn in_host(tensor: &Bound<'_, PyAny>) -> PyResult<Tensor> {
+pub(crate) fn in_host(tensor: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let py = tensor.py();
     let tensor = TorchTensor::new(&tensor.call_method0("detach")?.call_method0("cpu")?)?;
     Tensor::copy_of(&tensor.view(py)?, Device::Cpu).or_raise(py)
 }
 
 /// Copies of tensors in host memory as torch tensors.
-fn in_torch<'py>(py: Python<'py>, tensors: &[Tensor]) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn in_torch<'py, 't>(
+    py: Python<'py>,
+    tensors: impl IntoIterator<Item = &'t Tensor>,
+) -> PyResult<Bound<'py, PyList>> {
     let copy = |tensor: &Tensor| {
         let copy = Tensor::copy_of(&tensor.view(), Device::Cpu).or_raise(py)?;
         Ok(from_owned(py, copy)?.into_inner())
     };
-    PyList::new(py, tensors.iter().map(copy).collect::<PyResult<Vec<_>>>()?)
+    PyList::new(py, tensors.into_iter().map(copy).collect::<PyResult<Vec<_>>>()?)
 }
 
 /// What a search found, by the names of `torch2trt.report.PrecisionSearch`.
@@ -153,10 +156,26 @@ pub(crate) fn as_dict<'py>(py: Python<'py>, found: &SearchReport) -> PyResult<Bo
     dict.set_item("after", found.after)?;
     let kept = found.kept.iter().map(|kept| (&kept.layer, &kept.module, &kept.position, kept.without));
     dict.set_item("kept", kept.collect::<Vec<_>>())?;
+    dict.set_item("lower", found.kept.iter().map(|kept| kept.lower).collect::<Vec<_>>())?;
     dict.set_item("keep_fp32", &found.keep_fp32)?;
+    dict.set_item("keep_unquantized", &found.keep_unquantized)?;
+    dict.set_item("arguments", arguments(py, found)?)?;
     dict.set_item("evaluations", found.evaluations)?;
     dict.set_item("samples", found.samples)?;
     dict.set_item("is_complete", found.is_complete)?;
     dict.set_item("rows", found.rows())?;
+    Ok(dict)
+}
+
+/// The keyword arguments that give the same network without a search.
+fn arguments<'py>(py: Python<'py>, found: &SearchReport) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("precision", found.precision())?;
+    if let Some(mode) = found.mode() {
+        dict.set_item(mode, true)?;
+    }
+    for (option, patterns) in found.patterns() {
+        dict.set_item(option, patterns)?;
+    }
     Ok(dict)
 }

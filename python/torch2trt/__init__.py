@@ -21,6 +21,7 @@ from .alias import install_trt_alias
 from .archive import export as export
 from .building import keep_builder
 from .converters import *  # noqa: F403  the names that scripts for NVIDIA's torch2trt take from here
+from .debugging import debug as debug
 from .file import inspect as inspect
 from .loading import load as load
 from .loading import load_plan
@@ -77,7 +78,7 @@ __all__ = [
 __all__ += converters.__all__
 
 # Public as well, but not for a star: Python's own modules have these names, or they are documented as modules.
-_NOT_STARRED = ("converters", "export", "inspect", "load")
+_NOT_STARRED = ("converters", "debug", "export", "inspect", "load")
 
 
 def __dir__() -> list[str]:

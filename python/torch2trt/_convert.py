@@ -62,9 +62,10 @@ def torch2trt(
     run_in_pytorch: Sequence[str] = (),
     min_layers: int = 5,
     precision: str | None = None,
-    tolerance: float = 1e-2,
+    tolerance: float | None = None,
     metric: Callable[[list[Any]], float] | None = None,
     calibration: Any = None,
+    keep_unquantized: Sequence[str] = (),
     **legacy: Unpack[Legacy],
 ) -> TRTModule:
     """Converts a PyTorch model.
@@ -133,11 +134,15 @@ def torch2trt(
             not count; a convolution or matrix multiplication is enough for an engine.
         precision: "fp32", "fp16", "bf16" or "int8", as the modes; or "auto": float16, with the fewest layers in float32
             that keep the outputs within `tolerance`. See docs/mixed-precision.md.
-        tolerance: with precision="auto": the largest relative error of an output, max |engine - PyTorch| / max
-            |PyTorch|; with a metric, how much lower than PyTorch's it may be.
-        metric: with precision="auto": a function from the outputs of all samples (a list of what the model returns
-            for each, in order) to a number; higher is better.
-        calibration: samples for precision="auto" and int8: the same as `int8_calib_dataset`.
+        tolerance: the largest relative error of an output, max |engine - PyTorch| / max |PyTorch|; with a metric, how
+            much lower than PyTorch's it may be. The fewest layers that need a higher precision for that are searched
+            for: with "auto" and "fp16" those in float32, with "int8" those that are not quantized. Default: no search;
+            1e-2 with precision="auto" and with a metric.
+        metric: a function from the outputs of all samples (a list of what the model returns for each, in order) to a
+            number; higher is better. It is a search, as `tolerance` is.
+        calibration: samples for a search and int8: the same as `int8_calib_dataset`.
+        keep_unquantized: modules and layers that are not quantized, and keep the precision of the other layers: paths
+            and patterns as in `keep_fp32`.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.
 
     Returns:

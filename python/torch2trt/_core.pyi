@@ -54,7 +54,10 @@ class Program:
     def opaque_calls(self) -> list[tuple[int, int]]: ...
     def computed_in(self) -> list[list[str]]:
         """Of each output that an engine computes, the half-precision types in which the model itself computes it."""
-    def convert(self, options: dict[str, Any], calls: Any = None) -> Network: ...
+    def convert(self, options: dict[str, Any], calls: Any = None, plainly: bool = False) -> Network:
+        """The network; with `plainly` as the converters make it, before passes."""
+    def debug(self, options: dict[str, Any], calls: Any = None, output: str | None = None) -> tuple[str, str] | None:
+        """The call that does not convert, alone: a report, and the same as JSON; None where all convert."""
 
 class Network:
     """A network of TensorRT's layers; `str(network)` is its canonical text."""
@@ -69,7 +72,7 @@ class Network:
     def kept_float32(self) -> list[tuple[str, str, str]]:
         """Layers that stay float32 although half precision was asked for: (layer, module, reason)."""
     @property
-    def unmatched(self) -> list[str]: ...
+    def unmatched(self) -> list[tuple[str, str]]: ...
     def precise(self, sample: Sequence[Any], rows: Iterator[Sequence[Any]] | None = None) -> Network:
         """The network in the precision of the options. `rows` are the tensors of each call to calibrate int8 on."""
     def searched(
@@ -80,6 +83,17 @@ class Network:
         metric: Callable[[list[Any], list[Any]], float] | None = None,
     ) -> Network:
         """The network in float16, with the layers in float32 that the tolerance of the options needs."""
+    def debug(
+        self,
+        plain: Network,
+        inputs: Sequence[Any],
+        reference: Any,
+        computed_in: list[str],
+        max_error: float | None = None,
+        memory: int | None = None,
+        output: str | None = None,
+    ) -> tuple[str, str]:
+        """Which call of the model the engine gets wrong: a report, and the same as JSON."""
     @property
     def search(self) -> dict[str, Any] | None:
         """What `searched` found."""
@@ -109,7 +123,9 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
 
-def settled_modes(precision: str | None, fp16_mode: bool, bf16_mode: bool, int8_mode: bool) -> tuple[bool, bool, bool]:
+def settled_modes(
+    precision: str | None, tolerance: float | None, has_metric: bool, modes: tuple[bool, bool, bool]
+) -> tuple[tuple[bool, bool, bool], float | None]:
     """The modes with what the name of a precision stands for."""
 
 def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:

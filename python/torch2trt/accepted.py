@@ -184,10 +184,10 @@ def _precision(name: str, value: Any) -> str | None:
     return text('give one of "auto", "fp32", "fp16", "bf16", "int8"')(name, value)
 
 
-def _tolerance(name: str, value: Any) -> float:
+def _tolerance(name: str, value: Any) -> float | None:
     help = f"give a positive number, such as {name}=1e-2"
     if value is None:
-        return 1e-2
+        return None
     try:
         found = float("nan") if isinstance(value, (bool, str, torch.Tensor)) else float(value)
     except Exception:  # of a user's class
@@ -311,6 +311,7 @@ ACCEPTED: dict[str, Check] = {
     "engine_cache": _cache,
     "bf16_mode": flag,
     "keep_fp32": _patterns,
+    "keep_unquantized": _patterns,
     "int8_mode": flag,
     "int8_calib_dataset": collection,
     "int8_calib_algorithm": _algorithm,

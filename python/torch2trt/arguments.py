@@ -119,6 +119,7 @@ class Arguments:
     tensorrt: str | None
     plugins: list[str]
     precision: str | None
+    tolerance: float | None
     metric: Any
     fp16_mode: bool
     bf16_mode: bool
@@ -166,8 +167,8 @@ class Arguments:
 
     @property
     def is_searched(self) -> bool:
-        """Whether the layers that stay float32 are searched for."""
-        return self.precision == "auto"
+        """Whether the layers that need a higher precision are searched for."""
+        return self.tolerance is not None
 
     @property
     def is_cut(self) -> bool:
@@ -186,21 +187,22 @@ class Arguments:
 
 
 def settle(checked: dict[str, Any]) -> None:
-    """Puts arguments that stand for others in their places: `precision` and `calibration`.
+    """Puts arguments that stand for others in their places: `precision`, `tolerance` and `calibration`.
 
     Raises:
         torch2trt.Error: E0701 for two arguments that exclude each other, or without effect.
     """
-    modes = ("fp16_mode", "bf16_mode", "int8_mode")
-    precision = checked["precision"]
-    checked.update(zip(modes, _core.settled_modes(precision, *(checked[mode] for mode in modes)), strict=True))
+    names, precision, metric = ("fp16_mode", "bf16_mode", "int8_mode"), checked["precision"], checked["metric"]
+    fp16, bf16, int8 = (checked[name] for name in names)
+    if metric is not None and precision in (None, "fp32") and not (fp16 or bf16 or int8):
+        raise error("E0701", "`metric` was given without a search", 'pass precision="auto" or "int8", too')
+    modes, tolerance = _core.settled_modes(precision, checked["tolerance"], metric is not None, (fp16, bf16, int8))
+    checked.update(zip(names, modes, strict=True), tolerance=tolerance)
     calibration = checked.pop("calibration", None)
     if calibration is not None and checked["int8_calib_dataset"] is not None:
         raise error("E0701", "both `calibration` and `int8_calib_dataset` were given", "they mean the same: give one")
     if calibration is not None:
         checked["int8_calib_dataset"] = calibration
-    if checked["metric"] is not None and precision != "auto":
-        raise error("E0701", "`metric` was given without a search", 'pass precision="auto", too')
 
 
 def tensor_names(arguments: Arguments, inputs: list[str], outputs: list[str]) -> tuple[list[str], list[str]]:

@@ -43,14 +43,15 @@ def engine_of(conversion: Conversion) -> TRTModule:
     is_whole = conversion.parts is None or bool(conversion.calls and conversion.calls.plugins)
     kept = network if arguments.keep_network and is_whole else None
     report.model = type(as_module(conversion.module)).__name__
-    settled = {"keep_fp32": _found(report).get("keep_fp32", conversion.options["keep_fp32"])}
+    found = _found(report)
+    settled = {name: found.get(name, conversion.options[name]) for name in _PATTERNS}
     report.options = json.loads(_core.recorded_options({**conversion.options, **settled}))
     made = TRTModule(engine, captured.inputs, captured.outputs, report, plan, conversion.weights, kept)
     made.run_options = {name: conversion.options[name] for name in RUN_OPTIONS}
     made.run_options["trusted"] = arguments.version_compatible  # a plan of this process
     made._replaced = replaced(as_module(conversion.module))
     if arguments.refittable:
-        made.conversion_arguments = {**arguments.given(), **_found(report)}
+        made.conversion_arguments = {**arguments.given(), **found}
     if arguments.verify:
         if engine is not None:
             conversion.verify(made)
@@ -65,8 +66,13 @@ def _found(report: Report) -> dict[str, Any]:
     """The arguments that give what a precision search found, without a search."""
     if not report.searches:
         return {}
-    found = dict.fromkeys(name for search in report.searches for name in search["keep_fp32"])
-    return {"precision": "fp16", "metric": None, "keep_fp32": list(found)}
+    every = {name: [each for search in report.searches for each in search[name]] for name in _PATTERNS}
+    found = {name: list(dict.fromkeys(patterns)) for name, patterns in every.items()}
+    return {"precision": None, "tolerance": None, "metric": None, **found}
+
+
+_PATTERNS = ("keep_fp32", "keep_unquantized")
+"""The arguments with which a search reports what it found."""
 
 
 def _built(conversion: Conversion) -> tuple[Any, Any]:

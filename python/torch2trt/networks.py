@@ -108,8 +108,8 @@ def network_of(
     elif calls.plugins and arguments.is_searched:
         raise error(
             "E0701",
-            'precision="auto" was asked for, and it is measured on the CPU engine, which runs no plugins',
-            'pass precision="fp16", and name what stays float32 in `keep_fp32`',
+            "a precision search was asked for, and it is measured on the CPU engine, which runs no plugins",
+            'pass precision="fp16" without `tolerance` and `metric`, and name what stays float32 in `keep_fp32`',
         )
     if not (arguments.half or arguments.int8_mode):
         return network
@@ -153,8 +153,8 @@ def describe(conversion: Conversion) -> None:
     report.half = conversion.arguments.half if report.half_layers or report.kept_float32 else None
     report.searches = [network.search for network in networks if network.search is not None]
     report.int8_layers = sum(network.int8_layers for network in networks)
-    for pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
-        logger.warning("keep_fp32: `%s` names no module or layer of the network", pattern)
+    for option, pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
+        logger.warning("%s: `%s` names no module or layer of the network", option, pattern)
     if parts is not None:
         report.partitions = parts.partitions
         if conversion.to_build:

@@ -43,9 +43,9 @@ class Report:
     kept_float32: list[tuple[str, str, str]] = field(default_factory=list)
     """Layers that stay float32 all the same: (layer, module, reason)."""
     searches: list[dict[str, Any]] = field(default_factory=list)
-    """What `precision="auto"` found, for each engine: "tolerance", "reference_metric", "before" and "after" (the loss
-    without and with the layers that it keeps), "kept" (layer, module, position, loss without it), "keep_fp32",
-    "evaluations", "samples", "is_complete". docs/mixed-precision.md explains them."""
+    """What a precision search found, for each engine: "tolerance", "reference_metric", "before" and "after" (the loss
+    without and with the layers that it keeps), "kept" (layer, module, position, loss without it), "lower", "keep_fp32",
+    "keep_unquantized", "arguments", "evaluations", "samples", "is_complete". docs/mixed-precision.md explains them."""
     int8_layers: int = 0
     """Layers that read int8."""
     traced_because: str | None = None
@@ -129,8 +129,7 @@ class Report:
         for found in self.searches:
             rows += found["rows"]
             if found["kept"]:
-                names = ", ".join(json.dumps(name) for name in found["keep_fp32"])
-                rows.append(("without a search", f'precision="fp16", keep_fp32=[{names}]'))
+                rows.append(("without a search", ", ".join(map(_argument, found["arguments"].items()))))
         if self.int8_layers:
             rows.append(("int8", f"{self.int8_layers} layers"))
         if self.traced_because:
@@ -155,6 +154,12 @@ class Report:
             more = f" and {len(layers) - _LISTED} more" if len(layers) > _LISTED else ""
             lines.append(f"{names}{more}: {reasons.pop() if len(reasons) == 1 else cause}")
         return lines
+
+
+def _argument(argument: tuple[str, Any]) -> str:
+    """An argument as Python writes it."""
+    name, value = argument
+    return f"{name}={value if isinstance(value, bool) else json.dumps(value)}"
 
 
 _ACCURACY = "max relative error"

@@ -23,10 +23,10 @@ Row = list[torch.Tensor]
 
 
 def searched(network: _core.Network, arguments: Arguments, captured: Captured) -> _core.Network:
-    """The network of a whole model, with the layers in float32 that the tolerance needs."""
+    """The network of a whole model, in which the layers that the tolerance needs keep a higher precision."""
     dtypes = captured.inputs.dtypes
     rows: Iterator[Row] = iter(())
-    if arguments.int8_calib_dataset is not None:
+    if arguments.int8_calib_dataset is not None or arguments.int8_mode:
         rows = (to_engine(row, dtypes) for row in calibration_samples(arguments, captured))
     sample = to_engine(captured.inputs.samples, dtypes)
     metric = None if arguments.metric is None else _metric(arguments.metric, captured)
@@ -34,7 +34,7 @@ def searched(network: _core.Network, arguments: Arguments, captured: Captured) -
 
 
 def searched_part(network: _core.Network, arguments: Arguments, sample: Row) -> _core.Network:
-    """The network of a part of a model, compared with itself in float32.
+    """The network of a part of a model, compared with itself in its own types.
 
     Raises:
         torch2trt.Error: E0701 where there is a metric, which is one of the whole model.

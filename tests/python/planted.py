@@ -1,4 +1,4 @@
-"""Layers that float16 gets wrong, to plant into models: each leaves a signal of the usual size.
+"""Layers that float16 or int8 gets wrong, to plant into models: each leaves a signal of the usual size.
 
 Of each fault, `PLANTED` has the module, and the names of its layers one of which has to stay float32.
 """
@@ -56,6 +56,22 @@ class TinyVariance(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.near_one(x))
+
+
+class Outlier(nn.Module):
+    """A feature that is a thousand times larger than the others, which one scale of int8 for all rounds to nothing."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.scales = nn.Parameter(torch.ones(size))
+        self.linear = nn.Linear(size, size, bias=False)
+        with torch.no_grad():
+            self.scales[0] = 1e3
+            self.linear.weight.copy_(torch.eye(size))
+            self.linear.weight[0, 0] = 1e-3
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x * self.scales)
 
 
 def after(module: nn.Module, planted: nn.Module) -> nn.Module:

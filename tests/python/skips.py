@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 # Installed by `make`: tests, and parts of tests, that build with TensorRT-RTX depend on it without being skipped.
-PACKAGES = ("onnx", "onnxruntime", "safetensors", "tensorrt_rtx_libs", "torchvision", "transformers", "xxhash")
+PACKAGES = (
+    *("onnx", "onnxruntime", "safetensors", "sklearn", "tensorrt_rtx_libs"),
+    *("torchvision", "transformers", "xxhash"),
+)
 
 TEST_ALL = ("diffusers", "timm", "ultralytics")
 """Packages that only `make test-all` installs."""

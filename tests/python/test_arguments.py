@@ -182,7 +182,7 @@ def test_a_star_hides_nothing_of_pythons_own():
 
 def test_dir_offers_the_public_names_alone():
     offered = {name for name in dir(package) if not name.startswith("__")}
-    assert offered == {*package.__all__} - {"__version__"} | {"converters", "export", "inspect", "load"}
+    assert offered == {*package.__all__} - {"__version__"} | {"converters", "debug", "export", "inspect", "load"}
     assert all(hasattr(package, name) for name in dir(package))
     assert not offered & {"Calls", "Registered", "capture", "arguments", "annotations"}
 

@@ -169,6 +169,7 @@ COMMANDS = {
     "run": ["run", "e.trt2"],
     "bench": ["bench", "e.trt2"],
     "coverage": ["coverage", "m.pt2"],
+    "debug": ["debug", "m.pt2", "--fp16"],
     "info": ["info", "e.trt2"],
 }
 

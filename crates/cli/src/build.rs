@@ -15,7 +15,7 @@ use clap::{ArgAction, Args};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use torch2trt::{
-    Archive, Artifact, Backend, Code, Description, Error, Executable, Network, Options, Precise, Tolerance,
+    Archive, Artifact, Backend, Code, Description, Error, Executable, Network, Options, Precise, Program, Tolerance,
 };
 
 #[derive(Args)]
@@ -133,6 +133,28 @@ pub(crate) fn in_memory(
     };
     let runs = engine(&made.network, &options, screen)?.runs.ok_or_else(elsewhere)?;
     Ok((runs, made.tolerance(&options, options.convert.backend == Backend::TensorRt)))
+}
+
+/// What the stages of a build make, up to the network.
+pub(crate) struct Stages {
+    pub(crate) program: Program,
+    /// With the backend that was chosen, and the sizes.
+    pub(crate) options: Options,
+    /// The network as it was converted, before passes.
+    pub(crate) plain: Network,
+    pub(crate) made: Precise,
+}
+
+/// Archive → network, for other commands; nothing is printed.
+///
+/// # Errors
+/// Those of a build.
+pub(crate) fn stages(arguments: &Arguments, site_packages: Vec<PathBuf>) -> Result<Stages, Failure> {
+    let archive = torch2trt::read_archive(&arguments.file)?;
+    let Converted { options, made, .. } =
+        convert(arguments, &archive, site_packages, &mut Screen(&mut std::io::sink()))?;
+    let plain = torch2trt::convert_plainly(&archive.program, &options, None)?;
+    Ok(Stages { program: archive.program, options, plain, made })
 }
 
 fn read(path: &Path, archive: &Archive) -> String {

@@ -61,7 +61,8 @@ pub(crate) struct Arguments {
     run: RunOptions,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+/// A finite number above 0.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| "give a number above 0".to_owned())
 }

@@ -10,6 +10,7 @@ mod bench;
 mod build;
 mod compare;
 mod coverage;
+mod debug;
 mod doctor;
 mod engine;
 mod export;
@@ -59,6 +60,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Compare engines: outputs, latency, memory and layers of engine files, plans, models and ONNX files
     Compare(Box<compare::Arguments>),
+    /// Which call of a model that `export` or torch.export.save wrote an engine gets wrong
+    Debug(Box<debug::Arguments>),
     /// Write a report of an engine as one HTML file: network, times, precision, memory
     Report(report::Arguments),
     /// Take the plain TensorRT plan out of an engine file, for trtexec or Triton
@@ -76,7 +79,9 @@ impl Command {
             Self::Coverage(arguments) => Ok(arguments.for_pytorch()),
             Self::Run(arguments) => Ok(arguments.for_pytorch()),
             Self::Bench(arguments) => Ok(arguments.for_pytorch()),
-            Self::Info(_) | Self::Compare(_) | Self::Report(_) | Self::Plan(_) | Self::Doctor(_) => Ok(None),
+            Self::Info(_) | Self::Compare(_) | Self::Debug(_) | Self::Report(_) | Self::Plan(_) | Self::Doctor(_) => {
+                Ok(None)
+            }
         }
     }
 }
@@ -162,6 +167,7 @@ pub fn main_with(
         Command::Run(arguments) => run::run(&arguments, site_packages, screen),
         Command::Bench(arguments) => bench::run(&arguments, site_packages, screen),
         Command::Compare(arguments) => compare::run(&arguments, &site_packages, screen),
+        Command::Debug(arguments) => debug::run(&arguments, site_packages, screen),
         Command::Report(arguments) => report::run(&arguments, site_packages, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Doctor(arguments) => doctor::run(&arguments, site_packages, screen),

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments, site_packages: Vec<PathBuf>, screen: &m
     let outputs = executable.call(&views)?;
     let named = declared.outputs.iter().map(|io| io.name.as_str()).zip(&outputs);
     if let Some(path) = &arguments.output {
-        tensors::write(path, named.clone())?;
+        torch2trt::write_tensors(path, named.clone())?;
     }
     screen.line(executable.engine.description())?;
     screen.columns(&named.map(|(name, tensor)| tensors::describe(name, tensor)).collect::<Vec<_>>())

@@ -4,7 +4,6 @@ use crate::Failure;
 use clap::Args;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use runtime::{DataType, Dim, EngineSpec, IoSpec, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use torch2trt::{Code, Error};
@@ -147,73 +146,12 @@ fn element(random: &mut StdRng, dtype: DataType) -> Vec<u8> {
     }
 }
 
-const TYPES: [(DataType, Dtype); 12] = [
-    (DataType::Float32, Dtype::F32),
-    (DataType::Float16, Dtype::F16),
-    (DataType::BFloat16, Dtype::BF16),
-    (DataType::Float64, Dtype::F64),
-    (DataType::Int64, Dtype::I64),
-    (DataType::Int32, Dtype::I32),
-    (DataType::Int16, Dtype::I16),
-    (DataType::Int8, Dtype::I8),
-    (DataType::UInt8, Dtype::U8),
-    (DataType::Bool, Dtype::BOOL),
-    (DataType::Float8E4M3, Dtype::F8_E4M3),
-    (DataType::Float8E5M2, Dtype::F8_E5M2),
-];
-
-fn of_file(path: &Path, what: &str, problem: impl std::fmt::Display) -> Error {
-    Error::new(Code::TensorFile, format!("{} cannot be {what}: {problem}", path.display()))
-        .with_help("files of tensors are safetensors files, such as safetensors.torch.save_file writes")
-}
-
 /// The tensors of a file for the inputs of an engine, in their order.
 ///
 /// # Errors
 /// E0607 for a file that cannot be read, E0602 for an input that is not in it.
 pub(crate) fn from_file(path: &Path, spec: &EngineSpec) -> torch2trt::Result<Vec<Tensor>> {
-    named(path, &spec.inputs, "input")
-}
-
-/// The tensors of a file for these inputs or outputs of an engine; `side` is the word for one.
-///
-/// # Errors
-/// As [`from_file`].
-pub(crate) fn named(path: &Path, ios: &[IoSpec], side: &str) -> torch2trt::Result<Vec<Tensor>> {
-    let bytes = std::fs::read(path).map_err(|error| of_file(path, "read", error))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| of_file(path, "read", error))?;
-    let find = |io: &IoSpec| {
-        let tensor = file.tensor(&io.name).map_err(|_| {
-            let names = file.names().join(", ");
-            let message = format!("{} has no tensor `{}`; it has {names}", path.display(), io.name);
-            Error::new(Code::BadInputs, message).with_help(format!("save every {side} of the engine under its name"))
-        })?;
-        let dtype = TYPES.iter().find(|(_, theirs)| *theirs == tensor.dtype()).map(|(ours, _)| *ours);
-        let dtype = dtype.ok_or_else(|| {
-            let message = format!("`{}` is {:?} in {}", io.name, tensor.dtype(), path.display());
-            Error::new(Code::BadInputs, message).with_help(format!("the engine's {side} is {}", io.dtype))
-        })?;
-        let dims: Option<Vec<i64>> = tensor.shape().iter().map(|size| i64::try_from(*size).ok()).collect();
-        Ok(Tensor::from_bytes(dtype, &dims.unwrap_or_default(), tensor.data())?)
-    };
-    ios.iter().map(find).collect()
-}
-
-/// Writes tensors to a safetensors file, each under its name.
-///
-/// # Errors
-/// E0607 where it cannot be written.
-pub(crate) fn write<'a>(path: &Path, tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>) -> Result<(), Failure> {
-    let entry = |(name, tensor): (&'a str, &'a Tensor)| {
-        let dtype = TYPES.iter().find(|(ours, _)| *ours == tensor.dtype()).map_or(Dtype::U8, |(_, theirs)| *theirs);
-        let shape = tensor.dims().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
-        let view = TensorView::new(dtype, shape, tensor.bytes().unwrap_or_default());
-        view.map(|view| (name, view)).map_err(|error| of_file(path, "written", error))
-    };
-    let entries = tensors.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    let bytes = safetensors::serialize(entries, None).map_err(|error| of_file(path, "written", error))?;
-    let written = files::write(path, |file| file.write_all(&bytes));
-    Ok(written.map_err(|error: std::io::Error| of_file(path, "written", error))?)
+    torch2trt::read_tensors(path, &spec.inputs, "input")
 }
 
 /// `float32[1, 3]`.
@@ -250,6 +188,22 @@ pub(crate) fn values(tensor: &Tensor) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
     use runtime::{Profile, SizeRange};
+
+    /// The types that files have.
+    const TYPES: [DataType; 12] = [
+        DataType::Float32,
+        DataType::Float16,
+        DataType::BFloat16,
+        DataType::Float64,
+        DataType::Int64,
+        DataType::Int32,
+        DataType::Int16,
+        DataType::Int8,
+        DataType::UInt8,
+        DataType::Bool,
+        DataType::Float8E4M3,
+        DataType::Float8E5M2,
+    ];
 
     fn spec() -> EngineSpec {
         let range = SizeRange { min: 1, opt: 3, max: 8 };
@@ -297,11 +251,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
         let inputs: Vec<IoSpec> =
-            TYPES.iter().map(|(ours, _)| IoSpec::new(ours.to_string(), *ours, [2.into(), 3.into()])).collect();
+            TYPES.iter().map(|dtype| IoSpec::new(dtype.to_string(), *dtype, [2.into(), 3.into()])).collect();
         let spec = EngineSpec { inputs, ..EngineSpec::default() };
         let made = arguments(None, &[]).read(&spec).unwrap();
-        let names: Vec<String> = TYPES.iter().map(|(ours, _)| ours.to_string()).collect();
-        write(&path, names.iter().map(String::as_str).zip(&made)).unwrap();
+        let names: Vec<String> = TYPES.iter().map(ToString::to_string).collect();
+        torch2trt::write_tensors(&path, names.iter().map(String::as_str).zip(&made)).unwrap();
         let read = arguments(Some(path.clone()), &[]).read(&spec).unwrap();
         for (made, read) in made.iter().zip(&read) {
             assert_eq!((made.dtype(), made.dims(), made.bytes()), (read.dtype(), read.dims(), read.bytes()));

@@ -263,7 +263,7 @@ fn errors_have_a_code_and_help() {
     let inputs = machine.path("in.safetensors");
     save(&inputs, &[("x", &[3, 4], vec![0.0; 12])]);
     let nowhere = machine.path("nowhere/file");
-    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 19] = [
+    let cases: [(&str, &[&dyn AsRef<std::ffi::OsStr>]); 21] = [
         ("E0605", &[&"report", &nowhere, &"--output", &"report.html"]),
         ("E0605", &[&"report", &cut, &"--output", &"report.html"]),
         ("E0605", &[&"report", &other, &"--output", &nowhere]),
@@ -283,6 +283,8 @@ fn errors_have_a_code_and_help() {
         ("E0608", &[&"build", &nowhere, &"--output", &"net.trt2"]),
         ("E0608", &[&"build", &plan, &"--output", &"net.trt2"]),
         ("E0608", &[&"coverage", &cut]),
+        ("E0608", &[&"debug", &cut]),
+        ("E0605", &[&"debug", &machine.folder.path()]),
     ];
     for (code, arguments) in cases {
         let complaint = machine.complains(arguments);

@@ -20,7 +20,7 @@ pub use foreign::Foreign;
 pub use ops::{Converter, Operator, Outputs};
 
 use dims::{Dim, Dims};
-use network::{DType, Network, Origin, TensorId, Weights};
+use network::{DType, Network, Origin, ProgramValue, TensorId, Weights};
 use program::{Argument, Program, ScalarType, Value, ValueId};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -204,11 +204,12 @@ impl Driver<'_> {
             By::Us(converter) => converter(&mut self.builder, &call)?,
             By::Foreign(foreign) => foreign.convert(&mut self.builder, &call)?,
         };
-        for (value, tensor) in node.outputs.iter().zip(outputs.into_vec()) {
+        for (output, (value, tensor)) in node.outputs.iter().zip(outputs.into_vec()).enumerate() {
             if let (Some(id), Some(tensor)) = (value, tensor) {
                 self.check(*id, tensor)?;
                 let dtype = self.program.value(*id).dtype;
                 let tensor = wrap::wrapped(&mut self.builder, node, dtype, tensor)?;
+                self.builder.set_value(ProgramValue { node: index, output }, tensor);
                 self.set(*id, tensor);
             }
         }

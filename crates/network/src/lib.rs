@@ -126,6 +126,15 @@ pub struct Port {
     pub tensor: TensorId,
 }
 
+/// A value of the program that a network was converted from: an output of one of its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProgramValue {
+    /// Index of the node.
+    pub node: usize,
+    /// Which of its outputs.
+    pub output: usize,
+}
+
 /// The values a size symbol can take, and the one to optimize for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol {
@@ -146,6 +155,7 @@ pub struct Network {
     outputs: Vec<Port>,
     symbols: IndexMap<String, Symbol>,
     names: HashMap<String, u32>,
+    values: Vec<(ProgramValue, TensorId)>,
 }
 
 impl Network {
@@ -173,6 +183,14 @@ impl Network {
     pub fn add(&mut self, op: Op, inputs: &[Option<TensorId>], origin: &Arc<Origin>) -> Result<Vec<TensorId>, Error> {
         let name = self.unique_name(&op, origin);
         self.add_named(op, inputs, origin, name)
+    }
+
+    /// Adds a layer of another network, under its name, which no layer of this one may have; see [`Network::add`].
+    ///
+    /// # Errors
+    /// [`Error::Layer`] where the inputs do not fit the layer.
+    pub fn add_copy(&mut self, layer: &Layer, inputs: &[Option<TensorId>]) -> Result<Vec<TensorId>, Error> {
+        self.add_named(layer.op.clone(), inputs, &layer.origin, layer.name.clone())
     }
 
     /// Adds a layer under a name that no other layer has; see [`Network::add`].
@@ -218,6 +236,16 @@ impl Network {
     /// Marks a tensor as the next output.
     pub fn add_output(&mut self, name: &str, tensor: TensorId) {
         self.outputs.push(Port { name: name.to_owned(), tensor });
+    }
+
+    /// Notes that a tensor stands for a value of the program. It keeps no layer alive.
+    pub fn set_value(&mut self, value: ProgramValue, tensor: TensorId) {
+        self.values.push((value, tensor));
+    }
+
+    /// Takes over the values of the network that this one was made from, as far as `made` has their tensors.
+    pub fn take_values(&mut self, old: &Self, made: impl Fn(TensorId) -> Option<TensorId>) {
+        self.values = old.values.iter().filter_map(|(value, id)| Some((*value, made(*id)?))).collect();
     }
 
     fn push_tensor(&mut self, tensor: Tensor) -> TensorId {
@@ -274,6 +302,12 @@ impl Network {
     /// The outputs, in order. A tensor may stand behind several, and may be an input.
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
+    }
+
+    /// The values of the program that a tensor stands for, in the order of the program. Passes drop values that are no
+    /// longer computed. A network read from text has none.
+    pub fn values(&self) -> &[(ProgramValue, TensorId)] {
+        &self.values
     }
 
     /// The size symbols, in the order they were declared.

@@ -102,5 +102,7 @@ pub fn rewrite<E: From<Error>>(
         let tensor = state.get(port.tensor)?;
         state.new.add_output(&port.name, tensor);
     }
-    Ok(state.new)
+    let Rewrite { mut new, map, .. } = state;
+    new.take_values(old, |id| map[id.0 as usize]);
+    Ok(new)
 }

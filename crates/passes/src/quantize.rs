@@ -27,8 +27,10 @@ const LARGEST: f64 = 127.0;
 pub struct Quantized {
     /// The network.
     pub network: Network,
-    /// Number of convolutions and products that read int8.
-    pub layers: usize,
+    /// Names of the convolutions and products that read int8, in the order of execution.
+    pub layers: Vec<String>,
+    /// Names of the residual additions that read int8, in the order of execution.
+    pub additions: Vec<String>,
     /// Patterns of modules to leave alone that name none.
     pub unmatched: Vec<String>,
 }
@@ -66,7 +68,7 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
     let mut keep = Named::new(keep);
     let sites = sites(network, &mut keep);
     let mut done: HashMap<TensorId, TensorId> = HashMap::new();
-    let mut layers = 0;
+    let (mut layers, mut additions) = (Vec::new(), Vec::new());
     let made = rewrite(network, |state, layer| {
         let Some(Site { x, weights }) = at(&sites, layer) else { return state.keep(layer) };
         let dtype = network.tensor(*x).dtype;
@@ -89,13 +91,15 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
                 let scales = Scales { axis: Some(*channel), values: scales(weights, *channel) };
                 through_int8(state, layer, inputs[1], scales)?
             };
-            layers += 1;
+            layers.push(layer.name.clone());
+        } else {
+            additions.push(layer.name.clone());
         }
         let made = state.add(layer.op.clone(), &inputs, &layer.origin)?;
         state.replace(layer, &[made]);
         Ok(())
     })?;
-    Ok(Quantized { network: made, layers, unmatched: keep.unmatched() })
+    Ok(Quantized { network: made, layers, additions, unmatched: keep.unmatched() })
 }
 
 /// The scale of a tensor, or one for each position along an axis.

@@ -28,6 +28,7 @@ mod plan_cache;
 mod plugins;
 mod report;
 mod structure;
+mod tensor_file;
 
 pub use self::report::{EngineFacts, ReportSource};
 pub use ::report::UNFOLDED;
@@ -38,9 +39,11 @@ pub use cache::Cache;
 pub use call::Staged;
 pub use compare::{CompareOptions, Compared, Comparisons, LayerChange, OutputDifference, Subject, compare};
 pub use conversion::{
-    Asked, AxisRanges, Chosen, Comparison, End, Float32, Int8Report, Metric, Precise, Reference, Requested, Samples,
-    SearchReport, SensitiveLayer, Shape, Tolerance, choose_backend, computed_in, difference, exported_profiles,
-    precision, search, verify,
+    Asked, AxisRanges, Chosen, Comparison, Culprit, DebugOptions, Debugged, Diagnosis, End, Failed, FailedCall,
+    Float32, Int8Report, Kind as FaultKind, Metric, NamedRange, NetworkValues, OutputError, Precise, ProgramValues,
+    Reference, Replayed, Requested, Samples, SearchReport, SensitiveLayer, Shape, Stage as FaultStage, Suspect,
+    Tolerance, ValueRange, choose_backend, computed_in, debug, debug_conversion, difference, exported_profiles,
+    precision, replay, search, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, RetainedBuilder, find_tensorrt, keep_builder, tensorrt};
@@ -53,7 +56,7 @@ pub use file::{Description, load, load_plan};
 pub use forecast::{DeviceForecast, forecast};
 pub use inspect::{EngineLayer, model_layers};
 pub use interface::{network_text, spec as interface};
-pub use network::Network;
+pub use network::{Network, ProgramValue};
 pub use nvinfer::TacticSource;
 pub use onnx::is_model as is_onnx;
 pub use onnx_file::load_onnx;
@@ -63,10 +66,12 @@ pub use options::{
 };
 pub use passes::{Float32Layer, Half, PrecisionReport, Reason};
 pub use pipeline::{
-    SupportedOperator, build_plan, check_target, convert, coverage, cpu_engine, operators, read_archive, refit,
-    save_onnx, tensorrt_engine,
+    SupportedOperator, build_plan, check_target, convert, convert_plainly, coverage, cpu_engine, operators,
+    read_archive, refit, save_onnx, tensorrt_engine,
 };
 pub use plan::Plan;
 pub use plugins::{plugin_creators, plugin_fields};
+pub use program::Program;
 pub use runtime::{DataType, Device, Tensor, TensorView};
 pub use structure::call_structure;
+pub use tensor_file::{read_tensors, write_tensors};

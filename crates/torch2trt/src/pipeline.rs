@@ -39,14 +39,22 @@ pub fn read_archive(path: &Path) -> Result<Archive> {
 /// # Errors
 /// Codes E01xx, naming the operator and its source line, and E02xx.
 pub fn convert(program: &Program, options: &Options, foreign: Option<&dyn Foreign>) -> Result<Network> {
+    let network = convert_plainly(program, options, foreign)?;
+    let (network, reports) = passes::run(&network, &passes::STANDARD)?;
+    log(&reports);
+    Ok(network)
+}
+
+/// Program → Network as the converters make it, before any pass.
+///
+/// # Errors
+/// As [`convert`].
+pub fn convert_plainly(program: &Program, options: &Options, foreign: Option<&dyn Foreign>) -> Result<Network> {
     let names = convert::Options {
         input_names: options.convert.input_names.clone(),
         output_names: options.convert.output_names.clone(),
     };
-    let network = convert::convert(program, &names, foreign)?;
-    let (network, reports) = passes::run(&network, &passes::STANDARD)?;
-    log(&reports);
-    Ok(network)
+    Ok(convert::convert(program, &names, foreign)?)
 }
 
 /// Network → CPU engine: ONNX bytes with the weights separately, executed by ONNX Runtime. The weights are read

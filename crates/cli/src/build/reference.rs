@@ -20,7 +20,7 @@ impl Reference for Expected<'_> {
     }
 
     fn outputs(&mut self, _: &[Tensor]) -> torch2trt::Result<Vec<Tensor>> {
-        tensors::named(self.path, &self.spec.outputs, "output")
+        torch2trt::read_tensors(self.path, &self.spec.outputs, "output")
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{Done, Failure, Screen, tensors};
 use clap::Args;
 use runtime::{EngineSpec, Tensor};
 use std::path::{Path, PathBuf};
-use torch2trt::{Code, Error, Half, Network, Options, Precise};
+use torch2trt::{Code, Error, Half, Network, Options, Precise, SearchReport};
 
 /// Where samples are.
 #[derive(Args, Default)]
@@ -120,17 +120,33 @@ fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
             screen.line(format!("{name}: {text}"))?;
         }
         if !found.kept.is_empty() {
-            let flags: Vec<_> = found.keep_fp32.iter().map(|pattern| format!("--keep-fp32 '{pattern}'")).collect();
-            screen.line(format!("the same without a search: --precision fp16 {}", flags.join(" ")))?;
+            screen.line(format!("the same without a search: {}", flags(found)))?;
         }
     }
     if let Some(int8) = &made.int8 {
-        screen.line(format!("int8: {} layers", int8.layers))?;
+        screen.line(format!("int8: {} layers", int8.layers.len()))?;
     }
-    for pattern in made.unmatched() {
-        screen.line(format!("note: --keep-fp32 `{pattern}` names no module of the model"))?;
+    for (option, pattern) in made.unmatched() {
+        screen.line(format!("note: {} `{pattern}` names no module of the model", flag(option)))?;
     }
     Ok(())
+}
+
+/// The flags that give what a search found.
+fn flags(found: &SearchReport) -> String {
+    let mode = found.mode().map(flag);
+    let each = |(option, patterns): (&str, &[String])| {
+        let flag = flag(option);
+        patterns.iter().map(|pattern| format!("{flag} '{pattern}'")).collect::<Vec<_>>()
+    };
+    let patterns = found.patterns().into_iter().flat_map(each);
+    [format!("--precision {}", found.precision())].into_iter().chain(mode).chain(patterns).collect::<Vec<_>>().join(" ")
+}
+
+/// The flag of an option.
+fn flag(option: &str) -> String {
+    let declared = torch2trt::declared().into_iter().find(|declared| declared.name == option);
+    declared.map_or_else(String::new, |declared| format!("--{}", declared.flag))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub use operands::{Matrix, Ranked};
 
 use crate::{Error, Result, SharedOrigin};
 use dims::{Dim, Dims};
-use network::{DType, Network, Op, Origin, Symbol, Tensor, TensorId, Weights};
+use network::{DType, Network, Op, Origin, ProgramValue, Symbol, Tensor, TensorId, Weights};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -40,6 +40,10 @@ impl Builder {
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
         self.origin = Arc::new(origin);
+    }
+
+    pub(crate) fn set_value(&mut self, value: ProgramValue, tensor: TensorId) {
+        self.network.set_value(value, tensor);
     }
 
     pub(crate) fn finish(self) -> Network {

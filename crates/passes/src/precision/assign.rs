@@ -76,6 +76,8 @@ pub(super) fn run(old: &Network, options: &PrecisionOptions) -> Result<(Network,
         let tensor = assignment.in_type(port.tensor, old.tensor(port.tensor).dtype)?;
         assignment.new.add_output(&port.name, tensor);
     }
+    let Assignment { new, made, .. } = &mut assignment;
+    new.take_values(old, |id| made[id.0 as usize]);
     assignment.report.unmatched = assignment.keep.unmatched();
     Ok((assignment.new, assignment.report))
 }

@@ -1,18 +1,50 @@
 //! Samples in the batch of a network of fixed sizes: items of another batch are joined and split along axis 0.
 
+use super::Samples;
 use crate::Result;
 use network::Network;
 use runtime::Tensor;
+use std::collections::VecDeque;
+
+/// The samples to calibrate with, as calls in the batch of a network.
+pub(super) struct Calls<'s> {
+    samples: &'s mut dyn Samples,
+    batches: Batches,
+    ready: VecDeque<Vec<Tensor>>,
+}
+
+impl<'s> Calls<'s> {
+    pub(super) fn new(network: &Network, samples: &'s mut dyn Samples) -> Self {
+        Self { samples, batches: Batches::of(network), ready: VecDeque::new() }
+    }
+
+    /// The inputs of the next call; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of the samples.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<Tensor>>> {
+        while self.ready.is_empty() {
+            let Some(item) = self.samples.next_calibration()? else { return Ok(None) };
+            self.ready.extend(self.batches.calls(item)?);
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// The samples themselves.
+    pub(super) fn samples(&mut self) -> &mut dyn Samples {
+        self.samples
+    }
+}
 
 /// Joins and splits samples. What is left over in the end is left out.
-pub(super) struct Batches {
+struct Batches {
     /// Shapes of the network's inputs; `None` where a size is dynamic, so that any batch is a call.
     wanted: Option<Vec<Vec<i64>>>,
     waiting: Vec<Tensor>,
 }
 
 impl Batches {
-    pub(super) fn of(network: &Network) -> Self {
+    fn of(network: &Network) -> Self {
         let shape = |port: &network::Port| {
             let dims = network.tensor(port.tensor).dims.iter();
             dims.map(network::Dim::as_static).collect::<Option<Vec<i64>>>()
@@ -21,7 +53,7 @@ impl Batches {
     }
 
     /// The calls that an item completes.
-    pub(super) fn calls(&mut self, item: Vec<Tensor>) -> Result<Vec<Vec<Tensor>>> {
+    fn calls(&mut self, item: Vec<Tensor>) -> Result<Vec<Vec<Tensor>>> {
         let Some(batch) = self.wanted.as_deref().and_then(|wanted| batch_of(&item, wanted)) else {
             return Ok(vec![item]);
         };

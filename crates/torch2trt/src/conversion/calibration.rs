@@ -4,10 +4,10 @@
 //! histograms, from which one of three algorithms takes the range. Larger values saturate. This file must not know what
 //! is decided from the ranges.
 
-use super::batches::Batches;
+use super::batches::Calls;
 use super::histogram::Histogram;
 use super::samples::Samples;
-use crate::{CalibrationAlgorithm, Code, Error, Options, Result, pipeline};
+use crate::{CalibrationAlgorithm, Code, Error, Executable, Options, Result, pipeline};
 use network::Network;
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
@@ -30,28 +30,62 @@ const PERCENTILE: f64 = 0.9999;
 /// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does
 /// not run the network, and those of the samples.
 pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<HashMap<String, f32>> {
-    let (observed, names) = passes::calibrate(network, &options.convert.keep_fp32)?;
-    let engine = pipeline::cpu_engine(&observed, options)?;
-    let mut histograms: Vec<Histogram> = names.iter().map(|_| Histogram::default()).collect();
-    let (mut batches, mut count) = (Batches::of(network), 0);
-    while let Some(item) = samples.next_calibration()? {
-        for inputs in batches.calls(item)? {
-            let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
-            let values = engine.call(&views).map_err(|error| unsuitable(error, count))?;
-            let observed = values.iter().skip(values.len() - names.len());
-            histograms.iter_mut().zip(observed).for_each(|(histogram, value)| histogram.add(value));
-            count += 1;
+    let mut calibration = Calibration::new(network, options)?;
+    let mut calls = Calls::new(network, samples);
+    while let Some(inputs) = calls.next()? {
+        calibration.observe(&inputs)?;
+    }
+    calibration.ranges()
+}
+
+/// A network that is run on samples, and the magnitudes that were seen.
+pub(super) struct Calibration {
+    engine: Executable,
+    names: Vec<String>,
+    histograms: Vec<Histogram>,
+    algorithm: CalibrationAlgorithm,
+    calls: usize,
+}
+
+impl Calibration {
+    /// # Errors
+    /// E05xx where the CPU engine does not run the network.
+    pub(super) fn new(network: &Network, options: &Options) -> Result<Self> {
+        let convert = &options.convert;
+        let (observed, names) =
+            passes::calibrate(network, &[&convert.keep_fp32[..], &convert.keep_unquantized].concat())?;
+        let histograms = names.iter().map(|_| Histogram::default()).collect();
+        let engine = pipeline::cpu_engine(&observed, options)?;
+        let algorithm = convert.int8_calib_algorithm.unwrap_or_default();
+        Ok(Self { engine, names, histograms, algorithm, calls: 0 })
+    }
+
+    /// Runs the inputs of a call.
+    ///
+    /// # Errors
+    /// E0701 for inputs of shapes that the network does not take.
+    pub(super) fn observe(&mut self, inputs: &[Tensor]) -> Result<()> {
+        let views: Vec<TensorView<'_>> = inputs.iter().map(Tensor::view).collect();
+        let values = self.engine.call(&views).map_err(|error| unsuitable(error, self.calls))?;
+        let observed = values.iter().skip(values.len() - self.names.len());
+        self.histograms.iter_mut().zip(observed).for_each(|(histogram, value)| histogram.add(value));
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// The range of each tensor, by name.
+    ///
+    /// # Errors
+    /// E0602 where nothing was run.
+    pub(super) fn ranges(self) -> Result<HashMap<String, f32>> {
+        if self.calls == 0 {
+            let message = "the samples of `int8_calib_dataset` are fewer than a batch of the inputs";
+            let help = "give more of them, or samples of the inputs' own batch";
+            return Err(Error::new(Code::BadInputs, message).with_help(help));
         }
+        let found = self.names.into_iter().zip(&self.histograms).filter(|(_, histogram)| histogram.largest() > 0.0);
+        Ok(found.map(|(name, histogram)| (name, range(self.algorithm, histogram) as f32)).collect())
     }
-    if count == 0 {
-        let message = "the samples of `int8_calib_dataset` are fewer than a batch of the inputs";
-        return Err(
-            Error::new(Code::BadInputs, message).with_help("give more of them, or samples of the inputs' own batch")
-        );
-    }
-    let algorithm = options.convert.int8_calib_algorithm.unwrap_or_default();
-    let found = names.into_iter().zip(&histograms).filter(|(_, histogram)| histogram.largest() > 0.0);
-    Ok(found.map(|(name, histogram)| (name, range(algorithm, histogram) as f32)).collect())
 }
 
 /// The error for a sample that the network does not take.

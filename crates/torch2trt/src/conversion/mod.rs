@@ -4,6 +4,7 @@ mod backend;
 mod batches;
 mod calibration;
 mod computed;
+mod debug;
 mod divergence;
 mod histogram;
 mod precision;
@@ -15,6 +16,10 @@ mod verify;
 
 pub use backend::{Chosen, choose_backend};
 pub use computed::computed_in;
+pub use debug::{
+    Culprit, DebugOptions, Debugged, Diagnosis, Failed, FailedCall, Kind, NamedRange, NetworkValues, OutputError,
+    ProgramValues, Replayed, Stage, Suspect, ValueRange, debug, debug_conversion, replay,
+};
 pub use precision::{Int8Report, Precise, precision};
 pub use profiles::{Asked, AxisRanges, End, Requested, Shape, exported_profiles};
 pub use samples::Samples;

@@ -5,7 +5,7 @@
 
 use super::search_report::SearchReport;
 use super::{Samples, Tolerance, calibration};
-use crate::{Backend, Error, Options, Result, discovery, pipeline};
+use crate::{Backend, ConvertOptions, Error, Options, Result, discovery, pipeline};
 use network::Network;
 use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Target};
 use runtime::{Tensor, TensorView};
@@ -41,23 +41,41 @@ impl Precise {
     /// Which difference from the reference the precision explains, for an engine on a GPU or on the CPU.
     pub fn tolerance(&self, options: &Options, on_gpu: bool) -> Tolerance {
         let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
-        let int8 = self.int8.as_ref().is_some_and(|int8| int8.layers > 0);
+        let int8 = self.int8.as_ref().is_some_and(|int8| !int8.layers.is_empty());
         Tolerance { half: options.convert.half().filter(|_| is_mixed), int8, on_gpu }
     }
 
-    /// Patterns of `keep_fp32` that name no module.
-    pub fn unmatched(&self) -> &[String] {
-        self.int8.as_ref().map_or(&self.half.unmatched, |int8| &int8.unmatched)
+    /// Patterns that name nothing, each with its option: those of `keep_fp32` no layer of mixed precision and none that
+    /// could be quantized, those of `keep_unquantized` none of the latter.
+    pub fn unmatched(&self) -> Vec<(&'static str, String)> {
+        let Some(int8) = &self.int8 else {
+            return self.half.unmatched.iter().map(|pattern| ("keep_fp32", pattern.clone())).collect();
+        };
+        let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
+        let has_matched = |(option, pattern): &&(&str, String)| {
+            *option == "keep_fp32" && is_mixed && !self.half.unmatched.contains(pattern)
+        };
+        int8.unmatched.iter().filter(|row| !has_matched(row)).cloned().collect()
     }
 }
 
 /// What became int8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Int8Report {
-    /// Number of layers that read int8.
-    pub layers: usize,
-    /// Patterns of `keep_fp32` that name no module.
-    pub unmatched: Vec<String>,
+    /// Names of the layers that read int8, in the order of execution.
+    pub layers: Vec<String>,
+    /// Names of the residual additions that read int8, in the order of execution.
+    pub additions: Vec<String>,
+    /// Patterns that name nothing that could be quantized, each with its option: `keep_fp32` or `keep_unquantized`.
+    pub unmatched: Vec<(&'static str, String)>,
+}
+
+impl Int8Report {
+    /// What the user should know where nothing is quantized.
+    pub(super) fn note(&self) -> Option<String> {
+        let text = "int8: the model has no convolution or product with constant weights that could be in int8";
+        self.layers.is_empty().then(|| text.to_owned())
+    }
 }
 
 /// Network → network in the precision of the options; unchanged where they ask for the types that the model has.
@@ -71,6 +89,7 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
         if !options.convert.keep_fp32.is_empty() {
             notes.push("keep_fp32 has no effect without float16, bfloat16 or int8".to_owned());
         }
+        notes.extend(unquantized_note(options));
         return Ok(Precise { notes, ..Precise::unchanged(network.clone()) });
     }
     let ranges = match options.convert.half() {
@@ -79,15 +98,35 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
     };
     let (network, half) = mixed(network, options, ranges, &mut notes)?;
     if !options.convert.int8_mode {
+        notes.extend(unquantized_note(options));
         return Ok(Precise { network, half, int8: None, notes, search: None });
     }
     let ranges = calibration::ranges(&network, options, samples)?;
-    let made = passes::quantize(&network, &ranges, &options.convert.keep_fp32)?;
-    if made.layers == 0 {
-        notes.push("int8: the model has no convolution or product with constant weights that could be in int8".into());
-    }
-    let int8 = Some(Int8Report { layers: made.layers, unmatched: made.unmatched });
-    Ok(Precise { network: made.network, half, int8, notes, search: None })
+    let (network, int8) = quantized(&network, &ranges, &options.convert, &[])?;
+    notes.extend(int8.note());
+    Ok(Precise { network, half, int8: Some(int8), notes, search: None })
+}
+
+/// The note for `keep_unquantized` where nothing is quantized.
+pub(super) fn unquantized_note(options: &Options) -> Option<String> {
+    let is_given = !options.convert.keep_unquantized.is_empty();
+    is_given.then(|| "keep_unquantized has no effect without int8".to_owned())
+}
+
+/// Network → network in int8, without what the options name and without the layers and modules of more patterns.
+pub(super) fn quantized(
+    network: &Network,
+    ranges: &HashMap<String, f32>,
+    asked: &ConvertOptions,
+    more: &[String],
+) -> Result<(Network, Int8Report)> {
+    let made = passes::quantize(network, ranges, &[&asked.keep_fp32, &asked.keep_unquantized, more].concat())?;
+    let of = |option: &'static str, asked: &[String]| {
+        let found = made.unmatched.iter().filter(|pattern| asked.contains(pattern));
+        found.map(|pattern| (option, pattern.clone())).collect::<Vec<_>>()
+    };
+    let unmatched = [of("keep_fp32", &asked.keep_fp32), of("keep_unquantized", &asked.keep_unquantized)].concat();
+    Ok((made.network, Int8Report { layers: made.layers, additions: made.additions, unmatched }))
 }
 
 /// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes.

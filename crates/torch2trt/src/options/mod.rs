@@ -86,12 +86,13 @@ pub struct ConvertOptions {
     #[arg(long, value_name = "SIZE")]
     pub max_batch_size: Option<i64>,
     /// The precision by name: fp16, bf16, int8 or fp32, as the flags; auto: float16, with the fewest layers in float32
-    /// that keep the outputs within --tolerance of float32
+    /// that keep the outputs within --tolerance of float32 (0.01 by default)
     #[arg(long, value_name = "NAME", value_parser = values::precision)]
     pub precision: Option<Precision>,
-    /// With the precision auto: the largest relative error of an output, or the largest drop of a metric
-    #[arg(long, value_name = "ERROR", default_value_t, value_parser = clap::value_parser!(SearchTolerance))]
-    pub tolerance: SearchTolerance,
+    /// The largest relative error of an output, or the largest drop of a metric: the fewest layers that need a higher
+    /// precision are searched for
+    #[arg(long, value_name = "ERROR", value_parser = clap::value_parser!(SearchTolerance))]
+    pub tolerance: Option<SearchTolerance>,
     /// Compute in float16 where that is safe
     #[arg(long = "fp16", conflicts_with = "bf16_mode")]
     pub fp16_mode: bool,
@@ -105,6 +106,10 @@ pub struct ConvertOptions {
     /// Quantize convolutions and matrix multiplications with constant weights to int8, with ranges from samples
     #[arg(long = "int8", conflicts_with = "refittable")]
     pub int8_mode: bool,
+    /// A module or layer that is not quantized, and keeps the precision of the other layers, with * and ?; can be given
+    /// several times
+    #[arg(long, value_name = "PATTERN")]
+    pub keep_unquantized: Vec<String>,
     /// How the ranges of int8 are computed [default: `ENTROPY_CALIBRATION_2`]
     #[arg(long = "calibration-algorithm", value_name = "NAME", value_parser = values::algorithm())]
     #[serde(with = "values::named_algorithm")]

@@ -96,20 +96,35 @@ impl std::fmt::Display for SearchTolerance {
 }
 
 impl ConvertOptions {
-    /// The options with the modes that their precision stands for.
+    /// The options with the modes that their precision stands for, and with the tolerance of a search that has none.
     ///
     /// # Errors
-    /// E0701 where a mode is asked for too that is another than the precision.
+    /// E0701 where a mode is asked for too that is another than the precision, and for a tolerance where nothing
+    /// computes in a lower precision.
     pub fn settled(&self) -> Result<Self> {
+        let settled = self.with_modes()?;
+        let is_lowered = settled.half().is_some() || settled.int8_mode;
+        if settled.tolerance.is_some() && !is_lowered {
+            let message = "`tolerance` was given without a precision to search in";
+            let help = "pass the precision auto, fp16, bf16 or int8, too";
+            return Err(Error::new(Code::BadOption, message).with_help(help));
+        }
+        let tolerance = settled.tolerance.or_else(|| settled.is_searched().then(SearchTolerance::default));
+        Ok(Self { tolerance, ..settled })
+    }
+
+    fn with_modes(&self) -> Result<Self> {
         let Some(precision) = self.precision else { return Ok(self.clone()) };
         let asked = [self.fp16_mode, self.bf16_mode, self.int8_mode];
         let wanted = match precision {
             Precision::Auto | Precision::Fp16 => [true, false, false],
             Precision::Bf16 => [false, true, false],
-            Precision::Int8 => [false, false, true],
+            // The other layers may be in half precision.
+            Precision::Int8 => [self.fp16_mode, self.bf16_mode, true],
             Precision::Fp32 => [false; 3],
         };
-        if asked != [false; 3] && asked != wanted {
+        let is_other = asked.iter().zip(wanted).any(|(asked, wanted)| *asked && !wanted);
+        if is_other {
             let names = ["fp16_mode", "bf16_mode", "int8_mode"];
             let modes: Vec<&str> =
                 names.into_iter().zip(asked).filter_map(|(name, asked)| asked.then_some(name)).collect();
@@ -120,9 +135,9 @@ impl ConvertOptions {
         Ok(Self { fp16_mode, bf16_mode, int8_mode, ..self.clone() })
     }
 
-    /// Whether the layers that stay float32 are searched for.
+    /// Whether the layers that need a higher precision are searched for.
     pub fn is_searched(&self) -> bool {
-        self.precision == Some(Precision::Auto)
+        self.precision == Some(Precision::Auto) || self.tolerance.is_some()
     }
 }
 
@@ -152,9 +167,29 @@ mod tests {
     #[test]
     fn rejects_a_mode_that_is_another_than_the_precision() {
         let both = ConvertOptions { precision: Some(Precision::Fp32), fp16_mode: true, ..ConvertOptions::default() };
+        let mixed = ConvertOptions { precision: Some(Precision::Int8), ..both.clone() };
+        assert!(mixed.settled().unwrap().fp16_mode);
         let error = both.settled().unwrap_err();
         assert_eq!(error.code(), Code::BadOption);
         assert!(error.message().contains("`fp32` and `fp16_mode`"), "{}", error.message());
+    }
+
+    #[test]
+    fn a_tolerance_is_a_search_in_the_precision() {
+        let tolerance = Some(SearchTolerance(1e-3));
+        for (precision, modes) in [("auto", true), ("fp16", true), ("bf16", true), ("int8", true), ("fp32", false)] {
+            let precision = Some(Precision::from_name(precision).unwrap());
+            let options = ConvertOptions { precision, tolerance, ..ConvertOptions::default() };
+            assert_eq!(options.settled().is_ok_and(|settled| settled.is_searched()), modes, "{precision:?}");
+        }
+        assert_eq!(
+            ConvertOptions { tolerance, ..ConvertOptions::default() }.settled().unwrap_err().code(),
+            Code::BadOption
+        );
+        let auto = ConvertOptions { precision: Some(Precision::Auto), ..ConvertOptions::default() };
+        assert_eq!(auto.settled().unwrap().tolerance, Some(SearchTolerance::default()));
+        let int8 = ConvertOptions { int8_mode: true, ..ConvertOptions::default() };
+        assert!(!int8.settled().unwrap().is_searched());
     }
 
     #[test]

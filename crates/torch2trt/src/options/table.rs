@@ -81,18 +81,18 @@ impl Options {
     /// What an engine file records: the options that it depends on and that are not at their defaults. The precision is
     /// recorded as `half`, the name of its type, and `int8`.
     pub fn recorded(&self) -> BTreeMap<String, Value> {
-        let mut own = members(&self.convert);
+        let convert = self.convert.settled().unwrap_or_else(|_| self.convert.clone());
+        let mut own = members(&convert);
         own.extend(members(&self.build));
         let mut default = members(&ConvertOptions::default());
         default.extend(members(&BuildOptions::default()));
         own.retain(|name, value| default.get(name) != Some(value) && !NOT_RECORDED.contains(&name.as_str()));
-        if !self.convert.is_searched() {
+        if !convert.is_searched() {
             own.remove("precision");
-            own.remove("tolerance");
         }
         own.remove("fp16_mode");
         own.remove("bf16_mode");
-        if let Some(half) = self.convert.half() {
+        if let Some(half) = convert.half() {
             own.insert("half".to_owned(), json!(half.dtype().name()));
         }
         if let Some(int8) = own.remove("int8_mode") {

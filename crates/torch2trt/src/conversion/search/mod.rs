@@ -1,41 +1,48 @@
-//! The precision search: the fewest layers in float32 with which the outputs of a float16 network stay within a
-//! tolerance.
+//! The precision search: the fewest layers that keep a higher precision, with which the outputs of a network in mixed
+//! precision or int8 stay within a tolerance.
 //!
 //! 1. Layers that the rules of mixed precision keep in float32 stay there: these protect against values that the
 //!    samples do not have.
 //! 2. The other layers are ranked by how much the error grows in them, from one layer-by-layer comparison.
-//! 3. From the network with all of them in float32, layers are put into float16 again: all, then in halves from the
+//! 3. From the network with all of them in their own precision, layers are lowered again: all, then in halves from the
 //!    least sensitive on, as long as the outputs stay within the tolerance.
 //!
-//! Each step runs a network on the CPU engine, which rounds as float16 does. Every accepted network was measured, and
-//! so was the loss without each layer that is kept. The number of networks is limited; layers that were not reached
-//! stay float32. What the outputs are compared with is a [`Reference`].
+//! In int8 with mixed precision, the layers that need float32 are found first, then those that are not quantized.
+//!
+//! Each step runs a network on the CPU engine, which rounds as float16 and int8 do. Every accepted network was
+//! measured, and so was the loss without each layer that is kept. The number of networks is limited; layers that were
+//! not reached keep their precision. What is lowered is a [`Space`]; what the outputs are compared with is a
+//! [`Reference`].
 
 mod judge;
 mod patterns;
 mod reduce;
+mod space;
 
 pub use judge::Metric;
 
-use super::precision::{half_options, observed};
+use super::batches::Calls;
+use super::calibration::Calibration;
+use super::precision::{half_options, observed, unquantized_note};
 use super::search_report::{SearchReport, SensitiveLayer};
-use super::{Precise, Reference, Samples, batches::Batches, divergence};
+use super::{Precise, Reference, Samples, divergence};
 use crate::{Code, Error, Options, Result, pipeline};
 use judge::Judge;
 use network::Network;
-use passes::{PrecisionOptions, PrecisionReport};
+use passes::Half;
 use reduce::Reduction;
 use runtime::{Tensor, TensorView};
-use std::collections::HashSet;
+use space::{Made, Space};
+use std::collections::{HashMap, HashSet};
 
-/// Networks that a search measures at most.
+/// Networks that a search measures at most, in each precision.
 const EVALUATIONS: usize = 100;
 
 /// Samples that relative errors are measured on. A metric is measured on all.
 const SAMPLES: usize = 16;
 
-/// Network → network in float16, with the layers in float32 that the tolerance of the options needs. With a metric,
-/// the tolerance is the drop that is accepted.
+/// Network → network in the lower precision of the options, in which the layers keep their own that the tolerance
+/// needs. With a metric, the tolerance is the drop that is accepted.
 ///
 /// # Errors
 /// E0701 where the float32 network is not within the tolerance, or for a metric that is not a number; E0602 without
@@ -48,164 +55,174 @@ pub fn search(
     metric: Option<&mut dyn Metric>,
 ) -> Result<Precise> {
     let limit = if metric.is_some() { usize::MAX } else { SAMPLES };
-    let samples = collected(network, source, limit)?;
-    let mut notes = Vec::new();
-    let ranges = observed(network, options, &samples)?;
-    let Some(base) = half_options(options, ranges, &mut notes)? else {
-        return Ok(Precise { notes, ..Precise::unchanged(network.clone()) });
+    let mut calls = Calls::new(network, source);
+    let samples = collected(&mut calls, limit)?;
+    let mut made = Precise::unchanged(network.clone());
+    let ranges = match options.convert.half() {
+        Some(Half::Float16) => observed(network, options, &samples)?,
+        _ => HashMap::new(),
     };
+    let base = half_options(options, ranges, &mut made.notes)?;
     let judge = Judge::new(&samples, reference, metric)?;
-    let tolerance = options.convert.tolerance.get();
-    let mut search = Search { network, options, base, source, samples, judge, evaluations: 0 };
-    let found = search.run(tolerance)?;
-    let (network, half) = search.mixed(&found.keep_fp32, HashSet::new())?;
-    Ok(Precise { network, half, int8: None, notes, search: Some(found) })
+    let mut search = Search { options, calls, samples, judge, evaluations: 0 };
+    if let Some(base) = base {
+        search.lower(&Space::Half { network, base }, &mut made)?;
+    }
+    if options.convert.int8_mode {
+        let network = made.network.clone();
+        let space = search.int8(&network)?;
+        search.lower(&space, &mut made)?;
+    } else {
+        made.notes.extend(unquantized_note(options));
+    }
+    Ok(made)
 }
 
 /// The samples to measure on: those to calibrate with, or the sample inputs.
-fn collected(network: &Network, samples: &mut dyn Samples, limit: usize) -> Result<Vec<Vec<Tensor>>> {
+fn collected(calls: &mut Calls<'_>, limit: usize) -> Result<Vec<Vec<Tensor>>> {
     let mut found = Vec::new();
-    let mut batches = Batches::of(network);
     while found.len() < limit {
-        let Some(item) = samples.next_calibration()? else { break };
-        found.extend(batches.calls(item)?);
+        let Some(inputs) = calls.next()? else { break };
+        found.push(inputs);
     }
     if found.is_empty() {
-        found.extend(samples.sample()?);
+        found.extend(calls.samples().sample()?);
     }
     if found.is_empty() {
         let error = Error::new(Code::BadInputs, "the precision search needs sample inputs to measure on");
         return Err(error.with_help("give typical `inputs`, or samples to calibrate with"));
     }
-    found.truncate(limit);
     Ok(found)
 }
 
-struct Search<'n, 'm, 's> {
-    network: &'n Network,
-    options: &'n Options,
-    /// Mixed precision without a search.
-    base: PrecisionOptions,
-    source: &'s mut dyn Samples,
+/// What a search measures with.
+struct Search<'m, 's> {
+    options: &'s Options,
+    /// Samples that are only calibrated with.
+    calls: Calls<'s>,
     samples: Vec<Vec<Tensor>>,
     judge: Judge<'m>,
     evaluations: usize,
 }
 
-impl Search<'_, '_, '_> {
-    fn run(&mut self, tolerance: f64) -> Result<SearchReport> {
-        let (mixed, report) = self.mixed(&[], HashSet::new())?;
-        let before = self.loss(&mixed)?;
-        let mut found = SearchReport {
+/// What was found in a space.
+struct Found {
+    before: f64,
+    after: f64,
+    kept: Vec<SensitiveLayer>,
+    /// The patterns that give the network.
+    patterns: Vec<String>,
+    is_complete: bool,
+}
+
+impl<'s> Search<'_, 's> {
+    /// Int8 of a network, calibrated on all samples.
+    fn int8<'n>(&mut self, network: &'n Network) -> Result<Space<'n>>
+    where
+        's: 'n,
+    {
+        let mut calibration = Calibration::new(network, self.options)?;
+        for inputs in &self.samples {
+            calibration.observe(inputs)?;
+        }
+        while let Some(inputs) = self.calls.next()? {
+            calibration.observe(&inputs)?;
+        }
+        Ok(Space::Int8 { network, ranges: calibration.ranges()?, options: &self.options.convert })
+    }
+
+    /// Lowers the precision as far as the tolerance allows, and adds what was found to the report.
+    fn lower(&mut self, space: &Space<'_>, made: &mut Precise) -> Result<()> {
+        let convert = &self.options.convert;
+        let tolerance = convert.tolerance.unwrap_or_default().get();
+        let found = self.run(space, tolerance)?;
+        let lowered = space.lowered(&found.patterns, HashSet::new())?;
+        let earlier = made.search.take();
+        let mut report = SearchReport {
             tolerance,
             reference_metric: self.judge.reference(),
-            before,
-            after: before,
-            kept: Vec::new(),
-            keep_fp32: self.base.keep_fp32.clone(),
+            half: earlier.as_ref().and_then(|earlier| earlier.half),
+            int8: false,
+            before: found.before,
+            after: found.after,
+            kept: earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.kept.clone()),
+            keep_fp32: earlier.as_ref().map_or_else(|| convert.keep_fp32.clone(), |earlier| earlier.keep_fp32.clone()),
+            keep_unquantized: Vec::new(),
             evaluations: self.evaluations,
             samples: self.samples.len(),
-            is_complete: true,
+            is_complete: found.is_complete && earlier.is_none_or(|earlier| earlier.is_complete),
         };
+        report.kept.extend(found.kept);
+        match lowered.made {
+            Made::Half(half) => (made.half, report.half, report.keep_fp32) = (half, convert.half(), found.patterns),
+            Made::Int8(int8) => {
+                made.notes.extend(int8.note());
+                (made.int8, report.int8, report.keep_unquantized) = (Some(int8), true, found.patterns);
+            }
+        }
+        made.network = lowered.network;
+        made.search = Some(report);
+        Ok(())
+    }
+
+    fn run(&mut self, space: &Space<'_>, tolerance: f64) -> Result<Found> {
+        let start = self.evaluations;
+        let lowered = space.lowered(&[], HashSet::new())?;
+        let before = self.loss(&lowered.network)?;
+        let patterns = space.asked().to_vec();
+        let mut found = Found { before, after: before, kept: Vec::new(), patterns, is_complete: true };
         if before <= tolerance {
             return Ok(found);
         }
-        let ranked = self.ranked(&mixed, &report)?;
-        let least = self.loss_of(&ranked, &[])?;
+        let ranked = self.ranked(space, &lowered.network, &lowered.layers)?;
+        let least = self.loss_of(space, &ranked, &[])?;
         if least > tolerance {
-            return Err(out_of_reach(least, tolerance));
+            return Err(out_of_reach(space, least, tolerance));
         }
         // Layers of float32 operands follow them. While they do, it does not show which of them need float32, so at
         // first they do not. Only where the result is not within the tolerance once they do, they do from the start.
         for narrow in [ranked.as_slice(), &[]] {
-            self.reduce(&ranked, narrow, before, least, &mut found)?;
+            let left = EVALUATIONS.saturating_sub(self.evaluations - start);
+            let mut measure = |kept: &HashSet<usize>| self.loss_of(space, &sorted(kept), narrow);
+            let all = ranked.iter().copied().collect();
+            let mut reduction = Reduction::new(all, least, tolerance, left, &mut measure);
+            reduction.drop_from(&ranked, Some(before))?;
+            found.is_complete = reduction.is_complete();
+            let (kept, without) = (sorted(&reduction.kept), std::mem::take(&mut reduction.without));
+            found.kept = kept.iter().map(|index| sensitive(space, *index, without.get(index).copied())).collect();
+            found.patterns = space.shortened(&kept)?;
+            found.after = self.loss(&space.lowered(&found.patterns, HashSet::new())?.network)?;
             if found.after <= tolerance {
                 break;
             }
         }
-        found.evaluations = self.evaluations;
         Ok(found)
     }
 
-    /// Finds the layers among the `ranked` ones that need float32, while those of `narrow` follow no operands.
-    fn reduce(
-        &mut self,
-        ranked: &[usize],
-        narrow: &[usize],
-        before: f64,
-        least: f64,
-        found: &mut SearchReport,
-    ) -> Result<()> {
-        let left = EVALUATIONS.saturating_sub(self.evaluations);
-        let mut measure = |kept: &HashSet<usize>| self.loss_of(&sorted(kept), narrow);
-        let all = ranked.iter().copied().collect();
-        let mut reduction = Reduction::new(all, least, found.tolerance, left, &mut measure);
-        reduction.drop_from(ranked, Some(before))?;
-        found.is_complete = reduction.is_complete();
-        let (kept, without) = (sorted(&reduction.kept), std::mem::take(&mut reduction.without));
-        let layer = |index: &usize| {
-            let layer = &self.network.layers()[*index];
-            let origin = &layer.origin;
-            SensitiveLayer {
-                layer: layer.name.clone(),
-                module: origin.module.clone(),
-                position: origin.position.clone(),
-                without: without.get(index).copied(),
-            }
-        };
-        found.kept = kept.iter().map(layer).collect();
-        found.keep_fp32 = self.shortened(&kept)?;
-        let (mixed, _) = self.mixed(&found.keep_fp32, HashSet::new())?;
-        found.after = self.loss(&mixed)?;
-        Ok(())
-    }
-
-    /// The layers in float16, from the one in which the error grows most.
-    fn ranked(&mut self, mixed: &Network, report: &PrecisionReport) -> Result<Vec<usize>> {
-        let names: HashSet<&str> = report.half.iter().map(String::as_str).collect();
-        let layers = self.network.layers().iter().enumerate();
-        let mut found: Vec<usize> =
-            layers.filter(|(_, layer)| names.contains(layer.name.as_str())).map(|(index, _)| index).collect();
-        let compared = divergence::by_layer(self.network, mixed, self.options, &self.samples[0])?;
-        let growth: std::collections::HashMap<&str, f64> =
-            compared.iter().map(|row| (row.layer.as_str(), row.growth)).collect();
-        let key = |index: &usize| growth.get(self.network.layers()[*index].name.as_str()).copied().unwrap_or(0.0);
+    /// The layers in the lower precision, from the one in which the error grows most.
+    fn ranked(&mut self, space: &Space<'_>, lowered: &Network, names: &[String]) -> Result<Vec<usize>> {
+        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let layers = space.network().layers();
+        let is_lowered = |(_, layer): &(usize, &network::Layer)| names.contains(layer.name.as_str());
+        let mut found: Vec<usize> = layers.iter().enumerate().filter(is_lowered).map(|(index, _)| index).collect();
+        let compared = divergence::by_layer(space.network(), lowered, self.options, &self.samples[0])?;
+        let growth: HashMap<&str, f64> = compared.iter().map(|row| (row.layer.as_str(), row.growth)).collect();
+        let key = |index: &usize| growth.get(layers[*index].name.as_str()).copied().unwrap_or(0.0);
         found.sort_by(|a, b| key(b).total_cmp(&key(a)));
         Ok(found)
     }
 
-    /// The patterns for these layers and what was asked for: modules where they give the same network.
-    fn shortened(&self, kept: &[usize]) -> Result<Vec<String>> {
-        let names = self.names(kept);
-        let (_, wanted) = self.mixed(&names, HashSet::new())?;
-        let half: HashSet<&str> = wanted.half.iter().map(String::as_str).collect();
-        let short = patterns::patterns(self.network, &names.iter().map(String::as_str).collect(), &half);
-        let is_same = self.mixed(&short, HashSet::new())?.1.half == wanted.half;
-        let found = if is_same { short } else { names };
-        Ok(self.base.keep_fp32.iter().cloned().chain(found).collect())
-    }
-
-    fn names(&self, layers: &[usize]) -> Vec<String> {
-        layers.iter().map(|index| self.network.layers()[*index].name.clone()).collect()
-    }
-
-    /// The mixed network that keeps more in float32 than the base does. Layers of `narrow` follow no operands.
-    fn mixed(&self, more: &[String], narrow: HashSet<String>) -> Result<(Network, PrecisionReport)> {
-        let mut wanted = PrecisionOptions { narrow, ..self.base.clone() };
-        wanted.keep_fp32.extend(more.iter().filter(|name| !self.base.keep_fp32.contains(name)).cloned());
-        Ok(passes::precision(self.network, &wanted)?)
-    }
-
-    fn loss_of(&mut self, kept: &[usize], narrow: &[usize]) -> Result<f64> {
-        let (mixed, _) = self.mixed(&self.names(kept), self.names(narrow).into_iter().collect())?;
-        self.loss(&mixed)
+    /// The loss while these layers keep their precision, and those of `narrow` follow no operands.
+    fn loss_of(&mut self, space: &Space<'_>, kept: &[usize], narrow: &[usize]) -> Result<f64> {
+        let lowered = space.lowered(&space.names(kept), space.names(narrow).into_iter().collect())?;
+        self.loss(&lowered.network)
     }
 
     /// Measures a network.
-    fn loss(&mut self, mixed: &Network) -> Result<f64> {
-        self.source.check_interrupt()?;
+    fn loss(&mut self, network: &Network) -> Result<f64> {
+        self.calls.samples().check_interrupt()?;
         self.evaluations += 1;
-        let engine = pipeline::cpu_engine(mixed, self.options)?;
+        let engine = pipeline::cpu_engine(network, self.options)?;
         let call =
             |inputs: &Vec<Tensor>| engine.call(&inputs.iter().map(Tensor::view).collect::<Vec<TensorView<'_>>>());
         let outputs = self.samples.iter().map(call).collect::<Result<Vec<_>>>()?;
@@ -215,17 +232,32 @@ impl Search<'_, '_, '_> {
     }
 }
 
+/// A layer that keeps its precision.
+fn sensitive(space: &Space<'_>, index: usize, without: Option<f64>) -> SensitiveLayer {
+    let layer = &space.network().layers()[index];
+    SensitiveLayer {
+        layer: layer.name.clone(),
+        module: layer.origin.module.clone(),
+        position: layer.origin.position.clone(),
+        lower: space.name(),
+        without,
+    }
+}
+
 fn sorted(layers: &HashSet<usize>) -> Vec<usize> {
     let mut sorted: Vec<usize> = layers.iter().copied().collect();
     sorted.sort_unstable();
     sorted
 }
 
-/// The error for a tolerance that float32 does not meet.
-fn out_of_reach(loss: f64, tolerance: f64) -> Error {
+/// The error for a tolerance that is not met while no layer is in the lower precision.
+fn out_of_reach(space: &Space<'_>, loss: f64, tolerance: f64) -> Error {
+    let highest = match space {
+        Space::Half { .. } => "with every layer in float32",
+        Space::Int8 { .. } => "without int8",
+    };
     let message = format!(
-        "the precision search cannot meet a tolerance of {tolerance:.0e}: with every layer in float32 the outputs \
-         differ by {loss:.1e}"
+        "the precision search cannot meet a tolerance of {tolerance:.0e}: {highest} the outputs differ by {loss:.1e}"
     );
-    Error::new(Code::BadOption, message).with_help("give a larger `tolerance`, or leave out `precision`")
+    Error::new(Code::BadOption, message).with_help("give a larger `tolerance`, or leave it out")
 }

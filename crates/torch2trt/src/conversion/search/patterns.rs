@@ -3,12 +3,12 @@
 use network::Network;
 use std::collections::{BTreeSet, HashSet};
 
-/// The shortest patterns of `keep_fp32` that name the kept layers: a module for layers of it, where no other layer in
-/// it computes in half precision, and the layer's own name elsewhere.
-pub(super) fn patterns(network: &Network, kept: &HashSet<&str>, half: &HashSet<&str>) -> Vec<String> {
-    // Modules with a layer in half precision, and all around them.
-    let is_half = network.layers().iter().filter(|layer| half.contains(layer.name.as_str()));
-    let taken: HashSet<&str> = is_half.flat_map(|layer| around(&layer.origin.module)).collect();
+/// The shortest patterns that name the kept layers: a module for layers of it, where no other layer in it computes in
+/// the lower precision, and the layer's own name elsewhere.
+pub(super) fn patterns(network: &Network, kept: &HashSet<&str>, lowered: &HashSet<&str>) -> Vec<String> {
+    // Modules with a layer in the lower precision, and all around them.
+    let is_lowered = network.layers().iter().filter(|layer| lowered.contains(layer.name.as_str()));
+    let taken: HashSet<&str> = is_lowered.flat_map(|layer| around(&layer.origin.module)).collect();
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for layer in network.layers().iter().filter(|layer| kept.contains(layer.name.as_str())) {
@@ -34,7 +34,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_module_stands_for_its_layers_where_none_is_in_half_precision() {
+    fn a_module_stands_for_its_layers_where_none_is_in_the_lower_precision() {
         let mut network = Network::new();
         let mut x = network.add_input("x", DType::Float32, vec![Dim::Static(4)]);
         for module in ["a.0", "a.0", "a.1", "b.0", "b.1", ""] {

@@ -21,6 +21,8 @@ from torch2trt.footprint import check_ranges
 from torch2trt.samples import Samples
 
 CAN_EXPORT = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
+needs_archives = pytest.mark.skipif(not CAN_EXPORT, reason="this PyTorch saves weights as pickles")
+"""Of tests that write an archive, or a file with a part in PyTorch, which is one."""
 LARGEST = 2**30
 """Bytes of weights of a model that is written."""
 

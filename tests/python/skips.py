@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Generator
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ PACKAGES = (
 
 TEST_ALL = ("diffusers", "timm", "ultralytics")
 """Packages that only `make test-all` installs."""
+
+needs_installation = pytest.mark.skipif(
+    "torch2trt" not in entry_points(group="torch_dynamo_backends").names, reason="the package is not installed"
+)
+"""Of tests of what an installation registers by name; `make` installs the package."""
 
 
 def under_ci() -> bool:

@@ -10,6 +10,7 @@ import random
 
 import pytest
 import torch
+from archived import needs_archives
 from test_fallback import CASES, SEED, Operator, agrees, bend, convert
 from torch import nn
 
@@ -200,6 +201,7 @@ class Odd(nn.Module):
         return bend(self.layer(x), 1)
 
 
+@needs_archives
 @pytest.mark.parametrize("case", range(max(CASES // 3, 2)))
 def test_files_are_loaded_into_the_model(case, tmp_path):
     torch.manual_seed(SEED + case)
@@ -241,6 +243,7 @@ def test_a_file_holds_the_structure_of_calls(tmp_path):
         torch.testing.assert_close(got.scores, expected.scores, rtol=1e-5, atol=1e-5)
 
 
+@needs_archives
 def test_what_cannot_be_loaded_names_what_to_do(command, tmp_path):
     torch.manual_seed(0)
     model, path = Decides().eval(), tmp_path / "net.trt2"

@@ -11,7 +11,9 @@ from importlib.metadata import entry_points
 
 import pytest
 import torch
+from archived import needs_archives
 from safetensors.torch import load_file, save_file
+from skips import needs_installation
 from torch import nn
 
 import torch2trt_command
@@ -118,6 +120,7 @@ def test_doctor_prints_json(command):
     assert json.loads(printed)["onnxruntime"].get("code") in (None, "E0501", "E0502")
 
 
+@needs_archives
 def test_a_verbose_build_shows_its_log(tmp_path, command):
     torch2trt_export(nn.Linear(4, 4).eval(), [torch.randn(2, 4)], tmp_path / "model.pt2")
     build = ("build", tmp_path / "model.pt2", "--backend", "cpu", "--output", tmp_path / "model.trt2")
@@ -148,6 +151,7 @@ def test_it_is_a_program():
     assert (made.returncode, made.stdout) == (0, f"torch2trt {_core.__version__}\n"), made.stderr
 
 
+@needs_installation
 def test_the_program_does_not_import_pytorch(tmp_path):
     """Which takes seconds; the libraries of installed packages are found all the same."""
     (scripts,) = entry_points(group="console_scripts", name="torch2trt")
@@ -174,6 +178,7 @@ COMMANDS = {
 }
 
 
+@needs_archives
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_interrupt_ends_every_command(name, command, tmp_path):
     model = torch.nn.Linear(512, 512).eval()

@@ -4,10 +4,13 @@ import json
 
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 
 from torch2trt import export as torch2trt_export
 from torch2trt import torch2trt
+
+pytestmark = needs_archives
 
 CALLS = ("--calls", 10, "--warmup", 1)
 

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 import torch
+from archived import needs_archives
 from safetensors.torch import load_file, save_file
 from test_fallback import CASES, SEED, Operator, agrees, convert, kinds
 from test_fallback_models import Found
@@ -19,6 +20,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from torch2trt import inspect, load
+
+pytestmark = needs_archives
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
 

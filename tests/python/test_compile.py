@@ -7,6 +7,7 @@ import logging
 import pytest
 import torch
 import torchvision
+from skips import needs_installation
 from torch import nn
 
 from torch2trt import Error, dynamo
@@ -56,6 +57,7 @@ def test_a_model_is_one_engine():
     assert engine.engine.borrowed and set(engine.engine.borrowed) <= own  # no weight is copied
 
 
+@needs_installation
 def test_the_name_is_registered():
     assert "torch2trt" in torch._dynamo.list_backends()
     model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).eval()
@@ -186,6 +188,7 @@ def test_training_runs_in_pytorch(caplog):
     assert not torch.equal(before, model[1].running_mean)
 
 
+@needs_installation
 def test_options():
     model, x = nn.Linear(4, 4).eval(), torch.randn(2, 4)
     with torch.no_grad():

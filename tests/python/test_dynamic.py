@@ -480,7 +480,11 @@ class Pyramid(nn.Module):
         return self.head(torch.cat([x, y], dim=1)), F.adaptive_avg_pool2d(y, 1).flatten(1)
 
 
-@pytest.mark.parametrize("name", ["pyramid", "fcn_resnet50"])
+OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7)
+odd = pytest.mark.skipif(OLD, reason="this PyTorch decides by the sample whether sizes are odd: E0307")
+
+
+@pytest.mark.parametrize("name", [pytest.param("pyramid", marks=odd), "fcn_resnet50"])
 def test_any_height_and_width(name):
     model = Pyramid().eval() if name == "pyramid" else build(name)[0]
     model_trt = convert(

@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 from torch.utils import _pytree as pytree
 
@@ -348,6 +349,7 @@ def test_numbers_among_the_outputs(batch):
         agrees(model, model_trt, torch.randn(size, 8))
 
 
+@needs_archives
 @pytest.mark.parametrize("batch", [None, 6], ids=["static", "dynamic batch"])
 @pytest.mark.parametrize("name", MODELS)
 def test_files(name, batch, tmp_path):
@@ -390,6 +392,7 @@ class Evil:
         return (open, ("evil", "w"))
 
 
+@needs_archives
 def test_forged_files_run_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     convert(Sizes().eval(), [torch.randn(4, 8)], max_batch_size=6).save("net.trt2")

@@ -12,6 +12,7 @@ import weakref
 
 import pytest
 import torch
+from archived import needs_archives
 from test_fallback import CASES, SEED, Layers, bend, convert, kinds
 from torch import nn
 
@@ -79,7 +80,9 @@ def recorded(engine):
     return log
 
 
-@pytest.mark.parametrize("is_loaded", [False, True], ids=["converted", "loaded"])
+@pytest.mark.parametrize(
+    "is_loaded", [pytest.param(False, id="converted"), pytest.param(True, id="loaded", marks=needs_archives)]
+)
 def test_tensors_cross_without_a_copy(is_loaded, tmp_path):
     draw = random.Random(SEED)
     for _ in range(max(CASES // 4, 1)):

@@ -9,9 +9,14 @@ import pytest
 import replay  # noqa: F401  (finds torch2trt)
 import torch
 from torch import nn
+from torch._subclasses import fake_impls
 
 from torch2trt import Error, torch2trt
 from torch2trt.verify import difference
+
+KERNEL = torch.ops.aten.slice.Tensor in fake_impls.op_implementations_dict
+"""Whether PyTorch infers the sizes of slices without a decision whether there are none."""
+maybe_empty = pytest.mark.skipif(not KERNEL, reason="this PyTorch limits an axis to sizes with elements in a slice")
 
 CASES = 8 * int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "1"))
@@ -63,11 +68,11 @@ def check(module, low, high, sample):
     ("start", "stop", "step"),
     [
         (-3, 8, 2),
-        (-7, -2, 2),
+        pytest.param(-7, -2, 2, marks=maybe_empty),
         (None, 4, 1),
-        (5, None, 1),
+        pytest.param(5, None, 1, marks=maybe_empty),
         (1, 6, 3),
-        ("n-3", None, 1),
+        pytest.param("n-3", None, 1, marks=maybe_empty),
         (None, "n-3", 1),
         ("-2n", "n//3+1", 2),
     ],

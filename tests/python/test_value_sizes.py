@@ -79,7 +79,7 @@ CASES = [
 
 
 OLD = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 11)
-TRACED = {"expand", "pad", "slice", "repeat_interleave", "repeat_interleave by one"}
+TRACED = {"expand", "pad"}
 """Not exported by an older PyTorch: one run is traced, with a warning."""
 
 

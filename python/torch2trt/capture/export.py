@@ -36,6 +36,7 @@ from .program import Kind, Progress
 from .repairs import repaired
 from .resizing import functional_resizes
 from .scopes import symbolic_names
+from .size_guards import size_guards
 from .tree import RUNTIME, InputTree, OutputTree
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
@@ -128,7 +129,7 @@ def export(
             progress("export", 1, 1)
             if values and inputs_decide(program.graph, set(_inputs(program, inputs))):
                 raise ExportRefused("the model decides by the values of its inputs")
-            guards = _take_guards(program)
+            guards = _take_guards(program, inputs)
             progress("decompose", 0, 1)
             functional_resizes(program.graph_module)
             if not made_functional(program.graph, known):
@@ -168,9 +169,11 @@ def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram
     return outcome
 
 
-def _take_guards(program: torch.export.ExportedProgram) -> list[str]:
+def _take_guards(program: torch.export.ExportedProgram, inputs: InputTree) -> list[str]:
     """Removes the guards: a decomposition would assert them, and fails for inputs in containers of a library."""
-    guards = getattr(program, "_guards_code", None)  # private: where a version has none, none are known
+    guards = getattr(program, "_guards_code", None)  # private
+    if guards is None:
+        return size_guards(program, inputs.named(inputs.args, inputs.kwargs))
     if not guards:
         return []
     program._guards_code = []

@@ -4,7 +4,7 @@ PyTorch reads the number out of the 0-D tensor inside such a call, and what torc
 version, from a symbolic number to an error. While a model is captured, a subscript with such a position is a sequence
 of views (select, slice, unsqueeze) at numbers that are read explicitly, so that a write in place through a subscript
 (`x[i].add_(1)`) remains a write to the tensor. An assignment to a subscript selects by masks, which needs no number.
-Before PyTorch 2.11, slices that are read between such bounds are not exported.
+`slices.py` has the sizes of slices between such bounds, where PyTorch does not infer them.
 
 This file must not know how the numbers are recorded; `numbers.py` does that.
 """
@@ -71,8 +71,7 @@ def _narrowing(original: Callable[..., Any]) -> Callable[..., Any]:
     def narrow(input: torch.Tensor, dim: int, start: Any, length: Any) -> torch.Tensor:
         length = _number(length)
         if not _FOLLOWS_SIGNS and _is_read(start):
-            size = input.shape[dim]
-            start = _index(start, size, size - length)
+            start = _index(start, input.shape[dim], length)
         return original(input, dim, _number(start), length)
 
     return narrow
@@ -166,13 +165,15 @@ def _slice(x: torch.Tensor, dim: int, entry: slice) -> torch.Tensor:
     return _aten.slice.Tensor(x, dim, _number(entry.start), _number(entry.stop), step)
 
 
-def _index(position: Any, size: Any, last: Any = None) -> Any:
-    """The position as a number. Where PyTorch asks for its sign and its limit, it counts from the start, to `last`."""
+def _index(position: Any, size: Any, length: Any = 1) -> Any:
+    """The position of `length` elements as a number. Where PyTorch asks for its sign and its limit, it counts from the
+    start, and leaves room for these elements.
+    """
     if _FOLLOWS_SIGNS or not _is_read(position):
         return _number(position)
     number = _from_start(position, size).item()
     torch._check(number >= 0)
-    torch._check(number <= (size - 1 if last is None else last))
+    torch._check(number + length <= size)
     return number
 
 

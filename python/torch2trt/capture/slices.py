@@ -4,14 +4,17 @@ PyTorch decides by the sample whether a bound is inside (`x[:, -3:]` of 5 elemen
 for which that holds. Where other sizes of the range decide otherwise, the bounds here are clamped by a minimum and a
 maximum instead, which holds for every size.
 
+A PyTorch that decomposes slices (2.6) has no sizes for those between bounds that tensors hold; they are inferred here.
+
 This file must not know what is captured.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from itertools import product
 from typing import Any
@@ -21,6 +24,7 @@ from torch._subclasses import fake_impls
 
 from ..deferred import symbolic_shapes, sympy
 from .symbols import is_unbacked
+from .threads import only_here
 
 _TRIED = 33
 """Sizes of a symbol at which a decision is evaluated."""
@@ -30,50 +34,125 @@ Number = Any  # int or torch.SymInt
 
 @contextmanager
 def any_bounds() -> Iterator[None]:
-    """Clamps the bounds of slices of dynamic axes for as long as it lasts."""
-    kernels = fake_impls.op_implementations_dict
+    """Clamps the bounds of slices of dynamic axes, and takes bounds that tensors hold, for as long as it lasts."""
     overload = torch.ops.aten.slice.Tensor
-    original = kernels.get(overload)
-    if original is None:  # before torch 2.9 slices are decomposed, and decided by the sample
-        yield
-        return
-    kernels[overload] = partial(_slice, original)
+    reads_bounds = overload in fake_impls.op_implementations_dict
+    kernels: dict[Any, Callable[..., torch.Tensor]] = fake_impls.op_implementations_dict
+    if not reads_bounds:
+        from torch._decomp import decomposition_table  # imports sympy
+
+        kernels = decomposition_table
+    original = kernels[overload]
+    kernels[overload] = only_here(original, _kernel(original) if reads_bounds else _decomposition(original))
     try:
-        yield
+        with nullcontext() if reads_bounds else _uncached():
+            yield
     finally:
         kernels[overload] = original
 
 
-def _slice(
+def _uncached() -> AbstractContextManager[Any]:
+    """PyTorch would cache the symbol of a length, too."""
+    return torch._dynamo.config.patch(fake_tensor_cache_enabled=False)
+
+
+def _kernel(original: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def slice_forward(mode: Any, function: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return _slice(partial(original, mode, function), x, *args, **kwargs)
+
+    return slice_forward
+
+
+def _decomposition(original: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def slice_forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return _slice(partial(_between_read_bounds, original), x, *args, **kwargs)
+
+    return slice_forward
+
+
+def _between_read_bounds(
     original: Callable[..., torch.Tensor],
-    mode: Any,
-    function: Any,
     x: torch.Tensor,
     dim: int = 0,
     start: Number | None = None,
     end: Number | None = None,
     step: int = 1,
 ) -> torch.Tensor:
-    whole = partial(original, mode, function, x, dim, start, end, step)
+    """The original slice, or one between bounds that tensors hold: a new symbol for a length that data decides."""
+    read = [bound for bound in (start, end) if isinstance(bound, torch.SymInt) and _is_read(bound)]
+    if not read or not x.dim() or x.is_quantized:
+        return original(x, dim, start, end, step)
+    sizes = list(x.shape)
+    length = _known_length(0 if start is None else start, sizes[dim] if end is None else end, sizes[dim])
+    if length is None:
+        sizes[dim] = read[0].node.shape_env.create_unbacked_symint()
+        symbolic_shapes._constrain_range_for_size(sizes[dim])
+    else:
+        sizes[dim] = (length + step - 1) // step
+    # As of a contiguous tensor: PyTorch asks whether it is one, and could not decide that.
+    strides = [math.prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+    return x.as_strided(sizes, strides, x.storage_offset())
+
+
+def _known_length(start: Number, end: Number, size: Number) -> Number | None:
+    """The number of elements between two bounds inside an axis; None where data decides whether they are inside."""
+    known = symbolic_shapes.statically_known_true
+    begin, stop = (bound + size if known(bound < 0) else bound for bound in (start, end))
+    stop = size if known(stop >= size) else stop
+    return stop - begin if known(begin >= 0) and known(begin <= stop) and known(stop <= size) else None
+
+
+def _slice(
+    original: Callable[..., torch.Tensor],
+    x: torch.Tensor,
+    dim: int = 0,
+    start: Number | None = None,
+    end: Number | None = None,
+    step: int = 1,
+) -> torch.Tensor:
+    whole = partial(original, x, dim, start, end, step)
     if not x.dim() or x.is_quantized or not isinstance(step, int) or step <= 0 or not -x.dim() <= dim < x.dim():
         return whole()
     size = x.shape[dim]
     given = [bound for bound in (size, start, end) if isinstance(bound, torch.SymInt)]
-    if not given or any(is_unbacked(symbol) for bound in given for symbol in bound.node.expr.free_symbols):
+    if not given or any(map(_is_read, given)):
         return whole()
     begin = 0 if start is None else start
     stop = size if end is None or (isinstance(end, int) and end == sys.maxsize) else end
     if not any(_varies(decision) for decision in _decisions(size, begin, stop)):
         return whole()
-    begin, stop = _clamped(begin, size), _clamped(stop, size)
-    length = stop - begin
-    if not _always(length >= 0):
-        length = torch.sym_max(length, 0)
+    with _symbolic_extremes():
+        begin, stop = _clamped(begin, size), _clamped(stop, size)
+        length = stop - begin
+        if not _always(length >= 0):
+            length = torch.sym_max(length, 0)
     sizes, strides = list(x.shape), list(x.stride())
     offset = x.storage_offset() + begin * strides[dim]
     sizes[dim] = (length + step - 1) // step
     strides[dim] = strides[dim] * step
     return x.as_strided(sizes, strides, offset)
+
+
+def _is_read(bound: torch.SymInt) -> bool:
+    """Whether a number was read out of a tensor."""
+    return any(map(is_unbacked, bound.node.expr.free_symbols))
+
+
+@contextmanager
+def _symbolic_extremes() -> Iterator[None]:
+    """Minima and maxima of sizes stay symbolic, where this PyTorch compares them by the sample."""
+    from torch.fx.experimental import sym_node  # imports sympy
+
+    name = "alternate_impl_if_hinted_methods"
+    decided = getattr(sym_node, name, None)
+    if decided is None:
+        yield
+        return
+    setattr(sym_node, name, {})
+    try:
+        yield
+    finally:
+        setattr(sym_node, name, decided)
 
 
 def _decisions(size: Number, begin: Number, stop: Number) -> Iterator[Any]:

@@ -78,8 +78,9 @@ def before_export() -> tuple[type, str, Callable[..., Any]] | None:
             return func(*args, **(kwargs or {}))
         return _call(*args) if _is_replaced(func) else original(self, func, types, args, kwargs)
 
-    # Operators with sub-graphs compile the mode, for which the function has to be one of PyTorch's files.
+    # Operators with sub-graphs compile the mode, for which the function needs a file of PyTorch's, in 2.6 the name.
     passing.__code__ = passing.__code__.replace(co_filename=original.__code__.co_filename)
+    passing.__name__ = original.__name__
     return handler, "__torch_function__", passing
 
 

@@ -13,8 +13,8 @@
 //! comes from two ramps, so all layers of a model share one.
 //!
 //! A query that may attend to nothing gives zeros, as in PyTorch; without that, its NaN would spread to every
-//! query of the next layer. It attends to everything, and the result is multiplied by zero: TensorRT 8.6 finds no kernel
-//! for attention in float16 with a `Select` behind it, where the mask is the same for all queries (E0303).
+//! query of the next layer. It attends to everything, and the result is multiplied by zero: TensorRT 8.6 finds no
+//! kernel for attention in float16 with a `Select` behind it, where the mask is the same for all queries (E0303).
 
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;

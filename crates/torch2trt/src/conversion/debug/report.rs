@@ -265,9 +265,10 @@ impl Culprit {
         if !self.module.is_empty() {
             lines.push(format!("module   {}", self.module));
         }
-        if !self.merged.is_empty() {
-            lines.push(format!("one with {}", self.merged.join(", ")));
-        }
+        lines.extend(self.merged.iter().enumerate().map(|(k, call)| {
+            let what = if k == 0 { "one with" } else { "" };
+            format!("{what:8} {call}")
+        }));
         lines.push(format!("error    {}, {:.0e} is allowed: {first}", error_text(self.error), self.allowed));
         let stage = self.stage.map(|stage| match stage {
             Stage::Conversion => "conversion: the network is wrong before passes, too",

@@ -251,6 +251,12 @@ def _other(size: int, low: int, high: int) -> int:
 
 def _with_dims(module: torch.nn.Module, tree: InputTree, profiles: list[Ranges], dynamic_shapes: Any) -> Samples:
     """The samples in shapes that torch.export takes with these `dynamic_shapes`."""
+    if isinstance(dynamic_shapes, (str, bytes)):
+        raise error(
+            "E0601",
+            f"`dynamic_shapes` is {accepted.shown(dynamic_shapes)}",
+            "give a dict by parameter, or a tuple with an entry for each: dynamic_shapes=({0: Dim('batch', max=8)},)",
+        )
     if isinstance(dynamic_shapes, torch.export.ShapesCollection):
         with suppress(Exception):  # it knows tensors by identity; what it refuses, it will refuse in torch.export too
             dynamic_shapes = dynamic_shapes.dynamic_shapes(module, tree.args, tree.kwargs)

@@ -247,7 +247,9 @@ def _ids(batch: int, length: int) -> torch.Tensor:
     return torch.randint(0, 50, (batch, length))
 
 
-_SIDE = Dim.DYNAMIC(min=4, max=64)
+def _side() -> Any:
+    return Dim.DYNAMIC(min=4, max=64)
+
 
 CASES: dict[str, Callable[[], Case]] = {
     "convolutional": lambda: _pt2(Convolutional(), torch.randn(2, 3, 32, 32)),
@@ -255,7 +257,7 @@ CASES: dict[str, Callable[[], Case]] = {
         Convolutional(), torch.randn(2, 3, 32, 32), dynamic_shapes={"image": {0: Dim.DYNAMIC(min=1, max=16)}}
     ),
     "convolutional_sides": lambda: _pt2(
-        Convolutional(), torch.randn(2, 3, 32, 48), dynamic_shapes=({2: _SIDE, 3: Dim.DYNAMIC(min=8, max=64)},)
+        Convolutional(), torch.randn(2, 3, 32, 48), dynamic_shapes=({2: _side(), 3: Dim.DYNAMIC(min=8, max=64)},)
     ),
     "lstm": lambda: _pt2(Recurrent(), torch.randn(2, 5, 6)),
     "attention": lambda: _pt2(Attention(), _ids(2, 7)),
@@ -271,7 +273,7 @@ CASES: dict[str, Callable[[], Case]] = {
         Sizes(),
         torch.randn(2, 3, 8, 12),
         torch.randn(5, 7),
-        dynamic_shapes=({0: Dim.DYNAMIC(max=32), 2: _SIDE, 3: _SIDE}, {0: Dim.DYNAMIC(min=3)}),
+        dynamic_shapes=({0: Dim.DYNAMIC(max=32), 2: _side(), 3: _side()}, {0: Dim.DYNAMIC(min=3)}),
     ),
     "nested": lambda: _pt2(
         Nested(),

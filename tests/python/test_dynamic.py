@@ -343,7 +343,7 @@ BATCH = Dim("batch", max=8)
         (({7: BATCH}, None), ("IndexError",)),
         ((BATCH, None), ("Unexpected input tensor shape",)),
         ({"x": {0: BATCH}}, ("top-level keys",)),
-        ("xy", ("expected dynamic_shapes to be",)),
+        ("xy", ("`dynamic_shapes` is 'xy', of type str", "a dict by parameter")),
     ],
 )
 def test_dynamic_shapes_that_torch_export_refuses(shapes, words):
@@ -528,6 +528,17 @@ def test_what_the_model_decides_by_sizes_is_not_taken_for_all_of_them(name):
     inputs = [torch.randn(2, 8), torch.randn(2, wide)]
     ranges = {"min_shapes": [(2, 4), (2, 4)], "max_shapes": [(2, 16), (2, 16)]}
     refused("E0307", lambda: convert(Deciding(function), inputs, **ranges), "decides by sizes", words, "verify=False")
+
+
+class DecidingByAny(nn.Module):
+    def forward(self, first, *others):
+        return first * 2 if others[1].shape[1] % 4 == 0 else first
+
+
+def test_decisions_by_any_of_the_arguments_are_found():
+    inputs = [torch.randn(2, 8) for _ in range(3)]
+    ranges = {"min_shapes": [(2, 4)] * 3, "max_shapes": [(2, 16)] * 3}
+    refused("E0307", lambda: convert(DecidingByAny(), inputs, **ranges), "decides by sizes", "verify=False")
 
 
 def test_decisions_that_change_nothing_are_no_hindrance():

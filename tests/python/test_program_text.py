@@ -11,6 +11,7 @@ import operators
 import pt2_models
 import pytest
 from torch import nn
+from torch.export import Dim
 
 from torch2trt import Error, _core
 from torch2trt.capture import capture
@@ -36,6 +37,7 @@ def assert_round_trip(program: _core.Program) -> None:
         assert str(parsed.convert({})).splitlines() == str(program.convert({})).splitlines()
 
 
+@pytest.mark.skipif(not callable(Dim.DYNAMIC), reason="hints have no ranges in this PyTorch")
 @pytest.mark.parametrize("name", pt2_models.CASES)
 def test_the_text_of_a_model_parses_to_the_same_program(name: str) -> None:
     assert_round_trip(program_of(*pt2_models.CASES[name]()))

@@ -37,6 +37,7 @@ from .repairs import repaired
 from .resizing import functional_resizes
 from .scopes import symbolic_names
 from .size_guards import size_guards
+from .symbols import argument_paths
 from .tree import RUNTIME, InputTree, OutputTree
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
@@ -105,6 +106,7 @@ def export(
         if values
         else (inputs.args, inputs.kwargs)
     )
+    paths = argument_paths(module.forward, args)
     try:
         with (
             with_values() if values else nullcontext(),
@@ -120,7 +122,7 @@ def export(
             def exported(made: list[str] | None) -> torch.export.ExportedProgram:
                 symbolic = symbolic_names(module, made is None) if dynamic_shapes is not None else nullcontext()
                 places.clear()
-                with preserved(module, values, changed), symbolic, interceptor.active(), watched(places, made):
+                with preserved(module, values, changed), symbolic, interceptor.active(), watched(places, paths, made):
                     return torch.export.export(
                         module, args, kwargs or None, dynamic_shapes=dynamic_shapes, strict=False
                     )
@@ -129,7 +131,7 @@ def export(
             progress("export", 1, 1)
             if values and inputs_decide(program.graph, set(_inputs(program, inputs))):
                 raise ExportRefused("the model decides by the values of its inputs")
-            guards = _take_guards(program, inputs)
+            guards = _take_guards(program, paths)
             progress("decompose", 0, 1)
             functional_resizes(program.graph_module)
             if not made_functional(program.graph, known):
@@ -169,11 +171,11 @@ def _exported(attempt: Callable[[list[str] | None], torch.export.ExportedProgram
     return outcome
 
 
-def _take_guards(program: torch.export.ExportedProgram, inputs: InputTree) -> list[str]:
+def _take_guards(program: torch.export.ExportedProgram, paths: list[str]) -> list[str]:
     """Removes the guards: a decomposition would assert them, and fails for inputs in containers of a library."""
     guards = getattr(program, "_guards_code", None)  # private
     if guards is None:
-        return size_guards(program, inputs.named(inputs.args, inputs.kwargs))
+        return size_guards(program, paths)
     if not guards:
         return []
     program._guards_code = []

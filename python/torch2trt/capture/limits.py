@@ -27,7 +27,7 @@ import torch
 from ..deferred import symbolic_shapes
 from .errors import SizeError
 from .origin import is_user_code
-from .symbols import sources
+from .symbols import by_parameter, sources
 from .threads import Patches, only_here
 
 Places = dict[tuple[str, int], str]
@@ -39,9 +39,10 @@ _SOURCE = re.compile(r"L(?P<path>(\[[^\]]+\]|\.\w+)+)\.size\(\)\[(?P<axis>\d+)\]
 
 
 @contextmanager
-def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
+def watched(places: Places, paths: list[str], numbers: list[str] | None = None) -> Iterator[None]:
     """Notes in `places` where the model fixes or limits the sizes of its inputs, and in `numbers` the lines of the
-    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`.
+    model that make a Python number of a symbolic one: `int(h * 0.3)`, `float(h)`, `math.sqrt(h)`. `paths` are those of
+    the positional arguments (`argument_paths`).
     """
     with Patches().undone() as patches:
         if numbers is not None:
@@ -50,18 +51,18 @@ def watched(places: Places, numbers: list[str] | None = None) -> Iterator[None]:
                 patches.set(owner, name, only_here(original, _reading(original, numbers)))
         for name in _WATCHED:
             if original := getattr(symbolic_shapes.ShapeEnv, name, None):
-                patches.set(symbolic_shapes.ShapeEnv, name, only_here(original, _noting(original, places)))
+                patches.set(symbolic_shapes.ShapeEnv, name, only_here(original, _noting(original, places, paths)))
         if original := getattr(symbolic_shapes.ShapeEnv, "evaluate_expr", None):
-            patches.set(symbolic_shapes.ShapeEnv, "evaluate_expr", only_here(original, _Bounded(original)))
+            patches.set(symbolic_shapes.ShapeEnv, "evaluate_expr", only_here(original, _Bounded(original, paths)))
         yield
 
 
-def _noting(original: Callable[..., Any], places: Places) -> Callable[..., Any]:
+def _noting(original: Callable[..., Any], places: Places, paths: list[str]) -> Callable[..., Any]:
     def method(env: symbolic_shapes.ShapeEnv, symbol: Any, *args: Any, **kwargs: Any) -> Any:
         before = _known(env, symbol)
         result = original(env, symbol, *args, **kwargs)
         if _known(env, symbol) != before and (place := _place(sys._getframe(1))):
-            for at in _axes(env, symbol):
+            for at in _axes(env, symbol, paths):
                 places[at] = place
         return result
 
@@ -78,8 +79,8 @@ class _Bounded:
 
     share = 2.0  # one part in this many
 
-    def __init__(self, original: Callable[..., Any]) -> None:
-        self._original = original
+    def __init__(self, original: Callable[..., Any], paths: list[str]) -> None:
+        self._original, self._paths = original, paths
         self._parts: dict[Any, int] = {}
         self._begin, self._spent = time.thread_time(), 0.0
 
@@ -93,7 +94,7 @@ class _Bounded:
         length = self._length(expression)
         taken = self._spent > max(_SECONDS, (begin - self._begin) / self.share)
         if length > _TOO_LONG or (length > _LONG and taken):
-            raise _too_long(env, expression, length)
+            raise _too_long(env, expression, length, self._paths)
         try:
             return self._original(env, expression, *args, **kwargs)
         finally:
@@ -108,8 +109,8 @@ class _Bounded:
         return found
 
 
-def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int) -> SizeError:
-    axes = sorted({at for symbol in expression.free_symbols for at in _axes(env, symbol)})
+def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int, paths: list[str]) -> SizeError:
+    axes = sorted({at for symbol in expression.free_symbols for at in _axes(env, symbol, paths)})
     names = [f"axis {axis} of `{name}`" for name, axis in axes]
     these = "these axes" if len(names) > 1 else "this axis"
     return SizeError(
@@ -152,10 +153,10 @@ def _known(env: symbolic_shapes.ShapeEnv, symbol: Any) -> tuple[Any, Any]:
     return getattr(env, "replacements", {}).get(symbol), getattr(env, "var_to_range", {}).get(symbol)
 
 
-def _axes(env: symbolic_shapes.ShapeEnv, symbol: Any) -> Iterator[tuple[str, int]]:
+def _axes(env: symbolic_shapes.ShapeEnv, symbol: Any, paths: list[str]) -> Iterator[tuple[str, int]]:
     """The input axes that a symbol stands for, under the names that `InputTree` gives the inputs."""
     for source in sources(env, symbol):
-        found = _SOURCE.match(source)
+        found = _SOURCE.match(by_parameter(source, paths))
         if found:
             parts = re.findall(r"\[['\"]?([^'\"\]]+)['\"]?\]|\.(\w+)", found["path"])
             yield ".".join(key or attribute for key, attribute in parts), int(found["axis"])

@@ -19,7 +19,9 @@ This file must not know about graphs, nodes or tensors.
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +32,8 @@ from ..deferred import sympy
 
 _WORDS = {"floordiv", "ceildiv", "mod", "min", "max"}
 _UNBACKED = re.compile(r"z?uf?\d+$")
+_POSITIONAL = re.compile(r"^L\['args'\]\[0\]\[(\d+)\]")
+_KEYWORD = re.compile(r"^L\['args'\]\[1\](?=\[')")
 
 
 class Inexpressible(ValueError):
@@ -90,6 +94,26 @@ def sources(environment: Any, symbol: sympy.Symbol) -> list[str]:
     """Where a shape environment has a symbol from: "L['x'].size()[0]"; empty where PyTorch does not record it."""
     found = getattr(environment, "var_to_sources", {}).get(symbol, ())
     return [source.name if isinstance(source.name, str) else source.name() for source in found]
+
+
+def argument_paths(forward: Callable[..., Any], args: Sequence[Any]) -> list[str]:
+    """Where guards have each positional argument of a call: "['x']", and "['xs'][0]" of `*xs`."""
+    found: list[str] = []
+    for name, parameter in inspect.signature(forward).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            found += [f"['{name}'][{k}]" for k in range(len(args) - len(found))]
+            break
+        found.append(f"['{name}']")
+    return found[: len(args)]
+
+
+def by_parameter(source: str, paths: list[str]) -> str:
+    """A source with the argument by its parameter, "L['x']", where PyTorch 2.6 has it by position, "L['args'][0][0]".
+
+    `paths` are those of `argument_paths`.
+    """
+    source = _KEYWORD.sub("L", source)
+    return _POSITIONAL.sub(lambda found: f"L{paths[int(found[1])]}", source)
 
 
 def renamed(symbol: sympy.Symbol, name: str, taken: set[str]) -> sympy.Symbol:

@@ -87,13 +87,15 @@ def _between_read_bounds(
         return original(x, dim, start, end, step)
     sizes = list(x.shape)
     given = [bound for bound in (start, end, sizes[dim]) if isinstance(bound, torch.SymInt)]
-    read = [bound for bound in given if _is_read(bound)]
+    read = [bound for bound in given if is_read(bound)]
     begin, stop = 0 if start is None else start, sys.maxsize if end is None else end
     is_whole = isinstance(begin, int) and isinstance(stop, int) and (begin, stop, step) == (0, sys.maxsize, 1)
     if not read or is_whole:
         return original(x, dim, start, end, step)
     length = _known_length(begin, stop, sizes[dim])
-    if length is None or (step > 1 and _is_read(length)):
+    if length is None and isinstance(begin, int) and isinstance(stop, int) and begin == 0 and stop > 1:
+        length = torch.sym_min(sizes[dim], stop)  # PyTorch takes no further size for other than 1
+    if length is None or (step > 1 and is_read(length)):
         sizes[dim] = read[0].node.shape_env.create_unbacked_symint()
         symbolic_shapes._constrain_range_for_size(sizes[dim], max=_most(begin, stop, sizes[dim]))
     else:
@@ -140,7 +142,7 @@ def _slice(
         return whole()
     size = x.shape[dim]
     given = [bound for bound in (size, start, end) if isinstance(bound, torch.SymInt)]
-    if not given or any(map(_is_read, given)):
+    if not given or any(map(is_read, given)):
         return whole()
     begin = 0 if start is None else start
     stop = size if end is None or (isinstance(end, int) and end == sys.maxsize) else end
@@ -158,7 +160,7 @@ def _slice(
     return x.as_strided(sizes, strides, offset)
 
 
-def _is_read(bound: torch.SymInt) -> bool:
+def is_read(bound: torch.SymInt) -> bool:
     """Whether a number was read out of a tensor."""
     return any(map(is_unbacked, bound.node.expr.free_symbols))
 
@@ -248,4 +250,4 @@ def _sizes(low: int, high: int, symbols: int) -> list[int]:
     return sorted({*range(low, low + near), *(low + (high - low) * k // steps for k in range(steps + 1))})
 
 
-__all__ = ["any_bounds"]
+__all__ = ["any_bounds", "is_read"]

@@ -1,7 +1,7 @@
 """`torch.vmap` in models: torch.export captures it since PyTorch 2.9.
 
-Before, it meets the tensors of one batch entry and fails on them in one of several ways. `flex_attention` calls `vmap`,
-too.
+Before, some calls on the tensors of one batch entry fail, and others are left out of the graph. So it is refused there
+by name. `flex_attention` calls `vmap`, too.
 
 This file must not know how a model is captured.
 """
@@ -9,24 +9,36 @@ This file must not know how a model is captured.
 from __future__ import annotations
 
 import importlib.util
-import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch._functorch import vmap
+from torch._functorch import apis
+
+from .threads import Patches, only_here
 
 EXPORTS_VMAP = importlib.util.find_spec("torch._functorch.predispatch") is not None
 """Whether torch.export of this PyTorch captures `torch.vmap`."""
 
 
-def help_with_vmap(refusal: BaseException) -> str | None:
-    """What to do where torch.export failed inside of `torch.vmap`; None where that is not why."""
-    frames = traceback.walk_tb(refusal.__traceback__)
-    if EXPORTS_VMAP or all(frame.f_code.co_filename != vmap.__file__ for frame, _ in frames):
-        return None
-    return (
-        "pip install 'torch>=2.9', which exports torch.vmap (flex_attention calls it, too); this is PyTorch "
-        f"{torch.__version__}"
-    )
+class VmapError(RuntimeError):
+    """The model calls `torch.vmap`, which torch.export of this PyTorch does not capture."""
+
+    help = "pip install 'torch>=2.9', which exports torch.vmap (flex_attention calls it, too)"
 
 
-__all__ = ["EXPORTS_VMAP", "help_with_vmap"]
+@contextmanager
+def vmap_refused() -> Iterator[None]:
+    """Raises `VmapError` where the model calls `torch.vmap` and this PyTorch would not export it."""
+    with Patches().undone() as patches:
+        if not EXPORTS_VMAP:
+            patches.set(apis, "vmap_impl", only_here(apis.vmap_impl, _refuse))
+        yield
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise VmapError(f"torch.export of PyTorch {torch.__version__} does not capture torch.vmap")
+
+
+__all__ = ["EXPORTS_VMAP", "VmapError", "vmap_refused"]

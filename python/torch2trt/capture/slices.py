@@ -94,7 +94,8 @@ def _between_read_bounds(
         return original(x, dim, start, end, step)
     length = _known_length(begin, stop, sizes[dim])
     if length is None and isinstance(begin, int) and isinstance(stop, int) and begin == 0 and stop > 1:
-        length = torch.sym_min(sizes[dim], stop)  # PyTorch takes no further size for other than 1
+        # PyTorch asks whether it is 1, and knows that this minimum is not. Of other expressions it does not know.
+        length = torch.sym_min(sizes[dim], stop)
     if length is None or (step > 1 and is_read(length)):
         sizes[dim] = read[0].node.shape_env.create_unbacked_symint()
         symbolic_shapes._constrain_range_for_size(sizes[dim], max=_most(begin, stop, sizes[dim]))

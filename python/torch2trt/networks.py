@@ -19,7 +19,8 @@ from .capture import Captured
 from .conversion import Conversion
 from .converters import Calls
 from .errors import error
-from .partition import Backend, Made, make
+from .partition.assembly import Made
+from .partition.making import Backend, make
 from .partition.partition import summary
 from .samples import calibration_samples
 from .search import searched, searched_part

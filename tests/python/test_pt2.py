@@ -32,6 +32,7 @@ import torch2trt
 from torch2trt import _core
 from torch2trt.capture import normalized
 from torch2trt.capture.export import read_program
+from torch2trt.capture.exported import resolve_views
 from torch2trt.capture.tree import InputTree
 from torch2trt.capture.walk import walk
 
@@ -65,6 +66,7 @@ def exported(case: pt2_models.Case, functional: bool = True) -> torch.export.Exp
 
 def saved(program: torch.export.ExportedProgram, folder: Path) -> Path:
     """The archive of an exported program."""
+    resolve_views(program)
     path = folder / "model.pt2"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

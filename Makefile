@@ -25,7 +25,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
 	$(BIN)/pip install -q --group lint
-	$(BIN)/pip install -q '$(TORCH)' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist scikit-learn xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	$(BIN)/pip install -q '$(TORCH)' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist scikit-learn torchao xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
 	# A second TensorRT-RTX, of another family of interfaces, for the tests of the binding.
 	$(BIN)/pip install -q --no-deps --target $(VENV)/rtx-1.4 tensorrt-rtx-cu13-libs==1.4.0.76
 	touch $@

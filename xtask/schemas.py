@@ -10,12 +10,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.ao.quantization.fx._decomposed  # registers its operators
 import torchvision  # noqa: F401  (registers its operators)
 import transformers.integrations.moe  # noqa: F401  (the same)
 
 from torch2trt import _core
 
 PATH = Path(__file__).resolve().parent.parent / "crates" / "archive" / "src" / "schemas.txt"
+
+
+if not hasattr(torch.ops.tensorrt, "quantize_op"):
+    # NVIDIA ModelOpt's, where that is not installed.
+    torch.library.define(
+        "tensorrt::quantize_op",
+        "(Tensor input, Tensor amax, int num_bits, int exponent_bits, bool unsigned, bool narrow_range) -> Tensor",
+    )
 
 
 def schema(overload: str) -> torch.FunctionSchema:

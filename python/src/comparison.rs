@@ -37,7 +37,7 @@ impl Comparison {
 }
 
 /// Compares an output with PyTorch's, which computes it in the half-precision types `computed_in`. `half` is the type
-/// of mixed precision, `int8` whether layers read int8. Complex tensors come as pairs of real numbers.
+/// of mixed precision, `quantized` whether layers read int8 or float8. Complex tensors come as pairs of real numbers.
 #[pyfunction]
 pub(crate) fn compare(
     py: Python<'_>,
@@ -45,12 +45,12 @@ pub(crate) fn compare(
     got: &Bound<'_, PyAny>,
     computed_in: Vec<String>,
     half: Option<&str>,
-    int8: bool,
+    quantized: bool,
     on_gpu: bool,
 ) -> PyResult<Comparison> {
     let types = computed_in.iter().filter_map(|name| name.parse::<ScalarType>().ok()).collect::<Vec<_>>();
     let half = half.map(|name| half_named(py, name)).transpose()?;
-    let tolerance = torch2trt::Tolerance { half, int8, on_gpu };
+    let tolerance = torch2trt::Tolerance { half, quantized, on_gpu };
     let (expected, got) = (TorchTensor::new(expected)?, TorchTensor::new(got)?);
     let (expected, got) = (expected.view(py)?, got.view(py)?);
     Ok(Comparison(py.detach(|| tolerance.compare(&expected, &got, &types))))

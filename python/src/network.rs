@@ -57,7 +57,7 @@ impl Network {
     }
 
     /// The network in the precision of the options. `sample` are the tensors of the sample inputs, and `rows` iterates
-    /// over the tensors of each call to calibrate int8 on.
+    /// over the tensors of each call to calibrate on.
     #[pyo3(signature = (sample, rows = None))]
     fn precise(&self, py: Python<'_>, sample: Vec<Py<PyAny>>, rows: Option<Py<PyIterator>>) -> PyResult<Self> {
         let mut samples = TorchSamples::new(sample, rows);
@@ -141,10 +141,10 @@ impl Network {
         self.made.notes.clone()
     }
 
-    /// Number of layers that read int8.
+    /// The type that layers are quantized to, `int8` or `fp8`, and their number; `None` where nothing was asked for.
     #[getter]
-    fn int8_layers(&self) -> usize {
-        self.made.int8.as_ref().map_or(0, |int8| int8.layers.len())
+    fn quantized(&self) -> Option<(&'static str, usize)> {
+        self.made.quantized.as_ref().map(|report| (report.quantization.name(), report.layers.len()))
     }
 
     /// Number of layers that compute in half precision.

@@ -86,23 +86,18 @@ pub(crate) fn recorded_options(options: &Bound<'_, PyDict>) -> PyResult<String> 
 /// where nothing is searched for. A metric is a search without a tolerance, too.
 ///
 /// # Errors
-/// E0701 for a name that is none, for a mode that is another than the precision, and for a tolerance where nothing
-/// computes in a lower precision.
+/// E0701 for a name that is none, and those of [`Options::settled`].
 #[pyfunction]
 pub(crate) fn settled_modes(
     py: Python<'_>,
-    precision: Option<&str>,
-    tolerance: Option<f64>,
+    options: &Bound<'_, PyDict>,
     has_metric: bool,
-    modes: (bool, bool, bool),
 ) -> PyResult<((bool, bool, bool), Option<f64>)> {
-    let tolerance = tolerance.or_else(|| has_metric.then(|| SearchTolerance::default().get()));
-    let given = json!({
-        "precision": precision, "tolerance": tolerance, "fp16_mode": modes.0, "bf16_mode": modes.1,
-        "int8_mode": modes.2,
-    });
-    let given = given.as_object().cloned().unwrap_or_default();
-    let settled = Options::from_json(given).and_then(|options| options.convert.settled()).or_raise(py)?;
+    let mut given = read_options(options)?;
+    if has_metric {
+        given.convert.tolerance.get_or_insert_default();
+    }
+    let settled = given.settled().or_raise(py)?.convert;
     let modes = (settled.fp16_mode, settled.bf16_mode, settled.int8_mode);
     Ok((modes, settled.tolerance.map(SearchTolerance::get)))
 }

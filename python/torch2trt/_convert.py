@@ -126,21 +126,22 @@ def torch2trt(
         int8_calib_dataset: samples to find the ranges of int8 on: a `Dataset`, or anything with a length and items,
             each the inputs of one call. Default: the sample inputs, which represent few values.
         int8_calib_algorithm: how: a `CalibrationAlgoType`, TensorRT's own, or its name. Default:
-            `ENTROPY_CALIBRATION_2`.
+            `ENTROPY_CALIBRATION_2` for int8, `MINMAX_CALIBRATION` for fp8.
         fallback: run in PyTorch what does not convert, and the rest in engines; the report lists the parts, and why
             each call of a part in PyTorch is there. See docs/fallback.md.
         run_in_pytorch: modules that run in PyTorch: paths such as "roi_heads" or "layers.*.router". Implies `fallback`.
         min_layers: with `fallback`, an engine of fewer operator calls joins the parts in PyTorch around it. Views do
             not count; a convolution or matrix multiplication is enough for an engine.
-        precision: "fp32", "fp16", "bf16" or "int8", as the modes; or "auto": float16, with the fewest layers in float32
-            that keep the outputs within `tolerance`. See docs/mixed-precision.md.
+        precision: "fp32", "fp16", "bf16" or "int8", as the modes; "fp8", as "int8" in floats of eight bits (E4M3); or
+            "auto": float16, with the fewest layers in float32 that keep the outputs within `tolerance`. See
+            docs/mixed-precision.md.
         tolerance: the largest relative error of an output, max |engine - PyTorch| / max |PyTorch|; with a metric, how
             much lower than PyTorch's it may be. The fewest layers that need a higher precision for that are searched
-            for: with "auto" and "fp16" those in float32, with "int8" those that are not quantized. Default: no search;
-            1e-2 with precision="auto" and with a metric.
+            for: with "auto" and "fp16" those in float32, with "int8" and "fp8" those that are not quantized. Default:
+            no search; 1e-2 with precision="auto" and with a metric.
         metric: a function from the outputs of all samples (a list of what the model returns for each, in order) to a
             number; higher is better. It is a search, as `tolerance` is.
-        calibration: samples for a search and int8: the same as `int8_calib_dataset`.
+        calibration: samples for a search, int8 and fp8: the same as `int8_calib_dataset`.
         keep_unquantized: modules and layers that are not quantized, and keep the precision of the other layers: paths
             and patterns as in `keep_fp32`.
         legacy: the other arguments of NVIDIA's torch2trt; see docs/migrating.md.

@@ -74,7 +74,7 @@ class Network:
     @property
     def unmatched(self) -> list[tuple[str, str]]: ...
     def precise(self, sample: Sequence[Any], rows: Iterator[Sequence[Any]] | None = None) -> Network:
-        """The network in the precision of the options. `rows` are the tensors of each call to calibrate int8 on."""
+        """The network in the precision of the options. `rows` are the tensors of each call to calibrate on."""
     def searched(
         self,
         sample: Sequence[Any],
@@ -101,7 +101,7 @@ class Network:
     def notes(self) -> list[str]:
         """What the user should know of the precision."""
     @property
-    def int8_layers(self) -> int: ...
+    def quantized(self) -> tuple[str, int] | None: ...
     def refitted(self, engine: Engine) -> Engine:
         """The engine with the weights of this network in place of its own."""
     def cpu_engine(self) -> Engine: ...
@@ -123,10 +123,8 @@ def options() -> list[tuple[str, str, str, str | None, str, str]]:
 def recorded_options(options: dict[str, Any]) -> str:
     """What an engine file records of these options, as JSON."""
 
-def settled_modes(
-    precision: str | None, tolerance: float | None, has_metric: bool, modes: tuple[bool, bool, bool]
-) -> tuple[tuple[bool, bool, bool], float | None]:
-    """The modes with what the name of a precision stands for."""
+def settled_modes(options: dict[str, Any], has_metric: bool) -> tuple[tuple[bool, bool, bool], float | None]:
+    """The modes with what the name of a precision stands for, and the tolerance of a search."""
 
 def choose_backend(options: Mapping[str, Any], on_host: str | None) -> tuple[str, str]:
     """What runs a model with these options, and why."""
@@ -222,7 +220,7 @@ class Comparison:
         """The error E0702 of an output. `place` is where the difference was found, such as " at min shapes"."""
 
 def compare(
-    expected: torch.Tensor, got: torch.Tensor, computed_in: list[str], half: str | None, int8: bool, on_gpu: bool
+    expected: torch.Tensor, got: torch.Tensor, computed_in: list[str], half: str | None, quantized: bool, on_gpu: bool
 ) -> Comparison:
     """Compares an output with PyTorch's, which computes it in the half-precision types `computed_in`."""
 

@@ -181,7 +181,7 @@ def _graph(name: str, value: Any) -> bool | str:
 
 def _precision(name: str, value: Any) -> str | None:
     """The name of a precision; which exist is checked by the Rust half."""
-    return text('give one of "auto", "fp32", "fp16", "bf16", "int8"')(name, value)
+    return text('give one of "auto", "fp32", "fp16", "bf16", "int8", "fp8"')(name, value)
 
 
 def _tolerance(name: str, value: Any) -> float | None:

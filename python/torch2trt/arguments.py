@@ -155,15 +155,17 @@ class Arguments:
         )
         if arguments.fp16_mode and arguments.bf16_mode:
             raise error("E0701", "both `fp16_mode` and `bf16_mode` were asked for", "choose one of them")
-        if arguments.int8_mode and arguments.refittable:
-            help = "new weights need new ranges: convert again"
-            raise error("E0701", "both `int8_mode` and `refittable` were asked for", help)
         return arguments
 
     @property
     def half(self) -> str | None:
         """The half-precision type of mixed precision, where that is asked for."""
         return "float16" if self.fp16_mode else "bfloat16" if self.bf16_mode else None
+
+    @property
+    def quantization(self) -> str | None:
+        """What convolutions and products with constant weights are quantized to: "int8" or "fp8"."""
+        return "fp8" if self.precision == "fp8" else "int8" if self.int8_mode else None
 
     @property
     def is_searched(self) -> bool:
@@ -186,6 +188,10 @@ class Arguments:
         return {option.name: given[option.name] for option in OPTIONS if option.name in given}
 
 
+_PRECISION = ("precision", "tolerance", "int8_calib_algorithm", "refittable")
+"""What can exclude each other, next to the modes."""
+
+
 def settle(checked: dict[str, Any]) -> None:
     """Puts arguments that stand for others in their places: `precision`, `tolerance` and `calibration`.
 
@@ -195,8 +201,9 @@ def settle(checked: dict[str, Any]) -> None:
     names, precision, metric = ("fp16_mode", "bf16_mode", "int8_mode"), checked["precision"], checked["metric"]
     fp16, bf16, int8 = (checked[name] for name in names)
     if metric is not None and precision in (None, "fp32") and not (fp16 or bf16 or int8):
-        raise error("E0701", "`metric` was given without a search", 'pass precision="auto" or "int8", too')
-    modes, tolerance = _core.settled_modes(precision, checked["tolerance"], metric is not None, (fp16, bf16, int8))
+        raise error("E0701", "`metric` was given without a search", 'pass precision="auto", "int8" or "fp8", too')
+    given = {name: checked[name] for name in (*names, *_PRECISION)}
+    modes, tolerance = _core.settled_modes(given, metric is not None)
     checked.update(zip(names, modes, strict=True), tolerance=tolerance)
     calibration = checked.pop("calibration", None)
     if calibration is not None and checked["int8_calib_dataset"] is not None:

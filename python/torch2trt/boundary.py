@@ -17,6 +17,7 @@ _COMPUTE_DTYPES = {
     "float64": torch.float32,
     "int16": torch.int32,
     "int8": torch.int32,
+    "float8_e4m3fn": torch.float32,
     "complex64": torch.complex64,
     "complex128": torch.complex64,
 }

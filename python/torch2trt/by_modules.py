@@ -28,11 +28,11 @@ from .capture.program import Input, Node, Origin, Output, Program, Symbol, dtype
 from .capture.tree import RUNTIME, InputTree, OutputTree
 from .deciding import COMPUTED, Converted, PythonModel
 from .dynamic import Ranges, resized
-from .errors import error
+from .errors import brief, error
 from .module import TRTModule
-from .partition import Made, Partition, PartitionedEngine
-from .partition.engine import Step, as_tensor
-from .partition.refusals import brief
+from .partition.assembly import Made
+from .partition.engine import PartitionedEngine, Step, as_tensor
+from .partition.partition import Partition
 from .samples import Samples
 
 Convert = Callable[[nn.Module, tuple[Any, ...], dict[str, Any], dict[str, Any]], TRTModule]

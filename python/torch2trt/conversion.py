@@ -19,12 +19,12 @@ from .arguments import Arguments
 from .capture import Captured
 from .converters import Calls
 from .dynamic import Ranges, resized
-from .errors import Error, first_line
+from .errors import Error, brief, first_line
 from .footprint import Room
 from .guards import Guards
 from .module import TRTModule
-from .partition import Made
-from .partition.refusals import REFUSED, brief
+from .partition.assembly import Made
+from .partition.refusals import REFUSED
 from .report import Report
 from .samples import Samples
 from .verify import check, check_elsewhere, check_fresh

@@ -14,8 +14,7 @@ from .arguments import Arguments
 from .converters.calls import listed
 from .errors import error
 from .forecast import Forecast
-from .partition import Partition
-from .partition.partition import rows, summary
+from .partition.partition import Partition, rows, summary
 from .programs import captured_program
 from .report import table
 from .samples import ShapeOptions, collect

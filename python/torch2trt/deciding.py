@@ -22,11 +22,10 @@ from ._log import logger
 from .capture.fork import Fork
 from .capture.preserve import as_module, settle_mode
 from .capture.tree import InputTree
-from .errors import error
+from .errors import brief, error
 from .module import TRTModule
 from .partition.engine import PartitionedEngine, PythonPart, as_tensor
 from .partition.file import write
-from .partition.refusals import brief
 
 COMPUTED = (torch.Tensor, bool, int, float)
 """What the Python code may compute; other values that it returns are those of the samples."""

@@ -14,9 +14,9 @@ from ._log import logger
 from .arguments import RUN_OPTIONS
 from .capture.preserve import as_module
 from .conversion import Conversion, timed, verify_on_the_cpu
+from .errors import brief
 from .module import TRTModule
 from .networks import describe, parts_of
-from .partition.refusals import brief
 from .replaced import replaced
 from .report import Report
 

@@ -6,10 +6,12 @@ This file must not know who raises them.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 
 from ._core import Error
 
+_LAYER = re.compile(r" layer `.*` \(.*\)(?=: )")
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -35,6 +37,11 @@ def first_line(raised: BaseException) -> str:
     return body(raised).partition("\n")[0]
 
 
+def brief(raised: BaseException) -> str:
+    """The first line without the name of a layer: layers that fail alike are one."""
+    return _LAYER.sub(" layer", first_line(raised))
+
+
 def outside() -> tuple[str, int]:
     """File and line of the innermost call that is not of this package."""
     frame = sys._getframe(1)
@@ -48,4 +55,4 @@ def line_of(file: str, line: int) -> str:
     return f"{file}:{line}: {linecache.getline(file, line).strip()}".removesuffix(": ")
 
 
-__all__ = ["Error", "body", "error", "first_line", "line_of", "outside"]
+__all__ = ["Error", "body", "brief", "error", "first_line", "line_of", "outside"]

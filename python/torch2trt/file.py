@@ -18,10 +18,10 @@ from .accepted import path as checked_path
 from .arguments import LoadOptions
 from .capture.tree import InputTree, OutputTree
 from .errors import error
-from .partition import PartitionedEngine
+from .partition.engine import PartitionedEngine
 from .partition.file import LoadPython, describe, is_partitioned, read
+from .plugin_libraries import named_plugins
 from .report import Report
-from .trt.plugins import named_plugins
 
 Parts = tuple[_core.Engine | PartitionedEngine, InputTree, OutputTree, Report]
 """What a module is filled with."""

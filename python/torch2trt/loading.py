@@ -16,7 +16,7 @@ from .deciding import PythonModel
 from .errors import error
 from .file import engine_from, inspect, load_options
 from .module import TRTModule
-from .partition import PartitionedEngine
+from .partition.engine import PartitionedEngine
 from .partition.file import LoadPython
 
 

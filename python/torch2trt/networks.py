@@ -19,7 +19,8 @@ from .capture import Captured
 from .conversion import Conversion
 from .converters import Calls
 from .errors import error
-from .partition import Backend, Made, make
+from .partition.assembly import Made
+from .partition.making import Backend, make
 from .partition.partition import summary
 from .samples import calibration_samples
 from .search import searched, searched_part
@@ -99,11 +100,11 @@ def network_of(
         if captured:
             return network  # it is cut into parts, each of which gets its precision
         _reject_plugins(program, calls)
-    elif calls.plugins and arguments.int8_mode:
+    elif calls.plugins and arguments.quantization is not None:
         raise error(
             "E0701",
-            "`int8_mode` was asked for, and its ranges are found on the CPU engine, which runs no plugins",
-            "leave out `int8_mode`, or quantize the model before it is converted (docs/int8.md)",
+            f"{arguments.quantization} was asked for; its ranges are found on the CPU engine, which runs no plugins",
+            f"leave out {arguments.quantization}, or quantize the model before it is converted (docs/int8.md)",
         )
     elif calls.plugins and arguments.is_searched:
         raise error(
@@ -111,7 +112,7 @@ def network_of(
             "a precision search was asked for, and it is measured on the CPU engine, which runs no plugins",
             'pass precision="fp16" without `tolerance` and `metric`, and name what stays float32 in `keep_fp32`',
         )
-    if not (arguments.half or arguments.int8_mode):
+    if arguments.half is None and arguments.quantization is None:
         return network
     if arguments.is_searched:
         network = (
@@ -152,7 +153,9 @@ def describe(conversion: Conversion) -> None:
     report.kept_float32 = [row for network in networks for row in network.kept_float32]
     report.half = conversion.arguments.half if report.half_layers or report.kept_float32 else None
     report.searches = [network.search for network in networks if network.search is not None]
-    report.int8_layers = sum(network.int8_layers for network in networks)
+    quantized = [network.quantized for network in networks if network.quantized is not None]
+    report.int8_layers = sum(count for name, count in quantized if name == "int8")
+    report.fp8_layers = sum(count for name, count in quantized if name == "fp8")
     for option, pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
         logger.warning("%s: `%s` names no module or layer of the network", option, pattern)
     if parts is not None:

@@ -14,7 +14,7 @@ from .accepted import flag
 from .arguments import Arguments
 from .errors import error
 from .module import TRTModule
-from .partition import PartitionedEngine
+from .partition.engine import PartitionedEngine
 from .stages import convert
 
 

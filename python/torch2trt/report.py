@@ -48,6 +48,8 @@ class Report:
     "keep_unquantized", "arguments", "evaluations", "samples", "is_complete". docs/mixed-precision.md explains them."""
     int8_layers: int = 0
     """Layers that read int8."""
+    fp8_layers: int = 0
+    """Layers that read float8."""
     traced_because: str | None = None
     """Why torch.export was not used; None when it was."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -79,6 +81,11 @@ class Report:
     """What the engines hold, as JSON: interface, network, memory."""
     recorded: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """What the file of a loaded engine records of its conversion."""
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether layers read int8 or float8."""
+        return bool(self.int8_layers or self.fp8_layers)
 
     def save(self, path: Path) -> None:
         """Writes the report as one HTML file, with the network as a graph that folds by module. See docs/report.md.
@@ -132,6 +139,8 @@ class Report:
                 rows.append(("without a search", ", ".join(map(_argument, found["arguments"].items()))))
         if self.int8_layers:
             rows.append(("int8", f"{self.int8_layers} layers"))
+        if self.fp8_layers:
+            rows.append(("fp8", f"{self.fp8_layers} layers"))
         if self.traced_because:
             rows.append(("traced", f"fixed shapes, because {self.traced_because}"))
         rows += part_rows(self.partitions)

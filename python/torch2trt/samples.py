@@ -191,7 +191,7 @@ def _check_parts(module: torch.nn.Module) -> None:
 
 
 def calibration_samples(arguments: Arguments, captured: Captured) -> Iterator[list[torch.Tensor]]:
-    """The tensors of each call to find the ranges of int8 on: of a data set or an iterable, or of the sample inputs.
+    """The tensors of each call to calibrate on: of a data set or an iterable, or of the sample inputs.
 
     Raises:
         torch2trt.Error: E0602 for an item that is no input of the model, or where there are no items.
@@ -200,7 +200,9 @@ def calibration_samples(arguments: Arguments, captured: Captured) -> Iterator[li
     if dataset is None and isinstance(arguments.inputs, Dataset):
         dataset = arguments.inputs
     if dataset is None:
-        logger.warning("int8: the ranges are those of the sample inputs; give `int8_calib_dataset` typical ones")
+        logger.warning(
+            "%s: the ranges are those of the sample inputs; give `calibration` typical ones", arguments.quantization
+        )
         yield [sample.detach() for sample in captured.inputs.samples]
         return
     count = 0

@@ -26,7 +26,7 @@ def searched(network: _core.Network, arguments: Arguments, captured: Captured) -
     """The network of a whole model, in which the layers that the tolerance needs keep a higher precision."""
     dtypes = captured.inputs.dtypes
     rows: Iterator[Row] = iter(())
-    if arguments.int8_calib_dataset is not None or arguments.int8_mode:
+    if arguments.int8_calib_dataset is not None or arguments.quantization is not None:
         rows = (to_engine(row, dtypes) for row in calibration_samples(arguments, captured))
     sample = to_engine(captured.inputs.samples, dtypes)
     metric = None if arguments.metric is None else _metric(arguments.metric, captured)

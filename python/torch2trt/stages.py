@@ -29,10 +29,10 @@ from .footprint import check_ranges
 from .module import TRTModule
 from .networks import describe, network_of, parts_of
 from .partition.refusals import refusals
+from .plugin_libraries import named_plugins
 from .programs import captured_program, known_operators
 from .report import Report
 from .samples import ShapeOptions, collect
-from .trt.plugins import named_plugins
 
 
 def convert(arguments: Arguments, to_build: bool = True) -> Conversion:

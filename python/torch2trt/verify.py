@@ -197,14 +197,14 @@ def check_fresh(module: torch.nn.Module, made: Any, captured: Captured) -> None:
     """
     report = made.report
     reason = "no value of the sample inputs can be changed"
-    # What int8 and float16 can hold was found out on the samples: other magnitudes would be another question.
+    # What int8, float8 and float16 can hold was found out on the samples: other magnitudes would be another question.
     ways = (
         ()
-        if report.int8_layers
+        if report.is_quantized
         else proposals([sample.detach() for sample in captured.inputs.samples], not report.half)
     )
-    if report.int8_layers:
-        reason = "the ranges of int8 are those of the calibration"
+    if report.is_quantized:
+        reason = "the ranges of quantization are those of the calibration"
     for way in ways:
         tensors = way(0)
         try:
@@ -256,7 +256,7 @@ def _wrong(made: Any, captured: Captured, tensors: list[torch.Tensor], expected:
 def _cause(wrong: Error, module: Any, made: Any, captured: Captured, tensors: list[torch.Tensor]) -> Cause | None:
     """Why no engine could agree with PyTorch on these inputs; None where this one should."""
     found: _Difference | None = vars(wrong).get("difference")
-    if found is None or made.report.int8_layers:
+    if found is None or made.report.is_quantized:
         return None
     output = found.output
     module = as_module(module)
@@ -376,7 +376,7 @@ def _differences(
     report, on_gpu = made.report, made.engine.device_index is not None
     rows = zip(made.output_names, expected, got, captured.computed_in, strict=True)
     for index, (name, wanted, value, computed_in) in enumerate(rows):
-        compared = _core.compare(real(wanted), real(value), computed_in, report.half, bool(report.int8_layers), on_gpu)
+        compared = _core.compare(real(wanted), real(value), computed_in, report.half, report.is_quantized, on_gpu)
         found[f"{name} ({label})" if label not in ("", FRESH) else name] = compared.difference
         if not compared.is_rounding:
             wrong = compared.error(name, _at(label))

@@ -11,8 +11,7 @@ import torch
 from replay import Function, Replay, assert_replays, one_thread, record  # noqa: F401  (a fixture)
 from torch import nn
 
-import torch2trt.capture as capturing
-from torch2trt.capture import CaptureError, CaptureWarning, capture
+from torch2trt.capture import CaptureError, CaptureWarning, capture, capturing
 from torch2trt.capture.preserve import preserved
 
 Dim = torch.export.Dim

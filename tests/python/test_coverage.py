@@ -12,7 +12,7 @@ from test_fallback_models import Found
 from torch import nn
 
 from torch2trt import Error, coverage
-from torch2trt.partition import PartitionedEngine
+from torch2trt.partition.engine import PartitionedEngine
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
 

@@ -89,6 +89,9 @@ def digits() -> Digits:
         {"precision": "bf16"},
         *({"precision": "int8", "int8_calib_algorithm": algorithm} for algorithm in ALGORITHMS),
         {"precision": "int8", "fp16_mode": True},
+        {"precision": "fp8"},
+        {"precision": "fp8", "int8_calib_algorithm": "LEGACY_CALIBRATION"},
+        {"precision": "fp8", "fp16_mode": True},
     ],
     ids=lambda options: "-".join(map(str, options.values())),
 )
@@ -100,6 +103,7 @@ def test_accuracy_drops_by_at_most_one_point(digits: Digits, options: dict[str, 
     print(f"| {options} | {accuracy:.4f} | {accuracy - reference:+.4f} | {made.report.difference['output']:.1e} |")
     assert reference - accuracy <= 0.01
     assert made.report.int8_layers == (5 if options["precision"] == "int8" else 0)
+    assert made.report.fp8_layers == (5 if options["precision"] == "fp8" else 0)
 
 
 def test_the_search_meets_its_tolerance_on_images_that_it_has_not_seen(digits: Digits) -> None:

@@ -86,6 +86,20 @@ class Turn(nn.Module):
         return z * 1j
 
 
+class Views(nn.Module):
+    """Weights that are stored conjugated or negated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, dtype=torch.complex64).conj())
+        self.register_buffer("buffer", torch.randn(3, dtype=torch.complex64).conj().imag)
+        self.register_buffer("transient", torch.randn(3, dtype=torch.complex64).conj().imag, persistent=False)
+        self.constant = torch.randn(3, dtype=torch.complex64).conj().imag
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.view_as_real(x * self.weight).sum(-1) * self.buffer + self.transient * self.constant
+
+
 Model = tuple[nn.Module, Callable[[], tuple[Any, ...]], dict[str, Any]]
 ROWS, WIDTH = Dim("rows", max=9), Dim("width", min=2, max=8)
 MODELS: dict[str, Model] = {
@@ -105,6 +119,7 @@ MODELS: dict[str, Model] = {
         {"min_shapes": [[(1, 6)], [(4, 6)]], "max_shapes": [[(4, 6)], [(9, 6)]]},
     ),
     "complex": (Turn(), lambda: (torch.randn(3, dtype=torch.complex64),), {}),
+    "views": (Views(), lambda: (torch.randn(2, 3, dtype=torch.complex64),), {}),
     "double": (nn.Tanh(), lambda: (torch.randn(3, dtype=torch.float64),), {}),
 }
 
@@ -161,7 +176,7 @@ def test_an_engine_of_the_archive_is_the_engine_of_the_model(name: str, command:
         assert "note: the model writes to calls when it runs" in printed, printed
 
 
-@pytest.mark.parametrize("name", ["batch", "named", "written", "traced"])
+@pytest.mark.parametrize("name", ["batch", "named", "written", "traced", "views"])
 def test_pytorch_loads_the_archive(name: str, tmp_path: Path) -> None:
     model, inputs, arguments = MODELS[name]
     args = inputs()

@@ -32,6 +32,16 @@ def _(x, factor):
     return torch.empty_like(x)
 
 
+@torch.library.custom_op("torch2trt_fallback::weigh", mutates_args=())
+def weigh(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return torch.special.i1(x) * weight
+
+
+@weigh.register_fake
+def _(x, weight):
+    return torch.empty_like(x)
+
+
 def convert(model, inputs, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,6 +130,17 @@ class Complex(Layers):
         return torch.linalg.eigvals(x[:, :, None] * x[:, None, :] + torch.eye(8)).real.sort(-1).values
 
 
+class Negated(Layers):
+    """A weight that is stored negated, read in PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.randn(8, dtype=torch.complex64).conj().imag)
+
+    def between(self, x):
+        return weigh(x, self.weight)
+
+
 class Outputs(Layers):
     """Outputs of every kind: of an engine, of PyTorch, an input, a weight, a constant."""
 
@@ -143,6 +164,7 @@ MODELS = {
     "integers": (Integers, None),
     "dtypes": (Dtypes, None),
     "complex": (Complex, "epe"),
+    "negated": (Negated, "epe"),
     "outputs": (Outputs, None),
 }
 

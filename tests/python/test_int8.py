@@ -135,11 +135,11 @@ def test_batches_are_put_together_and_sizes_may_be_dynamic():
 def test_the_samples_of_the_call_are_the_default(caplog):
     with caplog.at_level(logging.WARNING, logger="torch2trt"):
         made = convert(Net().eval(), [torch.randn(2, 3, 8, 8)])
-    assert made.report.int8_layers == 5 and "int8_calib_dataset" in caplog.text
+    assert made.report.int8_layers == 5 and "give `calibration`" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, logger="torch2trt"):
         convert(Net().eval(), ListDataset(batches(3, 2, 3, 8, 8)))
-    assert "int8_calib_dataset" not in caplog.text, "a data set of inputs is one of samples"
+    assert "give `calibration`" not in caplog.text, "a data set of inputs is one of samples"
 
 
 def test_modules_stay_as_they_are(caplog):
@@ -275,7 +275,7 @@ def test_labels_are_not_inputs():
 def test_samples_that_are_not_typical_are_found_out():
     """Ranges a hundred times too small: everything saturates."""
     model, samples = nn.Conv2d(3, 4, 1, bias=False).eval(), batches(2, 2, 3, 8, 8, scale=0.01)
-    with pytest.raises(Error, match="int8_calib_dataset") as raised:
+    with pytest.raises(Error, match="give `calibration`") as raised:
         convert(model, [torch.randn(2, 3, 8, 8)], int8_calib_dataset=samples)
     assert raised.value.code == "E0702"
 

@@ -42,7 +42,7 @@ pub use options::BuildOptions;
 pub use profile::InputRanges;
 pub use progress::{Progress, Silent};
 pub use report::{Plan, Report};
-pub use target::targets;
+pub use target::{capability, targets};
 
 use network::Network;
 use nvinfer as trt;

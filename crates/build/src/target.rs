@@ -18,6 +18,16 @@ pub(crate) fn parse(target: &str, version: Version) -> Result<ComputeCapability,
     })
 }
 
+/// Major and minor number of the compute capability that a target names: `sm_89` is (8, 9).
+///
+/// # Errors
+/// [`Error::BadTarget`] for what is no capability, and for one that this TensorRT does not build for.
+pub fn capability(target: &str, version: Version) -> Result<(i32, i32), Error> {
+    let found = name(parse(target, version)?);
+    let number = found.trim_start_matches("sm_").parse().unwrap_or(0);
+    Ok((number / 10, number % 10))
+}
+
 /// The targets that a version builds for without the GPU at hand: none but in TensorRT-RTX.
 pub fn targets(version: Version) -> Vec<String> {
     accepted(version).into_iter().map(name).collect()
@@ -47,6 +57,7 @@ mod tests {
             assert_eq!(parse(text, version).unwrap(), ComputeCapability::Sm89, "{text}");
         }
         assert_eq!(parse("12.0", version).unwrap(), ComputeCapability::Sm120);
+        assert_eq!((capability("sm_89", version).unwrap(), capability("120", version).unwrap()), ((8, 9), (12, 0)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ const TERMS: &[(&str, &str)] = &[
     ("pass fallback=True", "pass --fallback"),
     ("trusted=True", "--trusted"),
     ("threads=1", "--threads 1"),
-    ("give `int8_calib_dataset` more", "give --calibration more"),
+    ("give `calibration` more", "give --calibration more"),
     ("(keep_fp32)", "(--keep-fp32)"),
     ("verify=False", "--no-verify"),
     ("convert with precision float16 or float32", "build with --fp16, or in float32"),

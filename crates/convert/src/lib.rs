@@ -39,11 +39,12 @@ pub struct Options {
 
 /// The type in which values of a PyTorch dtype travel through the network.
 ///
-/// float64 is computed in float32, and the small integer types in int32, wrapped around after each operator that may
-/// leave their range. A complex number is two float32. `None`: TensorRT has nothing for it.
+/// float64 is computed in float32, and so is float8 (E4M3), rounded after each operator; the small integer types are
+/// computed in int32, wrapped around after each operator that may leave their range. A complex number is two float32.
+/// `None`: TensorRT has nothing for it.
 pub fn compute_dtype(dtype: ScalarType) -> Option<DType> {
     Some(match dtype {
-        ScalarType::Float32 | ScalarType::Float64 => DType::Float32,
+        ScalarType::Float32 | ScalarType::Float64 | ScalarType::Float8E4M3 => DType::Float32,
         ScalarType::Float16 => DType::Float16,
         ScalarType::BFloat16 => DType::BFloat16,
         ScalarType::Int64 => DType::Int64,
@@ -296,6 +297,10 @@ fn load(value: &Value, weight: &program::Weight) -> Option<Weights> {
         ScalarType::Int16 => {
             let chunks = bytes.as_chunks::<2>().0.iter();
             Weights::from_i64(dtype, &sizes, chunks.map(|b| i64::from(i16::from_le_bytes(*b))))
+        }
+        ScalarType::Float8E4M3 => {
+            let codes = Weights::new(DType::Float8E4M3, sizes.clone(), weight.data.clone())?;
+            Weights::from_f64(dtype, &sizes, codes.to_f64())
         }
         ScalarType::Int8 => Weights::from_i64(dtype, &sizes, bytes.iter().map(|b| i64::from(b.cast_signed()))),
         _ => Weights::from_i64(dtype, &sizes, bytes.iter().map(|b| i64::from(*b))),

@@ -1,10 +1,11 @@
-//! Integers of 8 and 16 bits, which travel as int32: results beyond their range wrap around, as in PyTorch.
+//! Integers of 8 and 16 bits, which travel as int32: results beyond their range wrap around, as in PyTorch. And floats
+//! of 8 bits (E4M3), which travel as float32: results are rounded to them.
 //!
 //! Arithmetic modulo 2^32 leaves the low bits right, so one wrap after an operator is enough. Operators that only move
 //! or choose elements, and values that are seen to be within the range (a clamp before a cast), are left alone.
 
 use crate::{Builder, Result};
-use network::{ActivationType, DType, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U};
+use network::{ActivationType, DType, ElementWiseOperation as E, Op, TensorId, UnaryOperation as U, Weights};
 use program::{Argument, Node, ScalarType};
 
 /// Operators whose results are elements of their operands of the same type, or within its range in any case.
@@ -133,8 +134,13 @@ const NUMBERS: &[&str] = &["self", "other", "value", "fill_value", "values"];
 
 /// What a call returns, with its elements in the range of their type.
 pub(crate) fn wrapped(b: &mut Builder, node: &Node, dtype: ScalarType, x: TensorId) -> Result<TensorId> {
-    let Some(Bounds { low, high }) = range(dtype) else { return Ok(x) };
     let name = node.target.split('.').nth(1).unwrap_or_default();
+    if dtype == ScalarType::Float8E4M3 {
+        let number = |name: &&str| matches!(node.arguments.get(*name), Some(Argument::Int(_) | Argument::Float(_)));
+        let is_rounded = WITHIN.contains(&name) && !NUMBERS.iter().any(number);
+        return if is_rounded { Ok(x) } else { float8(b, x) };
+    }
+    let Some(Bounds { low, high }) = range(dtype) else { return Ok(x) };
     // PyTorch stores -1 as 255 in a tensor of uint8.
     let outside = |name: &&str| match node.arguments.get(*name) {
         Some(Argument::Int(n)) => n.as_static().is_none_or(|n| !(low..=high).contains(&(n as f64))),
@@ -169,6 +175,13 @@ pub(crate) fn into_range(b: &mut Builder, x: TensorId, dtype: ScalarType) -> Res
     b.sub(x, excess)
 }
 
+/// The nearest numbers of float8; 448 of larger ones, as in PyTorch (which made them NaN in older versions).
+fn float8(b: &mut Builder, x: TensorId) -> Result<TensorId> {
+    let one = b.constant(Weights::scalar(DType::Float32, 1.0))?;
+    let codes = b.add(Op::Quantize { axis: None, to: DType::Float8E4M3 }, &[x, one])?;
+    b.add(Op::Dequantize { axis: None, to: DType::Float32 }, &[codes, one])
+}
+
 /// The range that elements are seen to be in. NaN, of which a cast to integers makes anything, does not count.
 fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<Bounds> {
     let layer = b.producer(x)?;
@@ -181,6 +194,7 @@ fn bounds(b: &Builder, x: TensorId, steps: usize) -> Option<Bounds> {
         Op::Cast { .. } => match b.dtype(layer.input(0)?) {
             DType::Bool => Some(Bounds::new(0.0, 1.0)),
             DType::UInt8 => Some(Bounds::new(0.0, 255.0)),
+            DType::Int8 => Some(Bounds::new(-128.0, 127.0)),
             from if from.is_float() && !b.dtype(x).is_float() => {
                 of(0).map(|x| Bounds::new(x.low.trunc(), x.high.trunc()))
             }

@@ -1,33 +1,31 @@
-//! Int8 by calibration: convolutions and products with constant weights read int8, by Quantize and Dequantize layers
-//! before them, which is how every TensorRT expects them (it has no other way since version 11).
+//! Quantization by calibration: convolutions and products with constant weights read int8 or float8, by Quantize and
+//! Dequantize layers before them, which is how every TensorRT expects them (it has no other way since version 11).
 //!
 //! What they read gets one scale, from the range that was seen on samples; their weights one for each output channel,
-//! from their own largest magnitudes. Zero points are 0. Between two such layers TensorRT passes int8 on; what it
-//! cannot compute in int8 keeps its type. A tensor is quantized once, however many read it.
+//! from their own largest magnitudes. Zero points are 0. Between two such layers TensorRT passes the codes on; what it
+//! cannot compute in the type keeps its own. A tensor is quantized once, however many read it.
 //!
-//! A residual addition, one branch of which ends in such a convolution, reads the other branch in int8 where its
-//! result is read in int8: TensorRT then computes the sum in the convolution, and between residual blocks nothing but
-//! int8 is written. Biases, other sums and everything else stay as they are.
+//! In int8, a residual addition, one branch of which ends in such a convolution, reads the other branch in int8 where
+//! its result is read in int8: TensorRT then computes the sum in the convolution, and between residual blocks nothing
+//! but int8 is written. Biases, other sums and everything else stay as they are.
 //!
 //! It comes after [`precision`](crate::precision()): the scales have the types of what they scale. Like that pass, it
 //! changes what the network computes, by rounding. It must not know how ranges are found.
 
 use crate::named::Named;
+use crate::quantization::Quantization;
 use network::{
     DType, Dim, ElementWiseOperation, Error, Layer, MatrixOperation, Network, Op, PoolingType, Rewrite, TensorId,
     Weights, rewrite,
 };
 use std::collections::{HashMap, HashSet};
 
-/// The code of the range's end.
-const LARGEST: f64 = 127.0;
-
-/// A network in int8, and what became of what was asked for.
+/// A quantized network, and what became of what was asked for.
 #[derive(Clone, Debug)]
 pub struct Quantized {
     /// The network.
     pub network: Network,
-    /// Names of the convolutions and products that read int8, in the order of execution.
+    /// Names of the convolutions and products that read codes, in the order of execution.
     pub layers: Vec<String>,
     /// Names of the residual additions that read int8, in the order of execution.
     pub additions: Vec<String>,
@@ -40,10 +38,14 @@ pub struct Quantized {
 ///
 /// # Errors
 /// None for a network that verifies.
-pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<String>), Error> {
+pub fn calibrate(
+    network: &Network,
+    quantization: Quantization,
+    keep: &[String],
+) -> Result<(Network, Vec<String>), Error> {
     let mut new = network.clone();
     let mut names: Vec<String> = Vec::new();
-    let sites = sites(network, &mut Named::new(keep));
+    let sites = sites(network, quantization, &mut Named::new(keep));
     for (layer, site) in network.layers().iter().filter_map(|layer| Some((layer, at(&sites, layer)?))) {
         let name = name(network, site.x);
         if names.contains(&name) {
@@ -64,23 +66,30 @@ pub fn calibrate(network: &Network, keep: &[String]) -> Result<(Network, Vec<Str
 ///
 /// # Errors
 /// None for a network that verifies.
-pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String]) -> Result<Quantized, Error> {
+pub fn quantize(
+    network: &Network,
+    quantization: Quantization,
+    ranges: &HashMap<String, f32>,
+    keep: &[String],
+) -> Result<Quantized, Error> {
     let mut keep = Named::new(keep);
-    let sites = sites(network, &mut keep);
+    let sites = sites(network, quantization, &mut keep);
     let mut done: HashMap<TensorId, TensorId> = HashMap::new();
     let (mut layers, mut additions) = (Vec::new(), Vec::new());
     let made = rewrite(network, |state, layer| {
         let Some(Site { x, weights }) = at(&sites, layer) else { return state.keep(layer) };
         let dtype = network.tensor(*x).dtype;
         let range = ranges.get(&name(network, *x)).copied().map(f64::from);
-        let Some(scale) = range.filter(|range| range.is_finite()).and_then(|range| scale(range, dtype)) else {
+        let Some(scale) = range.filter(|range| range.is_finite()).and_then(|range| quantization.scale(range, dtype))
+        else {
             return state.keep(layer);
         };
         let quantized = match done.get(x) {
             Some(quantized) => *quantized,
             None => {
                 let plain = state.get(*x)?;
-                through_int8(state, layer, plain, Scales { axis: None, values: Weights::scalar(dtype, scale) })?
+                let scales = Scales { axis: None, values: Weights::scalar(dtype, scale) };
+                through(state, layer, plain, quantization, scales)?
             }
         };
         done.insert(*x, quantized);
@@ -88,8 +97,8 @@ pub fn quantize(network: &Network, ranges: &HashMap<String, f32>, keep: &[String
         let mut inputs: Vec<TensorId> = old.map(|(new, old)| if old == *x { quantized } else { new }).collect();
         if let Some((weights, channel)) = weights {
             inputs[1] = {
-                let scales = Scales { axis: Some(*channel), values: scales(weights, *channel) };
-                through_int8(state, layer, inputs[1], scales)?
+                let scales = Scales { axis: Some(*channel), values: quantization.scales(weights, *channel) };
+                through(state, layer, inputs[1], quantization, scales)?
             };
             layers.push(layer.name.clone());
         } else {
@@ -109,43 +118,20 @@ struct Scales {
 }
 
 /// Quantizes and dequantizes a tensor.
-fn through_int8(state: &mut Rewrite<'_>, layer: &Layer, x: TensorId, scales: Scales) -> Result<TensorId, Error> {
+fn through(
+    state: &mut Rewrite<'_>,
+    layer: &Layer,
+    x: TensorId,
+    quantization: Quantization,
+    scales: Scales,
+) -> Result<TensorId, Error> {
     let (to, axis) = (state.tensor(x).dtype, scales.axis);
     let scales = state.add(Op::Constant(scales.values), &[], &layer.origin)?;
-    let codes = state.add(Op::Quantize { axis, to: DType::Int8 }, &[x, scales], &layer.origin)?;
+    let codes = state.add(Op::Quantize { axis, to: quantization.dtype() }, &[x, scales], &layer.origin)?;
     state.add(Op::Dequantize { axis, to }, &[codes, scales], &layer.origin)
 }
 
-/// The scale of a range; none where there is nothing to distinguish, or a type has no digits for it.
-fn scale(range: f64, dtype: DType) -> Option<f64> {
-    let smallest = match dtype {
-        DType::Float16 => half::f16::MIN_POSITIVE.to_f64(),
-        _ => f64::from(f32::MIN_POSITIVE),
-    };
-    Some(range / LARGEST).filter(|scale| *scale >= smallest)
-}
-
-/// A scale for each output channel of constant weights; 1 for a channel of zeros or next to it, of which any scale
-/// makes zeros.
-fn scales(weights: &Weights, channel: usize) -> Weights {
-    let (count, behind) = (weights.dims[channel], weights.dims[channel + 1..].iter().product::<i64>());
-    let (count, behind) = (usize::try_from(count).unwrap_or(0), usize::try_from(behind).unwrap_or(0));
-    let mut largest = vec![0f32; count];
-    let mut see = |(k, value): (usize, f32)| {
-        let most = &mut largest[k / behind % count];
-        *most = most.max(value.abs());
-    };
-    let (twos, fours) = (weights.data.as_chunks::<2>().0.iter(), weights.data.as_chunks::<4>().0.iter());
-    match weights.dtype {
-        DType::Float16 => twos.map(|b| half::f16::from_le_bytes(*b).to_f32()).enumerate().for_each(&mut see),
-        DType::BFloat16 => twos.map(|b| half::bf16::from_le_bytes(*b).to_f32()).enumerate().for_each(&mut see),
-        _ => fours.map(|b| f32::from_le_bytes(*b)).enumerate().for_each(&mut see),
-    }
-    let scales = largest.into_iter().map(|range| scale(f64::from(range), weights.dtype).unwrap_or(1.0));
-    Weights::from_f64(weights.dtype, &weights.dims[channel..=channel], scales)
-}
-
-/// What a layer reads in int8.
+/// What a layer reads in codes.
 struct Site<'n> {
     x: TensorId,
     /// Weights, and the axis of the output channels in them; a sum has none.
@@ -159,14 +145,17 @@ fn at<'s, 'n>(sites: &'s Sites<'n>, layer: &Layer) -> Option<&'s Site<'n>> {
     sites.get(layer.outputs.first()?)
 }
 
-/// The layers that can read int8 and are not to be left alone, by their outputs.
-fn sites<'n>(network: &'n Network, keep: &mut Named) -> Sites<'n> {
+/// The layers that can read codes and are not to be left alone, by their outputs.
+fn sites<'n>(network: &'n Network, quantization: Quantization, keep: &mut Named) -> Sites<'n> {
     let mut asked = |layer: &Layer| keep.find(layer).is_none();
     let weighted = network.layers().iter().filter_map(|layer| {
         let site = weighted(network, layer).filter(|_| asked(layer))?;
         Some((*layer.outputs.first()?, site))
     });
     let mut sites: Sites<'n> = weighted.collect();
+    if quantization != Quantization::Int8 {
+        return sites;
+    }
     // What is read in int8, or comes so out of a layer that passes int8 on.
     let mut read: HashSet<TensorId> = sites.values().map(|site| site.x).collect();
     for layer in network.layers().iter().rev().filter(|layer| passes_int8_on(layer)) {

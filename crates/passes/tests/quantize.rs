@@ -5,7 +5,7 @@ mod common;
 
 use common::{count, read};
 use network::{DType, Network, Op, Weights};
-use passes::{Half, PrecisionOptions, calibrate, eval, precision, quantize};
+use passes::{Half, PrecisionOptions, Quantization, calibrate, eval, precision, quantize};
 use std::collections::HashMap;
 
 /// Two convolutions, the first of which reads what a sum reads too, and a product.
@@ -25,7 +25,7 @@ const TEXT: &str = "input %0 \"x\": float32[2,2,1,1]
     output \"z\": %6";
 
 fn ranges(network: &Network, keep: &[String], x: &Weights) -> HashMap<String, f32> {
-    let (observed, names) = calibrate(network, keep).unwrap();
+    let (observed, names) = calibrate(network, Quantization::Int8, keep).unwrap();
     observed.verify().unwrap();
     let values = eval::run(&observed, std::slice::from_ref(x)).unwrap();
     let seen = values[values.len() - names.len()..].iter();
@@ -45,7 +45,7 @@ fn what_is_read_gets_one_scale_and_weights_one_a_channel() {
     let x = Weights::from_f64(DType::Float32, &[2, 2, 1, 1], [1.27, 0.5, -9.0, 0.25]);
     let ranges = ranges(&network, &[], &x);
     assert_eq!(ranges.len(), 2, "what two layers read is seen once: {ranges:?}");
-    let made = quantize(&network, &ranges, &[]).unwrap();
+    let made = quantize(&network, Quantization::Int8, &ranges, &[]).unwrap();
     made.network.verify().unwrap();
     assert_eq!((made.layers.len(), made.unmatched.len()), (3, 0));
     assert_eq!(count(&made.network, "Quantize"), 5, "{}", made.network);
@@ -63,14 +63,14 @@ fn modules_that_are_named_and_layers_without_a_range_stay() {
     let x = Weights::from_f64(DType::Float32, &[2, 2, 1, 1], [1.0; 4]);
     let keep = ["m3".to_owned(), "nothing".to_owned()];
     let seen = ranges(&network, &keep, &x);
-    let made = quantize(&network, &seen, &keep).unwrap();
+    let made = quantize(&network, Quantization::Int8, &seen, &keep).unwrap();
     assert_eq!((made.layers.len(), made.unmatched), (2, vec!["nothing".to_owned()]));
-    let none = quantize(&network, &HashMap::new(), &[]).unwrap();
+    let none = quantize(&network, Quantization::Int8, &HashMap::new(), &[]).unwrap();
     assert_eq!((none.layers.len(), count(&none.network, "Quantize")), (0, 0));
     let useless: HashMap<String, f32> = seen.keys().map(|name| (name.clone(), 0.0)).collect();
-    assert_eq!(quantize(&network, &useless, &[]).unwrap().layers.len(), 0);
+    assert_eq!(quantize(&network, Quantization::Int8, &useless, &[]).unwrap().layers.len(), 0);
     let infinite: HashMap<String, f32> = seen.keys().map(|name| (name.clone(), f32::INFINITY)).collect();
-    assert_eq!(quantize(&network, &infinite, &[]).unwrap().layers.len(), 0);
+    assert_eq!(quantize(&network, Quantization::Int8, &infinite, &[]).unwrap().layers.len(), 0);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn half_precision_has_scales_of_its_own_type() {
         let (network, _) = precision(&read(TEXT), &PrecisionOptions::new(half)).unwrap();
         let x = Weights::from_f64(DType::Float32, &[2, 2, 1, 1], [1.0, 0.5, 0.25, 0.125]);
         let seen = ranges(&network, &[], &x);
-        let made = quantize(&network, &seen, &[]).unwrap();
+        let made = quantize(&network, Quantization::Int8, &seen, &[]).unwrap();
         made.network.verify().unwrap();
         assert_eq!(made.layers.len(), 3);
         for layer in made.network.layers() {
@@ -89,7 +89,7 @@ fn half_precision_has_scales_of_its_own_type() {
         }
         // A range that float16 has no digits for is none; bfloat16 has those of float32.
         let tiny: HashMap<String, f32> = seen.keys().map(|name| (name.clone(), 1e-4)).collect();
-        let layers = quantize(&network, &tiny, &[]).unwrap().layers.len();
+        let layers = quantize(&network, Quantization::Int8, &tiny, &[]).unwrap().layers.len();
         assert_eq!(layers, if half == Half::Float16 { 0 } else { 3 });
     }
 }
@@ -119,9 +119,9 @@ fn the_other_branch_of_a_sum_is_read_in_int8_where_the_sum_is() {
     );
     let network = read(&text);
     let in_int8 = |keep: &[String]| {
-        let (_, names) = calibrate(&network, keep).unwrap();
+        let (_, names) = calibrate(&network, Quantization::Int8, keep).unwrap();
         let seen: HashMap<String, f32> = names.into_iter().map(|name| (name, 8.0)).collect();
-        (seen.len(), quantize(&network, &seen, keep).unwrap())
+        (seen.len(), quantize(&network, Quantization::Int8, &seen, keep).unwrap())
     };
     let (seen, made) = in_int8(&[]);
     made.network.verify().unwrap();

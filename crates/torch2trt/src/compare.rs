@@ -3,7 +3,9 @@
 //! This file must not know where engines come from.
 
 use crate::report::write_page;
-use crate::{Bench, BenchOptions, Code, EngineLayer, Error, Executable, Half, Result, Tolerance, difference};
+use crate::{
+    Bench, BenchOptions, Code, EngineLayer, Error, Executable, Half, Quantization, Result, Tolerance, difference,
+};
 use ::report::{Table, Tables, bytes_text};
 use runtime::{Device, Tensor, TensorView};
 use serde_json::{Value, json};
@@ -335,8 +337,8 @@ impl Tolerance {
     pub fn recorded(options: &BTreeMap<String, Value>, device: Device) -> Self {
         let name = options.get("half").and_then(Value::as_str);
         let half = [Half::Float16, Half::BFloat16].into_iter().find(|half| name == Some(half.dtype().name()));
-        let int8 = options.get("int8").is_some_and(|value| *value == Value::Bool(true));
-        Self { half, int8, on_gpu: device != Device::Cpu }
+        let is_true = |quantization: &Quantization| options.get(quantization.name()) == Some(&Value::Bool(true));
+        Self { half, quantized: Quantization::ALL.iter().any(is_true), on_gpu: device != Device::Cpu }
     }
 }
 

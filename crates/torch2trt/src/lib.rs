@@ -40,10 +40,10 @@ pub use call::Staged;
 pub use compare::{CompareOptions, Compared, Comparisons, LayerChange, OutputDifference, Subject, compare};
 pub use conversion::{
     Asked, AxisRanges, Chosen, Comparison, Culprit, DebugOptions, Debugged, Diagnosis, End, Failed, FailedCall,
-    Float32, Int8Report, Kind as FaultKind, Metric, NamedRange, NetworkValues, OutputError, Precise, ProgramValues,
-    Reference, Replayed, Requested, Samples, SearchReport, SensitiveLayer, Shape, Stage as FaultStage, Suspect,
-    Tolerance, ValueRange, choose_backend, computed_in, debug, debug_conversion, difference, exported_profiles,
-    precision, replay, search, verify,
+    Float32, Kind as FaultKind, Metric, NamedRange, NetworkValues, OutputError, Precise, ProgramValues,
+    QuantizationReport, Reference, Replayed, Requested, Samples, SearchReport, SensitiveLayer, Shape,
+    Stage as FaultStage, Suspect, Tolerance, ValueRange, choose_backend, computed_in, debug, debug_conversion,
+    difference, exported_profiles, precision, replay, search, verify,
 };
 pub use convert::{Coverage, Foreign};
 pub use discovery::{Found, RetainedBuilder, find_tensorrt, keep_builder, tensorrt};
@@ -64,7 +64,7 @@ pub use options::{
     Backend, BuildOptions, CalibrationAlgorithm, ConvertOptions, Declared, Libraries, Options, PartsOptions, Precision,
     ReportOptions, RunOptions, SearchTolerance, declared,
 };
-pub use passes::{Float32Layer, Half, PrecisionReport, Reason};
+pub use passes::{Float32Layer, Half, PrecisionReport, Quantization, Reason};
 pub use pipeline::{
     SupportedOperator, build_plan, check_target, convert, convert_plainly, coverage, cpu_engine, operators,
     read_archive, refit, save_onnx, tensorrt_engine,

@@ -86,7 +86,8 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
     let mut build = interface::build_options(options);
     // A named target is not this machine's GPU, whose timings would be of no use to it.
     let device = options.build.target.is_none().then(|| CudaDevice::new(options.run.device)).transpose()?;
-    let legal = legalize(network, library.version(), device.as_ref().filter(|_| !options.build.hardware_compatible))?;
+    let gpu = device.as_ref().filter(|_| !options.build.hardware_compatible);
+    let legal = legalize(network, library.version(), options, gpu)?;
     let _here = device.as_ref().map(CudaDevice::enter).transpose()?;
     let cache = PlanCache::new(library, device.as_ref(), &legal, options, &build);
     if let Some(plan) = cache.find(network) {
@@ -117,7 +118,7 @@ pub fn build_plan(network: &Network, options: &Options, progress: &dyn Progress)
 /// E0301 without TensorRT; E0302 with the nodes of the program that it cannot run.
 pub fn check_target(network: &Network, options: &Options) -> Result<()> {
     let library = discovery::tensorrt(options, nvinfer::Purpose::Build)?;
-    legalize(network, library.version(), None).map(drop)
+    legalize(network, library.version(), options, None).map(drop)
 }
 
 /// Plan → TensorRT engine on a GPU of this machine, by the TensorRT that built the plan.
@@ -146,7 +147,7 @@ pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Resul
     artifact.same_version(library)?;
     let device = CudaDevice::new(options.run.device)?;
     let anywhere = artifact.built.as_ref().is_some_and(|built| built.hardware_compatible);
-    let legal = legalize(network, library.version(), Some(&device).filter(|_| !anywhere))?;
+    let legal = legalize(network, library.version(), options, Some(&device).filter(|_| !anywhere))?;
     artifact.same_structure(&interface::structure(&legal))?;
     let run = run_options(options, options.build.version_compatible);
     let plan = artifact.plan().map_or(&[][..], |plan| plan);
@@ -158,8 +159,20 @@ pub fn refit(artifact: &Artifact, network: &Network, options: &Options) -> Resul
 
 /// Network → Network: what this TensorRT lacks is rewritten with what it has; for a plan of one GPU, in the way that is
 /// fastest there.
-fn legalize(network: &Network, version: nvinfer::Version, gpu: Option<&CudaDevice>) -> Result<Network> {
+fn legalize(
+    network: &Network,
+    version: nvinfer::Version,
+    options: &Options,
+    gpu: Option<&CudaDevice>,
+) -> Result<Network> {
     let target = discovery::target(version);
+    let capability = match &options.build.target {
+        Some(named) => Some(build::capability(named, version)?),
+        None => gpu.map(CudaDevice::capability),
+    };
+    if let Some(capability) = capability {
+        passes::check_gpu(network, target, capability)?;
+    }
     let wanted = gpu.map_or_else(|| passes::for_target(target), |gpu| passes::for_gpu(target, gpu.capability()));
     let (network, reports) = passes::run(network, &wanted)?;
     log(&reports);

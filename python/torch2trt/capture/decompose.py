@@ -8,6 +8,7 @@ operators.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,19 +18,21 @@ from torch.utils import _pytree as pytree
 
 Rules = dict[OpOverload, Callable[..., Any]]
 
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+
 ROUNDS = 4
 """What a rule makes may have to be decomposed too; nothing needs more rounds than this."""
 
 
 def unknown(module: torch.fx.GraphModule, known: Collection[str]) -> set[OpOverload]:
-    """PyTorch's own operators in a graph that make tensors and are not known."""
+    """PyTorch's own operators in a graph that make tensors and are not known, and those of others with a rule."""
     return {
         node.target
         for part in module.modules()
         if isinstance(part, torch.fx.GraphModule)
         for node in part.graph.nodes
         if isinstance(node.target, OpOverload)
-        and node.target.namespace in ("aten", "prims")
+        and may_have_rule(node.target)
         and str(node.target) not in known
         and any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(node.meta.get("val")))
     }
@@ -44,7 +47,20 @@ def rules(operators: Collection[OpOverload]) -> Rules:
         operator: exported[operator] if operator in exported else decomposition_table.get(operator)
         for operator in operators
     }
-    return {operator: rule for operator, rule in found.items() if rule is not None}
+    # Not `operator.decompose`, which asks for the rule.
+    composite = {operator: partial(operator._op_dk, _COMPOSITE) for operator in operators if _is_composite(operator)}
+    return {**composite, **{operator: rule for operator, rule in found.items() if rule is not None}}
+
+
+def may_have_rule(operator: OpOverload) -> bool:
+    """Whether an operator is one of PyTorch's own, or made of others."""
+    return operator.namespace in ("aten", "prims") or _is_composite(operator)
+
+
+def _is_composite(operator: OpOverload) -> bool:
+    """Whether an operator of another package is made of others: its rule is its implementation."""
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    return operator.namespace not in ("aten", "prims") and has_kernel(operator.name(), _COMPOSITE)
 
 
 def decomposed(program: torch.export.ExportedProgram, known: Collection[str]) -> torch.export.ExportedProgram:
@@ -78,4 +94,4 @@ def _taken_apart(
     return program
 
 
-__all__ = ["ROUNDS", "Rules", "decomposed", "rules", "unknown"]
+__all__ = ["ROUNDS", "Rules", "decomposed", "may_have_rule", "rules", "unknown"]

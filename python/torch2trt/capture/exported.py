@@ -63,7 +63,7 @@ def exported_program(graph: AtenGraph, inputs: InputTree) -> ExportedProgram:
     placed = {spec.target: spec for spec in input_specs}
     tensors = {name: _parameter(tensor, kind) for name, tensor, kind in graph.weights.values()}
     is_state = {name: spec.kind is InputKind.PARAMETER or bool(spec.persistent) for name, spec in placed.items()}
-    return ExportedProgram(
+    program = ExportedProgram(
         root=graph.module,
         graph=graph.module.graph,
         graph_signature=ExportGraphSignature(input_specs, output_specs),
@@ -74,6 +74,21 @@ def exported_program(graph: AtenGraph, inputs: InputTree) -> ExportedProgram:
         constants={name: tensor for name, tensor in tensors.items() if not is_state[name]},
         verifiers=[load_verifier("TRAINING")],
     )
+    resolve_views(program)
+    return program
+
+
+def resolve_views(program: ExportedProgram) -> None:
+    """Computes the weights that are conjugated or negated when they are read.
+
+    torch.export.save writes what is stored, and not how it is to be read.
+    """
+    for weights in (program.state_dict, program.constants):
+        for name, tensor in weights.items():
+            if isinstance(tensor, torch.Tensor) and (tensor.is_conj() or tensor.is_neg()):
+                resolved = tensor.detach().resolve_conj().resolve_neg()
+                is_parameter = isinstance(tensor, torch.nn.Parameter)
+                weights[name] = torch.nn.Parameter(resolved, requires_grad=False) if is_parameter else resolved
 
 
 def unreturned(graph: AtenGraph) -> dict[int, str]:
@@ -255,4 +270,4 @@ def _example(inputs: InputTree, spec: pytree.TreeSpec) -> tuple[Any, Any]:
     return args, kwargs
 
 
-__all__ = ["exported_program", "number_functions", "unreturned"]
+__all__ = ["exported_program", "number_functions", "resolve_views", "unreturned"]

@@ -15,13 +15,14 @@ import dataclasses
 import functools
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from .intercept import OpaqueCall
+if TYPE_CHECKING:
+    from .intercept import OpaqueCall
 
 _CONTAINERS = (dict, list, tuple, set, collections.OrderedDict, collections.defaultdict, collections.deque)
 _LIMIT = 200_000  # objects that are searched for modules

@@ -19,6 +19,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
+from .decompose import may_have_rule
 from .symbols import is_unbacked
 
 _aten = torch.ops.aten
@@ -140,7 +141,7 @@ def _is_sound(operator: OpOverload, node: Node, known: Collection[str] | None) -
         if condition is None or not condition(_arguments(operator, node)):
             return False
     makes_tensors = any(isinstance(value, torch.Tensor) for value in pytree.tree_leaves(node.meta.get("val")))
-    return known is None or operator.namespace not in ("aten", "prims") or not makes_tensors or str(operator) in known
+    return known is None or not may_have_rule(operator) or not makes_tensors or str(operator) in known
 
 
 def _arguments(operator: OpOverload, node: Node) -> dict[str, Any]:

@@ -4,9 +4,3 @@ The stages, one file each: `refusals` (which calls no engine runs, and why), `ph
 (their graphs), `bounds` and `sizes` (the ranges that they read), `making` (parts to engines), `assembly` (what runs
 these in order), `engine` (the run), `file` (saved), `partition` (what the report shows).
 """
-
-from .engine import PartitionedEngine
-from .making import Backend, Made, make
-from .partition import Partition
-
-__all__ = ["Backend", "Made", "Partition", "PartitionedEngine", "make"]

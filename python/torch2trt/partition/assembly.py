@@ -19,6 +19,7 @@ from ..capture import Whole
 from ..capture.size import Size
 from ..capture.symbols import is_unbacked
 from ..dynamic import Ranges
+from ..errors import brief
 from ..verify import difference
 from .bounds import limits_of
 from .engine import PartitionedEngine, Step
@@ -26,7 +27,6 @@ from .file import Example
 from .nodes import dtypes_of, inputs_of, is_size
 from .partition import Partition
 from .parts import Part, Values
-from .refusals import brief
 
 
 @dataclass

@@ -23,6 +23,7 @@ from .. import _core
 from .._core import Error
 from ..arguments import LoadOptions
 from ..capture.errors import one_line
+from ..capture.exported import resolve_views
 from ..capture.preserve import without_guards
 from ..capture.size import Size
 from ..errors import error, first_line
@@ -170,6 +171,7 @@ def _exported(step: Step) -> bytes:
                 part, (*tensors, *example.sizes), dynamic_shapes=_arguments(part, dims, [auto] * len(example.sizes))
             )
         program._example_inputs = None  # they would be pickled
+        resolve_views(program)
         saved = io.BytesIO()
         torch.export.save(program, saved)
         check_program(saved.getvalue())

@@ -22,13 +22,13 @@ from ..capture.lenient import walk_all
 from ..capture.size import Size
 from ..capture.tree import InputTree
 from ..dynamic import Ranges
-from ..errors import error
+from ..errors import brief, error
 from .assembly import BuiltPart, Made, assembled, described
 from .bounds import Bounds
 from .engine import with_shapes
 from .nodes import dtypes_of, inputs_of
 from .parts import Part, Values, split
-from .refusals import REFUSED, UnboundedSizeError, brief
+from .refusals import REFUSED, UnboundedSizeError
 from .sizes import ranges_of
 
 

@@ -6,13 +6,14 @@ This file must not know how a graph is cut.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx import Graph
 from torch.fx import Node as FxNode
 
-from ..capture.export import AtenGraph
+if TYPE_CHECKING:
+    from ..capture.export import AtenGraph
 
 
 def inputs_of(graph: AtenGraph) -> list[FxNode]:

@@ -6,17 +6,15 @@ This file must not know how parts are made.
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Collection, Sequence
 
 from torch.fx import Node as FxNode
 
-from .._core import Error
 from .._log import logger
 from ..capture import Whole
 from ..capture.intercept import TARGET
 from ..capture.origin import origin_of
-from ..errors import first_line
+from ..errors import brief
 
 REFUSED = ("E0101", "E0102", "E0103", "E0104", "E0105", "E0107", "E0203", "E0302", "E0303", "E0307", "E0601")
 """What sends calls to PyTorch where an error names them."""
@@ -66,12 +64,4 @@ class UnboundedSizeError(Exception):
         self.calls = calls
 
 
-_LAYER = re.compile(r" layer `.*` \(.*\)(?=: )")
-
-
-def brief(refused: Error) -> str:
-    """The first line of an error, without its code and without the name of a layer: layers that fail alike are one."""
-    return _LAYER.sub(" layer", first_line(refused))
-
-
-__all__ = ["REFUSED", "UnboundedSizeError", "brief", "is_inside", "refusals"]
+__all__ = ["REFUSED", "UnboundedSizeError", "is_inside", "refusals"]

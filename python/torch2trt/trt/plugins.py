@@ -22,6 +22,7 @@ from .. import _core, _log
 from .._core import Error
 from ..accepted import path as checked_path
 from ..errors import error
+from ..plugin_libraries import REGISTERED
 from .enums import PluginFieldType, TensorRTPhase, member
 from .values import is_sequence
 
@@ -212,8 +213,7 @@ class IPluginRegistry:
     parent_search_enabled = True
 
     def __init__(self) -> None:
-        self.libraries: list[str] = []
-        """Plugin libraries that were named, in order. Every conversion loads them."""
+        self.libraries = REGISTERED
 
     def _options(self) -> dict[str, Any]:
         return {"plugins": self.libraries, "site_packages": _core.site_packages()}
@@ -289,11 +289,6 @@ _REGISTRY = IPluginRegistry()
 def get_plugin_registry() -> IPluginRegistry:
     """The registry of plugin creators."""
     return _REGISTRY
-
-
-def named_plugins(libraries: Iterable[str] = ()) -> list[str]:
-    """The plugin libraries that a conversion or an engine loads: those named to the registry, then these."""
-    return [*_REGISTRY.libraries, *libraries]
 
 
 def init_libnvinfer_plugins(logger: Any = None, namespace: str = "") -> bool:

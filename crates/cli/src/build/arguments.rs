@@ -74,8 +74,8 @@ impl Arguments {
 
     /// The options for this archive; the outputs are those that the model computes.
     pub(super) fn options(&self, archive: &Archive, site_packages: Vec<PathBuf>) -> Result<Options, Failure> {
-        let mut options = Options { site_packages, verbose: self.verbose > 1, ..self.options.clone() };
-        options.convert = options.convert.settled()?;
+        let options = Options { site_packages, verbose: self.verbose > 1, ..self.options.clone() };
+        let mut options = options.settled()?;
         options.report.progress &= self.verbose == 0;
         let (inputs, outputs) = archive.names();
         let convert = &mut options.convert;

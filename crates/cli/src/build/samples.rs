@@ -1,4 +1,5 @@
-//! Samples from files: what the range of float16 is checked on, and what int8 is calibrated on; and what came of it.
+//! Samples from files: what the range of float16 is checked on, and what int8 and fp8 are calibrated on; and what came
+//! of it.
 
 use crate::{Done, Failure, Screen, tensors};
 use clap::Args;
@@ -18,8 +19,8 @@ pub(crate) struct Arguments {
     /// compared with it [default: the CPU engine in float32]
     #[arg(long, value_name = "FILE", requires = "inputs")]
     pub(crate) expected: Option<PathBuf>,
-    /// Samples to calibrate int8 on: a safetensors file with a tensor for each input, or a folder of such files. Larger
-    /// batches than the model's are several samples [default: --inputs]
+    /// Samples to calibrate int8 and fp8 on: a safetensors file with a tensor for each input, or a folder of such
+    /// files. Larger batches than the model's are several samples [default: --inputs]
     #[arg(long, value_name = "PATH")]
     pub(crate) calibration: Option<PathBuf>,
 }
@@ -36,8 +37,9 @@ impl Arguments {
             (Some(path), _) => files_of(path)?,
             (None, inputs) => inputs.iter().cloned().collect(),
         };
-        if options.convert.int8_mode && files.is_empty() {
-            let error = Error::new(Code::BadOption, "--int8 needs samples to calibrate on");
+        if let Some(quantization) = options.convert.quantization().filter(|_| files.is_empty()) {
+            let message = format!("{} needs samples to calibrate on", quantization.name());
+            let error = Error::new(Code::BadOption, message);
             return Err(error.with_help("give --calibration FILE, or --inputs FILE, with typical inputs").into());
         }
         let spec = torch2trt::interface(network, &options.profiles);
@@ -123,8 +125,8 @@ fn show(made: &Precise, half: Option<Half>, screen: &mut Screen<'_>) -> Done {
             screen.line(format!("the same without a search: {}", flags(found)))?;
         }
     }
-    if let Some(int8) = &made.int8 {
-        screen.line(format!("int8: {} layers", int8.layers.len()))?;
+    if let Some(quantized) = &made.quantized {
+        screen.line(format!("{}: {} layers", quantized.quantization.name(), quantized.layers.len()))?;
     }
     for (option, pattern) in made.unmatched() {
         screen.line(format!("note: {} `{pattern}` names no module of the model", flag(option)))?;

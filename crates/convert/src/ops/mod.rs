@@ -37,6 +37,7 @@ pub mod pool;
 pub mod position;
 pub mod prims;
 pub mod quantize;
+mod quantized;
 pub mod random;
 pub mod rearrange;
 pub mod reduce;
@@ -153,6 +154,7 @@ pub const FAMILIES: &[(&str, &[Operator])] = &[
     ("pad", pad::OPERATORS),
     ("pool", pool::OPERATORS),
     ("quantize", quantize::OPERATORS),
+    ("quantized", quantized::OPERATORS),
     ("reduce", reduce::OPERATORS),
     ("resize", resize::OPERATORS),
     ("antialias", antialias::OPERATORS),

@@ -28,11 +28,23 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// The steps of a quantization: `scale` apart, with `zero` at 0.0.
-struct Steps {
-    scale: TensorId,
-    zero: TensorId,
+pub(super) struct Steps {
+    pub(super) scale: TensorId,
+    pub(super) zero: TensorId,
     /// The axis that scales and zero points go along.
-    axis: Option<usize>,
+    pub(super) axis: Option<usize>,
+}
+
+impl Steps {
+    /// Whether zero points are 0.
+    pub(super) fn is_symmetric(&self, b: &Builder) -> bool {
+        b.weights(self.zero).is_some_and(|zero| zero.to_f64().iter().all(|z| *z == 0.0))
+    }
+
+    /// Whether TensorRT's layers have these steps between two codes, in int8.
+    pub(super) fn is_of_int8(&self, b: &Builder, least: i64, most: i64) -> bool {
+        self.is_symmetric(b) && b.weights(self.scale).is_some() && matches!((least, most), (-128 | -127, 127))
+    }
 }
 
 fn per_tensor(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -40,13 +52,13 @@ fn per_tensor(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     // PyTorch holds the scale as a double and computes with a float.
     let scale = b.constant(Weights::scalar(b.dtype(x), call.float("scale")?))?;
     let zero = b.constant(Weights::scalar(b.dtype(x), call.int("zero_point")? as f64))?;
-    quantized(b, call, x, &Steps { scale, zero, axis: None })
+    of_call(b, call, x, &Steps { scale, zero, axis: None })
 }
 
 fn per_tensor_of_tensors(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let x = call.tensor("self")?;
     let (scale, zero) = (like(b, call.tensor("scale")?, x, &[])?, like(b, call.tensor("zero_point")?, x, &[])?);
-    quantized(b, call, x, &Steps { scale, zero, axis: None })
+    of_call(b, call, x, &Steps { scale, zero, axis: None })
 }
 
 fn per_channel(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
@@ -60,7 +72,7 @@ fn along(b: &mut Builder, call: &Call<'_>, x: TensorId, axis: &str) -> Result<Ou
     let channels = &b.dims(x)[axis..=axis];
     let (scale, zero) =
         (like(b, call.tensor("scale")?, x, channels)?, like(b, call.tensor("zero_point")?, x, channels)?);
-    quantized(b, call, x, &Steps { scale, zero, axis: Some(axis) })
+    of_call(b, call, x, &Steps { scale, zero, axis: Some(axis) })
 }
 
 /// What `torch.ao.quantization` puts into a model: an observer and fake quantization, each of which may be off.
@@ -90,7 +102,7 @@ fn observed(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
 }
 
 /// Scales or zero points in the type of `x` and with these sizes; constants stay constants.
-fn like(b: &mut Builder, tensor: TensorId, x: TensorId, dims: &[Dim]) -> Result<TensorId> {
+pub(super) fn like(b: &mut Builder, tensor: TensorId, x: TensorId, dims: &[Dim]) -> Result<TensorId> {
     let dtype = b.dtype(x);
     let sizes: Option<Vec<i64>> = dims.iter().map(Dim::as_static).collect();
     if let (Some(weights), Some(sizes)) = (b.weights(tensor), sizes) {
@@ -101,11 +113,16 @@ fn like(b: &mut Builder, tensor: TensorId, x: TensorId, dims: &[Dim]) -> Result<
     b.reshape(tensor, dims)
 }
 
-fn quantized(b: &mut Builder, call: &Call<'_>, x: TensorId, steps: &Steps) -> Result<Outputs> {
-    let (least, most) = (call.int("quant_min")?, call.int("quant_max")?);
-    let is_zero = b.weights(steps.zero).is_some_and(|zero| zero.to_f64().iter().all(|z| *z == 0.0));
-    if is_zero && b.weights(steps.scale).is_some() && matches!((least, most), (-128 | -127, 127)) {
-        return in_int8(b, x, steps, least);
+fn of_call(b: &mut Builder, call: &Call<'_>, x: TensorId, steps: &Steps) -> Result<Outputs> {
+    Ok(quantized(b, x, steps, call.int("quant_min")?, call.int("quant_max")?)?.into())
+}
+
+/// Fake quantization to the codes of a range.
+pub(super) fn quantized(b: &mut Builder, x: TensorId, steps: &Steps, least: i64, most: i64) -> Result<TensorId> {
+    let (is_zero, dtype) = (steps.is_symmetric(b), b.dtype(x));
+    if steps.is_of_int8(b, least, most) {
+        let codes = in_codes(b, x, steps, least)?;
+        return b.add(Op::Dequantize { axis: steps.axis, to: dtype }, &[codes, steps.scale]);
     }
     let (scale, zero) =
         (broadcast_along(b, steps.scale, x, steps.axis)?, broadcast_along(b, steps.zero, x, steps.axis)?);
@@ -115,12 +132,11 @@ fn quantized(b: &mut Builder, call: &Call<'_>, x: TensorId, steps: &Steps) -> Re
     let low = b.with_scalar(E::Max, whole, least as f64)?;
     let code = b.with_scalar(E::Min, low, most as f64)?;
     let back = if is_zero { code } else { b.sub(code, zero)? };
-    Ok(b.prod(back, scale)?.into())
+    b.prod(back, scale)
 }
 
-/// By the layers that TensorRT makes int8 of.
-fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Outputs> {
-    let dtype = b.dtype(x);
+/// The codes of int8, by the layer that TensorRT has for it.
+pub(super) fn in_codes(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<TensorId> {
     let x = if least == -127 {
         // The layer would go down to -128.
         let scale = broadcast_along(b, steps.scale, x, steps.axis)?;
@@ -129,12 +145,11 @@ fn in_int8(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) -> Result<Ou
     } else {
         x
     };
-    let code = b.add(Op::Quantize { axis: steps.axis, to: DType::Int8 }, &[x, steps.scale])?;
-    Ok(b.add(Op::Dequantize { axis: steps.axis, to: dtype }, &[code, steps.scale])?.into())
+    b.add(Op::Quantize { axis: steps.axis, to: DType::Int8 }, &[x, steps.scale])
 }
 
 /// Scales or zero points, to be broadcast along x.
-fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
+pub(super) fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
     match axis {
         Some(axis) => b.along(values, axis, b.rank(x)),
         None => b.lift(values, b.rank(x)),

@@ -1,5 +1,5 @@
 //! Quantize, dequantize, and quantization with scales from the data. Rounding is to even in both; the zero point
-//! carries the quantized type in ONNX, so there always is one.
+//! carries the quantized type in ONNX, so there always is one where codes are integers.
 
 use crate::Result;
 use crate::graph::Value;
@@ -10,8 +10,29 @@ use network::{DType, Dim, Tensor, Weights};
 
 pub(super) fn quantize(s: &mut Scope<'_, '_>, axis: Option<usize>, to: DType) -> Result<Value> {
     let dtype = s.tensor(0)?.dtype;
+    if to == DType::Float8E4M3 {
+        return to_float8(s, axis, dtype);
+    }
     let inputs = [s.input(0)?, scale(s, dtype)?, zero_point(s, to)?];
     Ok(s.main("QuantizeLinear", &inputs, &[("axis", axis.unwrap_or(0).into())]))
+}
+
+/// A division and a cast, which saturates. ONNX Runtime takes float8 in `QuantizeLinear` for an integer whose least
+/// code is 0, and drops a Relu in front of it.
+fn to_float8(s: &mut Scope<'_, '_>, axis: Option<usize>, dtype: DType) -> Result<Value> {
+    let (x, scale) = (s.input(0)?, scale(s, dtype)?);
+    let (x, scale) = (s.cast(x, dtype, DType::Float32), s.cast(scale, dtype, DType::Float32));
+    let scale = match axis {
+        Some(axis) => {
+            let mut sizes = vec![1; s.dims(0)?.len()];
+            sizes[axis] = -1;
+            let sizes = s.ints(&sizes);
+            s.op("Reshape", &[scale, sizes], &[])
+        }
+        None => scale,
+    };
+    let steps = s.op("Div", &[x, scale], &[]);
+    Ok(s.main("Cast", &[steps], &[("to", i64::from(DataType::Float8e4m3fn as i32).into())]))
 }
 
 pub(super) fn dequantize(s: &mut Scope<'_, '_>, axis: Option<usize>, to: DType) -> Result<Value> {

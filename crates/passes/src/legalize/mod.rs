@@ -13,7 +13,7 @@ mod target;
 pub use target::{Feature, Target};
 
 use crate::Error;
-use network::{DType, Network, Op, PluginApi, TensorId, rewrite};
+use network::{DType, Layer, Network, Op, PluginApi, TensorId, rewrite};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -50,10 +50,35 @@ fn depends_on_data(network: &Network) -> HashSet<TensorId> {
     found
 }
 
-/// Types and layers that nothing older stands for. The error describes the first, and names the nodes of all with its
-/// problem.
+/// Types and layers that nothing older stands for.
 fn check_types(network: &Network, target: Target) -> Result<(), Error> {
-    let mut found = unsupported_inputs(network, target).chain(unsupported_layers(network, target));
+    first_of(unsupported_inputs(network, target).chain(unsupported_layers(network, target)))
+}
+
+/// Checks that GPUs of a compute capability, such as (8, 9), have the types of the network: bfloat16 came with 8.0,
+/// float8 with 8.9.
+///
+/// # Errors
+/// [`Error::Unsupported`] with the first layer of such a type, and with the nodes of all.
+pub fn check_gpu(network: &Network, target: Target, capability: (i32, i32)) -> Result<(), Error> {
+    let lack = |dtype: DType| {
+        let since = match dtype {
+            DType::BFloat16 => (8, 0),
+            DType::Float8E4M3 => (8, 9),
+            _ => return None,
+        };
+        let (major, minor) = capability;
+        let problem = || format!("GPUs of compute capability {major}.{minor} have no {dtype}");
+        (capability < since).then(|| Lack::new(problem(), HELP_GPU))
+    };
+    first_of(network.layers().iter().filter_map(|layer| {
+        let found = layer.outputs.iter().find_map(|id| lack(network.tensor(*id).dtype))?;
+        Some(unsupported(network, target, layer, found))
+    }))
+}
+
+/// The first of several errors, with the nodes of all with its problem.
+fn first_of(mut found: impl Iterator<Item = Error>) -> Result<(), Error> {
     let Some(mut first) = found.next() else { return Ok(()) };
     if let Error::Unsupported { nodes, problem, .. } = &mut first {
         nodes.extend(found.flat_map(|other| match other {
@@ -77,11 +102,14 @@ fn unsupported_inputs(network: &Network, target: Target) -> impl Iterator<Item =
 fn unsupported_layers(network: &Network, target: Target) -> impl Iterator<Item = Error> {
     network.layers().iter().filter_map(move |layer| {
         let mut dtypes = layer.outputs.iter().map(|id| network.tensor(*id).dtype);
-        let Lack { problem, help } =
-            dtypes.find_map(|dtype| lacks_type(target, dtype)).or_else(|| lacks_layer(target, &layer.op))?;
-        let (name, origin, nodes) = (layer.name.clone(), layer.origin.clone(), network.nodes_of(layer));
-        Some(Error::Unsupported { target, layer: layer.op.name(), name, origin, nodes, problem, help })
+        let lack = dtypes.find_map(|dtype| lacks_type(target, dtype)).or_else(|| lacks_layer(target, &layer.op))?;
+        Some(unsupported(network, target, layer, lack))
     })
+}
+
+fn unsupported(network: &Network, target: Target, layer: &Layer, Lack { problem, help }: Lack) -> Error {
+    let (name, origin, nodes) = (layer.name.clone(), layer.origin.clone(), network.nodes_of(layer));
+    Error::Unsupported { target, layer: layer.op.name(), name, origin, nodes, problem, help }
 }
 
 /// What a target does not have, and what to do.
@@ -141,5 +169,7 @@ fn plugin_problem(api: PluginApi, target: Target) -> Lack {
     }
     Lack::new("it has no layers of plugins", "use TensorRT itself, or run the model with backend=\"cpu\"")
 }
+
+const HELP_GPU: &str = "convert with another precision, such as fp16 or int8, or for a newer GPU";
 
 const HELP_TYPE: &str = "convert with precision float16 or float32, or use TensorRT 10 or newer";

@@ -1,6 +1,7 @@
 //! Changes of layers, limits, and the precision that a file records.
 
 use super::*;
+use crate::Precision;
 use runtime::CallTime;
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ fn recorded_options_decide_what_counts_as_rounding() {
     assert_eq!(of(&|_| ()), Tolerance::default());
     assert_eq!(of(&|convert| convert.fp16_mode = true).half, Some(Half::Float16));
     assert_eq!(of(&|convert| convert.bf16_mode = true).half, Some(Half::BFloat16));
-    assert!(of(&|convert| convert.int8_mode = true).int8);
+    assert!(of(&|convert| convert.int8_mode = true).quantized);
+    assert!(of(&|convert| convert.precision = Some(Precision::Fp8)).quantized);
     assert!(Tolerance::recorded(&BTreeMap::new(), Device::Cuda(0)).on_gpu);
 }

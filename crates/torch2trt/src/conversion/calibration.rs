@@ -1,6 +1,6 @@
-//! The ranges of int8: how large the values are that convolutions and matrix multiplications read, on samples.
+//! The ranges of quantization: how large the values are that convolutions and matrix multiplications read, on samples.
 //!
-//! The network runs on the CPU engine, in the precision that it has without int8. Magnitudes are collected in
+//! The network runs on the CPU engine, in the precision that it has without quantization. Magnitudes are collected in
 //! histograms, from which one of three algorithms takes the range. Larger values saturate. This file must not know what
 //! is decided from the ranges.
 
@@ -9,6 +9,7 @@ use super::histogram::Histogram;
 use super::samples::Samples;
 use crate::{CalibrationAlgorithm, Code, Error, Executable, Options, Result, pipeline};
 use network::Network;
+use passes::Quantization;
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
 
@@ -29,8 +30,13 @@ const PERCENTILE: f64 = 0.9999;
 /// # Errors
 /// E0701 for a sample of shapes that the network does not take, E0602 without samples, E05xx where the CPU engine does
 /// not run the network, and those of the samples.
-pub(super) fn ranges(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<HashMap<String, f32>> {
-    let mut calibration = Calibration::new(network, options)?;
+pub(super) fn ranges(
+    network: &Network,
+    quantization: Quantization,
+    options: &Options,
+    samples: &mut dyn Samples,
+) -> Result<HashMap<String, f32>> {
+    let mut calibration = Calibration::new(network, quantization, options)?;
     let mut calls = Calls::new(network, samples);
     while let Some(inputs) = calls.next()? {
         calibration.observe(&inputs)?;
@@ -50,13 +56,13 @@ pub(super) struct Calibration {
 impl Calibration {
     /// # Errors
     /// E05xx where the CPU engine does not run the network.
-    pub(super) fn new(network: &Network, options: &Options) -> Result<Self> {
+    pub(super) fn new(network: &Network, quantization: Quantization, options: &Options) -> Result<Self> {
         let convert = &options.convert;
-        let (observed, names) =
-            passes::calibrate(network, &[&convert.keep_fp32[..], &convert.keep_unquantized].concat())?;
+        let keep = [&convert.keep_fp32[..], &convert.keep_unquantized].concat();
+        let (observed, names) = passes::calibrate(network, quantization, &keep)?;
         let histograms = names.iter().map(|_| Histogram::default()).collect();
         let engine = pipeline::cpu_engine(&observed, options)?;
-        let algorithm = convert.int8_calib_algorithm.unwrap_or_default();
+        let algorithm = convert.calibration_algorithm();
         Ok(Self { engine, names, histograms, algorithm, calls: 0 })
     }
 

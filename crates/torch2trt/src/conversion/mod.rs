@@ -20,7 +20,7 @@ pub use debug::{
     Culprit, DebugOptions, Debugged, Diagnosis, Failed, FailedCall, Kind, NamedRange, NetworkValues, OutputError,
     ProgramValues, Replayed, Stage, Suspect, ValueRange, debug, debug_conversion, replay,
 };
-pub use precision::{Int8Report, Precise, precision};
+pub use precision::{Precise, QuantizationReport, precision};
 pub use profiles::{Asked, AxisRanges, End, Requested, Shape, exported_profiles};
 pub use samples::Samples;
 pub use search::{Metric, search};

@@ -1,4 +1,4 @@
-//! Network → network in the precision that was asked for: mixed precision, then int8.
+//! Network → network in the precision that was asked for: mixed precision, then quantization.
 //!
 //! Both depend on the magnitudes that tensors reach on samples, which the CPU engine computes. Where samples come from
 //! is the caller's: tensors of PyTorch, or of a file.
@@ -7,7 +7,7 @@ use super::search_report::SearchReport;
 use super::{Samples, Tolerance, calibration};
 use crate::{Backend, ConvertOptions, Error, Options, Result, discovery, pipeline};
 use network::Network;
-use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Target};
+use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Quantization, Target};
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
 
@@ -18,8 +18,8 @@ pub struct Precise {
     pub network: Network,
     /// What computes in half precision, and what stays float32.
     pub half: PrecisionReport,
-    /// What reads int8, where that was asked for.
-    pub int8: Option<Int8Report>,
+    /// What reads int8 or float8, where that was asked for.
+    pub quantized: Option<QuantizationReport>,
     /// What the user should know: checks that were not made, requests without effect.
     pub notes: Vec<String>,
     /// What a search for the precision found, where that was asked for.
@@ -35,34 +35,36 @@ impl Precise {
 
     /// A network in the types that the model has.
     pub fn unchanged(network: Network) -> Self {
-        Self { network, half: PrecisionReport::default(), int8: None, notes: Vec::new(), search: None }
+        Self { network, half: PrecisionReport::default(), quantized: None, notes: Vec::new(), search: None }
     }
 
     /// Which difference from the reference the precision explains, for an engine on a GPU or on the CPU.
     pub fn tolerance(&self, options: &Options, on_gpu: bool) -> Tolerance {
         let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
-        let int8 = self.int8.as_ref().is_some_and(|int8| !int8.layers.is_empty());
-        Tolerance { half: options.convert.half().filter(|_| is_mixed), int8, on_gpu }
+        let quantized = self.quantized.as_ref().is_some_and(|report| !report.layers.is_empty());
+        Tolerance { half: options.convert.half().filter(|_| is_mixed), quantized, on_gpu }
     }
 
     /// Patterns that name nothing, each with its option: those of `keep_fp32` no layer of mixed precision and none that
     /// could be quantized, those of `keep_unquantized` none of the latter.
     pub fn unmatched(&self) -> Vec<(&'static str, String)> {
-        let Some(int8) = &self.int8 else {
+        let Some(quantized) = &self.quantized else {
             return self.half.unmatched.iter().map(|pattern| ("keep_fp32", pattern.clone())).collect();
         };
         let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
         let has_matched = |(option, pattern): &&(&str, String)| {
             *option == "keep_fp32" && is_mixed && !self.half.unmatched.contains(pattern)
         };
-        int8.unmatched.iter().filter(|row| !has_matched(row)).cloned().collect()
+        quantized.unmatched.iter().filter(|row| !has_matched(row)).cloned().collect()
     }
 }
 
-/// What became int8.
+/// What became int8 or float8.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Int8Report {
-    /// Names of the layers that read int8, in the order of execution.
+pub struct QuantizationReport {
+    /// The type of the codes.
+    pub quantization: Quantization,
+    /// Names of the layers that read codes, in the order of execution.
     pub layers: Vec<String>,
     /// Names of the residual additions that read int8, in the order of execution.
     pub additions: Vec<String>,
@@ -70,11 +72,13 @@ pub struct Int8Report {
     pub unmatched: Vec<(&'static str, String)>,
 }
 
-impl Int8Report {
+impl QuantizationReport {
     /// What the user should know where nothing is quantized.
     pub(super) fn note(&self) -> Option<String> {
-        let text = "int8: the model has no convolution or product with constant weights that could be in int8";
-        self.layers.is_empty().then(|| text.to_owned())
+        let name = self.quantization.name();
+        self.layers.is_empty().then(|| {
+            format!("{name}: the model has no convolution or product with constant weights that could be in {name}")
+        })
     }
 }
 
@@ -82,12 +86,12 @@ impl Int8Report {
 ///
 /// # Errors
 /// E0301 where the options name TensorRT and there is none; E0602 and E0701 for samples that do not fit; E05xx where
-/// the CPU engine does not run a network that becomes int8.
+/// the CPU engine does not run a network that is to be quantized.
 pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples) -> Result<Precise> {
     let mut notes = Vec::new();
-    if options.convert.half().is_none() && !options.convert.int8_mode {
+    if options.convert.half().is_none() && options.convert.quantization().is_none() {
         if !options.convert.keep_fp32.is_empty() {
-            notes.push("keep_fp32 has no effect without float16, bfloat16 or int8".to_owned());
+            notes.push("keep_fp32 has no effect without float16, bfloat16, int8 or fp8".to_owned());
         }
         notes.extend(unquantized_note(options));
         return Ok(Precise { notes, ..Precise::unchanged(network.clone()) });
@@ -97,36 +101,40 @@ pub fn precision(network: &Network, options: &Options, samples: &mut dyn Samples
         _ => HashMap::new(),
     };
     let (network, half) = mixed(network, options, ranges, &mut notes)?;
-    if !options.convert.int8_mode {
+    let Some(quantization) = options.convert.quantization() else {
         notes.extend(unquantized_note(options));
-        return Ok(Precise { network, half, int8: None, notes, search: None });
-    }
-    let ranges = calibration::ranges(&network, options, samples)?;
-    let (network, int8) = quantized(&network, &ranges, &options.convert, &[])?;
-    notes.extend(int8.note());
-    Ok(Precise { network, half, int8: Some(int8), notes, search: None })
+        return Ok(Precise { network, half, quantized: None, notes, search: None });
+    };
+    let ranges = calibration::ranges(&network, quantization, options, samples)?;
+    let (network, report) = quantized(&network, quantization, &ranges, &options.convert, &[])?;
+    notes.extend(report.note());
+    Ok(Precise { network, half, quantized: Some(report), notes, search: None })
 }
 
 /// The note for `keep_unquantized` where nothing is quantized.
 pub(super) fn unquantized_note(options: &Options) -> Option<String> {
     let is_given = !options.convert.keep_unquantized.is_empty();
-    is_given.then(|| "keep_unquantized has no effect without int8".to_owned())
+    is_given.then(|| "keep_unquantized has no effect without int8 or fp8".to_owned())
 }
 
-/// Network → network in int8, without what the options name and without the layers and modules of more patterns.
+/// Network → network in int8 or float8, without what the options name and without the layers and modules of more
+/// patterns.
 pub(super) fn quantized(
     network: &Network,
+    quantization: Quantization,
     ranges: &HashMap<String, f32>,
     asked: &ConvertOptions,
     more: &[String],
-) -> Result<(Network, Int8Report)> {
-    let made = passes::quantize(network, ranges, &[&asked.keep_fp32, &asked.keep_unquantized, more].concat())?;
+) -> Result<(Network, QuantizationReport)> {
+    let keep = [&asked.keep_fp32, &asked.keep_unquantized, more].concat();
+    let made = passes::quantize(network, quantization, ranges, &keep)?;
     let of = |option: &'static str, asked: &[String]| {
         let found = made.unmatched.iter().filter(|pattern| asked.contains(pattern));
         found.map(|pattern| (option, pattern.clone())).collect::<Vec<_>>()
     };
     let unmatched = [of("keep_fp32", &asked.keep_fp32), of("keep_unquantized", &asked.keep_unquantized)].concat();
-    Ok((made.network, Int8Report { layers: made.layers, additions: made.additions, unmatched }))
+    let report = QuantizationReport { quantization, layers: made.layers, additions: made.additions, unmatched };
+    Ok((made.network, report))
 }
 
 /// Mixed precision, where the options ask for it: as far as it is safe with these magnitudes.
@@ -154,7 +162,7 @@ pub(super) fn half_options(
         Backend::TensorRt => discovery::target(discovery::tensorrt(options, nvinfer::Purpose::Build)?.version()),
         Backend::Cpu | Backend::Auto => Target::Cpu,
     };
-    if options.convert.int8_mode && !target.has(Feature::HalfWithInt8) {
+    if options.convert.quantization() == Some(Quantization::Int8) && !target.has(Feature::HalfWithInt8) {
         notes.push("what is not int8 stays float32: the int8 kernels of this TensorRT give int8 or float32".into());
         return Ok(None);
     }

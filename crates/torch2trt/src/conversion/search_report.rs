@@ -1,6 +1,6 @@
 //! What a precision search found, as data and as rows of text. This file must not know how it was found.
 
-use passes::Half;
+use passes::{Half, Quantization};
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,9 +11,9 @@ pub struct SearchReport {
     pub reference_metric: Option<f64>,
     /// The half-precision type of mixed precision, where the options ask for it.
     pub half: Option<Half>,
-    /// Whether layers are quantized to int8.
-    pub int8: bool,
-    /// The loss without a search: of mixed precision or, in int8, with every layer quantized that can be.
+    /// What layers are quantized to, where the options ask for it.
+    pub quantization: Option<Quantization>,
+    /// The loss without a search: of mixed precision or with every layer quantized that can be.
     pub before: f64,
     /// The loss of the network that was found.
     pub after: f64,
@@ -41,26 +41,26 @@ pub struct SensitiveLayer {
     pub module: String,
     /// `file.py:line` in the model; empty where unknown.
     pub position: String,
-    /// The lower precision: `float16`, `bfloat16` or `int8`.
+    /// The lower precision: `float16`, `bfloat16`, `int8` or `fp8`.
     pub lower: &'static str,
     /// The loss that was measured with the layer in the lower precision; `None` where the limit was reached before.
     pub without: Option<f64>,
 }
 
 impl SearchReport {
-    /// The `precision` that gives this network without a search, together with the patterns and, in int8, the mode of
-    /// [`half`](Self::half).
+    /// The `precision` that gives this network without a search, together with the patterns and, where layers are
+    /// quantized, the mode of [`half`](Self::half).
     pub fn precision(&self) -> &'static str {
-        match self.half {
-            _ if self.int8 => "int8",
-            Some(Half::BFloat16) => "bf16",
+        match (self.quantization, self.half) {
+            (Some(quantization), _) => quantization.name(),
+            (None, Some(Half::BFloat16)) => "bf16",
             _ => "fp16",
         }
     }
 
     /// The mode of the layers that are not quantized, where that is one of half precision.
     pub fn mode(&self) -> Option<&'static str> {
-        self.half.filter(|_| self.int8).map(|half| match half {
+        self.half.filter(|_| self.quantization.is_some()).map(|half| match half {
             Half::Float16 => "fp16_mode",
             Half::BFloat16 => "bf16_mode",
         })
@@ -74,9 +74,9 @@ impl SearchReport {
 
     /// The name of the lowest precision.
     fn lower(&self) -> &'static str {
-        match self.half {
-            Some(half) if !self.int8 => half.dtype().name(),
-            _ => "int8",
+        match (self.quantization, self.half) {
+            (Some(quantization), _) => quantization.name(),
+            (None, half) => half.unwrap_or(Half::Float16).dtype().name(),
         }
     }
 
@@ -86,7 +86,10 @@ impl SearchReport {
         let after = if self.kept.is_empty() {
             String::new()
         } else {
-            let higher = if self.int8 { "not in int8" } else { "in float32" };
+            let higher = match self.quantization {
+                Some(quantization) => format!("not in {}", quantization.name()),
+                None => "in float32".to_owned(),
+            };
             format!(", {} with these layers {higher}", self.loss_text(self.after))
         };
         let summary = format!(
@@ -100,7 +103,11 @@ impl SearchReport {
             let text = "ended at its limit: some of these layers may not need a higher precision".to_owned();
             rows.push(("precision search", text));
         }
-        let name = |kept: &SensitiveLayer| if kept.lower == "int8" { "not in int8" } else { "needs float32" };
+        let name = |kept: &SensitiveLayer| match kept.lower {
+            "int8" => "not in int8",
+            "fp8" => "not in fp8",
+            _ => "needs float32",
+        };
         rows.extend(self.kept.iter().map(|kept| (name(kept), self.kept_text(kept))));
         rows
     }

@@ -51,8 +51,8 @@ impl Reference for Float32 {
 pub struct Tolerance {
     /// The half-precision type of mixed precision, where layers compute in it.
     pub half: Option<Half>,
-    /// Whether layers read int8.
-    pub int8: bool,
+    /// Whether layers read int8 or float8.
+    pub quantized: bool,
     /// Whether it runs on a GPU, where float32 matrix multiplications and convolutions may use TF32.
     pub on_gpu: bool,
 }
@@ -65,8 +65,8 @@ const TF32: f64 = 1e-2;
 const FLOAT16: f64 = 5e-2;
 /// The same in bfloat16.
 const BFLOAT16: f64 = 1e-1;
-/// The same in int8, whose rounding depends on the model and on the calibration samples.
-const INT8: f64 = 2e-1;
+/// The same in int8 and float8, whose rounding depends on the model and on the calibration samples.
+const QUANTIZED: f64 = 2e-1;
 
 impl Tolerance {
     /// The largest difference that counts as rounding for an output of type `dtype`, which the model itself computes in
@@ -89,8 +89,8 @@ impl Tolerance {
             ScalarType::Float16 => FLOAT16,
             _ => 0.0,
         });
-        let int8 = if self.int8 { INT8 } else { 0.0 };
-        model.fold(own.max(mixed).max(int8), f64::max)
+        let quantized = if self.quantized { QUANTIZED } else { 0.0 };
+        model.fold(own.max(mixed).max(quantized), f64::max)
     }
 
     /// Compares one output.
@@ -125,8 +125,8 @@ impl Comparison {
              allowed"
         );
         Error::new(Code::Accuracy, message).with_help(match self.tolerance {
-            Tolerance { int8: true, .. } => {
-                "give `int8_calib_dataset` more and more typical samples, keep the modules that need it in float32 \
+            Tolerance { quantized: true, .. } => {
+                "give `calibration` more and more typical samples, keep the modules that need it in float32 \
                  (keep_fp32), or pass verify=False and measure the accuracy of the task"
             }
             Tolerance { half: Some(_), .. } => {
@@ -253,9 +253,9 @@ mod tests {
         assert_eq!(float32(Tolerance { on_gpu: true, ..plain }, &[]), 1e-2);
         assert_eq!(float32(Tolerance { half: Some(Half::Float16), ..plain }, &[]), 5e-2);
         assert_eq!(float32(Tolerance { half: Some(Half::BFloat16), ..plain }, &[ScalarType::Float16]), 1e-1);
-        assert_eq!(float32(Tolerance { int8: true, ..plain }, &[]), 2e-1);
+        assert_eq!(float32(Tolerance { quantized: true, ..plain }, &[]), 2e-1);
         assert_eq!(plain.of(DataType::BFloat16, &[]), 1e-1);
-        let all = Tolerance { half: Some(Half::BFloat16), int8: true, on_gpu: true };
+        let all = Tolerance { half: Some(Half::BFloat16), quantized: true, on_gpu: true };
         for dtype in [DataType::Int64, DataType::Int32, DataType::UInt8, DataType::Bool] {
             assert_eq!(all.of(dtype, &[ScalarType::BFloat16]), 0.0);
         }

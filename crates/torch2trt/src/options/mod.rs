@@ -15,10 +15,10 @@ pub use precision::{Precision, SearchTolerance};
 pub use table::{Declared, declared};
 pub use values::Backend;
 
-use crate::Cache;
+use crate::{Cache, Code, Error, Result};
 use clap::{ArgAction, Args};
 use nvinfer::TacticSource;
-use passes::Half;
+use passes::{Half, Quantization};
 use runtime::CudaGraph;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -85,8 +85,9 @@ pub struct ConvertOptions {
     /// Largest batch: axis 0 of the first input, and of each other input that has the same size there
     #[arg(long, value_name = "SIZE")]
     pub max_batch_size: Option<i64>,
-    /// The precision by name: fp16, bf16, int8 or fp32, as the flags; auto: float16, with the fewest layers in float32
-    /// that keep the outputs within --tolerance of float32 (0.01 by default)
+    /// The precision by name: fp16, bf16, int8 or fp32, as the flags; fp8: as int8, in floats of eight bits (E4M3);
+    /// auto: float16, with the fewest layers in float32 that keep the outputs within --tolerance of float32 (0.01 by
+    /// default)
     #[arg(long, value_name = "NAME", value_parser = values::precision)]
     pub precision: Option<Precision>,
     /// The largest relative error of an output, or the largest drop of a metric: the fewest layers that need a higher
@@ -104,16 +105,35 @@ pub struct ConvertOptions {
     #[arg(long, value_name = "PATTERN")]
     pub keep_fp32: Vec<String>,
     /// Quantize convolutions and matrix multiplications with constant weights to int8, with ranges from samples
-    #[arg(long = "int8", conflicts_with = "refittable")]
+    #[arg(long = "int8")]
     pub int8_mode: bool,
     /// A module or layer that is not quantized, and keeps the precision of the other layers, with * and ?; can be given
     /// several times
     #[arg(long, value_name = "PATTERN")]
     pub keep_unquantized: Vec<String>,
-    /// How the ranges of int8 are computed [default: `ENTROPY_CALIBRATION_2`]
+    /// How the ranges of int8 and fp8 are computed [default: `ENTROPY_CALIBRATION_2` for int8, `MINMAX_CALIBRATION` for
+    /// fp8]
     #[arg(long = "calibration-algorithm", value_name = "NAME", value_parser = values::algorithm())]
     #[serde(with = "values::named_algorithm")]
     pub int8_calib_algorithm: Option<CalibrationAlgorithm>,
+}
+
+impl Options {
+    /// The options with the modes that their precision stands for, and with the tolerance of a search that has none.
+    ///
+    /// # Errors
+    /// E0701 for options that exclude each other: those of [`ConvertOptions::settled`], and a quantized engine whose
+    /// weights can be replaced.
+    pub fn settled(&self) -> Result<Self> {
+        let settled = Self { convert: self.convert.settled()?, ..self.clone() };
+        match settled.convert.quantization().filter(|_| settled.build.refittable) {
+            Some(quantization) => {
+                let message = format!("both {} and `refittable` were asked for", quantization.name());
+                Err(Error::new(Code::BadOption, message).with_help("new weights need new ranges: convert again"))
+            }
+            None => Ok(settled),
+        }
+    }
 }
 
 impl ConvertOptions {
@@ -123,6 +143,14 @@ impl ConvertOptions {
             (true, _) => Some(Half::Float16),
             (false, true) => Some(Half::BFloat16),
             (false, false) => None,
+        }
+    }
+
+    /// What convolutions and products with constant weights read; `None`: what the other layers compute in.
+    pub fn quantization(&self) -> Option<Quantization> {
+        match self.precision {
+            Some(Precision::Fp8) => Some(Quantization::Float8),
+            _ => self.int8_mode.then_some(Quantization::Int8),
         }
     }
 }

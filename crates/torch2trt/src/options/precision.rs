@@ -1,7 +1,8 @@
 //! The precision of a conversion by name: a synonym of one of the modes, or a search.
 
-use super::ConvertOptions;
+use super::{CalibrationAlgorithm, ConvertOptions};
 use crate::{Code, Error, Result};
+use passes::Quantization;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The precision of an engine, by name.
@@ -19,12 +20,20 @@ pub enum Precision {
     Bf16,
     /// Int8 for convolutions and matrix multiplications with constant weights.
     Int8,
+    /// Float8 (E4M3) for convolutions and matrix multiplications with constant weights.
+    Fp8,
 }
 
 impl Precision {
     /// Every precision, with its name.
-    pub const ALL: [(Self, &str); 5] =
-        [(Self::Auto, "auto"), (Self::Fp32, "fp32"), (Self::Fp16, "fp16"), (Self::Bf16, "bf16"), (Self::Int8, "int8")];
+    pub const ALL: [(Self, &str); 6] = [
+        (Self::Auto, "auto"),
+        (Self::Fp32, "fp32"),
+        (Self::Fp16, "fp16"),
+        (Self::Bf16, "bf16"),
+        (Self::Int8, "int8"),
+        (Self::Fp8, "fp8"),
+    ];
 
     /// The precision of a name.
     ///
@@ -32,10 +41,7 @@ impl Precision {
     /// What is wrong with the name.
     pub fn from_name(name: &str) -> std::result::Result<Self, String> {
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(precision, _)| *precision).ok_or_else(|| match name {
-            "fp8" => "precision `fp8` is not supported yet".to_owned(),
-            _ => format!("there is no precision `{name}`"),
-        })
+        found.map(|(precision, _)| *precision).ok_or_else(|| format!("there is no precision `{name}`"))
     }
 
     /// The names, for messages.
@@ -99,18 +105,41 @@ impl ConvertOptions {
     /// The options with the modes that their precision stands for, and with the tolerance of a search that has none.
     ///
     /// # Errors
-    /// E0701 where a mode is asked for too that is another than the precision, and for a tolerance where nothing
-    /// computes in a lower precision.
+    /// E0701 where a mode is asked for too that is another than the precision, for a tolerance where nothing computes
+    /// in a lower precision, and for a calibration algorithm that the precision does not have.
     pub fn settled(&self) -> Result<Self> {
         let settled = self.with_modes()?;
-        let is_lowered = settled.half().is_some() || settled.int8_mode;
+        settled.check_algorithm()?;
+        let is_lowered = settled.half().is_some() || settled.quantization().is_some();
         if settled.tolerance.is_some() && !is_lowered {
             let message = "`tolerance` was given without a precision to search in";
-            let help = "pass the precision auto, fp16, bf16 or int8, too";
+            let help = "pass the precision auto, fp16, bf16, int8 or fp8, too";
             return Err(Error::new(Code::BadOption, message).with_help(help));
         }
         let tolerance = settled.tolerance.or_else(|| settled.is_searched().then(SearchTolerance::default));
         Ok(Self { tolerance, ..settled })
+    }
+
+    /// How the ranges of what is quantized are computed.
+    pub fn calibration_algorithm(&self) -> CalibrationAlgorithm {
+        self.int8_calib_algorithm.unwrap_or(match self.quantization() {
+            // The steps of floats grow with the numbers: cutting large ones off gains little for the others.
+            Some(Quantization::Float8) => CalibrationAlgorithm::MinMax,
+            _ => CalibrationAlgorithm::default(),
+        })
+    }
+
+    /// # Errors
+    /// E0701 for an algorithm that weighs the even steps of int8 where there are none.
+    fn check_algorithm(&self) -> Result<()> {
+        let Some(algorithm) = self.int8_calib_algorithm else { return Ok(()) };
+        let is_even = matches!(algorithm, CalibrationAlgorithm::Entropy | CalibrationAlgorithm::Entropy2);
+        if !is_even || self.quantization() != Some(Quantization::Float8) {
+            return Ok(());
+        }
+        let message = format!("`int8_calib_algorithm` {} is for int8, and the precision is fp8", algorithm.name());
+        let help = "leave it out for the largest magnitude, or give LEGACY_CALIBRATION for the 99.99th percentile";
+        Err(Error::new(Code::BadOption, message).with_help(help))
     }
 
     fn with_modes(&self) -> Result<Self> {
@@ -121,6 +150,7 @@ impl ConvertOptions {
             Precision::Bf16 => [false, true, false],
             // The other layers may be in half precision.
             Precision::Int8 => [self.fp16_mode, self.bf16_mode, true],
+            Precision::Fp8 => [self.fp16_mode, self.bf16_mode, false],
             Precision::Fp32 => [false; 3],
         };
         let is_other = asked.iter().zip(wanted).any(|(asked, wanted)| *asked && !wanted);
@@ -152,6 +182,7 @@ mod tests {
             ("fp16", [true, false, false]),
             ("bf16", [false, true, false]),
             ("int8", [false, false, true]),
+            ("fp8", [false, false, false]),
             ("fp32", [false, false, false]),
         ] {
             let precision = Some(Precision::from_name(name).unwrap());
@@ -160,7 +191,6 @@ mod tests {
             assert_eq!(settled.settled().unwrap(), settled);
         }
         assert_eq!(ConvertOptions::default().settled().unwrap(), ConvertOptions::default());
-        assert!(Precision::from_name("fp8").unwrap_err().contains("not supported yet"));
         assert!(Precision::from_name("half").unwrap_err().contains("no precision `half`"));
     }
 
@@ -177,7 +207,9 @@ mod tests {
     #[test]
     fn a_tolerance_is_a_search_in_the_precision() {
         let tolerance = Some(SearchTolerance(1e-3));
-        for (precision, modes) in [("auto", true), ("fp16", true), ("bf16", true), ("int8", true), ("fp32", false)] {
+        for (precision, modes) in
+            [("auto", true), ("fp16", true), ("bf16", true), ("int8", true), ("fp8", true), ("fp32", false)]
+        {
             let precision = Some(Precision::from_name(precision).unwrap());
             let options = ConvertOptions { precision, tolerance, ..ConvertOptions::default() };
             assert_eq!(options.settled().is_ok_and(|settled| settled.is_searched()), modes, "{precision:?}");
@@ -190,6 +222,19 @@ mod tests {
         assert_eq!(auto.settled().unwrap().tolerance, Some(SearchTolerance::default()));
         let int8 = ConvertOptions { int8_mode: true, ..ConvertOptions::default() };
         assert!(!int8.settled().unwrap().is_searched());
+    }
+
+    #[test]
+    fn ranges_of_floats_are_not_weighed_by_even_steps() {
+        let fp8 = |algorithm| ConvertOptions {
+            precision: Some(Precision::Fp8),
+            int8_calib_algorithm: algorithm,
+            ..ConvertOptions::default()
+        };
+        assert_eq!(fp8(None).calibration_algorithm(), CalibrationAlgorithm::MinMax);
+        assert_eq!(ConvertOptions::default().calibration_algorithm(), CalibrationAlgorithm::Entropy2);
+        assert!(fp8(Some(CalibrationAlgorithm::Legacy)).settled().is_ok());
+        assert_eq!(fp8(Some(CalibrationAlgorithm::Entropy)).settled().unwrap_err().code(), Code::BadOption);
     }
 
     #[test]

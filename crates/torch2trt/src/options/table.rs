@@ -79,7 +79,7 @@ impl Options {
     }
 
     /// What an engine file records: the options that it depends on and that are not at their defaults. The precision is
-    /// recorded as `half`, the name of its type, and `int8`.
+    /// recorded as `half`, the name of its type, and as `int8` or `fp8`.
     pub fn recorded(&self) -> BTreeMap<String, Value> {
         let convert = self.convert.settled().unwrap_or_else(|_| self.convert.clone());
         let mut own = members(&convert);
@@ -95,8 +95,9 @@ impl Options {
         if let Some(half) = convert.half() {
             own.insert("half".to_owned(), json!(half.dtype().name()));
         }
-        if let Some(int8) = own.remove("int8_mode") {
-            own.insert("int8".to_owned(), int8);
+        own.remove("int8_mode");
+        if let Some(quantization) = convert.quantization() {
+            own.insert(quantization.name().to_owned(), json!(true));
         }
         own.into_iter().collect()
     }
@@ -151,6 +152,8 @@ mod tests {
             json!({"bf16_mode": true, "int8_mode": true, "target": "sm_89", "build_threads": 2, "backend": "cpu"});
         let wanted = json!({"half": "bfloat16", "int8": true, "target": "sm_89"});
         assert_eq!(json!(given(all).unwrap().recorded()), wanted);
+        let float8 = json!({"fp16_mode": true, "precision": "fp8"});
+        assert_eq!(json!(given(float8).unwrap().recorded()), json!({"half": "float16", "fp8": true}));
     }
 
     #[test]

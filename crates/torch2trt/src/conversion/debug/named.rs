@@ -135,7 +135,7 @@ impl<'a> Debugging<'a, '_> {
         }
         if kind == Kind::Own && found.stage.is_none() {
             let tolerance = self.subject.tolerance;
-            let is_narrow = tolerance.half.is_some() || tolerance.int8;
+            let is_narrow = tolerance.half.is_some() || tolerance.quantized;
             found.stage = Some(if is_narrow { Stage::Precision } else { Stage::Passes });
         }
         found.others = inside.iter().map(|(value, _)| *value).filter(|value| value.node != found.value.node).collect();

@@ -1,5 +1,5 @@
 //! The precision search: the fewest layers that keep a higher precision, with which the outputs of a network in mixed
-//! precision or int8 stay within a tolerance.
+//! precision, int8 or float8 stay within a tolerance.
 //!
 //! 1. Layers that the rules of mixed precision keep in float32 stay there: these protect against values that the
 //!    samples do not have.
@@ -7,9 +7,10 @@
 //! 3. From the network with all of them in their own precision, layers are lowered again: all, then in halves from the
 //!    least sensitive on, as long as the outputs stay within the tolerance.
 //!
-//! In int8 with mixed precision, the layers that need float32 are found first, then those that are not quantized.
+//! In int8 and float8 with mixed precision, the layers that need float32 are found first, then those that are not
+//! quantized.
 //!
-//! Each step runs a network on the CPU engine, which rounds as float16 and int8 do. Every accepted network was
+//! Each step runs a network on the CPU engine, which rounds as these types do. Every accepted network was
 //! measured, and so was the loss without each layer that is kept. The number of networks is limited; layers that were
 //! not reached keep their precision. What is lowered is a [`Space`]; what the outputs are compared with is a
 //! [`Reference`].
@@ -29,7 +30,7 @@ use super::{Precise, Reference, Samples, divergence};
 use crate::{Code, Error, Options, Result, pipeline};
 use judge::Judge;
 use network::Network;
-use passes::Half;
+use passes::{Half, Quantization};
 use reduce::Reduction;
 use runtime::{Tensor, TensorView};
 use space::{Made, Space};
@@ -68,9 +69,9 @@ pub fn search(
     if let Some(base) = base {
         search.lower(&Space::Half { network, base }, &mut made)?;
     }
-    if options.convert.int8_mode {
+    if let Some(quantization) = options.convert.quantization() {
         let network = made.network.clone();
-        let space = search.int8(&network)?;
+        let space = search.quantized(&network, quantization)?;
         search.lower(&space, &mut made)?;
     } else {
         made.notes.extend(unquantized_note(options));
@@ -116,19 +117,20 @@ struct Found {
 }
 
 impl<'s> Search<'_, 's> {
-    /// Int8 of a network, calibrated on all samples.
-    fn int8<'n>(&mut self, network: &'n Network) -> Result<Space<'n>>
+    /// A network that is to be quantized, calibrated on all samples.
+    fn quantized<'n>(&mut self, network: &'n Network, quantization: Quantization) -> Result<Space<'n>>
     where
         's: 'n,
     {
-        let mut calibration = Calibration::new(network, self.options)?;
+        let mut calibration = Calibration::new(network, quantization, self.options)?;
         for inputs in &self.samples {
             calibration.observe(inputs)?;
         }
         while let Some(inputs) = self.calls.next()? {
             calibration.observe(&inputs)?;
         }
-        Ok(Space::Int8 { network, ranges: calibration.ranges()?, options: &self.options.convert })
+        let (ranges, options) = (calibration.ranges()?, &self.options.convert);
+        Ok(Space::Quantized { network, quantization, ranges, options })
     }
 
     /// Lowers the precision as far as the tolerance allows, and adds what was found to the report.
@@ -142,7 +144,7 @@ impl<'s> Search<'_, 's> {
             tolerance,
             reference_metric: self.judge.reference(),
             half: earlier.as_ref().and_then(|earlier| earlier.half),
-            int8: false,
+            quantization: None,
             before: found.before,
             after: found.after,
             kept: earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.kept.clone()),
@@ -155,9 +157,10 @@ impl<'s> Search<'_, 's> {
         report.kept.extend(found.kept);
         match lowered.made {
             Made::Half(half) => (made.half, report.half, report.keep_fp32) = (half, convert.half(), found.patterns),
-            Made::Int8(int8) => {
-                made.notes.extend(int8.note());
-                (made.int8, report.int8, report.keep_unquantized) = (Some(int8), true, found.patterns);
+            Made::Quantized(quantized) => {
+                made.notes.extend(quantized.note());
+                (report.quantization, report.keep_unquantized) = (Some(quantized.quantization), found.patterns);
+                made.quantized = Some(quantized);
             }
         }
         made.network = lowered.network;
@@ -253,8 +256,8 @@ fn sorted(layers: &HashSet<usize>) -> Vec<usize> {
 /// The error for a tolerance that is not met while no layer is in the lower precision.
 fn out_of_reach(space: &Space<'_>, loss: f64, tolerance: f64) -> Error {
     let highest = match space {
-        Space::Half { .. } => "with every layer in float32",
-        Space::Int8 { .. } => "without int8",
+        Space::Half { .. } => "with every layer in float32".to_owned(),
+        Space::Quantized { quantization, .. } => format!("without {}", quantization.name()),
     };
     let message = format!(
         "the precision search cannot meet a tolerance of {tolerance:.0e}: {highest} the outputs differ by {loss:.1e}"

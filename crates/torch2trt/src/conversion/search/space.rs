@@ -1,10 +1,10 @@
 //! What a search chooses from: networks in which each of some layers computes in a lower precision, or keeps its own.
 
-use super::super::precision::{Int8Report, quantized};
+use super::super::precision::{QuantizationReport, quantized};
 use super::patterns;
 use crate::{ConvertOptions, Result};
 use network::Network;
-use passes::{PrecisionOptions, PrecisionReport};
+use passes::{PrecisionOptions, PrecisionReport, Quantization};
 use std::collections::{HashMap, HashSet};
 
 /// A precision that is lower than that of the network, and the layers that can compute in it.
@@ -15,9 +15,10 @@ pub(super) enum Space<'n> {
         /// Mixed precision without a search.
         base: PrecisionOptions,
     },
-    /// Int8, of a network in which nothing is quantized.
-    Int8 {
+    /// Int8 or float8, of a network in which nothing is quantized.
+    Quantized {
         network: &'n Network,
+        quantization: Quantization,
         /// The ranges of what is quantized.
         ranges: HashMap<String, f32>,
         /// The options with what they keep in a higher precision.
@@ -36,14 +37,14 @@ pub(super) struct Lowered {
 /// What made it.
 pub(super) enum Made {
     Half(PrecisionReport),
-    Int8(Int8Report),
+    Quantized(QuantizationReport),
 }
 
 impl Space<'_> {
     /// The network whose layers are chosen from.
     pub(super) fn network(&self) -> &Network {
         match self {
-            Self::Half { network, .. } | Self::Int8 { network, .. } => network,
+            Self::Half { network, .. } | Self::Quantized { network, .. } => network,
         }
     }
 
@@ -51,7 +52,7 @@ impl Space<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Half { base, .. } => base.half.dtype().name(),
-            Self::Int8 { .. } => "int8",
+            Self::Quantized { quantization, .. } => quantization.name(),
         }
     }
 
@@ -59,7 +60,7 @@ impl Space<'_> {
     pub(super) fn asked(&self) -> &[String] {
         match self {
             Self::Half { base, .. } => &base.keep_fp32,
-            Self::Int8 { options, .. } => &options.keep_unquantized,
+            Self::Quantized { options, .. } => &options.keep_unquantized,
         }
     }
 
@@ -74,10 +75,10 @@ impl Space<'_> {
                 let (network, report) = passes::precision(network, &wanted)?;
                 Ok(Lowered { network, layers: report.half.clone(), made: Made::Half(report) })
             }
-            Self::Int8 { network, ranges, options } => {
-                let (network, report) = quantized(network, ranges, options, &more.collect::<Vec<_>>())?;
+            Self::Quantized { network, quantization, ranges, options } => {
+                let (network, report) = quantized(network, *quantization, ranges, options, &more.collect::<Vec<_>>())?;
                 let layers = [&report.layers[..], &report.additions].concat();
-                Ok(Lowered { network, layers, made: Made::Int8(report) })
+                Ok(Lowered { network, layers, made: Made::Quantized(report) })
             }
         }
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import enum
 import inspect
 import json
 import math
@@ -197,8 +198,19 @@ def _spec_to_json(spec: pytree.TreeSpec) -> Any:
         given, absent = spec.context
         return {"dataclass": [spec.type.__module__, spec.type.__qualname__, list(given), list(absent), children]}
     leaf = pytree.tree_structure(0)
-    node = pytree.treespec_dumps(pytree.TreeSpec(spec.type, spec.context, [leaf] * len(children)))
+    registered = pytree.SUPPORTED_SERIALIZED_TYPES.get(spec.type)
+    in_json = registered is None or registered.to_dumpable_context is None
+    context = _members_by_name(spec.context) if in_json else spec.context
+    node = pytree.treespec_dumps(pytree.TreeSpec(spec.type, context, [leaf] * len(children)))
     return {"registered": [node, children]}
+
+
+def _members_by_name(context: Any) -> Any:
+    """A context with the members of enumerations as pytree writes them, which in PyTorch 2.6 writes their values."""
+    if isinstance(context, enum.Enum) and not isinstance(context, (str, int, float)):
+        kind = type(context)
+        return {"__enum__": True, "fqn": f"{kind.__module__}:{kind.__qualname__}", "name": context.name}
+    return [_members_by_name(part) for part in context] if isinstance(context, (list, tuple)) else context
 
 
 def _skeleton(data: Any) -> Any:

@@ -23,6 +23,13 @@ from torch2trt.samples import Samples
 CAN_EXPORT = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
 needs_archives = pytest.mark.skipif(not CAN_EXPORT, reason="this PyTorch saves weights as pickles")
 """Of tests that write an archive, or a file with a part in PyTorch, which is one."""
+
+
+def refuses_archives(refused: str) -> bool:
+    """Whether this PyTorch cannot write the archive that a test makes, and the error names the version that can."""
+    return not CAN_EXPORT and "PyTorch 2.9" in refused
+
+
 LARGEST = 2**30
 """Bytes of weights of a model that is written."""
 

@@ -8,6 +8,7 @@ import faulty
 import planted
 import pytest
 import torch
+from archived import needs_archives
 from safetensors.torch import save_file
 from torch import nn
 
@@ -158,6 +159,7 @@ def archive(tmp_path_factory):
     return folder
 
 
+@needs_archives
 def test_the_command_names_an_overflow(command, archive, tmp_path):
     common = ("debug", archive / "net.pt2", "--backend", "cpu", "--inputs", archive / "large.safetensors")
     status, stdout, complaint = command(*common)

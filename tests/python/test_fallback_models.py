@@ -8,10 +8,12 @@ import os
 import pytest
 import torch
 import torchvision
+from archived import CAN_EXPORT
 from test_fallback import Adjoining, Operator, agrees, bend, convert, kinds
 from torch import nn
 
 from torch2trt import Error, load
+from torch2trt.capture.vmap import EXPORTS_VMAP
 
 CASES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_libs") is not None
@@ -89,6 +91,11 @@ def test_models_with_a_part_in_pytorch(name, is_dynamic, precision):
     make, draw, ranges, shapes = MODELS[name]
     model = make().eval()
     half = precision == "float16"
+    if name == "flex_attention" and not EXPORTS_VMAP:
+        with pytest.raises(Error, match="torch>=2.9") as raised:
+            convert(model, draw(), fp16_mode=half, **(ranges if is_dynamic else {}))
+        assert raised.value.code == "E0601"
+        return
     model_trt = convert(model, draw(), fp16_mode=half, **(ranges if is_dynamic else {}))
     assert kinds(model_trt) == "epe"
     for shape in shapes if is_dynamic else [()]:
@@ -174,11 +181,16 @@ def test_what_the_target_lacks_runs_in_pytorch(make, expected, reason, batch, tm
     assert reason in text
     assert "verified: on the CPU engine" in text
     assert "TensorRT plans for sm_89" in text
-    model_trt.save(tmp_path / "net.trt2")  # a plan for each engine, and the parts in PyTorch
+    if CAN_EXPORT:
+        model_trt.save(tmp_path / "net.trt2")  # a plan for each engine, and the parts in PyTorch
+    else:
+        with pytest.raises(Error, match="use PyTorch 2.9") as raised:
+            model_trt.save(tmp_path / "net.trt2")
+        assert raised.value.code == "E0605"
     with pytest.raises(Error) as raised:
         model_trt(torch.randn(4, 8))
     assert raised.value.code == "E0604"
-    if not torch.cuda.is_available():
+    if CAN_EXPORT and not torch.cuda.is_available():
         with pytest.raises(Error) as raised:
             load(tmp_path / "net.trt2")
         assert raised.value.code == "E0604"

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 
 import torch2trt as package
@@ -61,7 +62,7 @@ WRITERS = {
 }
 
 
-@pytest.fixture(params=WRITERS)
+@pytest.fixture(params=[pytest.param(name, marks=[needs_archives] * name.startswith("build")) for name in WRITERS])
 def write(request, made):
     return lambda path: WRITERS[request.param](made, path)
 

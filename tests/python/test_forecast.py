@@ -9,6 +9,7 @@ import re
 import pytest
 import torch
 import torchvision
+from archived import needs_archives
 from torch import nn
 
 import torch2trt
@@ -91,6 +92,7 @@ def test_a_model_that_does_not_convert_has_no_forecast():
     assert not all(converts for _, _, converts in found)
 
 
+@needs_archives
 def test_the_command_line_prints_the_same(command, tmp_path):
     model, x = Mixes().eval(), torch.randn(2, 3, 16, 16)
     torch2trt.export(model, [x], tmp_path / "model.pt2", max_batch_size=8)

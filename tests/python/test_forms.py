@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import torch2trt
-from torch2trt import _core
+from torch2trt import Error, _core
+from torch2trt.capture.vmap import EXPORTS_VMAP
 
 TIMES = int(os.environ.get("TORCH2TRT_TEST_CASES", "1"))
 SEED = int(os.environ.get("TORCH2TRT_TEST_SEED", "1"))
@@ -66,10 +67,31 @@ def test_flex_attention_is_attention_with_scores_and_a_mask(monkeypatch):
     monkeypatch.setattr(functions, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True, raising=False)
     draw = lambda: (torch.randn(2, 4, 16, 8), torch.randn(2, 2, 16, 8), torch.randn(2, 2, 16, 8))  # noqa: E731
     module = Function(flexible)
+    if not EXPORTS_VMAP:
+        with pytest.raises(Error, match="torch>=2.9") as raised:
+            converted(module, draw())
+        assert raised.value.code == "E0601"
+        return
     model_trt = converted(module, draw())
     given = draw()
     test_operators.compare(model_trt(*given), module(*given), 1e-5)
     built(model_trt)
+
+
+@pytest.mark.parametrize("largest", [None, 6], ids=["static", "dynamic batch"])
+@pytest.mark.filterwarnings("ignore")
+def test_mapped_functions(largest):
+    module = Function(lambda x, y: torch.vmap(lambda a, b: a * b.sum() + b.flip(0), (0, None))(x, y).relu())
+    draw = lambda batch: (torch.randn(batch, 4), torch.randn(4))  # noqa: E731
+    ranges = {"min_shapes": [(1, 4), (4,)], "max_shapes": [(largest, 4), (4,)]} if largest else {}
+    if largest and not EXPORTS_VMAP:
+        with pytest.raises(Error, match="torch>=2.9") as raised:
+            converted(module, draw(3), **ranges)
+        assert raised.value.code == "E0601"
+        return
+    model_trt = converted(module, draw(3), **ranges)
+    given = draw(largest or 3)
+    test_operators.compare(model_trt(*given), module(*given), 1e-5)
 
 
 # Derivatives

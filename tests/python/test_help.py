@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from archived import needs_archives
 from torch import nn
 from torch.nn import functional as F
 
@@ -205,6 +206,7 @@ def exported(path, dynamic_shapes):
     return path
 
 
+@needs_archives
 def test_a_range_beyond_the_export_is_exported_as_in_the_help(command, tmp_path):
     batch = torch.export.Dim("batch", min=1, max=8)
     path = exported(tmp_path / "m.pt2", {"image": {0: batch}, "weight": {0: batch}})
@@ -240,6 +242,7 @@ def test_an_onnx_model_is_not_an_engine_file(command, tmp_path):
     assert refused.code == "E0605" and "ONNX" in str(refused)
 
 
+@needs_archives
 def test_the_name_of_a_file_decides_its_format(command, tmp_path):
     path = exported(tmp_path / "m.pt2", None)
     status, stdout, complaint = command("build", path, "-o", tmp_path / "net.onnx")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from archived import needs_archives
 from test_fallback import Operator
 from torch import nn
 
@@ -104,6 +105,7 @@ def test_int8_has_ranges(tmp_path: Path) -> None:
     assert all(0 < one["least"] <= one["most"] for one in scales)
 
 
+@needs_archives
 def test_parts_in_pytorch_are_listed(tmp_path: Path) -> None:
     x = torch.randn(2, 8)
     made = torch2trt(Operator().eval(), [x], backend="cpu", progress=False, fallback=True, min_layers=1)

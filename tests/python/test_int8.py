@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from archived import needs_archives
 from models import build
 from torch import nn
 
@@ -229,6 +230,7 @@ def test_samples_come_from_any_iterable(item):
         torch.testing.assert_close(convert(model, [sample], verify=False, int8_calib_dataset=source)(y), wanted)
 
 
+@needs_archives
 @torch.no_grad()
 @pytest.mark.parametrize("algorithm", ["ENTROPY_CALIBRATION_2", "LEGACY_CALIBRATION"])
 @pytest.mark.parametrize("half", [False, True])

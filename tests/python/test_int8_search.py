@@ -5,6 +5,7 @@ import importlib.util
 import planted
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 
 from torch2trt import _core, torch2trt
@@ -160,6 +161,7 @@ def test_parts_are_searched_one_by_one():
     ]
 
 
+@needs_archives
 def test_the_command_searches_too(command, tmp_path):
     from safetensors.torch import save_file
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 
 from torch2trt import Error, _core, torch2trt
@@ -52,6 +53,7 @@ def test_a_name_that_is_none_is_an_error():
     assert raised.value.code == "E0701"
 
 
+@needs_archives
 def test_the_command_takes_every_option(command, tmp_path):
     model = nn.Linear(3, 2).eval()
     batch = {"input": {0: torch.export.Dim("batch", min=1, max=8)}}

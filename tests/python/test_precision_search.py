@@ -5,6 +5,7 @@ import importlib.util
 import planted
 import pytest
 import torch
+from archived import needs_archives
 from torch import nn
 
 from torch2trt import Error, _core, torch2trt
@@ -232,6 +233,7 @@ def test_names_of_precisions_stand_for_the_modes(precision, mode):
     )
 
 
+@needs_archives
 def test_the_command_searches_too(command, tmp_path):
     from safetensors.torch import save_file
 

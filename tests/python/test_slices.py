@@ -95,3 +95,22 @@ def test_drawn_bounds(case):
     except Error as refused:  # PyTorch decides by sizes whether the part is contiguous, and that is reported
         assert refused.code == "E0307", refused
         assert module.axis == 1 or isinstance(module.start, str) or isinstance(module.stop, str), refused
+
+
+class OfFound(nn.Module):
+    """Slices of rows whose number depends on data, the largest of them, and how many that is."""
+
+    def forward(self, x):
+        rows = x[x[:, 0] > 0]
+        largest = rows[:, 1].topk(min(4, rows.shape[0])).values
+        return rows[:5], rows[1:], rows[-3:], rows[2:4], rows[::2], rows[:-1], rows[:1], rows[:, 1:3], largest
+
+
+def test_slices_of_a_size_that_depends_on_data():
+    model = OfFound().eval()
+    converted = torch2trt(model, [torch.randn(12, 4)], backend="cpu", progress=False, log_level=40)
+    for count in range(13):
+        x = torch.randn(12, 4)
+        x[:, 0] = torch.where(torch.arange(12) < count, 1.0, -1.0)[torch.randperm(12)]
+        for got, expected in zip(converted(x), model(x), strict=True):
+            assert torch.equal(got, expected), count

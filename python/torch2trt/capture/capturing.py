@@ -34,6 +34,7 @@ from .state import states
 from .threads import exclusive
 from .trace import trace
 from .tree import InputTree
+from .vmap import VmapError
 from .walk import walk
 
 
@@ -166,7 +167,9 @@ def _graph(
         raise CaptureError(
             "the model can neither be exported nor traced",
             facts=(f"torch.export: {reason}", f"tracing: {one_line(error)}"),
-            help="convert the parts of the model that are tensor computations on their own",
+            help=refusal.help
+            if isinstance(refusal, VmapError)
+            else "convert the parts of the model that are tensor computations on their own",
         ) from refusal
     _warn_traced(graph, reason)
     return graph, reason
@@ -243,7 +246,9 @@ def _learns_outputs(module: torch.nn.Module, inputs: InputTree) -> bool:
 def _not_dynamic(refusal: BaseException) -> CaptureError:
     lines = [line.rstrip() for line in str(refusal).splitlines() if line.strip()]
     text = str(refusal)
-    if re.search(r"constant \([01]\)", text):
+    if isinstance(refusal, VmapError):
+        help = refusal.help
+    elif re.search(r"constant \([01]\)", text):
         help = "give a sample with at least 2 along dynamic axes: torch.export takes sizes of 0 and 1 for constants"
     elif "Suggested fixes" in text:
         help = "narrow the ranges as suggested, or make these dimensions static"

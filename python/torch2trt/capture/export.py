@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 
 from .conversions import symbolic_numbers
@@ -39,6 +40,7 @@ from .scopes import symbolic_names
 from .size_guards import size_guards
 from .symbols import argument_paths
 from .tree import RUNTIME, InputTree, OutputTree
+from .vmap import vmap_refused
 
 _NOISY_LOGGERS = ("torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
 
@@ -115,6 +117,7 @@ def export(
             torch.no_grad(),
             _quiet_export(),
             repaired(),
+            vmap_refused(),
             symbolic_numbers(module, numbers) if numbers else nullcontext(),
         ):
             progress("export", 0, 1)
@@ -129,6 +132,9 @@ def export(
 
             program = _exported(exported)
             progress("export", 1, 1)
+            if any(isinstance(constant, FakeTensor) for constant in program.constants.values()):
+                # Later versions than 2.6 refuse it themselves.
+                raise ExportRefused from RuntimeError("torch.export misses an operation, such as torch.func.grad")
             if values and inputs_decide(program.graph, set(_inputs(program, inputs))):
                 raise ExportRefused("the model decides by the values of its inputs")
             guards = _take_guards(program, paths)

@@ -123,24 +123,22 @@ def _too_long(env: symbolic_shapes.ShapeEnv, expression: Any, length: int, paths
 
 
 _CONVERSIONS = [
-    (owner, name)
-    for owner, name in (
-        (torch.SymInt, "__int__"),
-        (torch.SymInt, "__index__"),
-        (torch.SymFloat, "__int__"),
-        (torch.SymFloat, "__float__"),
-    )
-    if hasattr(owner, name)  # torch 2.6 lacks some
+    (torch.SymInt, "__int__"),
+    (torch.SymInt, "__index__"),
+    (torch.SymFloat, "__int__" if hasattr(torch.SymFloat, "__int__") else "__trunc__"),  # torch 2.6
+    (torch.SymFloat, "__float__"),
 ]
 _INTERACTIVE = ("<stdin>", "<string>", "<ipython-input")  # code without a file
-_BY_INDEX = {"float", "sqrt", "log2"}  # they read a symbolic integer by `__index__`, as ranges and subscripts do
+_BY = {"__index__": {"float", "sqrt", "log2"}, "__trunc__": {"int"}}
+"""The names that read a symbolic number by a method which other code calls, too: ranges, subscripts, `math.trunc`."""
 
 
 def _reading(original: Callable[..., Any], numbers: list[str]) -> Callable[..., Any]:
     def method(number: Any) -> Any:
         caller = sys._getframe(2)  # one frame up is that of `only_here`
         code = caller.f_code
-        is_read = original.__name__ != "__index__" or not _BY_INDEX.isdisjoint(code.co_names)
+        names = _BY.get(original.__name__)
+        is_read = names is None or not names.isdisjoint(code.co_names)
         is_own = is_user_code(code.co_filename) or code.co_filename.startswith(_INTERACTIVE)
         if is_read and is_own and number.node.expr.free_symbols:
             numbers.append(f"{code.co_filename}:{caller.f_lineno} in {code.co_name}")

@@ -5,6 +5,8 @@ This file must not know what is captured.
 
 from __future__ import annotations
 
+import builtins
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -15,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from . import detection, flexible, packed, positions, ramps, recurrent
 from .detection import Change
 from .prims import functional_views
-from .slices import any_bounds
+from .slices import any_bounds, is_read
 from .threads import Patches, only_here
 
 _BEFORE_2_7 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 7)
@@ -45,14 +47,36 @@ def repaired() -> Iterator[None]:
             flexible.changes,
             positions.changes,
             _pdist,
+            _extremes,
         )
         changes = [change for family in families for change in family()]
-        with _forgotten(), functional_views(), any_bounds(), replaced(changes), Patches().undone() as patches:
+        patched = Patches().undone()
+        with _forgotten(), functional_views(), any_bounds(), _found_by_where(), replaced(changes), patched as patches:
             for function, code in packed.codes():
                 patches.set_code(function, code)
             yield
     finally:
         library._destroy()
+
+
+def _extremes() -> list[Change]:
+    """`min` and `max` of sizes that depend on data. torch 2.6 decides which number is returned, and cannot."""
+    from torch._export import non_strict_utils  # imports sympy
+
+    if hasattr(non_strict_utils, "_tensor_min_max"):
+        return []
+
+    def change(original: Callable[..., Any], symbolic: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+        def extreme(*args: Any, **kwargs: Any) -> Any:
+            numbers = isinstance(args[0], (int, torch.SymInt)) and not kwargs
+            if numbers and any(isinstance(number, torch.SymInt) and is_read(number) for number in args):
+                return functools.reduce(symbolic, args)
+            return original(*args, **kwargs)
+
+        return extreme
+
+    functions = {"min": torch.sym_min, "max": torch.sym_max}
+    return [(builtins, name, functools.partial(change, symbolic=symbolic)) for name, symbolic in functions.items()]
 
 
 def _pdist() -> list[Change]:
@@ -62,6 +86,23 @@ def _pdist() -> list[Change]:
         return torch.ops.aten._pdist_forward(input.contiguous(), float(p))
 
     return [(module, "pdist", lambda _: pdist) for module in (torch, torch.nn.functional)]
+
+
+@contextmanager
+def _found_by_where() -> Iterator[None]:
+    """`torch.where(condition)`, which torch 2.6 decomposes by a function of three arguments."""
+    from torch._decomp import decomposition_table  # imports sympy
+
+    overload = torch.ops.aten.where.default
+    original = decomposition_table.get(overload)
+    if original is None:
+        yield
+        return
+    decomposition_table[overload] = only_here(original, torch.ops.aten.nonzero_numpy.default)
+    try:
+        yield
+    finally:
+        decomposition_table[overload] = original
 
 
 @contextmanager

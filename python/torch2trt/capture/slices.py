@@ -4,7 +4,8 @@ PyTorch decides by the sample whether a bound is inside (`x[:, -3:]` of 5 elemen
 for which that holds. Where other sizes of the range decide otherwise, the bounds here are clamped by a minimum and a
 maximum instead, which holds for every size.
 
-A PyTorch that decomposes slices (2.6) has no sizes for those between bounds that tensors hold; they are inferred here.
+A PyTorch that decomposes slices (2.6) has no sizes for those between bounds that tensors hold, nor for those of an axis
+whose size depends on data; they are inferred here.
 
 This file must not know what is captured.
 """
@@ -78,15 +79,26 @@ def _between_read_bounds(
     end: Number | None = None,
     step: int = 1,
 ) -> torch.Tensor:
-    """The original slice, or one between bounds that tensors hold: a new symbol for a length that data decides."""
-    read = [bound for bound in (start, end) if isinstance(bound, torch.SymInt) and _is_read(bound)]
-    if not read or not x.dim() or x.is_quantized:
+    """The original slice, or one that data decides: a new symbol for its length.
+
+    Tensors hold its bounds, or the size of its axis depends on data.
+    """
+    if not x.dim() or x.is_quantized:
         return original(x, dim, start, end, step)
     sizes = list(x.shape)
-    length = _known_length(0 if start is None else start, sizes[dim] if end is None else end, sizes[dim])
-    if length is None:
+    given = [bound for bound in (start, end, sizes[dim]) if isinstance(bound, torch.SymInt)]
+    read = [bound for bound in given if is_read(bound)]
+    begin, stop = 0 if start is None else start, sys.maxsize if end is None else end
+    is_whole = isinstance(begin, int) and isinstance(stop, int) and (begin, stop, step) == (0, sys.maxsize, 1)
+    if not read or is_whole:
+        return original(x, dim, start, end, step)
+    length = _known_length(begin, stop, sizes[dim])
+    if length is None and isinstance(begin, int) and isinstance(stop, int) and begin == 0 and stop > 1:
+        # PyTorch asks whether it is 1, and knows that this minimum is not. Of other expressions it does not know.
+        length = torch.sym_min(sizes[dim], stop)
+    if length is None or (step > 1 and is_read(length)):
         sizes[dim] = read[0].node.shape_env.create_unbacked_symint()
-        symbolic_shapes._constrain_range_for_size(sizes[dim])
+        symbolic_shapes._constrain_range_for_size(sizes[dim], max=_most(begin, stop, sizes[dim]))
     else:
         sizes[dim] = (length + step - 1) // step
     # As of a contiguous tensor: PyTorch asks whether it is one, and could not decide that.
@@ -102,6 +114,22 @@ def _known_length(start: Number, end: Number, size: Number) -> Number | None:
     return stop - begin if known(begin >= 0) and known(begin <= stop) and known(stop <= size) else None
 
 
+def _most(start: Number, end: Number, size: Number) -> int | None:
+    """The largest number of elements between two bounds, as far as the ranges of sizes show."""
+    most = [size if isinstance(size, int) else _largest(size)]
+    if isinstance(start, int) and start < 0:
+        most.append(-start)
+    if isinstance(end, int) and 0 <= end < sys.maxsize:
+        most.append(max(end - start, 0) if isinstance(start, int) and start >= 0 else end)
+    return min((one for one in most if one is not None), default=None)
+
+
+def _largest(size: torch.SymInt) -> int | None:
+    """The largest value of a size; None where its range is open."""
+    upper = size.node.shape_env.bound_sympy(size.node.expr).upper
+    return int(upper) if upper.is_Integer else None
+
+
 def _slice(
     original: Callable[..., torch.Tensor],
     x: torch.Tensor,
@@ -115,7 +143,7 @@ def _slice(
         return whole()
     size = x.shape[dim]
     given = [bound for bound in (size, start, end) if isinstance(bound, torch.SymInt)]
-    if not given or any(map(_is_read, given)):
+    if not given or any(map(is_read, given)):
         return whole()
     begin = 0 if start is None else start
     stop = size if end is None or (isinstance(end, int) and end == sys.maxsize) else end
@@ -133,7 +161,7 @@ def _slice(
     return x.as_strided(sizes, strides, offset)
 
 
-def _is_read(bound: torch.SymInt) -> bool:
+def is_read(bound: torch.SymInt) -> bool:
     """Whether a number was read out of a tensor."""
     return any(map(is_unbacked, bound.node.expr.free_symbols))
 
@@ -223,4 +251,4 @@ def _sizes(low: int, high: int, symbols: int) -> list[int]:
     return sorted({*range(low, low + near), *(low + (high - low) * k // steps for k in range(steps + 1))})
 
 
-__all__ = ["any_bounds"]
+__all__ = ["any_bounds", "is_read"]

@@ -32,8 +32,8 @@ import torch2trt
 from torch2trt import _core
 from torch2trt.capture import normalized
 from torch2trt.capture.export import read_program
-from torch2trt.capture.exported import resolve_views
 from torch2trt.capture.tree import InputTree
+from torch2trt.capture.views import resolve_views
 from torch2trt.capture.walk import walk
 
 SEED, TIMES = (int(os.environ.get(f"TORCH2TRT_TEST_{name}", "1")) for name in ("SEED", "CASES"))

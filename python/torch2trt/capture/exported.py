@@ -38,6 +38,7 @@ from .live import is_number
 from .origin import model_trace
 from .threads import exclusive
 from .tree import InputTree, OutputTree
+from .views import resolve_views
 
 _RETURNED = OutputSpec(OutputKind.USER_OUTPUT, ConstantArgument("", None), None)
 _KINDS = {"parameter": InputKind.PARAMETER, "buffer": InputKind.BUFFER, "constant": InputKind.CONSTANT_TENSOR}
@@ -76,19 +77,6 @@ def exported_program(graph: AtenGraph, inputs: InputTree) -> ExportedProgram:
     )
     resolve_views(program)
     return program
-
-
-def resolve_views(program: ExportedProgram) -> None:
-    """Computes the weights that are conjugated or negated when they are read.
-
-    torch.export.save writes what is stored, and not how it is to be read.
-    """
-    for weights in (program.state_dict, program.constants):
-        for name, tensor in weights.items():
-            if isinstance(tensor, torch.Tensor) and (tensor.is_conj() or tensor.is_neg()):
-                resolved = tensor.detach().resolve_conj().resolve_neg()
-                is_parameter = isinstance(tensor, torch.nn.Parameter)
-                weights[name] = torch.nn.Parameter(resolved, requires_grad=False) if is_parameter else resolved
 
 
 def unreturned(graph: AtenGraph) -> dict[int, str]:
@@ -270,4 +258,4 @@ def _example(inputs: InputTree, spec: pytree.TreeSpec) -> tuple[Any, Any]:
     return args, kwargs
 
 
-__all__ = ["exported_program", "number_functions", "resolve_views", "unreturned"]
+__all__ = ["exported_program", "number_functions", "unreturned"]

@@ -23,9 +23,9 @@ from .. import _core
 from .._core import Error
 from ..arguments import LoadOptions
 from ..capture.errors import one_line
-from ..capture.exported import resolve_views
 from ..capture.preserve import without_guards
 from ..capture.size import Size
+from ..capture.views import resolve_views
 from ..errors import error, first_line
 from .engine import PartitionedEngine, PythonPart, Step, as_tensor
 from .operators import check_operators

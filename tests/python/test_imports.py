@@ -160,6 +160,6 @@ def test_type_checkers_see_the_names_that_are_imported_on_use(module):
 
 
 def test_an_unknown_name_is_an_attribute_error_that_names_the_package():
-    with pytest.raises(AttributeError, match=r"module 'torch2trt' has no attribute 'TRTModul'") as caught:
-        _ = package.TRTModul
-    assert caught.value.name == "TRTModul" and caught.value.obj is package
+    with pytest.raises(AttributeError, match=r"module 'torch2trt' has no attribute 'TRTModules'") as caught:
+        _ = package.TRTModules
+    assert caught.value.name == "TRTModules" and caught.value.obj is package

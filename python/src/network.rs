@@ -147,6 +147,12 @@ impl Network {
         self.made.quantized.as_ref().map(|report| (report.quantization.name(), report.layers.len()))
     }
 
+    /// Whether it quantizes, because of the options or as the model does.
+    #[getter]
+    fn is_quantized(&self) -> bool {
+        self.made.is_quantized()
+    }
+
     /// Number of layers that compute in half precision.
     #[getter]
     fn half_layers(&self) -> usize {

@@ -155,6 +155,7 @@ def describe(conversion: Conversion) -> None:
     report.searches = [network.search for network in networks if network.search is not None]
     quantized = [network.quantized for network in networks if network.quantized is not None]
     report.int8_layers = sum(count for name, count in quantized if name == "int8")
+    report.quantizes = any(network.is_quantized for network in networks)
     report.fp8_layers = sum(count for name, count in quantized if name == "fp8")
     for option, pattern in set.intersection(*(set(network.unmatched) for network in networks)) if networks else ():
         logger.warning("%s: `%s` names no module or layer of the network", option, pattern)

@@ -50,6 +50,8 @@ class Report:
     """Layers that read int8."""
     fp8_layers: int = 0
     """Layers that read float8."""
+    quantizes: bool = False
+    """Whether values are quantized: because of the options, or as the model does itself."""
     traced_because: str | None = None
     """Why torch.export was not used; None when it was."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class Report:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether layers read int8 or float8."""
+        """Whether the options quantized layers, with ranges from samples."""
         return bool(self.int8_layers or self.fp8_layers)
 
     def save(self, path: Path) -> None:

@@ -376,7 +376,7 @@ def _differences(
     report, on_gpu = made.report, made.engine.device_index is not None
     rows = zip(made.output_names, expected, got, captured.computed_in, strict=True)
     for index, (name, wanted, value, computed_in) in enumerate(rows):
-        compared = _core.compare(real(wanted), real(value), computed_in, report.half, report.is_quantized, on_gpu)
+        compared = _core.compare(real(wanted), real(value), computed_in, report.half, report.quantizes, on_gpu)
         found[f"{name} ({label})" if label not in ("", FRESH) else name] = compared.difference
         if not compared.is_rounding:
             wrong = compared.error(name, _at(label))

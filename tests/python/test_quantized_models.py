@@ -11,6 +11,7 @@ import importlib.util
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
+import torchvision
 from torch import nn
 
 from torch2trt import torch2trt
@@ -97,6 +98,60 @@ def test_modelopt(bits, exponent, name, dtype):
     model, x = ModelOpt(bits, exponent, dtype).eval(), torch.randn(2, 3, 8, 8, dtype=dtype)
     made = build(model, [x], 4, name)
     close(made(x).float(), model(x).float(), 1e-5 if dtype == torch.float32 else 5e-2)
+
+
+class Quantized(nn.Module):
+    """A convolution or linear layer of another model, with ranges that were seen."""
+
+    def __init__(self, layer, largest, exponent):
+        super().__init__()
+        self.layer, self.exponent = layer, exponent
+        weight = layer.weight.detach()
+        self.register_buffer("input_range", largest)
+        self.register_buffer("weight_range", weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True))
+
+    def quantized(self, x, amax):
+        return torch.ops.tensorrt.quantize_op(x, amax, 8, self.exponent, False, self.exponent == 0)
+
+    def forward(self, x):
+        x, weight = self.quantized(x, self.input_range), self.quantized(self.layer.weight, self.weight_range)
+        if isinstance(self.layer, nn.Linear):
+            return nn.functional.linear(x, weight, self.layer.bias)
+        return self.layer._conv_forward(x, weight, self.layer.bias)
+
+
+def quantize(model, x, exponent):
+    """Replaces the convolutions and linear layers of a model, in place."""
+    largest = {}
+
+    def look(module, args):
+        largest[module] = args[0].abs().amax()
+
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers.values()]
+    model(x)
+    for hook in hooks:
+        hook.remove()
+    for name, layer in layers.items():
+        parent, _, own = name.rpartition(".")
+        setattr(model.get_submodule(parent), own, Quantized(layer, largest[layer], exponent))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("exponent", [0, 4], ids=["int8", "fp8"])
+def test_deep_models_are_verified_as_quantized(exponent):
+    """PyTorch in float32 and in float64 differ as much: a number between two codes becomes either."""
+    model = torchvision.models.resnet18().eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_var.uniform_(0.5, 1.5)
+    x = torch.randn(2, 3, 64, 64)
+    quantize(model, x, exponent)
+    made = torch2trt(model, [x], backend="cpu", progress=False)
+    assert made.report.quantizes and not made.report.is_quantized
+    assert max(made.report.difference.values()) < 0.2 and made.report.fresh_difference
+    plain = torch2trt(nn.Linear(3, 3).eval(), [torch.randn(2, 3)], backend="cpu", progress=False)
+    assert not plain.report.quantizes
 
 
 @torch.no_grad()

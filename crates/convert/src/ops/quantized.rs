@@ -62,8 +62,12 @@ fn dequantize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let float = b.cast(codes, DType::Float32)?;
     let steps = steps(b, call, float)?;
     let is_of_int8 = steps.is_of_int8(b, call.int("quant_min")?, call.int("quant_max")?);
-    if let Some(int8) = is_of_int8.then(|| narrow(b, codes)).flatten() {
-        let made = b.add(Op::Dequantize { axis: steps.axis, to: DType::Float32 }, &[int8, steps.scale])?;
+    let narrow = if is_of_int8 { Narrow::of(b, codes) } else { None };
+    if let Some(Narrow { int8, moves }) = narrow.filter(|found| steps.axis.is_none() || found.moves.is_empty()) {
+        let mut made = b.add(Op::Dequantize { axis: steps.axis, to: DType::Float32 }, &[int8, steps.scale])?;
+        for op in moves {
+            made = b.add(op, &[made])?;
+        }
         return Ok(b.cast(made, to)?.into());
     }
     let (scale, zero) =
@@ -79,10 +83,29 @@ fn dequantize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     Ok(b.cast(made, to)?.into())
 }
 
-/// The int8 that a tensor of codes was cast from.
-fn narrow(b: &Builder, codes: TensorId) -> Option<TensorId> {
-    let cast = b.producer(codes).filter(|layer| matches!(layer.op, Op::Cast { to: DType::Int32 }))?;
-    cast.input(0).filter(|from| b.dtype(*from) == DType::Int8)
+/// The int8 that a tensor of codes was cast from, and what moved its elements since.
+struct Narrow {
+    int8: TensorId,
+    moves: Vec<Op>,
+}
+
+impl Narrow {
+    fn of(b: &Builder, codes: TensorId) -> Option<Self> {
+        let (mut at, mut moves) = (codes, Vec::new());
+        loop {
+            let layer = b.producer(at)?;
+            let from = layer.input(0)?;
+            match &layer.op {
+                Op::Cast { to: DType::Int32 } if b.dtype(from) == DType::Int8 => {
+                    moves.reverse();
+                    return Some(Self { int8: from, moves });
+                }
+                Op::Shuffle { .. } if layer.input(1).is_none() => moves.push(layer.op.clone()),
+                _ => return None,
+            }
+            at = from;
+        }
+    }
 }
 
 /// The scales and zero points of a call: numbers, or tensors of one element or of one for each index of an axis.

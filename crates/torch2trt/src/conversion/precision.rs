@@ -6,7 +6,7 @@
 use super::search_report::SearchReport;
 use super::{Samples, Tolerance, calibration};
 use crate::{Backend, ConvertOptions, Error, Options, Result, discovery, pipeline};
-use network::Network;
+use network::{Network, Op};
 use passes::{Feature, Half, PrecisionOptions, PrecisionReport, Quantization, Target};
 use runtime::{Tensor, TensorView};
 use std::collections::HashMap;
@@ -41,8 +41,14 @@ impl Precise {
     /// Which difference from the reference the precision explains, for an engine on a GPU or on the CPU.
     pub fn tolerance(&self, options: &Options, on_gpu: bool) -> Tolerance {
         let is_mixed = !self.half.half.is_empty() || !self.half.kept.is_empty();
-        let quantized = self.quantized.as_ref().is_some_and(|report| !report.layers.is_empty());
-        Tolerance { half: options.convert.half().filter(|_| is_mixed), quantized, on_gpu }
+        let half = options.convert.half().filter(|_| is_mixed);
+        Tolerance { half, quantized: self.is_quantized(), on_gpu }
+    }
+
+    /// Whether the network quantizes, because of the options or as the model does: a number next to the middle between
+    /// two codes becomes either by chance, and so do those that follow from it.
+    pub fn is_quantized(&self) -> bool {
+        self.network.layers().iter().any(|layer| matches!(layer.op, Op::Quantize { .. }))
     }
 
     /// Patterns that name nothing, each with its option: those of `keep_fp32` no layer of mixed precision and none that

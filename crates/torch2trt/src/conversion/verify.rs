@@ -51,7 +51,7 @@ impl Reference for Float32 {
 pub struct Tolerance {
     /// The half-precision type of mixed precision, where layers compute in it.
     pub half: Option<Half>,
-    /// Whether layers read int8 or float8.
+    /// Whether layers read int8 or float8, because of the options or as the model does.
     pub quantized: bool,
     /// Whether it runs on a GPU, where float32 matrix multiplications and convolutions may use TF32.
     pub on_gpu: bool,

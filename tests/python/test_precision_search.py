@@ -186,7 +186,6 @@ def test_parts_are_searched_one_by_one():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "fp8"}, "fp8` is not supported yet"),
         ({"precision": "half"}, "no precision `half`"),
         ({"precision": 16}, "option `precision` is 16"),
         ({"precision": "fp32", "fp16_mode": True}, "`fp32` and `fp16_mode`"),
@@ -248,6 +247,6 @@ def test_the_command_searches_too(command, tmp_path):
     status, _, complaint = command(*given)
     assert status == 1
     assert "needs sample inputs" in complaint
-    status, _, complaint = command(*given[:-1], "fp8")
+    status, _, complaint = command(*given[:-1], "fp4")
     assert status == 2
-    assert "not supported yet" in complaint
+    assert "there is no precision `fp4`" in complaint

@@ -20,7 +20,7 @@ from torch import nn
 
 from .errors import CaptureError
 from .preserve import preserved, settle_mode
-from .scopes import WRAPPERS, Cached, scopes, unwrapped
+from .scopes import WRAPPERS, Cached, is_bare, scopes, unwrapped
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments."""
@@ -140,7 +140,7 @@ def _caches(module: nn.Module) -> tuple[list[Any], list[dict[Any, Any]]]:
                 continue
             if type(value) is dict:
                 dicts[id(value)] = value
-            elif isinstance(value, WRAPPERS):
+            elif isinstance(value, WRAPPERS) and not is_bare(value):
                 functions.update((id(part), part) for part in unwrapped(value) if isinstance(part, Cached))
     return list(functions.values()), list(dicts.values())
 

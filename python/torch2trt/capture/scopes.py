@@ -28,6 +28,8 @@ Cached = type(functools.lru_cache(lambda: None))
 WRAPPERS = (types.FunctionType, Cached, staticmethod, classmethod)
 """The classes of what may be a wrapper of functions."""
 
+_CODE = (types.ModuleType, *WRAPPERS)
+
 _LIBRARIES = {"torch", "numpy", "sympy", "triton", "torch2trt", *sys.stdlib_module_names}
 
 
@@ -42,10 +44,19 @@ def scopes(module: nn.Module) -> list[dict[str, Any]]:
         scope = pending.pop()
         if id(scope) not in found:
             found[id(scope)] = scope
-            # Most names are of classes and of constants, which lead nowhere.
-            code = [value for value in list(scope.values()) if isinstance(value, (types.ModuleType, *WRAPPERS))]
+            # Most names are of classes, of constants, and of functions of this scope, which lead nowhere.
+            code = [value for value in list(scope.values()) if isinstance(value, _CODE) and not _is_own(value, scope)]
             pending += [inner for value in code for part in unwrapped(value) for inner in _namespaces(part)]
     return list(found.values())
+
+
+def is_bare(value: Any) -> bool:
+    """Whether a value is a function that holds no other."""
+    return type(value) is types.FunctionType and value.__closure__ is None and not value.__dict__
+
+
+def _is_own(value: Any, scope: dict[str, Any]) -> bool:
+    return is_bare(value) and value.__globals__ is scope
 
 
 def unwrapped(value: Any) -> Iterator[Any]:
@@ -181,4 +192,4 @@ def is_models(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] not in _LIBRARIES
 
 
-__all__ = ["NUMBERS", "WRAPPERS", "Cached", "defined", "is_models", "scopes", "symbolic_names", "unwrapped"]
+__all__ = ["NUMBERS", "WRAPPERS", "Cached", "defined", "is_bare", "is_models", "scopes", "symbolic_names", "unwrapped"]

@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Another PyTorch, in an environment of its own: make python-test VENV=.venv-2.6 TORCH='torch==2.6.*'
 TORCH ?= torch>=2.6
+# What an older PyTorch cannot import.
+OF_NEW_PYTORCH := $(if $(filter torch>=2.6,$(TORCH)),torchao)
 # Rust tests call the same Python and find the same libraries as the Python tests.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
@@ -25,7 +27,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip
 	$(BIN)/pip install -q --group lint
-	$(BIN)/pip install -q '$(TORCH)' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist scikit-learn torchao xxhash 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
+	$(BIN)/pip install -q '$(TORCH)' torchvision numpy onnxruntime transformers onnx onnxscript pytest pytest-xdist scikit-learn xxhash $(OF_NEW_PYTORCH) 'maturin>=1.9,<2' tensorrt-rtx-cu13-libs
 	# A second TensorRT-RTX, of another family of interfaces, for the tests of the binding.
 	$(BIN)/pip install -q --no-deps --target $(VENV)/rtx-1.4 tensorrt-rtx-cu13-libs==1.4.0.76
 	touch $@

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Generator
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import Any
 
 import pytest
@@ -19,6 +19,10 @@ PACKAGES = (
     *("onnx", "onnxruntime", "safetensors", "sklearn", "tensorrt_rtx_libs"),
     *("torchvision", "transformers", "xxhash"),
 )
+
+OF_NEW_PYTORCH = ("torchao",)
+"""Packages that `make` does not install with an older PyTorch, in which they cannot be imported."""
+IS_NEW = tuple(int(part) for part in version("torch").split(".")[:2]) >= (2, 9)
 
 TEST_ALL = ("diffusers", "timm", "ultralytics")
 """Packages that only `make test-all` installs."""
@@ -37,7 +41,8 @@ def under_ci() -> bool:
 def allowed(reason: str, has_gpu: bool) -> bool:
     """Whether a test may be skipped with CI=true: an old PyTorch, another system, a GPU that is missing, or what `make
     test-all` runs: slow tests, and packages that it installs."""
-    if "slow: " in reason or any(f"could not import '{name}'" in reason for name in TEST_ALL):
+    others = TEST_ALL if IS_NEW else (*TEST_ALL, *OF_NEW_PYTORCH)
+    if "slow: " in reason or any(f"could not import '{name}'" in reason for name in others):
         return True
     if "this PyTorch" in reason or "this version of torch" in reason or "needs FIFOs" in reason:
         return True
@@ -46,7 +51,8 @@ def allowed(reason: str, has_gpu: bool) -> bool:
 
 def missing() -> list[str]:
     """The packages that tests need and that are not installed."""
-    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    wanted = (*PACKAGES, *OF_NEW_PYTORCH) if IS_NEW else PACKAGES
+    return [name for name in wanted if importlib.util.find_spec(name) is None]
 
 
 def pytest_report_header() -> str:

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 import torchvision
+from archived import CAN_EXPORT
 from torch import nn
 
 from torch2trt import torch2trt
@@ -251,7 +252,7 @@ def test_float8_is_a_type_of_tensors():
         assert got.dtype == wanted.dtype
         torch.testing.assert_close(got.float(), wanted.float(), equal_nan=True)
     if HAS_RTX:
-        torch2trt(model, [x], backend="tensorrt", target="sm_89", progress=False)
+        torch2trt(model, [x], backend="tensorrt", target="sm_89", progress=False, verify=False)
 
 
 class Composite(nn.Module):
@@ -272,6 +273,7 @@ def test_operators_that_are_made_of_others_are_taken_apart():
     torch.testing.assert_close(made(x), Composite()(x))
 
 
+@pytest.mark.skipif(not CAN_EXPORT, reason="this PyTorch is older than those of torchao")
 @torch.no_grad()
 @pytest.mark.parametrize(
     "config",

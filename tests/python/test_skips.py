@@ -38,6 +38,14 @@ def test_requires_a_gpu_only_where_there_is_one():
     assert not skips.allowed("Skipped: no GPU", has_gpu=True)
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_requires_packages_of_a_new_pytorch_only_there(monkeypatch, is_new):
+    monkeypatch.setattr(skips, "IS_NEW", is_new)
+    monkeypatch.setattr(skips, "OF_NEW_PYTORCH", ("no_such_package",))
+    assert skips.allowed("Skipped: could not import 'no_such_package'", has_gpu=False) != is_new
+    assert ("no_such_package" in skips.missing()) == is_new
+
+
 def test_ends_a_run_under_ci_without_its_packages(monkeypatch):
     monkeypatch.setattr(skips, "PACKAGES", ("no_such_package",))
     monkeypatch.setenv("CI", "true")

@@ -63,7 +63,7 @@ def test_numbers_are_those_of_casts_in_pytorch(net, scale):
     largest = plain.abs().max()
     off, moved = (made(x) - wanted).abs().max() / largest, (wanted - plain).abs().max() / largest
     # A value next to the middle between two codes may become either.
-    assert off < 1e-2 and moved > (1e-3 if scale == 1.0 else 5e-2), (off, moved)
+    assert off < 1e-2 and moved > (1e-3 if scale == 1.0 else 3e-2), (off, moved)
 
 
 @torch.no_grad()

@@ -178,8 +178,7 @@ pub(crate) fn into_range(b: &mut Builder, x: TensorId, dtype: ScalarType) -> Res
 /// The nearest numbers of float8; 448 of larger ones, as in PyTorch (which made them NaN in older versions).
 fn float8(b: &mut Builder, x: TensorId) -> Result<TensorId> {
     let one = b.constant(Weights::scalar(DType::Float32, 1.0))?;
-    let codes = b.add(Op::Quantize { axis: None, to: DType::Float8E4M3 }, &[x, one])?;
-    b.add(Op::Dequantize { axis: None, to: DType::Float32 }, &[codes, one])
+    b.through(x, DType::Float8E4M3, one, None)
 }
 
 /// The range that elements are seen to be in. NaN, of which a cast to integers makes anything, does not count.

@@ -160,6 +160,23 @@ impl Builder {
         self.add(Op::Cast { to }, &[x])
     }
 
+    /// Floats rounded to the codes of a type: quantized and dequantized with a scale, or with one for each index of an
+    /// axis.
+    ///
+    /// # Errors
+    /// [`Error::Network`] where TensorRT refuses these layers.
+    pub(crate) fn through(
+        &mut self,
+        x: TensorId,
+        codes: DType,
+        scale: TensorId,
+        axis: Option<usize>,
+    ) -> Result<TensorId> {
+        let to = self.dtype(x);
+        let quantized = self.add(Op::Quantize { axis, to: codes }, &[x, scale])?;
+        self.add(Op::Dequantize { axis, to }, &[quantized, scale])
+    }
+
     /// The tensor in float32, where it stays whatever half precision the caller asks for: so does what is computed from
     /// it alone, up to the next product of matrices.
     ///

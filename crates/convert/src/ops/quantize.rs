@@ -41,6 +41,11 @@ impl Steps {
         b.weights(self.zero).is_some_and(|zero| zero.to_f64().iter().all(|z| *z == 0.0))
     }
 
+    /// Scales and zero points, to be broadcast along x.
+    pub(super) fn along(&self, b: &mut Builder, x: TensorId) -> Result<(TensorId, TensorId)> {
+        Ok((broadcast_along(b, self.scale, x, self.axis)?, broadcast_along(b, self.zero, x, self.axis)?))
+    }
+
     /// Whether TensorRT's layers have these steps between two codes, in int8.
     pub(super) fn is_of_int8(&self, b: &Builder, least: i64, most: i64) -> bool {
         self.is_symmetric(b) && b.weights(self.scale).is_some() && matches!((least, most), (-128 | -127, 127))
@@ -124,8 +129,7 @@ pub(super) fn quantized(b: &mut Builder, x: TensorId, steps: &Steps, least: i64,
         let codes = in_codes(b, x, steps, least)?;
         return b.add(Op::Dequantize { axis: steps.axis, to: dtype }, &[codes, steps.scale]);
     }
-    let (scale, zero) =
-        (broadcast_along(b, steps.scale, x, steps.axis)?, broadcast_along(b, steps.zero, x, steps.axis)?);
+    let (scale, zero) = steps.along(b, x)?;
     let scaled = b.div(x, scale)?;
     let moved = if is_zero { scaled } else { b.sum(scaled, zero)? };
     let whole = b.unary(U::Round, moved)?;
@@ -149,7 +153,7 @@ pub(super) fn in_codes(b: &mut Builder, x: TensorId, steps: &Steps, least: i64) 
 }
 
 /// Scales or zero points, to be broadcast along x.
-pub(super) fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
+fn broadcast_along(b: &mut Builder, values: TensorId, x: TensorId, axis: Option<usize>) -> Result<TensorId> {
     match axis {
         Some(axis) => b.along(values, axis, b.rank(x)),
         None => b.lift(values, b.rank(x)),

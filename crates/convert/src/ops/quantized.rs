@@ -16,7 +16,7 @@
 //! Everything else is computed in float: the same numbers, without the speed. Products of int8 are summed in float32,
 //! which is exact up to 1,024 of them.
 
-use super::quantize::{Steps, broadcast_along, in_codes, like, quantized};
+use super::quantize::{Steps, in_codes, like, quantized};
 use super::{Operator, Outputs, operator};
 use crate::builder::unsupported;
 use crate::{Builder, Call, Result};
@@ -46,8 +46,7 @@ fn quantize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         let codes = in_codes(b, x, &steps, least)?;
         return Ok(b.cast(codes, DType::Int32)?.into());
     }
-    let (scale, zero) =
-        (broadcast_along(b, steps.scale, x, steps.axis)?, broadcast_along(b, steps.zero, x, steps.axis)?);
+    let (scale, zero) = steps.along(b, x)?;
     let scaled = b.div(x, scale)?;
     let whole = b.unary(U::Round, scaled)?;
     let moved = b.sum(whole, zero)?;
@@ -70,14 +69,12 @@ fn dequantize(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
         }
         return Ok(b.cast(made, to)?.into());
     }
-    let (scale, zero) =
-        (broadcast_along(b, steps.scale, float, steps.axis)?, broadcast_along(b, steps.zero, float, steps.axis)?);
+    let (scale, zero) = steps.along(b, float)?;
     let moved = if steps.is_symmetric(b) { float } else { b.sub(float, zero)? };
     let made = b.prod(moved, scale)?;
     if is_of_int8 && b.weights(codes).is_some() {
         // Weights: TensorRT makes int8 of them again.
-        let codes = b.add(Op::Quantize { axis: steps.axis, to: DType::Int8 }, &[made, steps.scale])?;
-        let made = b.add(Op::Dequantize { axis: steps.axis, to: DType::Float32 }, &[codes, steps.scale])?;
+        let made = b.through(made, DType::Int8, steps.scale, steps.axis)?;
         return Ok(b.cast(made, to)?.into());
     }
     Ok(b.cast(made, to)?.into())
@@ -159,10 +156,7 @@ fn by_magnitude(b: &mut Builder, call: &Call<'_>) -> Result<Outputs> {
     let scale = b.constant(Weights::from_f64(dtype, &sizes, scales))?;
     let zero = b.constant(Weights::filled(dtype, &sizes, 0.0))?;
     let made = match codes {
-        Codes::Float8 => {
-            let codes = b.add(Op::Quantize { axis, to: DType::Float8E4M3 }, &[x, scale])?;
-            b.add(Op::Dequantize { axis, to: dtype }, &[codes, scale])?
-        }
+        Codes::Float8 => b.through(x, DType::Float8E4M3, scale, axis)?,
         Codes::Integers { least, most } => quantized(b, x, &Steps { scale, zero, axis }, least, most)?,
     };
     Ok(b.cast(made, own)?.into())
@@ -186,9 +180,8 @@ fn by_data(b: &mut Builder, x: TensorId, amax: TensorId, codes: Codes, most: f64
     let made = match codes {
         Codes::Float8 => {
             let (scaled, one) = (b.div(x, scale)?, b.constant(Weights::scalar(DType::Float32, 1.0))?);
-            let codes = b.add(Op::Quantize { axis: None, to: DType::Float8E4M3 }, &[scaled, one])?;
-            let codes = b.add(Op::Dequantize { axis: None, to: DType::Float32 }, &[codes, one])?;
-            b.prod(codes, scale)?
+            let rounded = b.through(scaled, DType::Float8E4M3, one, None)?;
+            b.prod(rounded, scale)?
         }
         Codes::Integers { least, most } => {
             let zero = b.constant(Weights::scalar(DType::Float32, 0.0))?;
